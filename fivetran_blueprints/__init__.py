@@ -1,0 +1,1 @@
+"""Fivetran: start connections (connectors), and tell how their syncs ended."""

@@ -1,0 +1,565 @@
+"""Everything known of Nango's API (https://nango.dev/docs/reference/api), checked against a real server, 0.71.4.
+
+A trigger names an integration, one of its connections or all of them, and some of its syncs or all. Nango gives no id
+of a run: what ended is told by each entry of /sync/status whose `finishedAt` changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable
+
+import requests
+
+from shared import inputs
+from shared.artifacts import identifier, moment
+from shared.blueprint import Job
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    InvalidInputError,
+    StartUnclearError,
+    SyncAlreadyRunningError,
+    SyncIncompleteError,
+    SyncNotFoundError,
+)
+from shared.http import Answer, Api, nothing_started_yet
+from shared.pickles import Plain
+from shared.status import Result, SyncStatus, Verdict, instant, result_of
+from shared.waiting import Wait, duration
+
+log = logging.getLogger(__name__)
+
+INTEGRATION_PATTERN = r"[a-zA-Z0-9~:.@ _-]+"  # Nango's own, as its 400 answers tell
+CONNECTION_PATTERN = r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]+"
+SYNC_PATTERN = r"[A-Za-z0-9_.-]+(::[A-Za-z0-9_.-]+)?"
+START_TIMEOUT = 120  # seconds: about 18 ms for each connection, within one request
+LEAST_PAUSE, LEAST_PAUSE_ALL = 5, 10  # seconds between two looks at one connection, and at all of them
+LOST_START_LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost; 10 s may pass unseen
+START_GRACE = 600  # seconds
+CONTINUED_WITHIN = timedelta(seconds=30)  # in which a long run that Nango Cloud cut goes on as a new one
+SHOWN = 5  # entries named in a message
+
+_WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "STOPPED": SyncStatus.FAILED}
+# `status` is a mix of run and schedule; on servers older than 0.67.1 there is nothing else.
+_OLD_WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "ERROR": SyncStatus.FAILED}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to reach Nango and as whom."""
+
+    secret_key: str = inputs.password("NANGO_SECRET_KEY")
+    api_url: str = inputs.url("NANGO_API_URL", default="https://api.nango.dev")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Whether to stay until the syncs have ended, and for how long."""
+
+    start_grace: int = inputs.integer("NANGO_START_GRACE", default=START_GRACE, unit="seconds", least=0)
+    wait: bool = inputs.boolean("NANGO_WAIT")
+    wait_timeout: int = inputs.integer("NANGO_WAIT_TIMEOUT", default=230, unit="minutes", least=1)
+    poll_interval: int = inputs.integer("NANGO_POLL_INTERVAL", default=60, unit="seconds", least=1, most=3600)
+
+
+def sync_names(text: str) -> tuple[str, ...]:
+    """A comma list of `name` or `name::variant`, each once. Raises InputError."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if not inputs.fits(name, SYNC_PATTERN):
+            raise inputs.InputError(f"has {inputs.shown(name)}; it may be a comma list of name or name::variant")
+    return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The syncs that a trigger or a check is about; no connection means all, no names mean all."""
+
+    integration: str
+    connection_id: str | None = None
+    syncs: tuple[str, ...] = ()
+
+    def query(self) -> dict[str, str]:
+        named = {} if self.connection_id is None else {"connection_id": self.connection_id}
+        return {"provider_config_key": self.integration, "syncs": ",".join(self.syncs) or "*", **named}
+
+    def __str__(self) -> str:
+        syncs = ", ".join(self.syncs) or "all syncs"
+        return f"{syncs} of {self.integration}, {self.connection_id or 'all connections'}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of /sync/status: a sync, in a variant, of a connection."""
+
+    id: str
+    connection_id: str
+    name: str
+    variant: str
+    execution: str | None  # latestExecutionStatus
+    status: str | None
+    finished_at: str | None
+    next_at: str | None = None
+    rows: Mapping[str, int] | None = None
+
+    @property
+    def label(self) -> str:
+        variant = "" if self.variant == "base" else f"::{self.variant}"
+        return f"{self.connection_id}/{self.name}{variant}"
+
+    @property
+    def running(self) -> bool:
+        return (self.execution or self.status) == "RUNNING"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An entry before the trigger. A joined one was running, so that any `finishedAt` is its end."""
+
+    connection_id: str
+    name: str
+    variant: str
+    finished_at: str | None
+    joined: bool = False
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Syncs that were started (or joined), by the ids of their entries. Without entries the latest runs are judged."""
+
+    selection: Selection
+    entries: Mapping[str, Baseline] | None = None
+    server_time: datetime | None = None
+    start_grace: int = START_GRACE
+    sync_id: str | None = None  # Nango gives none
+
+    @property
+    def id(self) -> str:
+        return self.selection.integration
+
+    @property
+    def joined(self) -> bool:
+        return bool(self.entries) and all(entry.joined for entry in (self.entries or {}).values())
+
+    @classmethod
+    def latest_of(cls, integration: str | None, connection_id: str | None, syncs: tuple[str, ...]) -> Handover:
+        """For a check on its own: the latest runs. Raises InvalidInputError without an integration."""
+        if integration is None:
+            raise InvalidInputError(
+                "NANGO_PROVIDER_CONFIG_KEY was not given, and no trigger before this check handed over a sync"
+            )
+        return cls(Selection(integration, connection_id, syncs))
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Handover:
+        """From `sync.pickle` or `starting.pickle`. Raises KeyError, TypeError or ValueError."""
+        connection_id = plain["connection_id"]
+        selection = Selection(
+            identifier(plain["provider_config_key"], INTEGRATION_PATTERN),
+            None if connection_id is None else identifier(connection_id, CONNECTION_PATTERN),
+            tuple(identifier(name, SYNC_PATTERN) for name in plain["syncs"]),
+        )
+        entries = {
+            _text(entry_id): Baseline(
+                _text(connection), _text(name), _text(variant), _optional(finished), joined is True
+            )
+            for entry_id, connection, name, variant, finished, joined in plain["entries"]
+        }
+        return cls(selection, entries, moment(plain["server_time"]), int(plain["start_grace"]))
+
+    @classmethod
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handover]:
+        """No other program hands over Nango's syncs."""
+        del file
+        return []
+
+    def as_dict(self) -> dict[str, Plain]:
+        return {
+            "provider_config_key": self.selection.integration,
+            "connection_id": self.selection.connection_id,
+            "syncs": list(self.selection.syncs),
+            "server_time": self.server_time,
+            "start_grace": self.start_grace,
+            "joined": self.joined,
+            "entries": [
+                (entry_id, entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.joined)
+                for entry_id, entry in (self.entries or {}).items()
+            ],
+        }
+
+    def other_files(self) -> dict[str, Plain]:
+        return {}
+
+    def differs(self, given: Any) -> str:
+        ours = self.selection
+        if given.integration not in (None, ours.integration):
+            return f"it is for {ours.integration}, and NANGO_PROVIDER_CONFIG_KEY is {given.integration}"
+        if given.connection_id not in (None, ours.connection_id):
+            return (
+                f"it is for {ours.connection_id or 'all connections'}, and NANGO_CONNECTION_ID is {given.connection_id}"
+            )
+        if given.syncs and given.syncs != ours.syncs:
+            log.info("NANGO_SYNCS is not what was triggered; what was triggered is judged: %s", ours)
+        return ""
+
+
+@dataclass(frozen=True)
+class EntryVerdict:
+    """What one look says of one entry; `pending` is a run that was triggered and is not seen yet."""
+
+    label: str
+    status: SyncStatus
+    why: str
+
+
+def judge_entry(entry: Entry | None, baseline: Baseline, *, overdue: bool, now: datetime | None) -> EntryVerdict:
+    """Whether the triggered run of an entry has ended, server values against server values.
+
+    `overdue`: the time in which a triggered run may stay unseen is over. `now` is the server's clock.
+    """
+    if entry is None:
+        label = Entry("", baseline.connection_id, baseline.name, baseline.variant, None, None, None).label
+        return EntryVerdict(label, SyncStatus.FAILED, "not found any more")
+    if entry.running:
+        return EntryVerdict(entry.label, SyncStatus.RUNNING, "running")
+    unchanged = entry.finished_at is None or (entry.finished_at == baseline.finished_at and not baseline.joined)
+    if unchanged and overdue:
+        return EntryVerdict(entry.label, SyncStatus.FAILED, "never started")
+    if unchanged:
+        return EntryVerdict(entry.label, SyncStatus.RUNNING, "not begun yet")
+    if _is_continued(entry, now):
+        return EntryVerdict(entry.label, SyncStatus.RUNNING, "cut by Nango, to be continued")
+    return judge_latest(entry)
+
+
+def judge_latest(entry: Entry) -> EntryVerdict:
+    """How the latest run of an entry ended, whoever started it; one that never ran is incomplete."""
+    if entry.running:
+        return EntryVerdict(entry.label, SyncStatus.RUNNING, "running")
+    if entry.finished_at is None:
+        return EntryVerdict(entry.label, SyncStatus.RUNNING, "never run")
+    if entry.execution is not None:
+        status, word = _WORDS.get(entry.execution, SyncStatus.UNKNOWN), entry.execution
+    else:
+        status, word = _OLD_WORDS.get(entry.status or "", SyncStatus.UNKNOWN), entry.status or "none"
+    return EntryVerdict(entry.label, status, word)
+
+
+def overall(verdicts: Sequence[EntryVerdict]) -> Verdict:
+    """One verdict on all entries: an end only once nothing runs or is pending any more."""
+    by_status: dict[SyncStatus, list[EntryVerdict]] = {status: [] for status in SyncStatus}
+    for one in verdicts:
+        by_status[one.status].append(one)
+    facts = {"syncs": len(verdicts), **{status.value: len(some) for status, some in by_status.items() if some}}
+    for status in (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN):
+        some = by_status[status]
+        if some:
+            named = ", ".join(f"{one.label} ({one.why})" for one in some[:SHOWN])
+            more = f" and {len(some) - SHOWN} more" if len(some) > SHOWN else ""
+            counted = f"{len(some)} of {len(verdicts)} {_CALLED[status]}: {named}{more}"
+            return Verdict(status, counted, {**facts, "named": [one.label for one in some[:SHOWN]]})
+    return Verdict(SyncStatus.SUCCEEDED, f"all {len(verdicts)} succeeded", facts)
+
+
+_CALLED = {
+    SyncStatus.RUNNING: "have not ended",
+    SyncStatus.FAILED: "failed",
+    SyncStatus.UNKNOWN: "ended with a word that is not known here",
+}
+
+
+def _is_continued(entry: Entry, now: datetime | None) -> bool:
+    """A long run that Nango Cloud cut is booked as a success whose next run is already due."""
+    finished, due = instant(entry.finished_at), instant(entry.next_at)
+    if now is None or finished is None or due is None or (entry.execution or entry.status) != "SUCCESS":
+        return False
+    return due < now and now - finished < CONTINUED_WITHIN
+
+
+def read_entries(body: Mapping[str, Any]) -> dict[str, Entry]:
+    """The entries of an answer of /sync/status, by their ids. Raises KeyError, TypeError or ValueError."""
+    entries = {}
+    for item in body["syncs"]:
+        results = item.get("latestResult")
+        entry = Entry(
+            id=_text(item["id"]),
+            connection_id=_text(item["connection_id"]),
+            name=_text(item["name"]),
+            variant=_text(item.get("variant") or "base"),
+            execution=_optional(item.get("latestExecutionStatus")),
+            status=_optional(item.get("status")),
+            finished_at=_optional(item.get("finishedAt")),
+            next_at=_optional(item.get("nextScheduledSyncAt")),
+            rows=_rows(results) if isinstance(results, dict) else None,
+        )
+        if entry.id in entries:
+            raise ValueError("each entry once")
+        if entry.execution is None and entry.status is None:
+            raise ValueError("a status for each entry")
+        entries[entry.id] = entry
+    return entries
+
+
+def _rows(results: Mapping[str, Any]) -> dict[str, int]:
+    """Records by what was done to them, over all models: {"added": 1, "updated": 0, "deleted": 0}."""
+    counts: dict[str, int] = {}
+    for result in results.values():
+        for what, count in result.items() if isinstance(result, dict) else ():
+            if isinstance(count, int):
+                counts[what] = counts.get(what, 0) + count
+    return counts
+
+
+def refusal(answer: Answer, words: str) -> BlueprintError | None:
+    """What Nango's statuses and codes mean beyond the usual."""
+    error = answer.body.get("error") if isinstance(answer.body, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    message = str(error.get("message")) if isinstance(error, dict) else ""
+    if answer.status == 401:
+        return InvalidCredentialsError(
+            f"Nango answered {words}: NANGO_SECRET_KEY is wrong (it belongs to one environment, of one server)"
+        )
+    if answer.status == 403:
+        return InvalidCredentialsError(f"Nango answered {words}: NANGO_SECRET_KEY lacks a scope")
+    if answer.status == 404 and error is None:
+        return BadRequestError(f"Nango answered {words}: there is no such path, look at NANGO_API_URL")
+    if code in ("unknown_connection", "no_syncs_found", "unknown_provider_config") or message == "Connection not found":
+        return SyncNotFoundError(
+            f"Nango answered {words}: look at NANGO_PROVIDER_CONFIG_KEY, NANGO_CONNECTION_ID, NANGO_SYNCS and at the "
+            "environment that NANGO_SECRET_KEY belongs to"
+        )
+    return None
+
+
+class NangoClient:
+    """Starts syncs and looks at them. Every method may raise the errors of `shared.http.Api`."""
+
+    def __init__(self, given: Credentials, job: Job) -> None:
+        self._job = job
+
+        def auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {given.secret_key}"
+            return request
+
+        wire = job.connect(given.api_url, auth, {}, job.clock)
+        self._api = Api("Nango", wire, job, lambda answer: refusal(answer, self._api.words(answer)))
+
+    def start_sync(
+        self, selection: Selection, options: Mapping[str, bool], if_running: str, given: Waiting
+    ) -> Handover:
+        """Start the selected syncs by the policy `if_running` (wait, join, fail).
+
+        Raises SyncNotFoundError for a name that Nango does not know, SyncAlreadyRunningError, SyncNotStartedError.
+        """
+        self._api.record_as = f"sync_{selection.integration}_response.json"
+        with nothing_started_yet():
+            entries = self._baseline(selection)
+            running = [entry.label for entry in entries.values() if entry.running]
+            if running and if_running == "fail":
+                raise SyncAlreadyRunningError(f"{_running(running)}, and NANGO_IF_RUNNING is fail")
+            if running and if_running == "wait":
+                entries = self._idle_baseline(selection, given)
+        handover = Handover(
+            selection,
+            {
+                entry.id: Baseline(entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.running)
+                for entry in entries.values()
+            },
+            self._api.now() or self._local_time(),
+            given.start_grace,
+        )
+        if handover.joined:
+            log.info("joining what is running: %s", selection)
+            self._job.goes_on = f"the syncs go on at Nango: {selection}"
+            return handover
+        return self._start(handover, options)
+
+    def started(self, handover: Handover) -> Result:
+        """The result of a trigger that does not wait."""
+        if handover.joined:
+            return Result("joined", f"the running syncs were joined and handed over: {handover.selection}")
+        count = len(handover.entries or {})
+        return Result("started", f"Nango accepted the start; {count} syncs were handed over: {handover.selection}")
+
+    def follow(self, handover: Handover, given: Waiting, *, started_here: bool = False) -> Result:
+        """Wait until all syncs have ended. Raises the error of their end, or SyncIncompleteError after the time-out."""
+
+        def gave_up(last: str) -> SyncIncompleteError:
+            return SyncIncompleteError(
+                f"gave up waiting after {given.wait_timeout} min ({last}); the syncs go on at Nango"
+            )
+
+        look = self._looks(handover, given)
+        wait = self._wait(handover.selection, given)
+        return result_of(wait.until_ended(look, gave_up, proven=started_here, pause_first=started_here))
+
+    def look_once(self, handover: Handover, given: Waiting) -> Result:
+        """The result now. Raises SyncIncompleteError if a sync has not ended, else the error of their end."""
+        return result_of(self._looks(handover, given)())
+
+    def _wait(self, selection: Selection, given: Waiting) -> Wait:
+        least = LEAST_PAUSE_ALL if selection.connection_id is None else LEAST_PAUSE
+        return Wait(self._job.clock, self._job.began + given.wait_timeout * 60, least, given.poll_interval)
+
+    def _entries(self, selection: Selection) -> dict[str, Entry]:
+        answer = self._api.get("/sync/status", selection.query())
+        body = self._api.json_object(answer)
+        try:
+            return read_entries(body)
+        except (KeyError, TypeError, ValueError, AttributeError) as missing:
+            raise self._api.nonsense(answer, f"usable entries ({missing})") from missing
+
+    def _baseline(self, selection: Selection) -> dict[str, Entry]:
+        """The entries before a start. Every name must be there: Nango starts those before an unknown one."""
+        entries = self._entries(selection)
+        _require_all(selection, entries.values())
+        return entries
+
+    def _idle_baseline(self, selection: Selection, given: Waiting) -> dict[str, Entry]:
+        """The entries once none is running: a run that is would swallow the start."""
+        idle: dict[str, Entry] = {}
+
+        def look() -> Verdict:
+            entries = self._baseline(selection)
+            running = [entry.label for entry in entries.values() if entry.running]
+            if running:
+                return Verdict(SyncStatus.RUNNING, f"{_running(running)}; waiting until none is")
+            idle.update(entries)
+            return Verdict(SyncStatus.SUCCEEDED, "none is running")
+
+        def gave_up(last: str) -> SyncAlreadyRunningError:
+            return SyncAlreadyRunningError(f"{last}; given up after {given.wait_timeout} min, nothing was started")
+
+        self._wait(selection, given).until_ended(look, gave_up, proven=True, pause_first=True)
+        return idle
+
+    def _start(self, handover: Handover, options: Mapping[str, bool]) -> Handover:
+        """Send the start, and find out what became of it if its answer is lost."""
+        selection = handover.selection
+        body: dict[str, object] = {"provider_config_key": selection.integration, "syncs": list(selection.syncs)}
+        if selection.connection_id is not None:
+            body["connection_id"] = selection.connection_id
+        if options:
+            body["opts"] = dict(options)
+        self._job.goes_on = f"syncs may be running at Nango: {selection}"
+        with self._job.artifacts.starting(handover):
+            try:
+                answer = self._post_start(selection, body)
+                handover = replace(handover, server_time=answer.date or handover.server_time)
+            except StartUnclearError as lost:
+                log.warning("%s; finding out whether it was accepted", lost)
+                self._find_lost_start(handover, body, lost)
+        self._job.goes_on = f"the syncs go on at Nango: {selection}"
+        return handover
+
+    def _post_start(self, selection: Selection, body: Mapping[str, object]) -> Answer:
+        log.info("starting %s", selection)
+        with nothing_started_yet():
+            answer = self._api.start("/sync/trigger", body, read_timeout=START_TIMEOUT)
+        if not isinstance(answer.body, dict) or answer.body.get("success") is not True:
+            raise StartUnclearError(f"Nango answered the start without a success: {self._api.words(answer)}")
+        return answer
+
+    def _find_lost_start(self, handover: Handover, body: Mapping[str, object], lost: StartUnclearError) -> None:
+        """Return if the start was accepted, if need be once sent again. Raises StartUnclearError if nobody can tell.
+
+        Sending it again adds nothing to what is queued or running.
+        """
+        try:
+            if self._seen_since(handover):
+                return
+            log.warning("nothing shows that it was accepted; sending it once more")
+            try:
+                self._post_start(handover.selection, body)
+            except StartUnclearError:
+                if not self._seen_since(handover):
+                    raise
+        except BlueprintError as error:
+            raise StartUnclearError(
+                f"{lost}; it could not be found out whether syncs were started: look at {handover.selection} in Nango "
+                "before you trigger them again"
+            ) from error
+
+    def _seen_since(self, handover: Handover) -> bool:
+        """Whether an entry that was idle runs now, or has run since."""
+        for pause in LOST_START_LOOKS:
+            self._job.clock.sleep(pause)
+            for entry_id, entry in self._entries(handover.selection).items():
+                before = (handover.entries or {}).get(entry_id)
+                if before and not before.joined and (entry.running or entry.finished_at != before.finished_at):
+                    return True
+        return False
+
+    def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
+        selection = handover.selection
+        self._job.id = selection.integration
+        self._job.facts["connection_id"] = selection.connection_id
+        self._job.goes_on = f"the syncs go on at Nango: {selection}"
+        self._api.record_as = f"status_{selection.integration}_response.json"
+        grace = handover.start_grace if given.start_grace == START_GRACE else given.start_grace
+
+        def look() -> Verdict:
+            entries = self._entries(selection)
+            if handover.entries is None:
+                _require_all(selection, entries.values())
+                verdict = overall([judge_latest(entry) for entry in entries.values()])
+            else:
+                verdict = overall(self._against_baseline(handover.entries, entries, handover.server_time, grace))
+            rows = _rows({entry.id: entry.rows for entry in entries.values()})
+            self._job.facts.update({**verdict.facts, "rows": rows})
+            return replace(verdict, message=f"{selection}: {self._job.mask.words(verdict.message, 1000)}")
+
+        return look
+
+    def _against_baseline(
+        self, baselines: Mapping[str, Baseline], entries: Mapping[str, Entry], begun: datetime | None, grace: int
+    ) -> list[EntryVerdict]:
+        since = len(entries.keys() - baselines.keys())
+        if since:
+            log.info("%d entries were made since the trigger and are left out", since)
+        now = self._api.now()
+        overdue = now is not None and begun is not None and now - begun > timedelta(seconds=grace)
+        if overdue:
+            log.debug("runs that are not seen %s after the trigger never started", duration(grace))
+        return [
+            judge_entry(entries.get(entry_id), baseline, overdue=overdue, now=now)
+            for entry_id, baseline in baselines.items()
+        ]
+
+    def _local_time(self) -> datetime:
+        """Only where the server tells no time."""
+        return datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
+
+
+def _require_all(selection: Selection, entries: Iterable[Entry]) -> None:
+    """Raise SyncNotFoundError unless every name of the selection is there, and at least one entry."""
+    there = {name for entry in entries for name in (entry.name, f"{entry.name}::{entry.variant}")}
+    missing = [name for name in selection.syncs if name not in there]
+    if missing or not there:
+        raise SyncNotFoundError(
+            f"Nango knows no {', '.join(missing) or 'sync'} of {selection.integration}, "
+            f"{selection.connection_id or 'all connections'}: look at NANGO_PROVIDER_CONFIG_KEY, NANGO_CONNECTION_ID, "
+            "NANGO_SYNCS and at the environment that NANGO_SECRET_KEY belongs to"
+        )
+
+
+def _running(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return f"running already: {', '.join(labels[:SHOWN])}{more}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("a text")
+    return value
+
+
+def _optional(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("a text or nothing")
+    return value

@@ -1,0 +1,1 @@
+"""RudderStack: start Reverse ETL connections and sources, and tell how their syncs ended."""

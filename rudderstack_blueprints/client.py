@@ -1,0 +1,586 @@
+"""Everything known of RudderStack's API, v2 (https://www.rudderstack.com/docs/api/).
+
+Two kinds of things are synced: Reverse ETL connections, whose syncs can be listed and stopped, and sources (Profiles
+projects and older sources), whose runs can only be looked at.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable
+from urllib.parse import quote
+
+import requests
+
+from shared import inputs
+from shared.artifacts import identifier, moment
+from shared.blueprint import Job
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    InvalidInputError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncIncompleteError,
+    SyncNotFoundError,
+)
+from shared.http import Answer, Api, nothing_started_yet
+from shared.pickles import Plain
+from shared.status import Result, SyncStatus, Verdict, instant, result_of, show
+from shared.waiting import Wait
+
+log = logging.getLogger(__name__)
+
+API_URLS = {"US": "https://api.rudderstack.com", "EU": "https://api.eu.rudderstack.com"}
+PROFILES_PARAMETERS = ("--model_refs", "--begin_time", "--end_time", "--rebase_incremental")
+LEAST_PAUSE = 2  # seconds between two looks
+LOST_START_LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost
+STOP_TAKES_AT_MOST = 300  # seconds until a stopped sync, and the drain that follows, must have ended
+JOIN_TAKES_AT_MOST = 60  # seconds in which a sync that a 409 tells of must become visible
+ZERO_TIME = datetime(1, 1, 1, tzinfo=timezone.utc)  # Go's way to say "not yet"
+
+_WORDS = {
+    **dict.fromkeys(("running", "processing", "pending", "queued"), SyncStatus.RUNNING),
+    **dict.fromkeys(("stopped", "cancelled", "canceled", "aborted"), SyncStatus.CANCELLED),
+    "failed": SyncStatus.FAILED,
+}
+SYNC_WORDS = {**_WORDS, "succeeded": SyncStatus.SUCCEEDED}
+RUN_WORDS = {**_WORDS, "finished": SyncStatus.SUCCEEDED}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to reach RudderStack and as whom."""
+
+    access_token: str = inputs.password("RUDDERSTACK_ACCESS_TOKEN")
+    region: str = inputs.choice("RUDDERSTACK_REGION", "US", "EU", default="US")
+    api_url: str | None = inputs.url("RUDDERSTACK_API_URL", default=None, cut="/v2")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is synced: a source or a Reverse ETL connection."""
+
+    source_id: str | None = inputs.identifier("RUDDERSTACK_SOURCE_ID", required=False)
+    connection_id: str | None = inputs.identifier("RUDDERSTACK_CONNECTION_ID", required=False)
+
+    @property
+    def subject(self) -> str | None:
+        return self.source_id or self.connection_id
+
+    def contradictions(self, given: set[str]) -> Iterator[str]:
+        if {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"} <= given:
+            yield "RUDDERSTACK_SOURCE_ID and RUDDERSTACK_CONNECTION_ID were both given: one sync has one of them"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Whether to stay until the sync has ended, for how long, and what counts as a success."""
+
+    fail_on_failed_rows: bool = inputs.boolean("RUDDERSTACK_FAIL_ON_FAILED_ROWS")
+    wait: bool = inputs.boolean("RUDDERSTACK_WAIT")
+    wait_timeout: int = inputs.integer("RUDDERSTACK_WAIT_TIMEOUT", default=230, unit="minutes", least=1)
+    poll_interval: int = inputs.integer("RUDDERSTACK_POLL_INTERVAL", default=60, unit="seconds", least=1, most=3600)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A sync that was started (or joined). `is_source` tells what `id` is the id of.
+
+    `sync_id` is the syncId or runId. A source's run without one is told from others by `run_started_at`, the server's
+    time. With neither, the latest sync is judged.
+    """
+
+    id: str
+    is_source: bool
+    sync_id: str | None = None
+    server_time: datetime | None = None
+    run_started_at: datetime | None = None
+    joined: bool = False
+
+    @classmethod
+    def of(cls, given: Target) -> Handover:
+        """For a check on its own: the latest sync. Raises InvalidInputError without an id."""
+        if given.subject is None:
+            raise InvalidInputError(
+                "neither RUDDERSTACK_SOURCE_ID nor RUDDERSTACK_CONNECTION_ID was given, and no trigger before this "
+                "check handed over a sync"
+            )
+        return cls(given.subject, is_source=given.source_id is not None)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Handover:
+        """From `sync.pickle` or `starting.pickle`. Raises KeyError, TypeError or ValueError."""
+        sync_id = plain["sync_id"]
+        return cls(
+            identifier(plain["source_id"] or plain["connection_id"]),
+            is_source=plain["source_id"] is not None,
+            sync_id=None if sync_id is None else _sync_id(sync_id),
+            server_time=moment(plain["server_time"]),
+            run_started_at=moment(plain["run_started_at"]),
+            joined=bool(plain["joined"]),
+        )
+
+    @classmethod
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handover]:
+        """From the files of other programs; where they name both kinds, nobody knows whose the sync id is."""
+        found = [
+            cls(identifier(value), is_source=name == "source_id.pickle")
+            for name in ("source_id.pickle", "connection_id.pickle")
+            for value in [file(name)]
+            if value is not None
+        ]
+        sync_id = file("sync_id.pickle") if found else None
+        return [replace(found[0], sync_id=_sync_id(sync_id))] if len(found) == 1 and sync_id is not None else found
+
+    def as_dict(self) -> dict[str, Plain]:
+        return {
+            "source_id": self.id if self.is_source else None,
+            "connection_id": None if self.is_source else self.id,
+            "sync_id": self.sync_id,
+            "server_time": self.server_time,
+            "run_started_at": self.run_started_at,
+            "joined": self.joined,
+        }
+
+    def other_files(self) -> dict[str, Plain]:
+        name = "source_id.pickle" if self.is_source else "connection_id.pickle"
+        return {name: self.id, "sync_id.pickle": self.sync_id}
+
+    def differs(self, given: Any) -> str:
+        if given.subject is None or (given.subject == self.id and (given.source_id is not None) == self.is_source):
+            return ""
+        variable = "RUDDERSTACK_CONNECTION_ID" if given.source_id is None else "RUDDERSTACK_SOURCE_ID"
+        return f"it is for the {self.what}, and {variable} is {given.subject}"
+
+    @property
+    def what(self) -> str:
+        return f"source {self.id}" if self.is_source else f"connection {self.id}"
+
+
+def judge_sync(sync: Mapping[str, Any], *, fail_on_failed_rows: bool = False) -> Verdict:
+    """What a Reverse ETL sync's `status` says; `finishedAt` is shown filled on a running one, too."""
+    word = sync.get("status")
+    status = SYNC_WORDS.get(str(word).lower(), SyncStatus.UNKNOWN)
+    rows = _rows(sync.get("metrics"))
+    message = _message(status, word, sync.get("error") if status is not SyncStatus.SUCCEEDED else None)
+    if rows:
+        message += " (rows: " + ", ".join(f"{count} {kind}" for kind, count in rows.items()) + ")"
+    if status is SyncStatus.SUCCEEDED and rows.get("failed"):
+        message += f"; the destination refused {rows['failed']} rows"
+        if fail_on_failed_rows:
+            status = SyncStatus.FAILED
+            message += ", which counts as a failure because RUDDERSTACK_FAIL_ON_FAILED_ROWS is TRUE"
+    return Verdict(status, message, {"rows": rows, **_times(sync)})
+
+
+def judge_run(run: Mapping[str, Any]) -> Verdict:
+    """What a source's run says: `finished` with an error is a failure, and without a status `finishedAt` decides."""
+    word = run.get("status")
+    error = run.get("error")
+    if word in (None, ""):
+        finished = _time(run, "finished")
+        status = SyncStatus.RUNNING if finished is None else SyncStatus.SUCCEEDED
+        word = status.value
+    else:
+        status = RUN_WORDS.get(str(word).lower(), SyncStatus.UNKNOWN)
+    if status is SyncStatus.SUCCEEDED and error:
+        status = SyncStatus.FAILED
+    return Verdict(status, _message(status, word, error), _times(run))
+
+
+def _message(status: SyncStatus, word: object, error: object) -> str:
+    said = f": {error}" if error else ""
+    if status is SyncStatus.UNKNOWN:
+        return f"it has a status that is not known here, {word!r}{said}"
+    return {
+        SyncStatus.RUNNING: "it is running",
+        SyncStatus.SUCCEEDED: "it succeeded",
+        SyncStatus.FAILED: f"it failed{said or ', and RudderStack does not say why'}",
+        SyncStatus.CANCELLED: f"it was cancelled ({word}){said}",
+    }[status]
+
+
+def _rows(metrics: object) -> dict[str, int]:
+    """Counts of rows by kind, as far as they are told: {"total": 3, "succeeded": 2, "failed": 1, "changed": 3}."""
+    if not isinstance(metrics, dict):
+        return {}
+    told = {"total": metrics.get("total")}
+    for kind in ("succeeded", "failed", "changed"):
+        told[kind] = metrics[kind].get("total") if isinstance(metrics.get(kind), dict) else None
+    return {kind: count for kind, count in told.items() if isinstance(count, int)}
+
+
+def _time(run: Mapping[str, Any], what: str) -> datetime | None:
+    """`startedAt` or `started_at` (`what` is "started" or "finished"); Go's zero time is none."""
+    found = instant(run.get(f"{what}At") or run.get(f"{what}_at"))
+    return None if found is None or found <= ZERO_TIME else found
+
+
+def _times(run: Mapping[str, Any]) -> dict[str, object]:
+    return {"started_at": show(_time(run, "started")), "finished_at": show(_time(run, "finished"))}
+
+
+def profiles_parameters(text: str) -> tuple[str, ...]:
+    """One parameter a line, `--flag` or `--flag value`, of those that RudderStack allows. Raises InputError."""
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    for line in lines:
+        if line.split()[0] not in PROFILES_PARAMETERS:
+            allowed = ", ".join(PROFILES_PARAMETERS)
+            raise inputs.InputError(f"has the line {inputs.shown(line)}; a line begins with one of {allowed}")
+    return lines
+
+
+def start_body(target: Target, sync_type: str, parameters: Sequence[str] | None) -> dict[str, object] | None:
+    """What a start of `target` sends; None is no body."""
+    if target.connection_id is not None:
+        return {"syncType": sync_type}
+    if sync_type == "full":
+        log.info("RUDDERSTACK_SYNC_TYPE is for Reverse ETL connections; a source ignores it")
+    return {"parameters": list(parameters)} if parameters else None
+
+
+class RudderStackClient:
+    """Starts syncs and looks at them. Every method may raise the errors of `shared.http.Api`."""
+
+    def __init__(self, given: Credentials, job: Job, target: Handover | None = None) -> None:
+        self._job = job
+        self._target = target
+
+        def auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {given.access_token}"
+            return request
+
+        wire = job.connect(given.api_url or API_URLS[given.region], auth, {}, job.clock)
+        self._api = Api("RudderStack", wire, job, self._refusal)
+
+    def start_sync(
+        self, target: Handover, body: Mapping[str, object] | None, if_running: str, given: Waiting
+    ) -> Handover:
+        """Start a sync, or join one, by the policy `if_running` (restart, join, wait, fail).
+
+        Raises SyncAlreadyRunningError, SyncNotFoundError, SyncNotStartedError.
+        """
+        self._target = target
+        self._api.record_as = f"sync_{target.id}_response.json"
+        try:
+            return self._start(target, body)
+        except SyncAlreadyRunningError:
+            log.info("a sync of the %s is running; RUDDERSTACK_IF_RUNNING is %s", target.what, if_running)
+            if if_running == "fail":
+                raise SyncAlreadyRunningError(
+                    f"a sync of the {target.what} is running, and RUDDERSTACK_IF_RUNNING is fail"
+                ) from None
+            if if_running == "restart" and target.is_source:
+                raise SyncAlreadyRunningError(
+                    f"a run of the {target.what} is running, and RudderStack cannot stop the runs of a source: "
+                    "set RUDDERSTACK_IF_RUNNING to join or wait"
+                ) from None
+        deadline = self._job.began + given.wait_timeout * 60
+        if if_running == "restart":
+            self._stop(target)
+            deadline = min(deadline, self._job.clock.monotonic() + STOP_TAKES_AT_MOST)
+        elif if_running == "join":
+            deadline = min(deadline, self._job.clock.monotonic() + JOIN_TAKES_AT_MOST)
+        return self._start_when_idle(target, body, join=if_running == "join", deadline=deadline, given=given)
+
+    def started(self, handover: Handover) -> Result:
+        """The result of a trigger that does not wait."""
+        sync = f"sync {handover.sync_id}" if handover.sync_id else "a sync"
+        if handover.joined:
+            return Result("joined", f"{sync} of the {handover.what}, which was running, was joined and handed over")
+        return Result("started", f"{sync} of the {handover.what} was started and handed over")
+
+    def follow(self, handover: Handover, given: Waiting, *, started_here: bool = False) -> Result:
+        """Wait until the sync has ended. Raises the error of its end, or SyncIncompleteError after the time-out."""
+
+        def gave_up(last: str) -> SyncIncompleteError:
+            return SyncIncompleteError(
+                f"gave up waiting for the {handover.what} after {given.wait_timeout} min ({last}); "
+                "the sync goes on at RudderStack"
+            )
+
+        wait = Wait(self._job.clock, self._job.began + given.wait_timeout * 60, LEAST_PAUSE, given.poll_interval)
+        return result_of(
+            wait.until_ended(self._looks(handover, given), gave_up, proven=started_here, pause_first=started_here)
+        )
+
+    def look_once(self, handover: Handover, given: Waiting) -> Result:
+        """The result now. Raises SyncIncompleteError if the sync has not ended, else the error of its end."""
+        return result_of(self._looks(handover, given)())
+
+    def _start_when_idle(
+        self, target: Handover, body: Mapping[str, object] | None, *, join: bool, deadline: float, given: Waiting
+    ) -> Handover:
+        """Wait for the running sync to end, then start; or join it as soon as it is seen."""
+        found: list[Handover] = []
+
+        def look() -> Verdict:
+            running = self._running(target)
+            if running is not None and join:
+                found.append(running)
+            elif running is None:
+                try:
+                    found.append(self._start(target, body))
+                except SyncAlreadyRunningError:
+                    log.debug("RudderStack shows no running sync and answers 409 all the same")
+            status = SyncStatus.SUCCEEDED if found else SyncStatus.RUNNING
+            return Verdict(status, f"another sync of the {target.what} is running; nothing new was started yet")
+
+        def gave_up(last: str) -> SyncAlreadyRunningError:
+            return SyncAlreadyRunningError(f"{last}, and the time for waiting is over")
+
+        with nothing_started_yet():
+            wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
+            wait.until_ended(look, gave_up, proven=True, pause_first=not join)
+        if found[0].joined:
+            self._goes_on(found[0])
+        return found[0]
+
+    def _stop(self, target: Handover) -> None:
+        """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
+        log.info("stopping the running sync of the %s", target.what)
+        with nothing_started_yet():
+            try:
+                self._api.change("POST", f"{_path(target)}/stop")
+            except (BadRequestError, SyncAlreadyRunningError) as error:
+                log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
+
+    def _start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
+        """Send the start, and find out what became of it if its answer is lost."""
+        self._job.goes_on = f"a sync of the {target.what} may be running at RudderStack"
+        with self._job.artifacts.starting(target):
+            sent = self._job.clock.monotonic()
+            try:
+                handover = self._post_start(target, body)
+            except StartUnclearError as lost:
+                log.warning("%s; finding out whether it was accepted", lost)
+                handover = self._find_lost_start(target, body, sent, lost)
+        self._goes_on(handover)
+        return handover
+
+    def _goes_on(self, handover: Handover) -> None:
+        self._job.sync_id = handover.sync_id
+        self._job.goes_on = f"the sync {handover.sync_id or ''} of the {handover.what} goes on at RudderStack"
+        log.info("sync %s of the %s runs", handover.sync_id or "(without an id)", handover.what)
+
+    def _post_start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
+        log.info("starting a sync of the %s", target.what)
+        with nothing_started_yet():
+            answer = self._api.start(f"{_path(target)}/start", body)
+        key = "runId" if target.is_source else "syncId"
+        sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
+        if not isinstance(sync_id, str) or not sync_id:
+            raise StartUnclearError(
+                f"RudderStack answered the start without a {key}: {self._api.words(answer)}", answer.status
+            )
+        return replace(target, sync_id=sync_id, server_time=answer.date)
+
+    def _find_lost_start(
+        self, target: Handover, body: Mapping[str, object] | None, sent: float, lost: StartUnclearError
+    ) -> Handover:
+        """What became of a start without a usable answer. Raises StartUnclearError if that cannot be found out."""
+        if target.is_source and lost.status == 500:
+            self._probe_source(target.id)  # an unknown source is told here, and then nothing was started
+        unclear = (
+            f"{lost}; it could not be found out whether a sync was started: look at the {target.what} at RudderStack "
+            "before you trigger it again"
+        )
+        try:
+            found = self._started_since(target, sent)
+            if found is None and lost.status is not None and lost.status < 300:
+                raise StartUnclearError(unclear)
+            if found is None:
+                log.warning("nothing shows that it was accepted; sending it once more")
+                try:
+                    return self._post_start(target, body)
+                except (SyncAlreadyRunningError, StartUnclearError):
+                    found = self._started_since(target, sent)
+            if found is None:
+                raise StartUnclearError(unclear)
+        except BlueprintError as error:
+            raise StartUnclearError(unclear) from error
+        return found
+
+    def _started_since(self, target: Handover, sent: float) -> Handover | None:
+        """The sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
+        for pause in LOST_START_LOOKS:
+            self._job.clock.sleep(pause)
+            if target.is_source:
+                runs = [self._latest_run(target.id)]
+            else:
+                self._syncs(target.id, {"status": "running"})  # tells the server's time
+                earlier = self._server_time(sent) - timedelta(minutes=5)
+                runs = self._syncs(target.id, {"started_after": str(show(earlier))})
+            since = self._server_time(sent)
+            ours = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
+            ours = [(started, run) for started, run in ours if started >= _comparable(since, started)]
+            if ours:
+                started, run = min(ours, key=lambda pair: pair[0])
+                sync_id = None if target.is_source else run["id"]
+                return replace(target, sync_id=sync_id, run_started_at=started, server_time=since)
+        return None
+
+    def _server_time(self, instant_of_clock: float) -> datetime:
+        """The server's clock at an instant of the monotonic clock, a second early at most."""
+        ago = timedelta(seconds=self._job.clock.monotonic() - instant_of_clock)
+        now = self._api.now() or datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
+        return now - ago
+
+    def _running(self, target: Handover) -> Handover | None:
+        """The sync that is running now, as one that was joined."""
+        if target.is_source:
+            run = self._latest_run(target.id)
+            if judge_run(run).status is not SyncStatus.RUNNING:
+                return None
+            return replace(target, joined=True, run_started_at=_time(run, "started"), server_time=self._api.now())
+        running = [
+            sync
+            for sync in self._syncs(target.id, {"status": "running"})
+            if judge_sync(sync).status is SyncStatus.RUNNING
+        ]
+        if not running:
+            return None
+        return replace(target, joined=True, sync_id=_latest(running)["id"], server_time=self._api.now())
+
+    def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
+        self._target = handover
+        self._job.id, self._job.sync_id = handover.id, handover.sync_id
+        self._job.goes_on = f"the sync of the {handover.what} goes on at RudderStack"
+        self._api.record_as = f"sync_run_{handover.id}_response.json"
+
+        def look() -> Verdict:
+            verdict = self._judged(handover, given)
+            self._job.facts.update(verdict.facts)
+            sync = f"sync {self._job.sync_id}" if self._job.sync_id else "the latest sync"
+            return replace(verdict, message=f"{sync} of the {handover.what}: {self._job.mask.words(verdict.message)}")
+
+        return look
+
+    def _judged(self, handover: Handover, given: Waiting) -> Verdict:
+        if handover.is_source:
+            if handover.sync_id is not None:
+                path = f"{_path(handover)}/runs/{quote(handover.sync_id, safe='')}/status"
+                return judge_run(self._run(handover.id, path))
+            return _judge_latest_run(self._latest_run(handover.id), handover.run_started_at)
+        if handover.sync_id is not None:
+            answer = self._api.get(f"{_path(handover)}/syncs/{quote(handover.sync_id, safe='')}")
+            sync = self._api.json_object(answer)
+            if sync.get("id") not in (None, handover.sync_id) or not isinstance(sync.get("status"), (str, type(None))):
+                raise self._api.nonsense(answer, "the sync that was asked for")
+        else:
+            syncs = self._syncs(handover.id, {})
+            if not syncs:
+                return Verdict(SyncStatus.RUNNING, "it has never run")
+            sync = next((one for one in syncs if judge_sync(one).status is SyncStatus.RUNNING), _latest(syncs))
+            self._job.sync_id = sync["id"]
+        return judge_sync(sync, fail_on_failed_rows=given.fail_on_failed_rows)
+
+    def _syncs(self, connection_id: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        """All syncs of a connection, page by page: their order is undocumented."""
+        path = f"/v2/retl-connections/{connection_id}/syncs"
+        syncs: dict[str, dict[str, Any]] = {}
+        page = 1
+        while True:
+            answer = self._api.get(path, {**params, "page": str(page)} if page > 1 else params)
+            body = self._api.json_object(answer)
+            try:
+                new = {sync["id"]: sync for sync in body["syncs"]}
+                if not all(isinstance(sync_id, str) for sync_id in new):
+                    raise TypeError("ids of syncs")
+                paging = body.get("paging") or {}
+                more = bool(paging.get("next")) and not new.keys() <= syncs.keys()
+            except (KeyError, TypeError, AttributeError) as error:
+                raise self._api.nonsense(answer, "a list of syncs") from error
+            syncs.update(new)
+            if not more:
+                return list(syncs.values())
+            page += 1
+
+    def _latest_run(self, source_id: str) -> dict[str, Any]:
+        return self._run(source_id, f"/v2/sources/{source_id}/status")
+
+    def _run(self, source_id: str, path: str) -> dict[str, Any]:
+        try:
+            answer = self._api.get(path)
+        except StatusCheckFailedError as error:
+            if error.status == 500:
+                self._probe_source(source_id)
+            raise
+        run = self._api.json_object(answer)
+        if not isinstance(run.get("status"), (str, type(None))):
+            raise self._api.nonsense(answer, "a status")
+        return run
+
+    def _probe_source(self, source_id: str) -> None:
+        """After a 500, which RudderStack also answers for an unknown source. Raises SyncNotFoundError if it is one."""
+        try:
+            self._api.get(f"/v2/sources/{source_id}", tries=1)
+        except (InvalidCredentialsError, SyncNotFoundError):
+            raise
+        except StatusCheckFailedError as error:
+            if error.status == 500:
+                raise self._not_found("answered 500 for it, and 500 again when asked whether it exists") from error
+            log.info("it could not be told whether the source exists: %s", error)
+        except BlueprintError as error:
+            raise self._not_found(str(error)) from error
+
+    def _refusal(self, answer: Answer) -> BlueprintError | None:
+        """What RudderStack's statuses mean beyond the usual."""
+        said = self._api.words(answer)
+        if answer.status == 404:
+            return self._not_found(f"answered {said}")
+        if answer.status == 401:
+            return InvalidCredentialsError(
+                f"RudderStack answered {said}: RUDDERSTACK_ACCESS_TOKEN is wrong, or belongs to the other "
+                "RUDDERSTACK_REGION"
+            )
+        if answer.status == 403:
+            return InvalidCredentialsError(f"RudderStack answered {said}: the token or the plan does not permit this")
+        return None
+
+    def _not_found(self, said: str) -> SyncNotFoundError:
+        if self._target is None:
+            return SyncNotFoundError(f"RudderStack {said}")
+        other = "RUDDERSTACK_CONNECTION_ID" if self._target.is_source else "RUDDERSTACK_SOURCE_ID"
+        kind = "a Reverse ETL connection" if self._target.is_source else "a source"
+        return SyncNotFoundError(
+            f"RudderStack knows no {self._target.what}, or this token may not see it ({said}); if it is {kind}, "
+            f"give its id as {other}"
+        )
+
+
+def _judge_latest_run(run: Mapping[str, Any], started_at: datetime | None) -> Verdict:
+    """The verdict on the run that began at `started_at`, of which only the source's latest run tells."""
+    latest = _time(run, "started")
+    if started_at is None or latest is None or latest == started_at:
+        return judge_run(run)
+    if latest < started_at:
+        return Verdict(SyncStatus.RUNNING, "RudderStack still shows the run before", _times(run))
+    return Verdict(
+        SyncStatus.UNKNOWN, "another run has begun since, so that RudderStack does not tell how it ended", _times(run)
+    )
+
+
+def _latest(syncs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return max(syncs, key=lambda sync: _time(sync, "started") or ZERO_TIME)
+
+
+def _comparable(since: datetime, started: datetime) -> datetime:
+    """`since`, cut to whole seconds if `started` may be cut to them."""
+    return since if started.microsecond else since.replace(microsecond=0)
+
+
+def _path(target: Handover) -> str:
+    return f"/v2/sources/{target.id}" if target.is_source else f"/v2/retl-connections/{target.id}"
+
+
+def _sync_id(value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= inputs.LONGEST_IDENTIFIER:
+        raise TypeError("no id of a sync")
+    return value

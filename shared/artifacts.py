@@ -1,0 +1,326 @@
+"""The files that a trigger hands to the scripts that run after it, and the vendor's last answer.
+
+Every file is written to a temporary name and renamed: a reader, and a process killed at any moment, sees the old file
+or the new one, whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Callable, Generic, Protocol, TypeVar
+
+from shared import inputs, pickles
+from shared.errors import ArtifactError, BlueprintError, InvalidInputError, StartUnclearError
+from shared.http import NOT_JSON, Answer
+from shared.masking import Mask
+from shared.pickles import NotPlainError, Plain
+
+try:
+    import fcntl
+except ImportError:  # Windows: a leftover temporary file is then told by its age alone
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+HANDOVER = "sync.pickle"
+STARTING = "starting.pickle"
+VERSION = 1  # of the dict in HANDOVER and STARTING
+_BY_LOG_ID = (HANDOVER, STARTING, "force_sync.pickle")  # these are written under the trigger's own log id, too
+_LEFTOVER_AGE = 3600  # seconds
+
+
+class Handover(Protocol):
+    """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def sync_id(self) -> str | None: ...
+
+    @property
+    def server_time(self) -> datetime | None: ...
+
+    def as_dict(self) -> dict[str, Plain]:
+        """All of it as plain values, for HANDOVER."""
+
+    def other_files(self) -> Mapping[str, Plain]:
+        """The files that other programs read, by name; None removes an older one."""
+
+    def differs(self, given: Any) -> str:
+        """How it is at odds with the ids that a check was given, in words; empty if it is not."""
+
+
+H = TypeVar("H", bound=Handover)
+H_co = TypeVar("H_co", bound=Handover, covariant=True)
+
+
+class HandoverKind(Protocol[H_co]):
+    """How a vendor's hand-overs are read; both raise ValueError, KeyError or TypeError for what is none."""
+
+    def from_dict(self, plain: dict[str, Any]) -> H_co: ...
+
+    def from_other_files(self, file: Callable[[str], Any]) -> Sequence[H_co]:
+        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
+
+
+def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
+    """An id out of a file; it becomes part of URLs. Raises TypeError or ValueError."""
+    if not isinstance(value, str):
+        raise TypeError("an id is no text")
+    if not inputs.fits(value, pattern):
+        raise ValueError("an id has characters that none has")
+    return value
+
+
+def moment(value: object) -> datetime | None:
+    """An instant out of a file, or None. Raises TypeError."""
+    if value is None or (isinstance(value, datetime) and value.tzinfo is not None):
+        return value
+    raise TypeError("a time without its time zone")
+
+
+@dataclass(frozen=True)
+class _Found(Generic[H]):
+    """A hand-over and where it lies; `killed` if its trigger never got to hand it over."""
+
+    handover: H
+    file: str
+    killed: bool = False
+
+
+class Artifacts:
+    """`<folder>/<vendor>-blueprints/` with `variables/` and `responses/`."""
+
+    def __init__(
+        self, folder: Path, vendor: str, log_id: str | None, upstream_log_ids: Sequence[str], mask: Mask
+    ) -> None:
+        self._variables = folder / f"{vendor}-blueprints" / "variables"
+        self._responses = folder / f"{vendor}-blueprints" / "responses"
+        self._log_id = log_id
+        self._upstream_log_ids = upstream_log_ids
+        self._mask = mask
+        self._attempt = ""
+        self._starting = b""
+
+    def prepare(self) -> None:
+        """Make sure, before a sync is started, that it can be handed over. Raises ArtifactError."""
+        for folder in (self._variables, self._responses):
+            try:
+                _make_folder(folder)
+                _remove_leftovers(folder)
+                probe = folder / f".probe-{os.urandom(4).hex()}"
+                _write(probe, b"\0" * 65536)
+                probe.unlink()
+            except OSError as error:
+                raise self._unwritable(folder, error, "nothing was started") from error
+
+    @contextlib.contextmanager
+    def starting(self, draft: Handover) -> Iterator[None]:
+        """Around the request that starts a sync: keeps STARTING until `save`, or until the start surely failed.
+
+        A check that finds it knows that a trigger was killed half-way. Raises ArtifactError if it cannot be written.
+        """
+        self._attempt = os.urandom(8).hex()
+        try:
+            self._starting = self._write_all(STARTING, self._plain(draft))
+        except (OSError, NotPlainError) as error:
+            raise self._unwritable(self._variables, error, "nothing was started") from error
+        try:
+            yield
+        except StartUnclearError:
+            raise
+        except BlueprintError:
+            self._clear_starting()
+            raise
+
+    def save(self, handover: Handover) -> None:
+        """Hand over a sync that the vendor has accepted. Raises ArtifactError saying that the sync runs."""
+        try:
+            _make_folder(self._variables)
+            for name, value in handover.other_files().items():
+                if value is None:
+                    (self._variables / name).unlink(missing_ok=True)
+                else:
+                    self._write_all(name, value)
+            self._write_all(HANDOVER, self._plain(handover))
+        except (OSError, NotPlainError) as error:
+            sync = f"sync {handover.sync_id} of {handover.id}" if handover.sync_id else f"sync of {handover.id}"
+            raise self._unwritable(
+                self._variables, error, f"the {sync} runs but is not handed over; look at it at the vendor"
+            ) from error
+        self._clear_starting()
+
+    def find(self, kind: HandoverKind[H], given: Any) -> H | None:
+        """The hand-over that a check with the inputs `given` is to judge, None if there is none.
+
+        Raises ArtifactError for one that cannot be read or whose trigger was killed half-way, InvalidInputError if
+        several could be meant.
+        """
+        found = [one for log_id in self._upstream_log_ids for one in self._found(f"{log_id}_", kind)]
+        fitting = []
+        for one in found or self._found("", kind):
+            difference = one.handover.differs(given)
+            if difference:
+                log.warning("passing over %s, which hands over another sync: %s", one.file, difference)
+            else:
+                fitting.append(one)
+        for one in fitting:
+            if one.killed:
+                raise ArtifactError(
+                    f"the trigger of {one.handover.id} was killed half-way, or could not find out whether its start was "
+                    f"accepted (see {one.file}): a sync may be running; look at the vendor, then trigger it again"
+                )
+        chosen = _latest(fitting)
+        if chosen is not None:
+            log.info("judging the sync of %s that was handed over in %s", chosen.handover.id, chosen.file)
+        return chosen.handover if chosen else None
+
+    def save_response(self, name: str, answer: Answer) -> None:
+        """Keep the vendor's last answer as `responses/<name>`, secrets hidden. Raises OSError."""
+        if answer.body is NOT_JSON:
+            body: object = {"status": answer.status, "text": self._mask(answer.text)}
+        else:
+            body = self._mask.tree(answer.body)
+        _make_folder(self._responses)
+        written = json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        _write(self._responses / name, written)
+
+    def _plain(self, handover: Handover) -> dict[str, Plain]:
+        return {"version": VERSION, "attempt": self._attempt, **handover.as_dict()}
+
+    def _paths(self, name: str) -> list[Path]:
+        prefixes = [f"{self._log_id}_", ""] if self._log_id and name in _BY_LOG_ID else [""]
+        return [self._variables / f"{prefix}{name}" for prefix in prefixes]
+
+    def _write_all(self, name: str, value: Plain) -> bytes:
+        written = pickles.dump(value)
+        for path in self._paths(name):
+            _write(path, written)
+        return written
+
+    def _clear_starting(self) -> None:
+        """Remove STARTING, but not one that another trigger has put in its place since."""
+        for path in self._paths(STARTING):
+            with contextlib.suppress(OSError):
+                if not self._starting or path.read_bytes() == self._starting:
+                    path.unlink()
+
+    def _found(self, prefix: str, kind: HandoverKind[H]) -> list[_Found[H]]:
+        """What lies there under one log id, or under the plain names (prefix ''); at most one of each sync."""
+        found = []
+        starting, handover = self._read(prefix + STARTING), self._read(prefix + HANDOVER)
+        if starting is not None and _attempt(starting) != _attempt(handover):
+            found.append(_Found(self._parsed(kind, starting, prefix + STARTING), prefix + STARTING, killed=True))
+        if handover is not None:
+            found.append(_Found(self._parsed(kind, handover, prefix + HANDOVER), prefix + HANDOVER))
+        if found:
+            return found
+        names: list[str] = []
+
+        def file(name: str) -> Any:
+            value = self._read(prefix + name) if not prefix or name in _BY_LOG_ID else None
+            names.extend([prefix + name] if value is not None else [])
+            return value
+
+        try:
+            return [_Found(handover, ", ".join(names)) for handover in kind.from_other_files(file)]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._unreadable(", ".join(names), f"it is no hand-over ({error})") from error
+
+    def _parsed(self, kind: HandoverKind[H], plain: Any, name: str) -> H:
+        try:
+            if plain["version"] != VERSION:
+                raise ValueError(f"its version is {plain['version']!r}, and this one knows {VERSION}")
+            return kind.from_dict(plain)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._unreadable(name, f"it is no hand-over of this vendor's trigger ({error!r})") from error
+
+    def _read(self, name: str) -> Any:
+        """The plain value in a file, None if it is not there. Raises ArtifactError."""
+        try:
+            with (self._variables / name).open("rb") as file:
+                return pickles.load(file.read(pickles.MOST_BYTES + 1))
+        except FileNotFoundError:
+            return None
+        except (OSError, NotPlainError) as error:
+            raise self._unreadable(name, str(error)) from error
+
+    def _unreadable(self, name: str, why: str) -> ArtifactError:
+        fault = f"{name} in {self._variables} cannot be read: {self._mask.words(why)}"
+        return ArtifactError(f"{fault}; trigger the sync again or remove the file")
+
+    def _unwritable(self, folder: Path, error: Exception, so: str) -> ArtifactError:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return ArtifactError(
+            f"{folder} cannot be written to ({why}); {so} (SHIPYARD_ARTIFACTS_DIRECTORY names the folder)"
+        )
+
+
+def _attempt(plain: object) -> object:
+    return plain.get("attempt") if isinstance(plain, dict) else None
+
+
+def _latest(found: Sequence[_Found[H]]) -> _Found[H] | None:
+    """Of several hand-overs of one sync's id the one with the latest server time. Raises InvalidInputError."""
+    if not found:
+        return None
+    times = [one.handover.server_time for one in found]
+    latest = max((moment for moment in times if moment is not None), default=None)
+    last = [one for one in found if one.handover.server_time == latest]
+    one_id = len({one.handover.id for one in found}) == 1
+    if one_id and (None not in times or len(found) == 1) and all(one.handover == last[0].handover for one in last):
+        return last[0]
+    listed = ", ".join(f"{one.handover.id} ({one.file})" for one in found)
+    raise InvalidInputError(f"several syncs were handed over, and the inputs do not say which is meant: {listed}")
+
+
+def _make_folder(folder: Path) -> None:
+    """The folder and its two parents, for nobody else's eyes."""
+    for one in (folder.parent.parent, folder.parent, folder):
+        if not one.is_dir():
+            one.parent.mkdir(parents=True, exist_ok=True)
+            one.mkdir(mode=0o700, exist_ok=True)
+        elif one != folder.parent.parent and one.stat().st_mode & 0o077:
+            with contextlib.suppress(OSError):  # somebody else's: what matters are the files, and they are 0600
+                one.chmod(0o700)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of `content`, or nothing. Raises OSError."""
+    for _ in range(5):
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if fcntl is not None:
+                    with contextlib.suppress(OSError):  # file systems without locks
+                        fcntl.flock(file, fcntl.LOCK_EX)  # tells _remove_leftovers that the writer lives
+                file.write(content)
+            Path(temporary).replace(path)
+            return
+        except FileNotFoundError:  # taken for a leftover in the moment before its lock, or after it
+            continue
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    raise OSError(f"{path} was removed again and again while it was written")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote."""
+    for leftover in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError), leftover.open("rb") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises OSError while its writer lives
+            elif time.time() - leftover.stat().st_mtime < _LEFTOVER_AGE:
+                continue
+            leftover.unlink()

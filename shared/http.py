@@ -1,0 +1,419 @@
+"""JSON over one HTTP session: time-outs, what may be repeated, and what an answer's status means.
+
+`Wire` sends one request and says what came of it; `Api` adds the rules: reads are repeated, a start is repeated only if
+it was surely not accepted, and a status becomes an error of `shared.errors`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import random
+import re
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
+
+from shared import VERSION
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncNotFoundError,
+    SyncNotStartedError,
+)
+
+if TYPE_CHECKING:
+    from shared.blueprint import Job
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 10  # seconds
+READ_TIMEOUT = 60  # seconds
+TRIES = 5
+BACK_OFF = (1, 2, 4, 8)  # seconds between the tries
+LONGEST_RETRY_AFTER = 60  # seconds that one read or start waits because the vendor says so
+MOST_BYTES = 64 * 1024 * 1024
+CHUNK = 64 * 1024
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the vendor answered. `body` is the parsed JSON, or NOT_JSON; times are seconds of the monotonic clock."""
+
+    status: int
+    body: Any
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sent: float = 0.0
+    received: float = 0.0
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock when it answered (the Date header, whole seconds), None where it does not tell."""
+        return http_date(self.headers.get("Date", ""))
+
+    @property
+    def good(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _NotJson:
+    def __repr__(self) -> str:
+        return "NOT_JSON"
+
+
+NOT_JSON = _NotJson()
+
+
+class WireError(Exception):
+    """No answer, or only a part of one. `sent` is False if the vendor surely never saw the request."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class Clock(Protocol):
+    """What the module `time` offers: seconds; `time()` is asked only where a server tells no time of its own."""
+
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...
+    def time(self) -> float: ...
+
+
+class Sender(Protocol):
+    """Sends one request; `Wire` is the one that uses the network."""
+
+    def send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+    ) -> Answer: ...
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is ever followed, nor its Location parsed or its body read on the way."""
+
+
+class Wire:
+    """One keep-alive session to one host, with the credentials given and no others, following no redirect."""
+
+    def __init__(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._session = _Session()
+        self._session.auth = auth  # set, so that requests never looks into ~/.netrc
+        self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
+        self._session.headers.update(headers)
+        host = urlsplit(url).hostname or ""
+        if url.startswith("http:") and not re.fullmatch(r"localhost|127\.[0-9.]+|::1|.+\.localhost", host):
+            log.warning("the credentials go to %s over plain http, which anybody on the way can read; use https", host)
+
+    def send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+    ) -> Answer:
+        """One request. Raises WireError; never looks at the status. `body` None means none, else it is sent as JSON."""
+        sent = self._clock.monotonic()
+        timeout = (CONNECT_TIMEOUT, read_timeout)
+        try:
+            with _deadline(CONNECT_TIMEOUT + read_timeout):
+                response = self._session.request(
+                    method, self._url + path, params=params, json=body, timeout=timeout, stream=True
+                )
+                with response:
+                    content = _content(response)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise WireError(_reason(error, read_timeout), sent=_may_have_been_sent(error)) from error
+        return Answer(
+            status=response.status_code,
+            body=parse_json(content),
+            text=content[:100_000].decode("utf-8", "replace"),
+            headers=response.headers,
+            sent=sent,
+            received=self._clock.monotonic(),
+        )
+
+
+class Api:
+    """A vendor's API, by the rules above. `refusal` says what a status that is not good means to that vendor."""
+
+    def __init__(
+        self,
+        vendor: str,
+        wire: Sender,
+        job: Job,
+        refusal: Callable[[Answer], BlueprintError | None] = lambda _: None,
+    ) -> None:
+        self._vendor = vendor
+        self._wire = wire
+        self._job = job
+        self._refusal = refusal
+        self.record_as = ""  # the file in responses/ that keeps the last answer
+        self._clock_offset: tuple[datetime, float] | None = None
+
+    def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = TRIES) -> Answer:
+        """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
+        return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
+
+    def change(self, method: str, path: str, body: object = None, *, read_timeout: float = READ_TIMEOUT) -> Answer:
+        """A request that may be sent twice without harm; raises as `get`."""
+        return self._repeated(method, path, None, body, read_timeout, TRIES)
+
+    def start(self, path: str, body: object = None, *, read_timeout: float = READ_TIMEOUT) -> Answer:
+        """A POST that starts a sync: repeated only where it was surely not accepted (connection refused, 429).
+
+        Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and trying
+        again may help, or what the status means.
+        """
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            try:
+                answer = self._send("POST", path, None, body, read_timeout)
+            except WireError as error:
+                if error.sent:
+                    raise StartUnclearError(f"{self._vendor} gave no answer to the start: {error}") from error
+                problem, pause = str(error), None
+            else:
+                if answer.status != 429:
+                    if answer.status >= 500:
+                        raise StartUnclearError(f"{self._vendor} answered {self.words(answer)}", answer.status)
+                    return self._checked(answer)
+                problem, pause = self.words(answer), retry_after(answer)
+                if pause is not None and pause > LONGEST_RETRY_AFTER:
+                    raise SyncNotStartedError(
+                        f"{self._vendor} accepts no start now ({problem}) and asks to come back in {pause:.0f} s; "
+                        "nothing was started"
+                    )
+            if not last:
+                self._back_off(attempt, pause, problem)
+        raise SyncNotStartedError(
+            f"{self._vendor} could not be reached: {problem} (tries: {TRIES}); nothing was started"
+        )
+
+    def now(self) -> datetime | None:
+        """The server's time now (its last Date header plus the time since), a second early at most; None if unknown."""
+        if self._clock_offset is None:
+            return None
+        date, received = self._clock_offset
+        return datetime.fromtimestamp(date.timestamp() + self._job.clock.monotonic() - received, timezone.utc)
+
+    def nonsense(self, answer: Answer, missing: str) -> StatusCheckFailedError:
+        """The error for an answer whose status is good and that lacks what is needed (`missing`, in words)."""
+        return StatusCheckFailedError(
+            f"{self._vendor} answered without {missing}, which makes no sense: {self.words(answer)}",
+            status=answer.status,
+        )
+
+    def json_object(self, answer: Answer) -> dict[str, Any]:
+        """The answer's body as a JSON object. Raises StatusCheckFailedError if it is anything else."""
+        if not isinstance(answer.body, dict):
+            raise self.nonsense(answer, "a JSON object")
+        return answer.body
+
+    def words(self, answer: Answer) -> str:
+        """The status and what the vendor says in the body, whatever its shape, fit for a message."""
+        return f"{answer.status}: {self._job.mask.words(_said(answer), 300) or 'no further words'}"
+
+    def _repeated(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float, tries: int
+    ) -> Answer:
+        status = None
+        for attempt in range(tries):
+            try:
+                answer = self._send(method, path, params, body, read_timeout)
+            except WireError as error:
+                problem, pause, status = str(error), None, None
+            else:
+                if answer.status != 429 and answer.status < 500:
+                    return self._checked(answer)
+                problem, pause, status = self.words(answer), retry_after(answer), answer.status
+                if pause is not None and pause > LONGEST_RETRY_AFTER:
+                    raise StatusCheckFailedError(
+                        f"{self._vendor} answered {problem} and asks to come back in {pause:.0f} s", pause, status
+                    )
+            if attempt < tries - 1:
+                self._back_off(attempt, pause, problem)
+        plural = "try" if tries == 1 else "tries"
+        raise StatusCheckFailedError(
+            f"{self._vendor} could not be reached: {problem} ({tries} {plural})", status=status
+        )
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+    ) -> Answer:
+        answer = self._wire.send(method, path, params, body, read_timeout)
+        if self.record_as:
+            self._job.responses[self.record_as] = answer
+        if answer.date is not None:
+            self._clock_offset = (answer.date, answer.received)
+        return answer
+
+    def _back_off(self, attempt: int, pause: float | None, problem: str) -> None:
+        seconds = BACK_OFF[attempt] * random.uniform(0.8, 1.2) if pause is None else max(pause, 1)
+        log.info("%s: %s; trying again in %.0f s", self._vendor, problem, seconds)
+        self._job.clock.sleep(seconds)
+
+    def _checked(self, answer: Answer) -> Answer:
+        """`answer` if its status is good. Raises what its status means otherwise."""
+        if answer.good:
+            return answer
+        said = self.words(answer)
+        error = self._refusal(answer)
+        if error is not None:
+            raise error
+        if 300 <= answer.status < 400:
+            raise BadRequestError(
+                f"{self._vendor} answered {answer.status}, a redirect, and none is followed: "
+                f"check {self._vendor.upper()}_API_URL"
+            )
+        if answer.status in (401, 403):
+            blame = "the credentials are wrong" if answer.status == 401 else "the credentials lack a permission"
+            raise InvalidCredentialsError(f"{self._vendor} answered {said} ({blame})")
+        if answer.status == 404:
+            raise SyncNotFoundError(f"{self._vendor} answered {said}")
+        if answer.status == 409:
+            raise SyncAlreadyRunningError(f"{self._vendor} answered {said}")
+        if 400 <= answer.status < 500:
+            raise BadRequestError(f"{self._vendor} refused the request with {said}")
+        raise StatusCheckFailedError(f"{self._vendor} answered {said}, which makes no sense", status=answer.status)
+
+
+@contextlib.contextmanager
+def nothing_started_yet() -> Iterator[None]:
+    """Within a trigger, before its POST: a vendor that cannot be reached means that no sync was started."""
+    try:
+        yield
+    except StatusCheckFailedError as error:
+        raise SyncNotStartedError(f"{error}; nothing was started") from error
+
+
+def http_date(text: str) -> datetime | None:
+    """The instant in an HTTP date (RFC 9110, always UTC), None if it is none."""
+    try:
+        parsed = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+
+
+def retry_after(answer: Answer) -> float | None:
+    """The pause in seconds that a Retry-After header asks for, None without one that makes sense (RFC 9110, 10.2.3)."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    until = http_date(text)
+    if until is None or answer.date is None:
+        return None
+    return max(0.0, (until - answer.date).total_seconds())
+
+
+def parse_json(content: bytes) -> Any:
+    """The JSON in `content`, or NOT_JSON; a body that is cut off, nested without end or not UTF-8 is none."""
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=_short_int)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _short_int(digits: str) -> int:
+    if len(digits) > 400:  # int() takes quadratic time
+        raise ValueError("a number of more than 400 digits")
+    return int(digits)
+
+
+def _content(response: requests.Response) -> bytes:
+    chunks, total = [], 0
+    for chunk in response.iter_content(CHUNK):
+        total += len(chunk)
+        if total > MOST_BYTES:
+            raise requests.exceptions.ContentDecodingError(f"the answer is longer than {MOST_BYTES >> 20} MB")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block after `seconds`: a server that drips a byte now and then runs into no other.
+
+    Only where the system has SIGALRM, in the main thread: elsewhere the time-outs of each single read have to do.
+    """
+    if not hasattr(signal, "SIGALRM") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(_signal: int, _frame: object) -> None:
+        raise TimeoutError(f"the whole answer took longer than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those inside it: requests wraps urllib3's, which wraps the system's."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        inner = [part for part in (*error.args, getattr(error, "reason", None)) if isinstance(part, BaseException)]
+        error = inner[0] if inner else None
+
+
+def _may_have_been_sent(error: BaseException) -> bool:
+    """False only where no connection (or no trusted one) was made, so that the vendor cannot have seen the request."""
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+        return False
+    chain = list(_chain(error))
+    if any(isinstance(part, (NewConnectionError, ConnectTimeoutError, ProxyError)) for part in chain):
+        return False
+    return not any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain)
+
+
+def _reason(error: BaseException, read_timeout: float) -> str:
+    """What went wrong on the wire, in words without the URL's query."""
+    chain = list(_chain(error))
+    if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
+        return "its TLS certificate is not trusted (set REQUESTS_CA_BUNDLE if a proxy of yours signs certificates)"
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return f"no connection within {CONNECT_TIMEOUT} s"
+    if isinstance(error, requests.exceptions.ReadTimeout):
+        return f"no answer within {read_timeout:.0f} s"
+    last = next((part for part in reversed(chain) if not isinstance(part, MaxRetryError)), error)
+    text = str(last).split(": ", 1)[-1] if isinstance(last, NewConnectionError) else str(last)
+    return text or type(last).__name__
+
+
+def _said(answer: Answer) -> str:
+    """The words in an error's body: the vendors' JSON shapes, or the text without its HTML tags."""
+    body = answer.body
+    if not isinstance(body, dict):
+        return re.sub(r"<[^>]{0,1000}>", " ", answer.text[:20_000])
+    inner = body["error"] if isinstance(body.get("error"), dict) else body
+    parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]
+    errors = inner.get("errors")
+    if isinstance(errors, list):
+        parts += [item.get("message") for item in errors[:5] if isinstance(item, dict)]
+    words = [part if isinstance(part, str) else json.dumps(part)[:1000] for part in parts if part]
+    return " - ".join(dict.fromkeys(words))

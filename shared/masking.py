@@ -1,0 +1,63 @@
+"""Secrets out of everything that is shown or stored, and nothing in it that could steer a terminal or forge a line."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "***"
+SHORTEST = 4  # hiding a shorter text would hide half of every message and protect nothing
+
+# Control characters, line and paragraph separators, and the marks that turn the direction of writing.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+class Mask:
+    """Callable: a text with every secret hidden, whatever its case, also in URL-quoted, base64, JSON or HTML form."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        """`secrets`: the values of the Password inputs, as they came; key:secret pairs are added by the caller."""
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None
+
+    def __call__(self, text: str) -> str:
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+    def tree(self, value: object) -> object:
+        """The same for the keys and values of parsed JSON (numbers, too, may spell a secret)."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {self(str(key)): self.tree(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.tree(item) for item in value]
+        if isinstance(value, (int, float)) and self._pattern.search(str(value)):
+            return HIDDEN
+        return value
+
+    def words(self, text: str, most: int = 500) -> str:
+        """What a vendor or a file says, fit for one line: hidden first, then made printable, then cut."""
+        line = printable(" ".join(self(text).split()))
+        return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """`text` with everything that is not to be sent to a terminal written as an escape; `keep` is left alone."""
+    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+
+
+def _forms(secret: str) -> set[str]:
+    raw = secret.encode("utf-8", "surrogateescape")
+    plain = {secret, secret.strip()}
+    coded = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    for code in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+        coded |= {code.decode(), code.decode().rstrip("="), quote(code, safe="")}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")}
+    html = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain | coded | escaped | {html, html.replace('"', "&quot;").replace("'", "&#x27;")}

@@ -1,0 +1,128 @@
+"""One wait loop, on a clock that is passed in."""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+from typing import Callable
+
+from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError
+from shared.http import LONGEST_RETRY_AFTER, Clock
+from shared.status import Verdict
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 300  # seconds: a log line at least so often
+FAILING_AT_MOST = 900  # seconds of failed looks in a row
+REFUSED_AT_MOST = 3  # looks in a row that are answered 401 or 403
+
+
+@dataclass
+class Wait:
+    """Looks again and again, more rarely the longer it takes. `deadline` is an instant of the monotonic clock.
+
+    `least` and `most` are the shortest and the longest pause in seconds; `most`, the user's poll interval, wins.
+    """
+
+    clock: Clock
+    deadline: float
+    least: float
+    most: float
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 once it is over."""
+        return max(0.0, self.deadline - self.clock.monotonic())
+
+    def until_ended(
+        self,
+        look: Callable[[], Verdict],
+        gave_up: Callable[[str], BlueprintError],
+        *,
+        proven: bool = False,
+        pause_first: bool = False,
+    ) -> Verdict:
+        """The first verdict that is an end.
+
+        `proven` says that the vendor has answered well before, so that failing looks are survived from the first one.
+        Raises `gave_up(message)` at the deadline, StatusCheckFailedError if looks fail for too long, and whatever else
+        a look raises.
+        """
+        begun = self.clock.monotonic()
+        failing_since: float | None = None
+        refused = 0
+        last_message = ""
+        if pause_first:
+            self._sleep(self._pause(0.0), begun, last_message)
+        while True:
+            pause = None
+            try:
+                verdict = look()
+            except InvalidCredentialsError as error:
+                refused += 1
+                if not proven:
+                    raise
+                if refused > REFUSED_AT_MOST:
+                    raise StatusCheckFailedError(f"{error}; {refused} looks in a row were refused") from error
+                log.warning("%s; looking again", error)
+            except StatusCheckFailedError as error:
+                if not proven:
+                    raise
+                pause, failing_since = self._survived(error, failing_since)
+            else:
+                proven, failing_since, refused = True, None, 0
+                if verdict.ended:
+                    return verdict
+                if verdict.message != last_message:
+                    log.info("%s", verdict.message)
+                    last_message = verdict.message
+                pause = verdict.confirm_in
+            if self.left <= 0:
+                raise gave_up(last_message)
+            self._sleep(self._pause(self.clock.monotonic() - begun) if pause is None else pause, begun, last_message)
+
+    def _survived(
+        self, error: StatusCheckFailedError, failing_since: float | None
+    ) -> tuple[float | None, float | None]:
+        """The pause after a failed look (None: the usual one) and since when looks fail. Raises it after too long."""
+        now = self.clock.monotonic()
+        if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
+            if error.retry_after > self.left:
+                raise error
+            log.warning("%s; waiting as asked", error)
+            return error.retry_after, None
+        failing_since = now if failing_since is None else failing_since
+        if now - failing_since >= FAILING_AT_MOST:
+            raise StatusCheckFailedError(f"{error}; looks have failed for {duration(now - failing_since)}") from error
+        log.warning("%s; looking again", error)
+        return None, failing_since
+
+    def _pause(self, elapsed: float) -> float:
+        return pause_before_next_look(elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
+
+    def _sleep(self, seconds: float, begun: float, message: str) -> None:
+        """Sleep, at most until the deadline, with a log line every five minutes of the whole wait."""
+        until = min(self.clock.monotonic() + seconds, self.deadline)
+        while True:
+            now = self.clock.monotonic()
+            if now >= until:
+                return
+            to_heartbeat = HEARTBEAT - (now - begun) % HEARTBEAT
+            self.clock.sleep(min(until - now, to_heartbeat))
+            if to_heartbeat <= until - now:
+                log.info("%s (%s so far)", message or "still waiting", duration(self.clock.monotonic() - begun))
+
+
+def pause_before_next_look(elapsed: float, least: float, most: float) -> float:
+    """Seconds to wait after `elapsed` seconds of waiting: a fifth of it up to 15, from ten minutes on a fortieth."""
+    return min(max(min(elapsed / 5, 15.0), elapsed / 40, least), most)
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: `4 min 30 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return " ".join(
+        f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if number or unit == "s"
+    )

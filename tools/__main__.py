@@ -1,0 +1,32 @@
+"""python -m tools <command>: what the project offers to people and CI."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {  # each is tools/<command>.py with `main(argv) -> exit code`, imported only when it is called
+    "demo": "run every trigger and check against the sandbox, and show what they do",
+    "run": "run blueprints as an orchestrator would, with their guardrails",
+    "sandbox": "imitate the vendors' APIs on this machine",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit code of the command called; without a command, help and 2."""
+    parser = argparse.ArgumentParser(prog="python -m tools")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands (each has its own --help)")
+    for name, gloss in COMMANDS.items():
+        commands.add_parser(name, help=gloss, add_help=False)
+    command = parser.parse_args(argv[:1]).command  # what follows is the command's own to parse
+    if command is None:
+        parser.print_help(sys.stderr)
+        return 2
+    exit_code: int = importlib.import_module(f"tools.{command}").main(argv[1:])
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
