@@ -29,7 +29,7 @@ class Inputs(Waiting, Credentials):
 def main(given: Inputs, job: Job) -> Result:
     fivetran = FivetranClient(given, job)
     handover = job.artifacts.find(Handover, given) or Handover.latest_of(given.connector_id)
-    return fivetran.follow(handover, given) if given.wait else fivetran.look_once(handover)
+    return fivetran.follow(handover, given)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ What users know as a connector the API calls a connection; the ids are the same.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -26,17 +28,17 @@ from shared.errors import (
     SyncAlreadyRunningError,
     SyncIncompleteError,
 )
-from shared.http import Answer, Api, nothing_started_yet
+from shared.http import Answer, Api
 from shared.pickles import Plain
-from shared.status import Result, SyncStatus, Verdict, instant, result_of, show
-from shared.waiting import Wait, duration
+from shared.starting import nothing_started_yet, start_once
+from shared.status import Result, SyncStatus, Verdict, instant, show
+from shared.waiting import Wait, follow
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT = 120  # seconds: a start has been seen to hang at Fivetran while the sync ran
 LEAST_PAUSE = 2  # seconds between two looks
 CONFIRM_IN = 2  # seconds
-LOST_START_LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost
 RESCHEDULE_MARGIN = timedelta(seconds=60)
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
@@ -152,14 +154,7 @@ class Handover:
         return [cls(identifier(connector_id), at, at, at)]
 
     def as_dict(self) -> dict[str, Plain]:
-        return {
-            "connector_id": self.connector_id,
-            "execution_time": self.execution_time,
-            "succeeded_at": self.succeeded_at,
-            "failed_at": self.failed_at,
-            "interrupted": self.interrupted,
-            "joined": self.joined,
-        }
+        return dict(vars(self))
 
     def other_files(self) -> dict[str, Plain]:
         return {
@@ -259,52 +254,27 @@ class FivetranClient:
         with nothing_started_yet():
             before = self._ready_connection(connector_id)
         _warn(connector_id, before)
-        if before.syncing and if_running == "fail":
-            raise SyncAlreadyRunningError(f"a sync of {connector_id} is running, and FIVETRAN_IF_RUNNING is fail")
-        if before.syncing and if_running == "join":
-            return self._joined(connector_id, before)
-        if before.syncing and if_running == "wait":
-            return self._start_when_idle(connector_id, given)
         try:
+            if before.syncing and if_running != "restart":
+                raise SyncAlreadyRunningError(f"a sync of {connector_id} is running")
             return self._start(connector_id, before, force=if_running == "restart")
-        except SyncAlreadyRunningError:
+        except SyncAlreadyRunningError as running:
             if if_running == "join":
                 return self._joined(connector_id, before)
             if if_running == "wait":
                 return self._start_when_idle(connector_id, given)
-            raise
+            raise SyncAlreadyRunningError(f"{running}, and FIVETRAN_IF_RUNNING is {if_running}") from running
 
     def started(self, handover: Handover) -> Result:
         """The result of a trigger that does not wait."""
         if handover.joined:
-            return Result("joined", f"the running sync of {handover.connector_id} was joined and handed over")
-        return Result("started", f"a sync of {handover.connector_id} was started and handed over")
+            return Result("joined", f"the running sync of {handover.id} was joined and handed over")
+        return Result("started", f"a sync of {handover.id} was started and handed over")
 
-    def follow(self, handover: Handover, given: Waiting, *, started_here: bool = False) -> Result:
-        """Wait until the sync has ended. Raises the error of its end, or SyncIncompleteError after the time-out."""
-        wait = self._wait(given)
-
-        def gave_up(last: str) -> SyncIncompleteError:
-            return SyncIncompleteError(
-                f"gave up waiting for {handover.connector_id} after {given.wait_timeout} min ({last}); "
-                "the sync goes on at Fivetran"
-            )
-
-        verdict = wait.until_ended(self._looks(handover, wait), gave_up, proven=started_here, pause_first=started_here)
-        return result_of(verdict)
-
-    def look_once(self, handover: Handover) -> Result:
-        """The result now. Raises SyncIncompleteError if the sync has not ended, else the error of its end."""
-        look = self._looks(handover, None)
-        verdict = look()
-        if verdict.confirm_in is not None:
-            self._job.clock.sleep(verdict.confirm_in)
-            verdict = look()
-        return result_of(verdict)
-
-    def _wait(self, given: Waiting) -> Wait:
-        deadline = self._job.began + given.wait_timeout * 60
-        return Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
+    def follow(self, handover: Handover, given: Waiting, *, just_started: bool = False) -> Result:
+        """Look at the sync once, or until it has ended. Raises the error of any end but a success."""
+        look = self._looks(handover, given)
+        return follow(look, given, self._job, least=LEAST_PAUSE, vendor="Fivetran", just_started=just_started)
 
     def _connection(self, connector_id: str) -> Connection:
         answer = self._api.get(f"/v1/connections/{connector_id}")
@@ -329,40 +299,46 @@ class FivetranClient:
         return connection
 
     def _start_when_idle(self, connector_id: str, given: Waiting) -> Handover:
-        started: list[Handover] = []
-
-        def look() -> Verdict:
+        def try_to_start() -> Handover:
             before = self._ready_connection(connector_id)
-            if not before.syncing:
-                try:
-                    started.append(self._start(connector_id, before, force=False))
-                    return Verdict(SyncStatus.SUCCEEDED, "it has ended")
-                except SyncAlreadyRunningError:
-                    pass
-            return Verdict(SyncStatus.RUNNING, f"another sync of {connector_id} is running; waiting until it has ended")
+            with contextlib.suppress(SyncAlreadyRunningError):
+                if not before.syncing:
+                    return self._start(connector_id, before, force=False)
+            raise SyncIncompleteError(f"another sync of {connector_id} is running; waiting until it has ended")
 
         def gave_up(_: str) -> SyncAlreadyRunningError:
             return SyncAlreadyRunningError(
                 f"another sync of {connector_id} is still running after {given.wait_timeout} min; nothing was started"
             )
 
+        wait = Wait(self._job.clock, self._deadline(given), LEAST_PAUSE, given.poll_interval)
         with nothing_started_yet():
-            self._wait(given).until_ended(look, gave_up, proven=True, pause_first=True)
-        return started[0]
+            return wait.until(try_to_start, gave_up, proven=True, pause_first=True)
 
     def _start(self, connector_id: str, before: Connection, *, force: bool) -> Handover:
-        """Send the start, and find out what became of it if its answer is lost."""
         draft = self._handover(connector_id, before, interrupted=force and before.syncing)
-        self._job.goes_on = f"a sync of {connector_id} may be running at Fivetran ({_dashboard(connector_id)})"
-        with self._job.artifacts.starting(draft):
+
+        def post(again: bool) -> Handover:
             try:
-                answer = self._post_start(connector_id, force=force)
-                handover = replace(draft, execution_time=answer.date or self._local_time())
-            except StartUnclearError as lost:
-                log.warning("%s; finding out whether it was accepted", lost)
-                handover = self._find_lost_start(draft, before, lost)
-        self._job.goes_on = f"the sync of {connector_id} goes on at Fivetran ({_dashboard(connector_id)})"
-        log.info("the sync of %s was started; see %s", connector_id, _dashboard(connector_id))
+                answer = self._post_start(connector_id, force=force and not again)
+            except SyncAlreadyRunningError:
+                if again:  # so the first one was accepted after all
+                    return draft
+                raise
+            return replace(draft, execution_time=answer.date or self._now())
+
+        def seen() -> Handover | None:
+            now = self._connection(connector_id)
+            if before.syncing and (now.stamps != before.stamps or not now.syncing):
+                return replace(draft, execution_time=self._now())  # what ended up to now is the interrupted sync
+            if not before.syncing and (now.stamps != before.stamps or now.sync_state in ("syncing", "rescheduled")):
+                return draft
+            return None
+
+        # If a sync was running before, it may end by itself, and then a later look takes its end for the start's doing.
+        what = f"{connector_id} ({_dashboard(connector_id)})"
+        handover = start_once(self._job, draft, post, seen, what=what, only_one_look=before.syncing)
+        log.info("the sync of %s was started", what)
         return handover
 
     def _post_start(self, connector_id: str, *, force: bool) -> Answer:
@@ -371,48 +347,9 @@ class FivetranClient:
         with nothing_started_yet():
             answer = self._api.start(path, body, read_timeout=START_TIMEOUT)
         if not isinstance(answer.body, dict) or answer.body.get("code") != "Success":
-            raise StartUnclearError(f"Fivetran answered the start without its code Success: {self._api.words(answer)}")
+            said = self._api.words(answer)
+            raise StartUnclearError(f"Fivetran answered the start without its code Success: {said}", answer.status)
         return answer
-
-    def _find_lost_start(self, draft: Handover, before: Connection, lost: StartUnclearError) -> Handover:
-        """What became of a start without an answer. Raises StartUnclearError if that cannot be found out.
-
-        If a sync was running before, only one look at once can tell: later, it might have ended by itself.
-        """
-        unclear = (
-            f"{lost}; it could not be found out whether a sync was started: look at {_dashboard(draft.connector_id)} "
-            "before you trigger it again"
-        )
-        try:
-            found = self._seen_since(draft, before, LOST_START_LOOKS[:1] if before.syncing else LOST_START_LOOKS)
-            if found is not None:
-                return found
-            if before.syncing:
-                raise StartUnclearError(unclear)
-            log.warning("nothing shows that it was accepted; sending it once more, which interrupts nothing")
-            try:
-                answer = self._post_start(draft.connector_id, force=False)
-                return replace(draft, execution_time=answer.date or self._local_time())
-            except SyncAlreadyRunningError:  # so the first one was accepted after all
-                return draft
-            except StartUnclearError:
-                found = self._seen_since(draft, before, LOST_START_LOOKS)
-                if found is not None:
-                    return found
-                raise
-        except BlueprintError as error:
-            raise StartUnclearError(unclear) from error
-
-    def _seen_since(self, draft: Handover, before: Connection, pauses: Sequence[int]) -> Handover | None:
-        for pause in pauses:
-            self._job.clock.sleep(pause)
-            now = self._connection(draft.connector_id)
-            if before.syncing and (now.stamps != before.stamps or not now.syncing):
-                # What ended up to now is the interrupted sync.
-                return replace(draft, execution_time=self._api.now() or self._local_time())
-            if not before.syncing and (now.stamps != before.stamps or now.sync_state in ("syncing", "rescheduled")):
-                return draft
-        return None
 
     def _joined(self, connector_id: str, before: Connection) -> Handover:
         log.info("joining the sync of %s that is running; see %s", connector_id, _dashboard(connector_id))
@@ -420,59 +357,58 @@ class FivetranClient:
         return replace(self._handover(connector_id, before), joined=True)
 
     def _handover(self, connector_id: str, before: Connection, *, interrupted: bool = False) -> Handover:
-        executed = self._api.now() or self._local_time()
-        return Handover(connector_id, executed, before.succeeded_at, before.failed_at, interrupted)
+        return Handover(connector_id, self._now(), before.succeeded_at, before.failed_at, interrupted)
 
-    def _local_time(self) -> datetime:
-        """Only where the server tells no time."""
-        return datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
+    def _now(self) -> datetime:
+        """The server's clock; the local one only where the server tells no time."""
+        return self._api.now() or datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
 
-    def _looks(self, handover: Handover, wait: Wait | None) -> Callable[[], Verdict]:
-        """A look at the sync that remembers the one before; with `wait` it starts what Fivetran put off."""
+    def _deadline(self, given: Waiting) -> float:
+        return self._job.began + given.wait_timeout * 60
+
+    def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
+        """A look at the sync that remembers the one before; while waiting, it starts again what Fivetran put off."""
         connector_id = handover.connector_id
         self._job.id = connector_id
         self._job.goes_on = f"the sync of {connector_id} goes on at Fivetran ({_dashboard(connector_id)})"
         self._api.record_as = f"connector_{connector_id}_response.json"
         before: Connection | None = None
-        restarted_at: float | None = None
+        restarted_at = -math.inf
 
         def look() -> Verdict:
             nonlocal handover, before, restarted_at
             now = self._connection(connector_id)
-            if now.sync_state not in STATES:
-                log.warning("Fivetran uses a sync_state that is not known here: %s", now.sync_state)
             verdict, handover = judge(handover, now, before)
             before = now
             self._job.facts.update(_facts(now))
-            put_off = now.needs_another_start and not verdict.ended and handover.execution_time is not None
-            if wait is not None and put_off and now.rescheduled_for is not None:
-                restarted_at = self._start_again(connector_id, now.rescheduled_for, wait, restarted_at)
+            put_off = now.needs_another_start and verdict.status is SyncStatus.RUNNING
+            if given.wait and put_off and handover.execution_time is not None and now.rescheduled_for is not None:
+                restarted_at = self._start_again(handover, now.rescheduled_for, given, restarted_at)
             return replace(verdict, message=self._explained(connector_id, verdict, now))
 
         return look
 
-    def _start_again(
-        self, connector_id: str, rescheduled_for: datetime, wait: Wait, restarted_at: float | None
-    ) -> float | None:
-        """Start what Fivetran put off, once its time has come. Returns when that was last done, if it was.
+    def _start_again(self, handover: Handover, rescheduled_for: datetime, given: Waiting, restarted_at: float) -> float:
+        """Start what Fivetran put off, once its time has come. Returns when that was last done.
 
         Nothing is interrupted by it or started twice: with force false Fivetran runs it only if none is running.
+        Raises SyncIncompleteError if its time comes too late.
         """
-        monotonic = self._job.clock.monotonic()
-        seconds = (rescheduled_for + RESCHEDULE_MARGIN - (self._api.now() or self._local_time())).total_seconds()
-        if seconds > wait.left:
+        clock = self._job.clock.monotonic()
+        seconds = (rescheduled_for + RESCHEDULE_MARGIN - self._now()).total_seconds()
+        if clock + seconds > self._deadline(given):
             raise SyncIncompleteError(
-                f"Fivetran put the sync of {connector_id} off until {show(rescheduled_for)}, longer than the time left "
-                f"to wait ({duration(wait.left)}); the schedule is manual: trigger it again then"
+                f"Fivetran put the sync of {handover.id} off until {show(rescheduled_for)}, longer than the time left "
+                "to wait; the schedule is manual: trigger it again then",
+                look_again_in=seconds,
             )
-        too_soon = restarted_at is not None and monotonic - restarted_at < RESCHEDULE_MARGIN.total_seconds()
-        if seconds > 0 or too_soon:
+        if seconds > 0 or clock - restarted_at < RESCHEDULE_MARGIN.total_seconds():
             return restarted_at
         try:
-            self._post_start(connector_id, force=False)
+            self._post_start(handover.id, force=False)
         except (StartUnclearError, SyncAlreadyRunningError) as error:
             log.warning("%s; looking on", error)
-        return monotonic
+        return clock
 
     def _explained(self, connector_id: str, verdict: Verdict, now: Connection) -> str:
         message = f"the sync of {connector_id}: {verdict.message}"

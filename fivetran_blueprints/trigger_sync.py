@@ -43,7 +43,7 @@ def main(given: Inputs, job: Job) -> Result:
     job.artifacts.prepare()
     handover = fivetran.start_sync(given.connector_id, given.policy, given)
     job.artifacts.save(handover)
-    return fivetran.follow(handover, given, started_here=True) if given.wait else fivetran.started(handover)
+    return fivetran.follow(handover, given, just_started=True) if given.wait else fivetran.started(handover)
 
 
 if __name__ == "__main__":

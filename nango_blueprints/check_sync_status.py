@@ -40,7 +40,7 @@ def main(given: Inputs, job: Job) -> Result:
     nango = NangoClient(given, job)
     latest = (given.integration, given.connection_id, given.syncs or ())
     handover = job.artifacts.find(Handover, given) or Handover.latest_of(*latest)
-    return nango.follow(handover, given) if given.wait else nango.look_once(handover, given)
+    return nango.follow(handover, given)
 
 
 if __name__ == "__main__":

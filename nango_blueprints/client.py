@@ -27,10 +27,11 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api, nothing_started_yet
+from shared.http import Answer, Api
 from shared.pickles import Plain
-from shared.status import Result, SyncStatus, Verdict, instant, result_of
-from shared.waiting import Wait, duration
+from shared.starting import nothing_started_yet, start_once
+from shared.status import Result, SyncStatus, Verdict, instant
+from shared.waiting import Wait, follow
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,6 @@ CONNECTION_PATTERN = r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]+"
 SYNC_PATTERN = r"[A-Za-z0-9_.-]+(::[A-Za-z0-9_.-]+)?"
 START_TIMEOUT = 120  # seconds: about 18 ms for each connection, within one request
 LEAST_PAUSE, LEAST_PAUSE_ALL = 5, 10  # seconds between two looks at one connection, and at all of them
-LOST_START_LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost; 10 s may pass unseen
 START_GRACE = 600  # seconds
 CONTINUED_WITHIN = timedelta(seconds=30)  # in which a long run that Nango Cloud cut goes on as a new one
 SHOWN = 5  # entries named in a message
@@ -259,9 +259,8 @@ def overall(verdicts: Sequence[EntryVerdict]) -> Verdict:
     for status in (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN):
         some = by_status[status]
         if some:
-            named = ", ".join(f"{one.label} ({one.why})" for one in some[:SHOWN])
-            more = f" and {len(some) - SHOWN} more" if len(some) > SHOWN else ""
-            counted = f"{len(some)} of {len(verdicts)} {_CALLED[status]}: {named}{more}"
+            named = _named([f"{one.label} ({one.why})" for one in some])
+            counted = f"{len(some)} of {len(verdicts)} {_CALLED[status]}: {named}"
             return Verdict(status, counted, {**facts, "named": [one.label for one in some[:SHOWN]]})
     return Verdict(SyncStatus.SUCCEEDED, f"all {len(verdicts)} succeeded", facts)
 
@@ -361,18 +360,14 @@ class NangoClient:
             entries = self._baseline(selection)
             running = [entry.label for entry in entries.values() if entry.running]
             if running and if_running == "fail":
-                raise SyncAlreadyRunningError(f"{_running(running)}, and NANGO_IF_RUNNING is fail")
+                raise SyncAlreadyRunningError(f"running already: {_named(running)}; NANGO_IF_RUNNING is fail")
             if running and if_running == "wait":
                 entries = self._idle_baseline(selection, given)
-        handover = Handover(
-            selection,
-            {
-                entry.id: Baseline(entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.running)
-                for entry in entries.values()
-            },
-            self._api.now() or self._local_time(),
-            given.start_grace,
-        )
+        baselines = {
+            entry.id: Baseline(entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.running)
+            for entry in entries.values()
+        }
+        handover = Handover(selection, baselines, self._now(), given.start_grace)
         if handover.joined:
             log.info("joining what is running: %s", selection)
             self._job.goes_on = f"the syncs go on at Nango: {selection}"
@@ -386,25 +381,11 @@ class NangoClient:
         count = len(handover.entries or {})
         return Result("started", f"Nango accepted the start; {count} syncs were handed over: {handover.selection}")
 
-    def follow(self, handover: Handover, given: Waiting, *, started_here: bool = False) -> Result:
-        """Wait until all syncs have ended. Raises the error of their end, or SyncIncompleteError after the time-out."""
-
-        def gave_up(last: str) -> SyncIncompleteError:
-            return SyncIncompleteError(
-                f"gave up waiting after {given.wait_timeout} min ({last}); the syncs go on at Nango"
-            )
-
+    def follow(self, handover: Handover, given: Waiting, *, just_started: bool = False) -> Result:
+        """Look at the syncs once, or until all have ended. Raises the error of any end but a success."""
+        least = _least_pause(handover.selection)
         look = self._looks(handover, given)
-        wait = self._wait(handover.selection, given)
-        return result_of(wait.until_ended(look, gave_up, proven=started_here, pause_first=started_here))
-
-    def look_once(self, handover: Handover, given: Waiting) -> Result:
-        """The result now. Raises SyncIncompleteError if a sync has not ended, else the error of their end."""
-        return result_of(self._looks(handover, given)())
-
-    def _wait(self, selection: Selection, given: Waiting) -> Wait:
-        least = LEAST_PAUSE_ALL if selection.connection_id is None else LEAST_PAUSE
-        return Wait(self._job.clock, self._job.began + given.wait_timeout * 60, least, given.poll_interval)
+        return follow(look, given, self._job, least=least, vendor="Nango", just_started=just_started)
 
     def _entries(self, selection: Selection) -> dict[str, Entry]:
         answer = self._api.get("/sync/status", selection.query())
@@ -422,78 +403,51 @@ class NangoClient:
 
     def _idle_baseline(self, selection: Selection, given: Waiting) -> dict[str, Entry]:
         """The entries once none is running: a run that is would swallow the start."""
-        idle: dict[str, Entry] = {}
 
-        def look() -> Verdict:
+        def look() -> dict[str, Entry]:
             entries = self._baseline(selection)
             running = [entry.label for entry in entries.values() if entry.running]
             if running:
-                return Verdict(SyncStatus.RUNNING, f"{_running(running)}; waiting until none is")
-            idle.update(entries)
-            return Verdict(SyncStatus.SUCCEEDED, "none is running")
+                raise SyncIncompleteError(f"running already: {_named(running)}; waiting until none is")
+            return entries
 
         def gave_up(last: str) -> SyncAlreadyRunningError:
             return SyncAlreadyRunningError(f"{last}; given up after {given.wait_timeout} min, nothing was started")
 
-        self._wait(selection, given).until_ended(look, gave_up, proven=True, pause_first=True)
-        return idle
+        deadline = self._job.began + given.wait_timeout * 60
+        wait = Wait(self._job.clock, deadline, _least_pause(selection), given.poll_interval)
+        return wait.until(look, gave_up, proven=True, pause_first=True)
 
     def _start(self, handover: Handover, options: Mapping[str, bool]) -> Handover:
-        """Send the start, and find out what became of it if its answer is lost."""
         selection = handover.selection
         body: dict[str, object] = {"provider_config_key": selection.integration, "syncs": list(selection.syncs)}
         if selection.connection_id is not None:
             body["connection_id"] = selection.connection_id
         if options:
             body["opts"] = dict(options)
-        self._job.goes_on = f"syncs may be running at Nango: {selection}"
-        with self._job.artifacts.starting(handover):
-            try:
-                answer = self._post_start(selection, body)
-                handover = replace(handover, server_time=answer.date or handover.server_time)
-            except StartUnclearError as lost:
-                log.warning("%s; finding out whether it was accepted", lost)
-                self._find_lost_start(handover, body, lost)
-        self._job.goes_on = f"the syncs go on at Nango: {selection}"
-        return handover
 
-    def _post_start(self, selection: Selection, body: Mapping[str, object]) -> Answer:
-        log.info("starting %s", selection)
-        with nothing_started_yet():
-            answer = self._api.start("/sync/trigger", body, read_timeout=START_TIMEOUT)
-        if not isinstance(answer.body, dict) or answer.body.get("success") is not True:
-            raise StartUnclearError(f"Nango answered the start without a success: {self._api.words(answer)}")
-        return answer
+        def post(_: bool) -> Handover:
+            """Also if it is sent again: Nango adds nothing to what is queued or running."""
+            log.info("starting %s", selection)
+            with nothing_started_yet():
+                answer = self._api.start("/sync/trigger", body, read_timeout=START_TIMEOUT)
+            if not isinstance(answer.body, dict) or answer.body.get("success") is not True:
+                said = self._api.words(answer)
+                raise StartUnclearError(f"Nango answered the start without a success: {said}", answer.status)
+            return replace(handover, server_time=answer.date or handover.server_time)
 
-    def _find_lost_start(self, handover: Handover, body: Mapping[str, object], lost: StartUnclearError) -> None:
-        """Return if the start was accepted, if need be once sent again. Raises StartUnclearError if nobody can tell.
-
-        Sending it again adds nothing to what is queued or running.
-        """
-        try:
-            if self._seen_since(handover):
-                return
-            log.warning("nothing shows that it was accepted; sending it once more")
-            try:
-                self._post_start(handover.selection, body)
-            except StartUnclearError:
-                if not self._seen_since(handover):
-                    raise
-        except BlueprintError as error:
-            raise StartUnclearError(
-                f"{lost}; it could not be found out whether syncs were started: look at {handover.selection} in Nango "
-                "before you trigger them again"
-            ) from error
-
-    def _seen_since(self, handover: Handover) -> bool:
-        """Whether an entry that was idle runs now, or has run since."""
-        for pause in LOST_START_LOOKS:
-            self._job.clock.sleep(pause)
-            for entry_id, entry in self._entries(handover.selection).items():
+        def seen() -> Handover | None:
+            for entry_id, entry in self._entries(selection).items():
                 before = (handover.entries or {}).get(entry_id)
                 if before and not before.joined and (entry.running or entry.finished_at != before.finished_at):
-                    return True
-        return False
+                    return handover
+            return None
+
+        return start_once(self._job, handover, post, seen, what=f"{selection} at Nango")
+
+    def _now(self) -> datetime:
+        """The server's clock; the local one only where the server tells no time."""
+        return self._api.now() or datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
 
     def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
         selection = handover.selection
@@ -524,16 +478,10 @@ class NangoClient:
             log.info("%d entries were made since the trigger and are left out", since)
         now = self._api.now()
         overdue = now is not None and begun is not None and now - begun > timedelta(seconds=grace)
-        if overdue:
-            log.debug("runs that are not seen %s after the trigger never started", duration(grace))
         return [
             judge_entry(entries.get(entry_id), baseline, overdue=overdue, now=now)
             for entry_id, baseline in baselines.items()
         ]
-
-    def _local_time(self) -> datetime:
-        """Only where the server tells no time."""
-        return datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
 
 
 def _require_all(selection: Selection, entries: Iterable[Entry]) -> None:
@@ -548,9 +496,13 @@ def _require_all(selection: Selection, entries: Iterable[Entry]) -> None:
         )
 
 
-def _running(labels: Sequence[str]) -> str:
+def _least_pause(selection: Selection) -> int:
+    return LEAST_PAUSE_ALL if selection.connection_id is None else LEAST_PAUSE
+
+
+def _named(labels: Sequence[str]) -> str:
     more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-    return f"running already: {', '.join(labels[:SHOWN])}{more}"
+    return ", ".join(labels[:SHOWN]) + more
 
 
 def _text(value: object) -> str:

@@ -58,7 +58,7 @@ def main(given: Inputs, job: Job) -> Result:
     selection = Selection(given.integration, given.connection_id, given.syncs or ())
     handover = nango.start_sync(selection, given.options, given.if_running, given)
     job.artifacts.save(handover)
-    return nango.follow(handover, given, started_here=True) if given.wait else nango.started(handover)
+    return nango.follow(handover, given, just_started=True) if given.wait else nango.started(handover)
 
 
 if __name__ == "__main__":

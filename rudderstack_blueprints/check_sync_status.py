@@ -22,7 +22,7 @@ class Inputs(Waiting, Target, Credentials):
 def main(given: Inputs, job: Job) -> Result:
     rudderstack = RudderStackClient(given, job)
     handover = job.artifacts.find(Handover, given) or Handover.of(given)
-    return rudderstack.follow(handover, given) if given.wait else rudderstack.look_once(handover, given)
+    return rudderstack.follow(handover, given)
 
 
 if __name__ == "__main__":

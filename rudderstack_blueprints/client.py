@@ -6,7 +6,9 @@ projects and older sources), whose runs can only be looked at.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -29,17 +31,17 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api, nothing_started_yet
+from shared.http import Answer, Api
 from shared.pickles import Plain
-from shared.status import Result, SyncStatus, Verdict, instant, result_of, show
-from shared.waiting import Wait
+from shared.starting import nothing_started_yet, start_once
+from shared.status import Result, SyncStatus, Verdict, instant, show
+from shared.waiting import Wait, follow
 
 log = logging.getLogger(__name__)
 
 API_URLS = {"US": "https://api.rudderstack.com", "EU": "https://api.eu.rudderstack.com"}
 PROFILES_PARAMETERS = ("--model_refs", "--begin_time", "--end_time", "--rebase_incremental")
 LEAST_PAUSE = 2  # seconds between two looks
-LOST_START_LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost
 STOP_TAKES_AT_MOST = 300  # seconds until a stopped sync, and the drain that follows, must have ended
 JOIN_TAKES_AT_MOST = 60  # seconds in which a sync that a 409 tells of must become visible
 ZERO_TIME = datetime(1, 1, 1, tzinfo=timezone.utc)  # Go's way to say "not yet"
@@ -270,24 +272,20 @@ class RudderStackClient:
         self._api.record_as = f"sync_{target.id}_response.json"
         try:
             return self._start(target, body)
-        except SyncAlreadyRunningError:
+        except SyncAlreadyRunningError as running:
             log.info("a sync of the %s is running; RUDDERSTACK_IF_RUNNING is %s", target.what, if_running)
-            if if_running == "fail":
+            if if_running == "fail" or (if_running == "restart" and target.is_source):
+                cure = " (RudderStack cannot stop the runs of a source: join or wait)" if if_running != "fail" else ""
                 raise SyncAlreadyRunningError(
-                    f"a sync of the {target.what} is running, and RUDDERSTACK_IF_RUNNING is fail"
-                ) from None
-            if if_running == "restart" and target.is_source:
-                raise SyncAlreadyRunningError(
-                    f"a run of the {target.what} is running, and RudderStack cannot stop the runs of a source: "
-                    "set RUDDERSTACK_IF_RUNNING to join or wait"
-                ) from None
-        deadline = self._job.began + given.wait_timeout * 60
-        if if_running == "restart":
-            self._stop(target)
-            deadline = min(deadline, self._job.clock.monotonic() + STOP_TAKES_AT_MOST)
-        elif if_running == "join":
-            deadline = min(deadline, self._job.clock.monotonic() + JOIN_TAKES_AT_MOST)
-        return self._start_when_idle(target, body, join=if_running == "join", deadline=deadline, given=given)
+                    f"a sync of the {target.what} is running, and RUDDERSTACK_IF_RUNNING is {if_running}{cure}"
+                ) from running
+        most = {"restart": STOP_TAKES_AT_MOST, "join": JOIN_TAKES_AT_MOST}.get(if_running, math.inf)
+        deadline = min(self._job.clock.monotonic() + most, self._job.began + given.wait_timeout * 60)
+        with nothing_started_yet():
+            if if_running == "restart":
+                self._stop(target)
+            wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
+            return self._start_when_idle(target, body, wait, join=if_running == "join")
 
     def started(self, handover: Handover) -> Result:
         """The result of a trigger that does not wait."""
@@ -296,83 +294,64 @@ class RudderStackClient:
             return Result("joined", f"{sync} of the {handover.what}, which was running, was joined and handed over")
         return Result("started", f"{sync} of the {handover.what} was started and handed over")
 
-    def follow(self, handover: Handover, given: Waiting, *, started_here: bool = False) -> Result:
-        """Wait until the sync has ended. Raises the error of its end, or SyncIncompleteError after the time-out."""
-
-        def gave_up(last: str) -> SyncIncompleteError:
-            return SyncIncompleteError(
-                f"gave up waiting for the {handover.what} after {given.wait_timeout} min ({last}); "
-                "the sync goes on at RudderStack"
-            )
-
-        wait = Wait(self._job.clock, self._job.began + given.wait_timeout * 60, LEAST_PAUSE, given.poll_interval)
-        return result_of(
-            wait.until_ended(self._looks(handover, given), gave_up, proven=started_here, pause_first=started_here)
-        )
-
-    def look_once(self, handover: Handover, given: Waiting) -> Result:
-        """The result now. Raises SyncIncompleteError if the sync has not ended, else the error of its end."""
-        return result_of(self._looks(handover, given)())
+    def follow(self, handover: Handover, given: Waiting, *, just_started: bool = False) -> Result:
+        """Look at the sync once, or until it has ended. Raises the error of any end but a success."""
+        look = self._looks(handover, given)
+        return follow(look, given, self._job, least=LEAST_PAUSE, vendor="RudderStack", just_started=just_started)
 
     def _start_when_idle(
-        self, target: Handover, body: Mapping[str, object] | None, *, join: bool, deadline: float, given: Waiting
+        self, target: Handover, body: Mapping[str, object] | None, wait: Wait, *, join: bool
     ) -> Handover:
         """Wait for the running sync to end, then start; or join it as soon as it is seen."""
-        found: list[Handover] = []
 
-        def look() -> Verdict:
+        def try_to_start() -> Handover:
             running = self._running(target)
             if running is not None and join:
-                found.append(running)
-            elif running is None:
-                try:
-                    found.append(self._start(target, body))
-                except SyncAlreadyRunningError:
-                    log.debug("RudderStack shows no running sync and answers 409 all the same")
-            status = SyncStatus.SUCCEEDED if found else SyncStatus.RUNNING
-            return Verdict(status, f"another sync of the {target.what} is running; nothing new was started yet")
+                return self._joined(running)
+            with contextlib.suppress(SyncAlreadyRunningError):
+                if running is None:
+                    return self._start(target, body)
+            raise SyncIncompleteError(f"another sync of the {target.what} is running; nothing new was started yet")
 
         def gave_up(last: str) -> SyncAlreadyRunningError:
-            return SyncAlreadyRunningError(f"{last}, and the time for waiting is over")
+            return SyncAlreadyRunningError(f"{last}, and the time to wait for it is over")
 
-        with nothing_started_yet():
-            wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
-            wait.until_ended(look, gave_up, proven=True, pause_first=not join)
-        if found[0].joined:
-            self._goes_on(found[0])
-        return found[0]
+        return wait.until(try_to_start, gave_up, proven=True, pause_first=not join)
 
     def _stop(self, target: Handover) -> None:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
         log.info("stopping the running sync of the %s", target.what)
-        with nothing_started_yet():
-            try:
-                self._api.change("POST", f"{_path(target)}/stop")
-            except (BadRequestError, SyncAlreadyRunningError) as error:
-                log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
+        try:
+            self._api.change("POST", f"{_path(target)}/stop")
+        except (BadRequestError, SyncAlreadyRunningError) as error:
+            log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
     def _start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
-        """Send the start, and find out what became of it if its answer is lost."""
-        self._job.goes_on = f"a sync of the {target.what} may be running at RudderStack"
-        with self._job.artifacts.starting(target):
-            sent = self._job.clock.monotonic()
-            try:
-                handover = self._post_start(target, body)
-            except StartUnclearError as lost:
-                log.warning("%s; finding out whether it was accepted", lost)
-                handover = self._find_lost_start(target, body, sent, lost)
-        self._goes_on(handover)
+        sent = self._job.clock.monotonic()
+        handover = start_once(
+            self._job,
+            target,
+            lambda _: self._post_start(target, body),
+            lambda: self._begun_since(target, sent),
+            what=f"the RudderStack {target.what}",
+        )
+        log.info("sync %s of the %s was started", handover.sync_id or "(without an id)", target.what)
         return handover
 
-    def _goes_on(self, handover: Handover) -> None:
-        self._job.sync_id = handover.sync_id
-        self._job.goes_on = f"the sync {handover.sync_id or ''} of the {handover.what} goes on at RudderStack"
-        log.info("sync %s of the %s runs", handover.sync_id or "(without an id)", handover.what)
+    def _joined(self, running: Handover) -> Handover:
+        self._job.sync_id = running.sync_id
+        self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
+        return running
 
     def _post_start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
         log.info("starting a sync of the %s", target.what)
-        with nothing_started_yet():
-            answer = self._api.start(f"{_path(target)}/start", body)
+        try:
+            with nothing_started_yet():
+                answer = self._api.start(f"{_path(target)}/start", body)
+        except StartUnclearError as lost:
+            if target.is_source and lost.status == 500:
+                self._probe_source(target.id)  # an unknown source is told here, and then nothing was started
+            raise
         key = "runId" if target.is_source else "syncId"
         sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
         if not isinstance(sync_id, str) or not sync_id:
@@ -381,50 +360,17 @@ class RudderStackClient:
             )
         return replace(target, sync_id=sync_id, server_time=answer.date)
 
-    def _find_lost_start(
-        self, target: Handover, body: Mapping[str, object] | None, sent: float, lost: StartUnclearError
-    ) -> Handover:
-        """What became of a start without a usable answer. Raises StartUnclearError if that cannot be found out."""
-        if target.is_source and lost.status == 500:
-            self._probe_source(target.id)  # an unknown source is told here, and then nothing was started
-        unclear = (
-            f"{lost}; it could not be found out whether a sync was started: look at the {target.what} at RudderStack "
-            "before you trigger it again"
-        )
-        try:
-            found = self._started_since(target, sent)
-            if found is None and lost.status is not None and lost.status < 300:
-                raise StartUnclearError(unclear)
-            if found is None:
-                log.warning("nothing shows that it was accepted; sending it once more")
-                try:
-                    return self._post_start(target, body)
-                except (SyncAlreadyRunningError, StartUnclearError):
-                    found = self._started_since(target, sent)
-            if found is None:
-                raise StartUnclearError(unclear)
-        except BlueprintError as error:
-            raise StartUnclearError(unclear) from error
-        return found
-
-    def _started_since(self, target: Handover, sent: float) -> Handover | None:
-        """The sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
-        for pause in LOST_START_LOOKS:
-            self._job.clock.sleep(pause)
-            if target.is_source:
-                runs = [self._latest_run(target.id)]
-            else:
-                self._syncs(target.id, {"status": "running"})  # tells the server's time
-                earlier = self._server_time(sent) - timedelta(minutes=5)
-                runs = self._syncs(target.id, {"started_after": str(show(earlier))})
-            since = self._server_time(sent)
-            ours = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
-            ours = [(started, run) for started, run in ours if started >= _comparable(since, started)]
-            if ours:
-                started, run = min(ours, key=lambda pair: pair[0])
-                sync_id = None if target.is_source else run["id"]
-                return replace(target, sync_id=sync_id, run_started_at=started, server_time=since)
-        return None
+    def _begun_since(self, target: Handover, sent: float) -> Handover | None:
+        """The first sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
+        runs = [self._latest_run(target.id)] if target.is_source else self._syncs(target.id, {})
+        since = self._server_time(sent)
+        begun = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
+        ours = [(started, run) for started, run in begun if started >= _comparable(since, started)]
+        if not ours:
+            return None
+        started, run = min(ours, key=lambda pair: pair[0])
+        sync_id = None if target.is_source else run["id"]
+        return replace(target, sync_id=sync_id, run_started_at=started, server_time=since)
 
     def _server_time(self, instant_of_clock: float) -> datetime:
         """The server's clock at an instant of the monotonic clock, a second early at most."""

@@ -46,7 +46,7 @@ def main(given: Inputs, job: Job) -> Result:
     body = start_body(given, given.sync_type, given.parameters)
     handover = rudderstack.start_sync(Handover.of(given), body, given.if_running, given)
     job.artifacts.save(handover)
-    return rudderstack.follow(handover, given, started_here=True) if given.wait else rudderstack.started(handover)
+    return rudderstack.follow(handover, given, just_started=True) if given.wait else rudderstack.started(handover)
 
 
 if __name__ == "__main__":

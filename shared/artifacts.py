@@ -177,8 +177,8 @@ class Artifacts:
         for one in fitting:
             if one.killed:
                 raise ArtifactError(
-                    f"the trigger of {one.handover.id} was killed half-way, or could not find out whether its start was "
-                    f"accepted (see {one.file}): a sync may be running; look at the vendor, then trigger it again"
+                    f"the trigger of {one.handover.id} was killed half-way, or could not find out whether its start "
+                    f"was accepted (see {one.file}): a sync may be running; look at the vendor, then trigger it again"
                 )
         chosen = _latest(fitting)
         if chosen is not None:

@@ -67,9 +67,16 @@ class InvalidPollIntervalError(InvalidInputError):
 
 
 class SyncIncompleteError(BlueprintError):
-    """The sync is still running or queued, or waiting for it timed out."""
+    """The sync is still running or queued, or waiting for it timed out.
+
+    `look_again_in` are the seconds until the next look makes sense, None if there is nothing to say about it.
+    """
 
     exit_code, outcome, again = 210, "running", "check: yes"
+
+    def __init__(self, message: str, look_again_in: float | None = None) -> None:
+        super().__init__(message)
+        self.look_again_in = look_again_in
 
 
 class SyncFailedError(BlueprintError):

@@ -292,15 +292,6 @@ class Api:
         raise StatusCheckFailedError(f"{self._vendor} answered {said}, which makes no sense", status=answer.status)
 
 
-@contextlib.contextmanager
-def nothing_started_yet() -> Iterator[None]:
-    """Within a trigger, before its POST: a vendor that cannot be reached means that no sync was started."""
-    try:
-        yield
-    except StatusCheckFailedError as error:
-        raise SyncNotStartedError(f"{error}; nothing was started") from error
-
-
 def http_date(text: str) -> datetime | None:
     """The instant in an HTTP date (RFC 9110, always UTC), None if it is none."""
     try:

@@ -33,13 +33,8 @@ class Verdict:
     facts: Mapping[str, object] = field(default_factory=dict)
     confirm_in: float | None = None
 
-    @property
-    def ended(self) -> bool:
-        return self.status is not SyncStatus.RUNNING
-
 
 _ERRORS: dict[SyncStatus, type[BlueprintError]] = {
-    SyncStatus.RUNNING: SyncIncompleteError,
     SyncStatus.FAILED: SyncFailedError,
     SyncStatus.CANCELLED: SyncCancelledError,
     SyncStatus.UNKNOWN: UnknownStatusError,
@@ -58,6 +53,8 @@ def result_of(verdict: Verdict) -> Result:
     """A success as a Result. Raises the error of any other status."""
     if verdict.status is SyncStatus.SUCCEEDED:
         return Result("succeeded", verdict.message)
+    if verdict.status is SyncStatus.RUNNING:
+        raise SyncIncompleteError(verdict.message, verdict.confirm_in)
     raise _ERRORS[verdict.status](verdict.message)
 
 

@@ -5,17 +5,58 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Protocol, TypeVar
 
-from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError
+from shared.blueprint import Job
+from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError, SyncIncompleteError
 from shared.http import LONGEST_RETRY_AFTER, Clock
-from shared.status import Verdict
+from shared.status import Result, Verdict, result_of
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT = 300  # seconds: a log line at least so often
 FAILING_AT_MOST = 900  # seconds of failed looks in a row
 REFUSED_AT_MOST = 3  # looks in a row that are answered 401 or 403
+
+T = TypeVar("T")
+
+
+class Waiting(Protocol):
+    """The inputs that say whether and how long to wait; each vendor declares them under its own names."""
+
+    @property
+    def wait(self) -> bool: ...
+
+    @property
+    def wait_timeout(self) -> int:
+        """Minutes, from the start of the process."""
+
+    @property
+    def poll_interval(self) -> int:
+        """Seconds."""
+
+
+def follow(
+    look: Callable[[], Verdict], given: Waiting, job: Job, *, least: float, vendor: str, just_started: bool = False
+) -> Result:
+    """Look at a sync once, or until it has ended if so wished. Raises the error of any end but a success.
+
+    `least` is the shortest pause in seconds. `just_started` says that this run has started the sync.
+    """
+
+    def gave_up(last: str) -> SyncIncompleteError:
+        return SyncIncompleteError(
+            f"gave up waiting after {given.wait_timeout} min ({last}); the sync goes on at {vendor}"
+        )
+
+    if given.wait:
+        wait = Wait(job.clock, job.began + given.wait_timeout * 60, least, given.poll_interval)
+        return wait.until(lambda: result_of(look()), gave_up, proven=just_started, pause_first=just_started)
+    verdict = look()
+    if verdict.confirm_in is not None:
+        job.clock.sleep(verdict.confirm_in)
+        verdict = look()
+    return result_of(verdict)
 
 
 @dataclass
@@ -35,15 +76,15 @@ class Wait:
         """Seconds until the deadline, 0 once it is over."""
         return max(0.0, self.deadline - self.clock.monotonic())
 
-    def until_ended(
+    def until(
         self,
-        look: Callable[[], Verdict],
+        look: Callable[[], T],
         gave_up: Callable[[str], BlueprintError],
         *,
         proven: bool = False,
         pause_first: bool = False,
-    ) -> Verdict:
-        """The first verdict that is an end.
+    ) -> T:
+        """What `look` returns once it no longer raises SyncIncompleteError.
 
         `proven` says that the vendor has answered well before, so that failing looks are survived from the first one.
         Raises `gave_up(message)` at the deadline, StatusCheckFailedError if looks fail for too long, and whatever else
@@ -52,13 +93,22 @@ class Wait:
         begun = self.clock.monotonic()
         failing_since: float | None = None
         refused = 0
-        last_message = ""
-        if pause_first:
-            self._sleep(self._pause(0.0), begun, last_message)
+        last = ""
+        pause = self._pause(0.0) if pause_first else None
         while True:
+            if pause is not None:
+                self._sleep(pause, begun, last)
             pause = None
             try:
-                verdict = look()
+                return look()
+            except SyncIncompleteError as news:
+                proven, failing_since, refused = True, None, 0
+                if str(news) != last:
+                    log.info("%s", news)
+                    last = str(news)
+                pause = news.look_again_in
+                if pause is not None and pause > self.left:
+                    raise
             except InvalidCredentialsError as error:
                 refused += 1
                 if not proven:
@@ -70,17 +120,9 @@ class Wait:
                 if not proven:
                     raise
                 pause, failing_since = self._survived(error, failing_since)
-            else:
-                proven, failing_since, refused = True, None, 0
-                if verdict.ended:
-                    return verdict
-                if verdict.message != last_message:
-                    log.info("%s", verdict.message)
-                    last_message = verdict.message
-                pause = verdict.confirm_in
             if self.left <= 0:
-                raise gave_up(last_message)
-            self._sleep(self._pause(self.clock.monotonic() - begun) if pause is None else pause, begun, last_message)
+                raise gave_up(last or "nothing was seen of it")
+            pause = self._pause(self.clock.monotonic() - begun) if pause is None else pause
 
     def _survived(
         self, error: StatusCheckFailedError, failing_since: float | None
@@ -101,7 +143,7 @@ class Wait:
     def _pause(self, elapsed: float) -> float:
         return pause_before_next_look(elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
 
-    def _sleep(self, seconds: float, begun: float, message: str) -> None:
+    def _sleep(self, seconds: float, begun: float, last: str) -> None:
         """Sleep, at most until the deadline, with a log line every five minutes of the whole wait."""
         until = min(self.clock.monotonic() + seconds, self.deadline)
         while True:
@@ -111,7 +153,7 @@ class Wait:
             to_heartbeat = HEARTBEAT - (now - begun) % HEARTBEAT
             self.clock.sleep(min(until - now, to_heartbeat))
             if to_heartbeat <= until - now:
-                log.info("%s (%s so far)", message or "still waiting", duration(self.clock.monotonic() - begun))
+                log.info("%s (%s so far)", last or "still waiting", duration(self.clock.monotonic() - begun))
 
 
 def pause_before_next_look(elapsed: float, least: float, most: float) -> float:

@@ -1,0 +1,92 @@
+"""The one way to start a sync: at most once, even if the answer is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Callable, TypeVar
+
+from shared.artifacts import Handover
+from shared.blueprint import Job
+from shared.errors import (
+    BlueprintError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncNotStartedError,
+)
+
+log = logging.getLogger(__name__)
+
+LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost: a vendor may show it late
+
+H = TypeVar("H", bound=Handover)
+
+
+def start_once(
+    job: Job,
+    draft: Handover,
+    post: Callable[[bool], H],
+    seen: Callable[[], H | None],
+    *,
+    what: str,
+    only_one_look: bool = False,
+) -> H:
+    """Send a start with `post(again=False)`; if its answer is lost, find out with `seen` what became of it.
+
+    Where nothing shows that it was accepted, `post(again=True)` sends it once more, but not after an answer with a good
+    status, nor with `only_one_look`, for a vendor's state in which a later look proves nothing.
+    Raises StartUnclearError if it cannot be found out, and what `post` raises if it surely was not accepted.
+    """
+    job.goes_on = f"a sync of {what} may be running"
+    with job.artifacts.starting(draft):
+        try:
+            handover = post(False)
+        except StartUnclearError as lost:
+            log.warning("%s; finding out whether it was accepted", lost)
+            looks = LOOKS[:1] if only_one_look else LOOKS
+            may_send_again = not only_one_look and (lost.status is None or lost.status >= 300)
+            try:
+                handover = _found(job, seen, looks) or _sent_again(job, post, seen, looks, may_send_again)
+            except BlueprintError as error:
+                raise StartUnclearError(
+                    f"{lost}; it could not be found out whether a sync of {what} was started ({error}): look at the "
+                    "vendor before you trigger it again"
+                ) from error
+    job.sync_id = handover.sync_id
+    job.goes_on = f"the sync of {what} goes on"
+    return handover
+
+
+def _found(job: Job, seen: Callable[[], H | None], looks: tuple[int, ...]) -> H | None:
+    for pause in looks:
+        job.clock.sleep(pause)
+        found = seen()
+        if found is not None:
+            return found
+    return None
+
+
+def _sent_again(
+    job: Job, post: Callable[[bool], H], seen: Callable[[], H | None], looks: tuple[int, ...], may_send_again: bool
+) -> H:
+    if not may_send_again:
+        raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
+    log.warning("nothing shows that it was accepted; sending it once more")
+    try:
+        return post(True)
+    except (StartUnclearError, SyncAlreadyRunningError):
+        found = _found(job, seen, looks)
+        if found is None:
+            raise
+        return found
+
+
+@contextlib.contextmanager
+def nothing_started_yet() -> Iterator[None]:
+    """Within a trigger, before its start is sent or when it is refused: an unreachable vendor means nothing started."""
+    try:
+        yield
+    except StatusCheckFailedError as error:
+        raise SyncNotStartedError(f"{error}; nothing was started") from error

@@ -1,0 +1,55 @@
+"""What the tests share: a clock that does not wait, a job in a temporary folder, and running a script's `main`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import format_datetime
+from pathlib import Path
+from types import ModuleType
+
+from shared import inputs
+from shared.artifacts import Artifacts
+from shared.blueprint import Job
+from shared.masking import Mask
+from shared.status import Result
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
+
+
+class FakeClock:
+    """Time passes only when somebody sleeps. `offset` is how many seconds the local wall clock is ahead of the server's."""
+
+    def __init__(self, offset: float = 0.0) -> None:
+        self.elapsed = 0.0
+        self.offset = offset
+        self.sleeps: list[float] = []
+
+    def monotonic(self) -> float:
+        return 1000.0 + self.elapsed
+
+    def time(self) -> float:
+        return NOW.timestamp() + self.elapsed + self.offset
+
+    def sleep(self, seconds: float, /) -> None:
+        assert seconds >= 0
+        self.sleeps.append(seconds)
+        self.elapsed += seconds
+
+    def date(self) -> str:
+        """The server's clock, as a Date header."""
+        return format_datetime(datetime.fromtimestamp(NOW.timestamp() + self.elapsed, timezone.utc), usegmt=True)
+
+
+def make_job(
+    folder: Path, vendor: str, clock: FakeClock, *, log_id: str | None = None, upstream: tuple[str, ...] = ()
+) -> Job:
+    """A job as `run` makes one, with its artifacts in `folder`."""
+    return Job(Artifacts(folder, vendor, log_id, upstream, Mask()), Mask(), clock)
+
+
+def run_main(script: ModuleType, environment: Mapping[str, str], job: Job) -> Result:
+    """The result of a script's `main` with inputs from `environment`; raises what it raises."""
+    given = inputs.read(script.Inputs, environment)
+    job.id = given.subject
+    return script.main(given, job)
