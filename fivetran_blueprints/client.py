@@ -9,9 +9,8 @@ import contextlib
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from requests.auth import HTTPBasicAuth
 
@@ -43,7 +42,6 @@ RESCHEDULE_MARGIN = timedelta(seconds=60)
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
-@dataclass(frozen=True)
 class Credentials:
     """How to reach Fivetran and as whom."""
 
@@ -52,7 +50,6 @@ class Credentials:
     api_url: str = inputs.url("FIVETRAN_API_URL", default="https://api.fivetran.com", cut="/v1")
 
 
-@dataclass(frozen=True)
 class Waiting:
     """Whether to stay until the sync has ended, and for how long."""
 
@@ -61,8 +58,7 @@ class Waiting:
     poll_interval: int = inputs.integer("FIVETRAN_POLL_INTERVAL", default=60, unit="seconds", least=1, most=3600)
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(NamedTuple):
     """What GET /connections/{id} tells, as far as a verdict needs it."""
 
     succeeded_at: datetime | None
@@ -92,8 +88,7 @@ class Connection:
         return self.succeeded_at, self.failed_at
 
 
-@dataclass(frozen=True)
-class Handover:
+class Handover(NamedTuple):
     """A sync that was started (or joined): what a later look is held against.
 
     `succeeded_at` and `failed_at` are the stamps before it, `execution_time` is the server's clock when it accepted the
@@ -154,7 +149,7 @@ class Handover:
         return [cls(identifier(connector_id), at, at, at)]
 
     def as_dict(self) -> dict[str, Plain]:
-        return dict(vars(self))
+        return self._asdict()
 
     def other_files(self) -> dict[str, Plain]:
         return {
@@ -184,7 +179,7 @@ def judge(handover: Handover, now: Connection, before: Connection | None = None)
     if handover.interrupted:
         # A Date header has whole seconds: the interrupted sync may end a second later than the start was accepted.
         if now.syncing or max(moved) < handover.execution_time + timedelta(seconds=1):
-            return _not_ended(now), replace(handover, succeeded_at=now.succeeded_at, failed_at=now.failed_at)
+            return _not_ended(now), handover._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at)
         if before is None or before.stamps != now.stamps:
             settling = Verdict(SyncStatus.RUNNING, "the stamps are still settling", confirm_in=CONFIRM_IN)
             return settling, handover
@@ -325,12 +320,12 @@ class FivetranClient:
                 if again:  # so the first one was accepted after all
                     return draft
                 raise
-            return replace(draft, execution_time=answer.date or self._now())
+            return draft._replace(execution_time=answer.date or self._now())
 
         def seen() -> Handover | None:
             now = self._connection(connector_id)
             if before.syncing and (now.stamps != before.stamps or not now.syncing):
-                return replace(draft, execution_time=self._now())  # what ended up to now is the interrupted sync
+                return draft._replace(execution_time=self._now())  # what ended up to now is the interrupted sync
             if not before.syncing and (now.stamps != before.stamps or now.sync_state in ("syncing", "rescheduled")):
                 return draft
             return None
@@ -354,7 +349,7 @@ class FivetranClient:
     def _joined(self, connector_id: str, before: Connection) -> Handover:
         log.info("joining the sync of %s that is running; see %s", connector_id, _dashboard(connector_id))
         self._job.goes_on = f"the sync of {connector_id} goes on at Fivetran ({_dashboard(connector_id)})"
-        return replace(self._handover(connector_id, before), joined=True)
+        return self._handover(connector_id, before)._replace(joined=True)
 
     def _handover(self, connector_id: str, before: Connection, *, interrupted: bool = False) -> Handover:
         return Handover(connector_id, self._now(), before.succeeded_at, before.failed_at, interrupted)
@@ -384,7 +379,7 @@ class FivetranClient:
             put_off = now.needs_another_start and verdict.status is SyncStatus.RUNNING
             if given.wait and put_off and handover.execution_time is not None and now.rescheduled_for is not None:
                 restarted_at = self._start_again(handover, now.rescheduled_for, given, restarted_at)
-            return replace(verdict, message=self._explained(connector_id, verdict, now))
+            return verdict._replace(message=self._explained(connector_id, verdict, now))
 
         return look
 

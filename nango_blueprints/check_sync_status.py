@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -23,7 +22,6 @@ from shared.blueprint import Job, run
 from shared.status import Result
 
 
-@dataclass(frozen=True)
 class Inputs(Waiting, Credentials):
     """The environment variables of this blueprint."""
 

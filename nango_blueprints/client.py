@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import requests
 
@@ -49,7 +48,6 @@ _WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "STOPP
 _OLD_WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "ERROR": SyncStatus.FAILED}
 
 
-@dataclass(frozen=True)
 class Credentials:
     """How to reach Nango and as whom."""
 
@@ -57,7 +55,6 @@ class Credentials:
     api_url: str = inputs.url("NANGO_API_URL", default="https://api.nango.dev")
 
 
-@dataclass(frozen=True)
 class Waiting:
     """Whether to stay until the syncs have ended, and for how long."""
 
@@ -76,8 +73,7 @@ def sync_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The syncs that a trigger or a check is about; no connection means all, no names mean all."""
 
     integration: str
@@ -93,8 +89,7 @@ class Selection:
         return f"{syncs} of {self.integration}, {self.connection_id or 'all connections'}"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of /sync/status: a sync, in a variant, of a connection."""
 
     id: str
@@ -117,8 +112,7 @@ class Entry:
         return (self.execution or self.status) == "RUNNING"
 
 
-@dataclass(frozen=True)
-class Baseline:
+class Baseline(NamedTuple):
     """An entry before the trigger. A joined one was running, so that any `finishedAt` is its end."""
 
     connection_id: str
@@ -128,8 +122,7 @@ class Baseline:
     joined: bool = False
 
 
-@dataclass(frozen=True)
-class Handover:
+class Handover(NamedTuple):
     """Syncs that were started (or joined), by the ids of their entries. Without entries the latest runs are judged."""
 
     selection: Selection
@@ -208,8 +201,7 @@ class Handover:
         return ""
 
 
-@dataclass(frozen=True)
-class EntryVerdict:
+class EntryVerdict(NamedTuple):
     """What one look says of one entry; `pending` is a run that was triggered and is not seen yet."""
 
     label: str
@@ -434,7 +426,7 @@ class NangoClient:
             if not isinstance(answer.body, dict) or answer.body.get("success") is not True:
                 said = self._api.words(answer)
                 raise StartUnclearError(f"Nango answered the start without a success: {said}", answer.status)
-            return replace(handover, server_time=answer.date or handover.server_time)
+            return handover._replace(server_time=answer.date or handover.server_time)
 
         def seen() -> Handover | None:
             for entry_id, entry in self._entries(selection).items():
@@ -466,7 +458,7 @@ class NangoClient:
                 verdict = overall(self._against_baseline(handover.entries, entries, handover.server_time, grace))
             rows = _rows({entry.id: entry.rows for entry in entries.values()})
             self._job.facts.update({**verdict.facts, "rows": rows})
-            return replace(verdict, message=f"{selection}: {self._job.mask.words(verdict.message, 1000)}")
+            return verdict._replace(message=f"{selection}: {self._job.mask.words(verdict.message, 1000)}")
 
         return look
 

@@ -10,9 +10,8 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 from urllib.parse import quote
 
 import requests
@@ -55,7 +54,6 @@ SYNC_WORDS = {**_WORDS, "succeeded": SyncStatus.SUCCEEDED}
 RUN_WORDS = {**_WORDS, "finished": SyncStatus.SUCCEEDED}
 
 
-@dataclass(frozen=True)
 class Credentials:
     """How to reach RudderStack and as whom."""
 
@@ -64,7 +62,6 @@ class Credentials:
     api_url: str | None = inputs.url("RUDDERSTACK_API_URL", default=None, cut="/v2")
 
 
-@dataclass(frozen=True)
 class Target:
     """What is synced: a source or a Reverse ETL connection."""
 
@@ -80,7 +77,6 @@ class Target:
             yield "RUDDERSTACK_SOURCE_ID and RUDDERSTACK_CONNECTION_ID were both given: one sync has one of them"
 
 
-@dataclass(frozen=True)
 class Waiting:
     """Whether to stay until the sync has ended, for how long, and what counts as a success."""
 
@@ -90,8 +86,7 @@ class Waiting:
     poll_interval: int = inputs.integer("RUDDERSTACK_POLL_INTERVAL", default=60, unit="seconds", least=1, most=3600)
 
 
-@dataclass(frozen=True)
-class Handover:
+class Handover(NamedTuple):
     """A sync that was started (or joined). `is_source` tells what `id` is the id of.
 
     `sync_id` is the syncId or runId. A source's run without one is told from others by `run_started_at`, the server's
@@ -138,7 +133,7 @@ class Handover:
             if value is not None
         ]
         sync_id = file("sync_id.pickle") if found else None
-        return [replace(found[0], sync_id=_sync_id(sync_id))] if len(found) == 1 and sync_id is not None else found
+        return [found[0]._replace(sync_id=_sync_id(sync_id))] if len(found) == 1 and sync_id is not None else found
 
     def as_dict(self) -> dict[str, Plain]:
         return {
@@ -358,7 +353,7 @@ class RudderStackClient:
             raise StartUnclearError(
                 f"RudderStack answered the start without a {key}: {self._api.words(answer)}", answer.status
             )
-        return replace(target, sync_id=sync_id, server_time=answer.date)
+        return target._replace(sync_id=sync_id, server_time=answer.date)
 
     def _begun_since(self, target: Handover, sent: float) -> Handover | None:
         """The first sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
@@ -370,7 +365,7 @@ class RudderStackClient:
             return None
         started, run = min(ours, key=lambda pair: pair[0])
         sync_id = None if target.is_source else run["id"]
-        return replace(target, sync_id=sync_id, run_started_at=started, server_time=since)
+        return target._replace(sync_id=sync_id, run_started_at=started, server_time=since)
 
     def _server_time(self, instant_of_clock: float) -> datetime:
         """The server's clock at an instant of the monotonic clock, a second early at most."""
@@ -384,7 +379,7 @@ class RudderStackClient:
             run = self._latest_run(target.id)
             if judge_run(run).status is not SyncStatus.RUNNING:
                 return None
-            return replace(target, joined=True, run_started_at=_time(run, "started"), server_time=self._api.now())
+            return target._replace(joined=True, run_started_at=_time(run, "started"), server_time=self._api.now())
         running = [
             sync
             for sync in self._syncs(target.id, {"status": "running"})
@@ -392,7 +387,7 @@ class RudderStackClient:
         ]
         if not running:
             return None
-        return replace(target, joined=True, sync_id=_latest(running)["id"], server_time=self._api.now())
+        return target._replace(joined=True, sync_id=_latest(running)["id"], server_time=self._api.now())
 
     def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
         self._target = handover
@@ -404,7 +399,7 @@ class RudderStackClient:
             verdict = self._judged(handover, given)
             self._job.facts.update(verdict.facts)
             sync = f"sync {self._job.sync_id}" if self._job.sync_id else "the latest sync"
-            return replace(verdict, message=f"{sync} of the {handover.what}: {self._job.mask.words(verdict.message)}")
+            return verdict._replace(message=f"{sync} of the {handover.what}: {self._job.mask.words(verdict.message)}")
 
         return look
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -24,7 +23,6 @@ from shared.blueprint import Job, run
 from shared.status import Result
 
 
-@dataclass(frozen=True)
 class Inputs(Waiting, Target, Credentials):
     """The environment variables of this blueprint."""
 

@@ -12,17 +12,20 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from shared import inputs, pickles
 from shared.errors import ArtifactError, BlueprintError, InvalidInputError, StartUnclearError
 from shared.http import NOT_JSON, Answer
 from shared.masking import Mask
 from shared.pickles import NotPlainError, Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.protocols import Handover, HandoverKind
 
 try:
     import fcntl
@@ -37,40 +40,7 @@ VERSION = 1  # of the dict in HANDOVER and STARTING
 _BY_LOG_ID = (HANDOVER, STARTING, "force_sync.pickle")  # these are written under the trigger's own log id, too
 _LEFTOVER_AGE = 3600  # seconds
 
-
-class Handover(Protocol):
-    """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def sync_id(self) -> str | None: ...
-
-    @property
-    def server_time(self) -> datetime | None: ...
-
-    def as_dict(self) -> dict[str, Plain]:
-        """All of it as plain values, for HANDOVER."""
-
-    def other_files(self) -> Mapping[str, Plain]:
-        """The files that other programs read, by name; None removes an older one."""
-
-    def differs(self, given: Any) -> str:
-        """How it is at odds with the ids that a check was given, in words; empty if it is not."""
-
-
-H = TypeVar("H", bound=Handover)
-H_co = TypeVar("H_co", bound=Handover, covariant=True)
-
-
-class HandoverKind(Protocol[H_co]):
-    """How a vendor's hand-overs are read; both raise ValueError, KeyError or TypeError for what is none."""
-
-    def from_dict(self, plain: dict[str, Any]) -> H_co: ...
-
-    def from_other_files(self, file: Callable[[str], Any]) -> Sequence[H_co]:
-        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
+H = TypeVar("H", bound="Handover")
 
 
 def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
@@ -89,13 +59,13 @@ def moment(value: object) -> datetime | None:
     raise TypeError("a time without its time zone")
 
 
-@dataclass(frozen=True)
 class _Found(Generic[H]):
     """A hand-over and where it lies; `killed` if its trigger never got to hand it over."""
 
-    handover: H
-    file: str
-    killed: bool = False
+    def __init__(self, handover: H, file: str, *, killed: bool = False) -> None:
+        self.handover = handover
+        self.file = file
+        self.killed = killed
 
 
 class Artifacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import logging
 import os
@@ -11,49 +10,41 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, NoReturn, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 from shared import inputs
 from shared.artifacts import Artifacts
 from shared.errors import BlueprintError, Interruption, UnexpectedError
-from shared.http import Answer, Auth, Clock, Sender, Wire
+from shared.http import Answer, Wire
 from shared.masking import Mask, printable
 from shared.status import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shared.protocols import Clock, Connect, Inputs
 
 log = logging.getLogger(__name__)
 
 
-class Inputs(Protocol):
-    """The inputs of a blueprint: a dataclass of fields made by `shared.inputs`."""
-
-    @property
-    def subject(self) -> str | None:
-        """The vendor's id of what is synced, as far as the inputs tell."""
+Given = TypeVar("Given", bound="Inputs")
 
 
-Given = TypeVar("Given", bound=Inputs)
-Connect = Callable[[str, Auth, Mapping[str, str], Clock], Sender]
-
-
-@dataclass
 class Job:
     """One run: what the world supplies, and what is known so far for its report."""
 
-    artifacts: Artifacts
-    mask: Mask
-    clock: Clock = time
-    connect: Connect = Wire
-    id: str | None = None  # the vendor's id of what is synced
-    sync_id: str | None = None  # the vendor's id of this one sync
-    facts: dict[str, object] = field(default_factory=dict)  # what the vendor tells of the sync, for the result
-    goes_on: str = "nothing was started by this run"  # what is running at the vendor, should this run end now
-    responses: dict[str, Answer] = field(default_factory=dict)  # the last answers, by their names in responses/
-
-    def __post_init__(self) -> None:
-        self.began = self.clock.monotonic()
+    def __init__(self, artifacts: Artifacts, mask: Mask, clock: Clock = time, connect: Connect = Wire) -> None:
+        self.artifacts = artifacts
+        self.mask = mask
+        self.clock = clock
+        self.connect = connect
+        self.began = clock.monotonic()
+        self.id: str | None = None  # the vendor's id of what is synced
+        self.sync_id: str | None = None  # the vendor's id of this one sync
+        self.facts: dict[str, object] = {}  # what the vendor tells of the sync, for the result
+        self.goes_on = "nothing was started by this run"  # what runs at the vendor, should this run end now
+        self.responses: dict[str, Answer] = {}  # the last answers, by their names in responses/
 
 
 def run(
@@ -186,7 +177,8 @@ def _report(facts: Mapping[str, Any], mask: Mask, environment: Mapping[str, str]
 
 
 def _cell(value: object) -> str:
-    return html.escape(str(value)).replace("|", "&#124;").replace("`", "&#96;")
+    """A value in a table of Markdown, where nothing in it is markup."""
+    return re.sub("[&<>|`\"'*_\\[\\]!#\\\\]", lambda found: f"&#{ord(found[0])};", str(value))
 
 
 def _append(environment: Mapping[str, str], variable: str, text: str) -> None:

@@ -13,11 +13,9 @@ import random
 import re
 import signal
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -36,7 +34,10 @@ from shared.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from shared.blueprint import Job
+    from shared.protocols import Auth, Clock, Sender
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +49,14 @@ LONGEST_RETRY_AFTER = 60  # seconds that one read or start waits because the ven
 MOST_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
 
-Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
-
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the vendor answered. `body` is the parsed JSON, or NOT_JSON; times are seconds of the monotonic clock."""
 
     status: int
     body: Any
     text: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     sent: float = 0.0
     received: float = 0.0
 
@@ -86,22 +84,6 @@ class WireError(Exception):
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
         self.sent = sent
-
-
-class Clock(Protocol):
-    """What the module `time` offers: seconds; `time()` is asked only where a server tells no time of its own."""
-
-    def monotonic(self) -> float: ...
-    def sleep(self, seconds: float, /) -> None: ...
-    def time(self) -> float: ...
-
-
-class Sender(Protocol):
-    """Sends one request; `Wire` is the one that uses the network."""
-
-    def send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
-    ) -> Answer: ...
 
 
 class _Session(requests.Session):

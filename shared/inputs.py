@@ -1,17 +1,17 @@
-"""Inputs: environment variables declared as the fields of a dataclass, read and checked together.
+"""Inputs: environment variables declared as the attributes of a class, read and checked together.
 
-A field says all that a machine needs to know of its variable (`specification(field)`); a class may add a method
-`contradictions(given)` that yields a sentence for each pair of inputs at odds; `given` names the variables given.
+A declaration holds all that a machine needs to know of its variable; a class may add a method `contradictions(given)`
+that yields a sentence for each pair of inputs at odds, where `given` names the variables that were given.
+
+These are no dataclasses because importing those takes a run longer than all else that it does itself.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from shared.errors import InvalidInputError, InvalidPollIntervalError
@@ -27,8 +27,7 @@ class InputError(ValueError):
     """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(NamedTuple):
     """The machine facts of one input. `parse` turns the text into the field's value or raises InputError."""
 
     variable: str
@@ -40,14 +39,14 @@ class Specification:
     multiline: bool = False
 
 
-def specification(field: dataclasses.Field[Any]) -> Specification:
-    """The Specification of a field made by one of the functions below."""
-    found: Specification = field.metadata["input"]
-    return found
+def specifications(kind: type[object]) -> dict[str, Specification]:
+    """The inputs that a class and those it inherits from declare, by the names of their attributes."""
+    classes = reversed(kind.__mro__)
+    return {name: spec for one in classes for name, spec in vars(one).items() if isinstance(spec, Specification)}
 
 
 def read(kind: type[T], environment: Mapping[str, str]) -> T:
-    """An instance of the dataclass `kind` from `environment`.
+    """An instance of `kind` whose attributes are the values in `environment`.
 
     Raises InvalidInputError naming every fault of every input, or InvalidPollIntervalError if that one is the only one.
     """
@@ -55,20 +54,20 @@ def read(kind: type[T], environment: Mapping[str, str]) -> T:
     faults: list[str] = []
     poll_interval_only = True
     seen: set[str] = set()
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # every `kind` is a dataclass
-        spec = specification(field)
-        values[field.name] = spec.default
+    for name, spec in specifications(kind).items():
+        values[name] = spec.default
         text = given_text(environment, spec.variable)
         try:
             if text is not None:
                 seen.add(spec.variable)
-                values[field.name] = _parsed(spec, text)
+                values[name] = _parsed(spec, text)
             elif spec.required:
                 raise InputError("is required and was not given")
         except InputError as fault:
             faults.append(f"{spec.variable} {fault}")
             poll_interval_only = poll_interval_only and spec.variable.endswith("_POLL_INTERVAL")
-    given = kind(**values)
+    given = kind()
+    vars(given).update(values)
     contradictions = list(given.contradictions(seen)) if hasattr(given, "contradictions") else []
     if contradictions or (faults and not poll_interval_only):
         raise InvalidInputError("; ".join(faults + contradictions))
@@ -85,15 +84,14 @@ def given_text(environment: Mapping[str, str], variable: str) -> str | None:
 
 def passwords(kind: type[object], environment: Mapping[str, str]) -> Iterator[str]:
     """The values of the Password inputs as they came, valid or not: what must not be shown."""
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # every `kind` is a dataclass
-        spec = specification(field)
+    for spec in specifications(kind).values():
         if spec.type == "Password" and given_text(environment, spec.variable) is not None:
             yield environment[spec.variable]
 
 
 def password(variable: str) -> Any:
-    """A secret that is always required; never shown, also not in the dataclass's repr."""
-    return _field(Specification(variable, "Password", _password, required=True), shown=False)
+    """A secret; it is always required and never shown."""
+    return Specification(variable, "Password", _password, required=True)
 
 
 def identifier(variable: str, pattern: str = IDENTIFIER, *, required: bool = True) -> Any:
@@ -106,7 +104,7 @@ def identifier(variable: str, pattern: str = IDENTIFIER, *, required: bool = Tru
             raise InputError(f"is {shown(text)}; an id has only the characters {pattern.strip('+')}")
         return text
 
-    return _field(Specification(variable, "Alphanumeric", parse, required=required))
+    return Specification(variable, "Alphanumeric", parse, required=required)
 
 
 def choice(variable: str, *options: str, default: str | None) -> Any:
@@ -118,7 +116,7 @@ def choice(variable: str, *options: str, default: str | None) -> Any:
             raise InputError(f"is {shown(text)}; it may be {', '.join(options)}")
         return spelled[text.lower()]
 
-    return _field(Specification(variable, "Select", parse, default=default, options=options))
+    return Specification(variable, "Select", parse, default=default, options=options)
 
 
 def boolean(variable: str, *, default: bool | None = False) -> Any:
@@ -129,7 +127,7 @@ def boolean(variable: str, *, default: bool | None = False) -> Any:
             raise InputError(f"is {shown(text)}; it may be TRUE or FALSE")
         return text.upper() == "TRUE"
 
-    return _field(Specification(variable, "Boolean", parse, default=default))
+    return Specification(variable, "Boolean", parse, default=default)
 
 
 def integer(variable: str, *, default: int, unit: str, least: int, most: int = 999_999_999) -> Any:
@@ -140,12 +138,12 @@ def integer(variable: str, *, default: int, unit: str, least: int, most: int = 9
             raise InputError(f"is {shown(text)}; it may be a whole number of {unit} from {least} to {most}")
         return int(text)
 
-    return _field(Specification(variable, "Integer", parse, default=default))
+    return Specification(variable, "Integer", parse, default=default)
 
 
 def text(variable: str, parse: Callable[[str], T], *, multiline: bool = False) -> Any:
     """Optional free text that `parse` turns into the field's value, or raises InputError."""
-    return _field(Specification(variable, "Alphanumeric", parse, multiline=multiline))
+    return Specification(variable, "Alphanumeric", parse, multiline=multiline)
 
 
 def url(variable: str, *, default: str | None, cut: str = "") -> Any:
@@ -162,7 +160,7 @@ def url(variable: str, *, default: str | None, cut: str = "") -> Any:
         text = text.rstrip("/")
         return (text[: -len(cut)] if cut and text.endswith(cut) else text).rstrip("/")
 
-    return _field(Specification(variable, "Alphanumeric", parse, default=default))
+    return Specification(variable, "Alphanumeric", parse, default=default)
 
 
 def json_object(value: str) -> dict[str, object]:
@@ -184,10 +182,6 @@ def fits(value: str, pattern: str = IDENTIFIER) -> bool:
 def shown(value: str) -> str:
     """A value in a message: quoted, in ASCII, not longer than a line."""
     return ascii(value if len(value) <= 60 else f"{value[:60]}…")
-
-
-def _field(spec: Specification, *, shown: bool = True) -> Any:
-    return dataclasses.field(metadata={"input": spec}, repr=shown)
 
 
 def _parsed(spec: Specification, text: str) -> object:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HIDDEN = "***"
 SHORTEST = 4  # hiding a shorter text would hide half of every message and protect nothing
@@ -20,16 +23,18 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """`secrets`: the values of the Password inputs, as they came; key:secret pairs are added by the caller."""
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None
+        self._forms = sorted({form.lower() for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST})
 
     def __call__(self, text: str) -> str:
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        lower = text.lower()
+        found = [form for form in self._forms if form in lower]
+        if not found:  # nearly always; a regular expression of all forms would take longer to compile than a run has
+            return text
+        return re.sub("|".join(map(re.escape, sorted(found, key=len, reverse=True))), HIDDEN, text, flags=re.IGNORECASE)
 
     def tree(self, value: object) -> object:
         """The same for the keys and values of parsed JSON (numbers, too, may spell a secret)."""
-        if self._pattern is None:
+        if not self._forms:
             return value
         if isinstance(value, str):
             return self(value)
@@ -37,7 +42,7 @@ class Mask:
             return {self(str(key)): self.tree(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.tree(item) for item in value]
-        if isinstance(value, (int, float)) and self._pattern.search(str(value)):
+        if isinstance(value, (int, float)) and self(str(value)) != str(value):
             return HIDDEN
         return value
 

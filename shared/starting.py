@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
-from typing import Callable, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from shared.artifacts import Handover
-from shared.blueprint import Job
 from shared.errors import (
     BlueprintError,
     StartUnclearError,
@@ -17,11 +14,17 @@ from shared.errors import (
     SyncNotStartedError,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shared.blueprint import Job
+    from shared.protocols import Handover
+
 log = logging.getLogger(__name__)
 
 LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost: a vendor may show it late
 
-H = TypeVar("H", bound=Handover)
+H = TypeVar("H", bound="Handover")
 
 
 def start_once(

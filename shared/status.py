@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from typing import NamedTuple
 
 from shared.errors import BlueprintError, SyncCancelledError, SyncFailedError, SyncIncompleteError, UnknownStatusError
 
@@ -21,8 +21,7 @@ class SyncStatus(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one look found. `facts` are what the vendor tells of the sync, as plain JSON values.
 
     `confirm_in` asks for another look after so many seconds, because a vendor's rule believes only what stays.
@@ -30,7 +29,7 @@ class Verdict:
 
     status: SyncStatus
     message: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = {}
     confirm_in: float | None = None
 
 
@@ -41,8 +40,7 @@ _ERRORS: dict[SyncStatus, type[BlueprintError]] = {
 }
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """A good ending: its outcome word, and a message for a person."""
 
     outcome: str

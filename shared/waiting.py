@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import random
-from dataclasses import dataclass
-from typing import Callable, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from shared.blueprint import Job
 from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError, SyncIncompleteError
-from shared.http import LONGEST_RETRY_AFTER, Clock
+from shared.http import LONGEST_RETRY_AFTER
 from shared.status import Result, Verdict, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.blueprint import Job
+    from shared.protocols import Clock, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -19,21 +23,6 @@ FAILING_AT_MOST = 900  # seconds of failed looks in a row
 REFUSED_AT_MOST = 3  # looks in a row that are answered 401 or 403
 
 T = TypeVar("T")
-
-
-class Waiting(Protocol):
-    """The inputs that say whether and how long to wait; each vendor declares them under its own names."""
-
-    @property
-    def wait(self) -> bool: ...
-
-    @property
-    def wait_timeout(self) -> int:
-        """Minutes, from the start of the process."""
-
-    @property
-    def poll_interval(self) -> int:
-        """Seconds."""
 
 
 def follow(
@@ -59,17 +48,18 @@ def follow(
     return result_of(verdict)
 
 
-@dataclass
 class Wait:
-    """Looks again and again, more rarely the longer it takes. `deadline` is an instant of the monotonic clock.
+    """Looks again and again, more rarely the longer it takes."""
 
-    `least` and `most` are the shortest and the longest pause in seconds; `most`, the user's poll interval, wins.
-    """
+    def __init__(self, clock: Clock, deadline: float, least: float, most: float) -> None:
+        """`deadline` is an instant of the monotonic clock; `least` and `most` are the shortest and the longest pause.
 
-    clock: Clock
-    deadline: float
-    least: float
-    most: float
+        All are seconds. `most`, the user's poll interval, wins over `least`.
+        """
+        self.clock = clock
+        self.deadline = deadline
+        self.least = least
+        self.most = most
 
     @property
     def left(self) -> float:

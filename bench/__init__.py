@@ -1,0 +1,1 @@
+"""Measurements of the clients that take longer than a test may."""

@@ -1,0 +1,430 @@
+"""Fivetran's rules as tables: what a look says of a sync that has no id, and what inputs mean."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from fivetran_blueprints import check_sync_status, trigger_sync
+from fivetran_blueprints.client import Connection, Handover, judge, judge_latest, read_connection
+from shared import inputs
+from shared.errors import InvalidInputError, InvalidPollIntervalError
+from shared.status import SyncStatus
+from tests.fivetran_blueprints.answers import ENVIRONMENT, ID, connection
+
+RUNNING, SUCCEEDED, FAILED, CANCELLED = (
+    SyncStatus.RUNNING,
+    SyncStatus.SUCCEEDED,
+    SyncStatus.FAILED,
+    SyncStatus.CANCELLED,
+)
+
+
+def stamp(text: str | None) -> datetime | None:
+    """`12:00:05` or `12:00:05.250` of the day of the tests."""
+    if text is None:
+        return None
+    moment = datetime.strptime(f"2026-11-22 {text}", f"%Y-%m-%d %H:%M:%S{'.%f' if '.' in text else ''}")
+    return moment.replace(tzinfo=timezone.utc)
+
+
+def look(sync_state: str, succeeded_at: str | None, failed_at: str | None, **more: Any) -> Connection:
+    return Connection(stamp(succeeded_at), stamp(failed_at), sync_state, **more)
+
+
+def triggered(succeeded_at: str | None, failed_at: str | None, *, interrupted: bool = False) -> Handover:
+    """A sync that Fivetran accepted at 12:00:00, with the stamps before it."""
+    return Handover(ID, stamp("12:00:00"), stamp(succeeded_at), stamp(failed_at), interrupted)
+
+
+def verdicts(handover: Handover, looks: list[Connection]) -> list[SyncStatus]:
+    """What each look in a row says, as a check sees it that remembers the look before."""
+    said, before = [], None
+    for now in looks:
+        verdict, handover = judge(handover, now, before)
+        before = now
+        said.append(verdict.status)
+    return said
+
+
+FIRST = triggered(None, None)
+USUAL = triggered("06:00:00", "05:00:00")
+ONCE_FAILED = triggered("05:00:00", "06:00:00")
+FORCED = triggered("06:00:00", "05:00:00", interrupted=True)
+
+SCENARIOS = {
+    "plain success": (
+        USUAL,
+        [
+            (look("scheduled", "06:00:00", "05:00:00"), RUNNING),
+            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+        ],
+    ),
+    "plain failure": (
+        USUAL,
+        [
+            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (look("scheduled", "06:00:00", "12:05:00"), FAILED),
+        ],
+    ),
+    "very first sync succeeds": (
+        FIRST,
+        [
+            (look("scheduled", None, None), RUNNING),
+            (look("syncing", None, None), RUNNING),
+            (look("scheduled", "12:05:00", None), SUCCEEDED),
+        ],
+    ),
+    "very first sync fails": (
+        FIRST,
+        [(look("syncing", None, None), RUNNING), (look("scheduled", None, "12:05:00"), FAILED)],
+    ),
+    "success after an older failure, which is never cleared": (
+        ONCE_FAILED,
+        [(look("syncing", "05:00:00", "06:00:00"), RUNNING), (look("scheduled", "12:05:00", "06:00:00"), SUCCEEDED)],
+    ),
+    "failed, retried by Fivetran and succeeded between two looks": (
+        USUAL,
+        [(look("syncing", "06:00:00", "05:00:00"), RUNNING), (look("scheduled", "12:09:00", "12:05:00"), SUCCEEDED)],
+    ),
+    "succeeded, then a later failure between two looks": (
+        USUAL,
+        [(look("syncing", "06:00:00", "05:00:00"), RUNNING), (look("scheduled", "12:05:00", "12:09:00"), FAILED)],
+    ),
+    "forced over a running sync that completes just before the POST, then success": (
+        FORCED,
+        [
+            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+        ],
+    ),
+    "forced over a running sync that completes just before the POST, then failure": (
+        FORCED,
+        [
+            (look("scheduled", "11:59:59.900", "05:00:00"), RUNNING),
+            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (look("scheduled", "11:59:59.900", "12:05:00"), RUNNING),
+            (look("scheduled", "11:59:59.900", "12:05:00"), FAILED),
+        ],
+    ),
+    "forced over a running sync that completes in the second of the POST": (
+        FORCED,
+        [
+            (look("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
+            (look("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+        ],
+    ),
+    "forced over a running sync, the cancel stamps failed_at, then success": (
+        FORCED,
+        [
+            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+        ],
+    ),
+    "forced over a running sync, the cancel stamps failed_at, then failure": (
+        FORCED,
+        [
+            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (look("scheduled", "06:00:00", "12:05:00"), RUNNING),
+            (look("scheduled", "06:00:00", "12:05:00"), FAILED),
+        ],
+    ),
+    "forced over a running sync, the cancel leaves no stamp": (
+        FORCED,
+        [
+            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+        ],
+    ),
+    "forced over a running sync, whose stamp is followed by a sync that begins late": (
+        FORCED,
+        [
+            (look("scheduled", "06:00:00", "12:00:03"), RUNNING),
+            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+        ],
+    ),
+    "rescheduled, manual schedule": (
+        USUAL,
+        [
+            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
+            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
+        ],
+    ),
+    "rescheduled, automatic schedule, then success": (
+        USUAL,
+        [
+            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
+            (look("syncing", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
+            (look("scheduled", "12:35:00", "05:00:00", schedule_type="auto"), SUCCEEDED),
+        ],
+    ),
+    "paused while waiting": (
+        USUAL,
+        [
+            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (look("paused", "06:00:00", "05:00:00", paused=True), CANCELLED),
+        ],
+    ),
+    "ended, then paused between two looks": (
+        USUAL,
+        [(look("paused", "12:05:00", "05:00:00", paused=True), SUCCEEDED)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("handover", "looks"), SCENARIOS.values(), ids=SCENARIOS)
+def test_the_rule_is_right_in_every_scenario(handover: Handover, looks: list[tuple[Connection, SyncStatus]]) -> None:
+    assert verdicts(handover, [now for now, _ in looks]) == [status for _, status in looks]
+
+
+@pytest.mark.parametrize(
+    ("handover", "now", "expected"),
+    [
+        pytest.param(USUAL, look("scheduled", "12:05:00", "12:05:00"), FAILED, id="a tie is a failure"),
+        pytest.param(USUAL, look("syncing", "12:05:00", "05:00:00"), SUCCEEDED, id="the next one runs already"),
+        pytest.param(USUAL, look("scheduled", "05:59:59", "05:00:00"), RUNNING, id="an earlier stamp is not new"),
+        pytest.param(USUAL, look("scheduled", "06:00:00.001", "05:00:00"), SUCCEEDED, id="later by a millisecond"),
+        pytest.param(USUAL, look("scheduled", None, "05:00:00"), RUNNING, id="a stamp that vanished is not new"),
+        pytest.param(USUAL, look("scheduled", "11:58:00", "05:00:00"), SUCCEEDED, id="the server's clock decides nothing"),
+        pytest.param(
+            ONCE_FAILED, look("scheduled", "06:00:00", "06:00:00"), SUCCEEDED, id="only new stamps can tie with each other"
+        ),
+        pytest.param(USUAL, look("scheduled", "06:00:00", "05:00:00", paused=True), CANCELLED, id="paused by its flag"),
+        pytest.param(USUAL, look("paused", "06:00:00", "05:00:00"), CANCELLED, id="paused by its sync_state"),
+        pytest.param(USUAL, look("hibernating", "06:00:00", "05:00:00"), RUNNING, id="an unknown word is not finished"),
+        pytest.param(USUAL, look("hibernating", "12:05:00", "05:00:00"), SUCCEEDED, id="a new stamp beats a word"),
+        pytest.param(FIRST, look("paused", None, None, paused=True), CANCELLED, id="paused before its very first end"),
+    ],
+)
+def test_only_a_stamp_later_than_before_tells_of_an_end(
+    handover: Handover, now: Connection, expected: SyncStatus
+) -> None:
+    assert judge(handover, now)[0].status is expected
+
+
+def test_a_new_stamp_after_an_interruption_asks_for_a_second_look() -> None:
+    verdict, _ = judge(FORCED, look("scheduled", "12:05:00", "05:00:00"))
+    assert (verdict.status, verdict.confirm_in) == (RUNNING, 2)
+
+
+def test_without_an_interruption_one_look_is_enough() -> None:
+    verdict, _ = judge(USUAL, look("scheduled", "12:05:00", "05:00:00"))
+    assert verdict.confirm_in is None
+
+
+def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None:
+    looks = [look("scheduled", "06:00:00", "12:00:03"), look("scheduled", "12:05:00", "12:00:03")]
+    assert verdicts(FORCED, looks) == [RUNNING, RUNNING]
+
+
+def test_what_the_interrupted_sync_left_is_no_longer_new() -> None:
+    _, moved = judge(FORCED, look("syncing", "06:00:00", "12:00:03"))
+    assert moved.stamps == (stamp("06:00:00"), stamp("12:00:03"))
+
+
+def test_a_paused_connection_says_so_and_an_unknown_word_is_shown() -> None:
+    assert "paused" in judge(USUAL, look("paused", "06:00:00", None))[0].message
+    assert "hibernating" in judge(USUAL, look("hibernating", "06:00:00", None))[0].message
+
+
+@pytest.mark.parametrize(("schedule", "again"), [("manual", True), ("auto", False)])
+def test_a_sync_that_was_put_off_names_the_time_and_whether_it_has_to_be_triggered_again(
+    schedule: str, again: bool
+) -> None:
+    now = look("rescheduled", "06:00:00", None, schedule_type=schedule, rescheduled_for=stamp("12:30:00"))
+    message = judge(USUAL, now)[0].message
+    assert "2026-11-22T12:30:00Z" in message
+    assert ("trigger" in message) is again
+    assert now.needs_another_start is again
+
+
+# Other programs hand over a connector and a time: what is later than that time is the sync's.
+OTHERS = triggered("12:00:00", "12:00:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (look("scheduled", "06:00:00", "05:00:00"), RUNNING),
+        (look("scheduled", "12:00:00", "05:00:00"), RUNNING),
+        (look("scheduled", "12:00:00.001", "05:00:00"), SUCCEEDED),
+        (look("scheduled", "06:00:00", "12:05:00"), FAILED),
+        (look("scheduled", "12:09:00", "12:05:00"), SUCCEEDED),
+        (look("scheduled", "12:05:00", "12:09:00"), FAILED),
+        (look("syncing", None, None), RUNNING),
+    ],
+)
+def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, expected: SyncStatus) -> None:
+    (handover,) = Handover.from_other_files({"force_sync.pickle": [ID, stamp("12:00:00")]}.get)
+    assert handover == OTHERS
+    assert judge(handover, now)[0].status is expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (look("scheduled", "06:00:00", "05:00:00"), SUCCEEDED),
+        (look("scheduled", "05:00:00", "06:00:00"), FAILED),
+        (look("scheduled", "06:00:00", "06:00:00"), FAILED),
+        (look("scheduled", "06:00:00", None), SUCCEEDED),
+        (look("scheduled", None, "06:00:00"), FAILED),
+        (look("scheduled", None, None), RUNNING),
+        (look("syncing", None, None), RUNNING),
+        (look("syncing", "06:00:00", "05:00:00"), RUNNING),
+        (look("rescheduled", "06:00:00", "05:00:00"), RUNNING),
+        (look("hibernating", "06:00:00", "05:00:00"), RUNNING),
+    ],
+)
+def test_with_nothing_handed_over_the_latest_sync_decides(now: Connection, expected: SyncStatus) -> None:
+    assert judge_latest(now).status is expected
+    assert judge(Handover.latest_of(ID), now)[0].status is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22T12:05:00Z", "12:05:00"),
+        ("2026-11-22T12:05:00.5Z", "12:05:00.500"),
+        ("2026-11-22T12:05:00.123Z", "12:05:00.123"),
+        ("2026-11-22T12:05:00.123456Z", "12:05:00.123456"),
+        ("2026-11-22T12:05:00.123456789Z", "12:05:00.123456"),
+        ("2026-11-22T14:05:00+02:00", "12:05:00"),
+        (None, None),
+    ],
+)
+def test_stamps_are_read_with_any_number_of_digits(text: str | None, expected: str | None) -> None:
+    read = read_connection(connection(succeeded_at=text, failed_at=text)["data"])
+    assert read.stamps == (stamp(expected), stamp(expected))
+
+
+def test_everything_that_a_verdict_needs_is_read() -> None:
+    answer = connection(
+        "rescheduled",
+        "2026-11-22T06:00:00Z",
+        None,
+        setup_state="broken",
+        paused=True,
+        schedule_type="auto",
+        rescheduled_for="2026-11-22T12:30:00Z",
+        tasks=[{"code": "reconnect", "message": "Reconnect it", "details": None}],
+        warnings=[{"code": "slow", "message": "It is slow", "details": None}],
+    )
+    assert read_connection(answer["data"]) == Connection(
+        stamp("06:00:00"),
+        None,
+        "rescheduled",
+        setup_state="broken",
+        paused=True,
+        schedule_type="auto",
+        rescheduled_for=stamp("12:30:00"),
+        complaints="reconnect: Reconnect it; slow: It is slow",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"succeeded_at": "yesterday"},
+        {"failed_at": 1795348800},
+        {"sync_state": None},
+        {"sync_state": ""},
+        {"setup_state": 1},
+        {"paused": None},
+        {"paused": "false"},
+    ],
+)
+def test_an_answer_with_odd_values_is_never_taken_for_a_connection(change: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        read_connection(connection(**change)["data"])
+
+
+@pytest.mark.parametrize("key", ["succeeded_at", "failed_at", "paused", "status"])
+def test_an_answer_that_lacks_a_key_is_never_taken_for_a_connection(key: str) -> None:
+    data = connection()["data"]
+    del data[key]
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        read_connection(data)
+
+
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [
+        ({}, "restart"),
+        ({"FIVETRAN_IF_RUNNING": "Join"}, "join"),
+        ({"FIVETRAN_FORCE": "true"}, "restart"),
+        ({"FIVETRAN_FORCE": "FALSE"}, "join"),
+        ({"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "join"}, "join"),
+        ({"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "restart"}, "restart"),
+        ({"FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": "wait"}, "wait"),
+        ({"FIVETRAN_FORCE": "", "FIVETRAN_IF_RUNNING": "fail"}, "fail"),
+    ],
+)
+def test_the_older_force_is_another_word_for_restart_or_join(given: dict[str, str], policy: str) -> None:
+    assert inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given}).policy == policy
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "join"},
+        {"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "wait"},
+        {"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "restart"},
+        {"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "fail"},
+    ],
+)
+def test_force_at_odds_with_if_running_is_an_invalid_input(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidInputError, match=r"FIVETRAN_FORCE.*FIVETRAN_IF_RUNNING"):
+        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FIVETRAN_API_KEY", ""),
+        ("FIVETRAN_API_SECRET", "None"),
+        ("FIVETRAN_CONNECTOR_ID", "../other"),
+        ("FIVETRAN_CONNECTOR_ID", "a/b"),
+        ("FIVETRAN_CONNECTOR_ID", "a b"),
+        ("FIVETRAN_IF_RUNNING", "stop"),
+        ("FIVETRAN_FORCE", "yes"),
+        ("FIVETRAN_WAIT", "1"),
+        ("FIVETRAN_WAIT_TIMEOUT", "0"),
+        ("FIVETRAN_WAIT_TIMEOUT", "ten"),
+        ("FIVETRAN_API_URL", "api.fivetran.com"),
+    ],
+)
+def test_a_malformed_input_is_named(variable: str, value: str) -> None:
+    with pytest.raises(InvalidInputError, match=variable) as caught:
+        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, variable: value})
+    assert caught.value.exit_code == 206
+
+
+@pytest.mark.parametrize("value", ["0", "3601", "-1", "1.5", "often"])
+def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own(value: str) -> None:
+    with pytest.raises(InvalidPollIntervalError, match="FIVETRAN_POLL_INTERVAL") as caught:
+        inputs.read(check_sync_status.Inputs, {**ENVIRONMENT, "FIVETRAN_POLL_INTERVAL": value})
+    assert caught.value.exit_code == 205
+
+
+def test_a_check_needs_no_connector_id() -> None:
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
+    assert inputs.read(check_sync_status.Inputs, environment).connector_id is None
+    with pytest.raises(InvalidInputError, match="FIVETRAN_CONNECTOR_ID"):
+        inputs.read(trigger_sync.Inputs, environment)
+
+
+def test_what_is_handed_over_comes_back_as_it_was() -> None:
+    handover = Handover(ID, stamp("12:00:00"), stamp("06:00:00"), None, interrupted=True, joined=False)
+    assert Handover.from_dict(handover.as_dict()) == handover

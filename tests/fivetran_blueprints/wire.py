@@ -1,0 +1,166 @@
+"""A vendor on the wire: the requests that a test expects, in order, each with its answer. Anything else fails."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import RemoteDisconnected
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+import responses
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+
+from shared.blueprint import Job
+from shared.errors import BlueprintError
+from tests.support import FakeClock, run_main
+
+_POOL = HTTPSConnectionPool("vendor.invalid")
+REFUSED = requests.ConnectionError(
+    MaxRetryError(_POOL, "/", NewConnectionError(_POOL, "Failed to establish a new connection: Connection refused"))
+)
+LOST = requests.ConnectionError(ProtocolError("Connection aborted.", RemoteDisconnected("closed without response")))
+TIMED_OUT = requests.ReadTimeout("Read timed out.")
+HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as the vendor saw it; `at` are seconds since the start of the run."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    headers: Mapping[str, str]
+    timeout: tuple[float, float]
+    at: float
+
+
+@dataclass
+class Step:
+    """A request that is expected, and its answer."""
+
+    method: str
+    path: str
+    answer: Any
+    status: int
+    query: dict[str, str]
+    body: Any
+    headers: dict[str, str]
+    takes: float
+    many: bool
+    times: int = 0
+
+
+@dataclass
+class Vendor:
+    """What is expected of a script, in order."""
+
+    url: str
+    clock: FakeClock
+    steps: list[Step] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+
+    def expect(
+        self,
+        method: str,
+        path: str,
+        answer: Any = None,
+        *,
+        status: int = 200,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        date: bool = True,
+        takes: float = 0.0,
+        many: bool = False,
+    ) -> None:
+        """The next request, with exactly this query and JSON body, and what comes back.
+
+        `answer`: JSON, a text that is no JSON, None for no body, an exception, or a function that returns one of these.
+        `takes` seconds pass before it comes; `many`: it comes as often as it is asked for in a row, at least once.
+        """
+        headers = {**(headers or {}), **({} if date else {"Date": ""})}
+        self.steps.append(Step(method, path, answer, status, dict(query or {}), body, headers, takes, many))
+
+    def answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        """For `responses`: the answer to the next request. Raises AssertionError for one that is not expected."""
+        parts = urlsplit(request.url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        body = json.loads(request.body) if request.body else None
+        url = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        sent = Sent(
+            request.method, parts.path, query, body, request.headers, request.req_kwargs["timeout"], self.clock.elapsed
+        )
+        self.sent.append(sent)
+        if len(self.steps) > 1 and self.steps[0].times and not self._fits(self.steps[0], sent, url):
+            del self.steps[0]
+        assert self.steps, f"a request too many: {sent}"
+        step = self.steps[0]
+        assert self._fits(step, sent, url), f"expected {step}, and there came {url} {sent}"
+        assert body == step.body
+        step.times += 1
+        if not step.many:
+            del self.steps[0]
+        self.clock.elapsed += step.takes
+        answer = step.answer() if callable(step.answer) else step.answer
+        if isinstance(answer, Exception):
+            raise answer
+        text = "" if answer is None else answer if isinstance(answer, str) else json.dumps(answer)
+        headers = {"Date": self.clock.date(), "Content-Type": "application/json", **step.headers}
+        return step.status, {name: value for name, value in headers.items() if value}, text
+
+    def _fits(self, step: Step, sent: Sent, url: str) -> bool:
+        return (step.method, self.url + step.path, step.query) == (sent.method, url, sent.query)
+
+    def starts(self, ending: str) -> list[Any]:
+        """The bodies of the POSTs that start a sync: those whose path ends so."""
+        return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(ending)]
+
+
+def on_the_wire(url: str, clock: FakeClock) -> Iterator[Vendor]:
+    """For a fixture: a vendor at `url`; whatever was expected and did not come fails the test."""
+    vendor = Vendor(url, clock)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
+            mock.add_callback(method, re.compile(".*"), callback=vendor.answer, content_type=None)
+        yield vendor
+    unused = [step for step in vendor.steps if not step.times]
+    assert not unused
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a script ended, as the orchestrator is told."""
+
+    code: int
+    outcome: str
+    message: str
+
+    def __eq__(self, other: object) -> bool:
+        """Compared with `(code, outcome)`: the words are looked at one by one."""
+        return (self.code, self.outcome) == other
+
+    __hash__ = None
+
+
+def ending(script: ModuleType, environment: Mapping[str, str], job: Job) -> Ending:
+    """Run the script's `main`."""
+    try:
+        result = run_main(script, environment, job)
+    except BlueprintError as error:
+        return Ending(error.exit_code, error.outcome, str(error))
+    return Ending(0, result.outcome, result.message)
+
+
+def files(folder: Path) -> dict[str, Any]:
+    """What was handed over, by file name, as any other program reads it."""
+    return {path.name: pickle.loads(path.read_bytes()) for path in folder.glob("*-blueprints/variables/*")}  # noqa: S301
