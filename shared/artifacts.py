@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -268,19 +267,20 @@ def _make_folder(folder: Path) -> None:
 def _write(path: Path, content: bytes) -> None:
     """All of `content`, or nothing. Raises OSError."""
     for _ in range(5):
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
         try:
+            handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(handle, "wb") as file:
                 if fcntl is not None:
                     with contextlib.suppress(OSError):  # file systems without locks
                         fcntl.flock(file, fcntl.LOCK_EX)  # tells _remove_leftovers that the writer lives
                 file.write(content)
-            Path(temporary).replace(path)
+            temporary.replace(path)
             return
         except FileNotFoundError:  # taken for a leftover in the moment before its lock, or after it
             continue
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     raise OSError(f"{path} was removed again and again while it was written")
 

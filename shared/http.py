@@ -102,7 +102,7 @@ class Wire:
         self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
         self._session.headers.update(headers)
         host = urlsplit(url).hostname or ""
-        if url.startswith("http:") and not re.fullmatch(r"localhost|127\.[0-9.]+|::1|.+\.localhost", host):
+        if url.startswith("http:") and not _is_loopback(host):
             log.warning("the credentials go to %s over plain http, which anybody on the way can read; use https", host)
 
     def send(
@@ -272,6 +272,10 @@ class Api:
         if 400 <= answer.status < 500:
             raise BadRequestError(f"{self._vendor} refused the request with {said}")
         raise StatusCheckFailedError(f"{self._vendor} answered {said}, which makes no sense", status=answer.status)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def http_date(text: str) -> datetime | None:

@@ -155,7 +155,7 @@ def url(variable: str, *, default: str | None, cut: str = "") -> Any:
             fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
         except ValueError:
             fine = False
-        if not fine or "@" in text or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
+        if not fine or "@" in text or parts.query or parts.fragment or not _is_plain(text) or " " in text:
             raise InputError("is no URL of the form https://host[:port][/path], without credentials or a query")
         text = text.rstrip("/")
         return (text[: -len(cut)] if cut and text.endswith(cut) else text).rstrip("/")
@@ -193,7 +193,11 @@ def _parsed(spec: Specification, text: str) -> object:
     return spec.parse(text)
 
 
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 def _password(text: str) -> str:
-    if not re.fullmatch("[ -~]+", text):
+    if not _is_plain(text):
         raise InputError("holds characters that no token has (line breaks, control or non-ASCII characters)")
     return text

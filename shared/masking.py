@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 HIDDEN = "***"
 SHORTEST = 4  # hiding a shorter text would hide half of every message and protect nothing
 
-# Control characters, line and paragraph separators, and the marks that turn the direction of writing.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
 
 class Mask:
     """Callable: a text with every secret hidden, whatever its case, also in URL-quoted, base64, JSON or HTML form."""
@@ -52,9 +49,11 @@ class Mask:
         return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def printable(text: str, keep: str = "") -> str:
-    """`text` with everything that is not to be sent to a terminal written as an escape; `keep` is left alone."""
-    return _UNPRINTABLE.sub(lambda found: found[0] if found[0] in keep else ascii(found[0])[1:-1], text)
+def printable(text: str) -> str:
+    """`text` with everything that is not to be sent to a terminal (controls, line ends, turns of direction) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _forms(secret: str) -> set[str]:

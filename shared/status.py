@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from enum import Enum
 from typing import NamedTuple
 
@@ -59,26 +58,24 @@ def result_of(verdict: Verdict) -> Result:
 def instant(text: object) -> datetime | None:
     """An ISO 8601 date and time with any number of fraction digits, as UTC; None for anything else.
 
-    Without an offset it is taken as UTC. Digits beyond microseconds are cut.
+    Without an offset it is taken as UTC. Digits beyond microseconds are cut. (Python 3.9 reads neither `Z` nor these.)
     """
-    found = _INSTANT.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    if not isinstance(text, str) or len(text) < 19 or not text.isascii() or text[10] not in "Tt ":
         return None
-    *whole, fraction, sign, hours, minutes = found.groups()
+    rest = text[19:]
+    fraction = ""
+    if rest.startswith("."):
+        zone = rest[1:].lstrip("0123456789")
+        fraction, rest = rest[1 : len(rest) - len(zone)], zone
+        if not fraction:
+            return None
+    offset = "+00:00" if rest in ("", "Z", "z") else f"{rest[:3]}:{rest[-2:]}"
+    if len(offset) != 6 or rest not in ("", "Z", "z", offset, offset.replace(":", "")):
+        return None
     try:
-        year, month, day, hour, minute, second = map(int, whole)
-        micro = int((fraction or "")[:6].ljust(6, "0"))
-        local = datetime(year, month, day, hour, minute, second, micro, timezone.utc)
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        return local + offset if sign == "-" else local - offset
+        return datetime.fromisoformat(f"{text[:10]}T{text[11:19]}.{fraction[:6]:0<6}{offset}").astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
-
-
-_INSTANT = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
-    r"(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))?"
-)
 
 
 def show(moment: datetime | None) -> str | None:

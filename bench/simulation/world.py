@@ -12,7 +12,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,8 +23,9 @@ from shared import inputs
 from shared.artifacts import Artifacts
 from shared.blueprint import Job
 from shared.errors import ArtifactError, BlueprintError, StartUnclearError
-from shared.http import NOT_JSON, Answer, Auth, Clock, WireError
+from shared.http import NOT_JSON, Answer, WireError
 from shared.masking import Mask
+from shared.protocols import Auth, Clock
 
 EPOCH = 1_790_000_000.0  # the true time, in seconds since 1970, when a timeline begins
 _BEGINNING = datetime.fromtimestamp(EPOCH, timezone.utc)
@@ -186,18 +187,26 @@ class SimulatedWire:
         return Answer(status, reply, text, headers, sent, world.monotonic())
 
 
-class MemoryArtifacts:
-    """As `shared.artifacts.Artifacts`, without the files: what is handed over still goes through plain values."""
+class SimulatedArtifacts:
+    """As `shared.artifacts.Artifacts`, without the files (but what is handed over still goes through plain values), or
+    the real ones behind it. Tells the vendor when something is handed over."""
 
-    def __init__(self) -> None:
+    def __init__(self, vendor: Vendor, real: Artifacts | None) -> None:
+        self._vendor, self._real = vendor, real
         self._handover: dict[str, Any] | None = None
         self._starting = False
+        self.saved = False
 
     def prepare(self) -> None:
-        pass
+        if self._real:
+            self._real.prepare()
 
     @contextmanager
     def starting(self, draft: Any) -> Iterator[None]:
+        if self._real:
+            with self._real.starting(draft):
+                yield
+            return
         draft.as_dict()
         self._starting = True
         try:
@@ -209,10 +218,15 @@ class MemoryArtifacts:
             raise
 
     def save(self, handover: Any) -> None:
+        self.saved = True
+        self._vendor.handed_over(handover)
+        if self._real:
+            self._real.save(handover)
         self._handover, self._starting = handover.as_dict(), False
 
     def find(self, kind: Any, given: Any) -> Any:
-        del given
+        if self._real:
+            return self._real.find(kind, given)
         if self._starting:
             raise ArtifactError("the trigger was killed half-way")
         return None if self._handover is None else kind.from_dict(self._handover)
@@ -255,15 +269,29 @@ class Vendor:
     """A simulated vendor; each has one connection (or integration) that the scripts are about."""
 
     may_answer_401 = False
+    told_within = 600.0  # seconds after an end in which a check must tell of it, if nothing fails
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.accepted: list[Any] = []  # the syncs that starts of this run of a script made
         self.kind = ""  # the class of this timeline, if no client can know
+        self.wrong: list[str] = []
 
     def begin_run(self) -> None:
         """A script begins."""
         self.accepted = []
+
+    def handed_over(self, handover: Any) -> None:
+        """A trigger says that it has started or joined a sync: note which, or what is wrong with that."""
+        raise NotImplementedError
+
+    def truths(self) -> set[str]:
+        """The outcome words that are true of the sync handed over, as of the last look at it."""
+        raise NotImplementedError
+
+    def ended_at(self) -> float | None:
+        """When the sync handed over ended for good, None if it has not."""
+        raise NotImplementedError
 
     def handle(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Reply:
         """One request and its answer."""
@@ -316,14 +344,69 @@ class _Faultless(Faults):
         return False
 
 
-@contextmanager
-def handing_over(seed: int, vendor: str) -> Iterator[Any]:
-    """Artifacts: in memory, for some timelines on disk."""
-    if seed % _ON_DISK:
-        yield MemoryArtifacts()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Artifacts(Path(folder), vendor, None, (), _MASK)
+def play(
+    seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
+    check: dict[str, str], pauses: list[float],
+) -> Outcome:  # fmt: skip
+    """A trigger, once more if it could not start, then checks until one tells how the sync ended."""
+    world, vendor = timeline.world, timeline.vendor
+    outcome = Outcome(seed)
+    again = world.rng.random() < 0.7
+    check_unclear = world.rng.random() < 0.2
+    with tempfile.TemporaryDirectory() if seed % _ON_DISK == 0 else nullcontext() as folder:
+        real = Artifacts(Path(folder), name, None, (), _MASK) if folder else None
+        artifacts = SimulatedArtifacts(vendor, real)
+        for _ in range(1 + again):
+            ending = timeline.run(scripts[0], trigger, artifacts)
+            _judge_start(outcome, vendor, artifacts, ending)
+            if ending.code != 202:
+                break
+        checks = pauses if artifacts.saved or (ending.word == "unclear" and check_unclear) else []
+        for pause in checks:
+            if artifacts.saved and ending.code not in (0, 210, 220):
+                break
+            world.advance(pause)
+            ending = timeline.run(scripts[1], check, artifacts)
+            _judge_end(outcome, vendor, ending, handed_over=artifacts.saved)
+            if not artifacts.saved:
+                break
+    outcome.verdict = ending.word
+    if artifacts.saved:
+        outcome.truth = "/".join(sorted(vendor.truths()))
+        ended = vendor.ended_at()
+        quiet_for = world.t - max(timeline.faulted, -1e9 if ended is None else ended)
+        outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.told_within
+    else:
+        outcome.truth = "started" if vendor.accepted else "not started"
+    outcome.wrong += vendor.wrong
+    outcome.kind = vendor.kind
+    outcome.lines = world.lines
+    return outcome
+
+
+def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts, ending: Ending) -> None:
+    outcome.starts = max(outcome.starts, len(vendor.accepted))
+    outcome.double = outcome.double or len(vendor.accepted) > 1
+    if artifacts.saved:
+        _judge_end(outcome, vendor, ending, handed_over=True)
+    elif ending.word == "unclear":
+        outcome.unclear = True
+    elif ending.code in (0, 206, 221, 249):
+        outcome.wrong.append(f"{ending.word} out of a trigger: {ending.message}")
+    elif vendor.accepted:
+        outcome.wrong.append(f"told {ending.word} and had started a sync")
+
+
+def _judge_end(outcome: Outcome, vendor: Vendor, ending: Ending, *, handed_over: bool) -> None:
+    outcome.double = outcome.double or len(vendor.accepted) > 1
+    if not handed_over:
+        if ending.code != 221:
+            outcome.wrong.append(f"a check told {ending.word} after a start that was unclear")
+    elif ending.word in ("succeeded", "failed", "cancelled", "unknown"):
+        if ending.word not in vendor.truths():
+            outcome.wrong.append(f"told {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
+    elif ending.word not in ("started", "joined", "running", "unreachable", "invalid_credentials"):
+        outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
 
 
 @contextmanager

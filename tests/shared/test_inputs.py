@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ def parse_lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
 
 
-@dataclass(frozen=True)
 class Inputs:
     secret: str = inputs.password("ACME_SECRET")
     sync: str = inputs.identifier("ACME_SYNC_ID")
