@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple
 
@@ -26,6 +26,7 @@ from shared.errors import (
     StatusCheckFailedError,
     SyncAlreadyRunningError,
     SyncIncompleteError,
+    SyncNotStartedError,
 )
 from shared.http import Answer, Api
 from shared.pickles import Plain
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 START_TIMEOUT = 120  # seconds: a start has been seen to hang at Fivetran while the sync ran
 LEAST_PAUSE = 2  # seconds between two looks
 CONFIRM_IN = 2  # seconds
-RESCHEDULE_MARGIN = timedelta(seconds=60)
+RESCHEDULE_MARGIN = 60  # seconds after the time that Fivetran names
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
@@ -271,13 +272,60 @@ class FivetranClient:
         look = self._looks(handover, given)
         return follow(look, given, self._job, least=LEAST_PAUSE, vendor="Fivetran", just_started=just_started)
 
+    def update(self, connector_id: str, changes: Mapping[str, object]) -> Result:
+        """Change fields of a connection, and hold Fivetran's answer against what was asked.
+
+        Raises BadRequestError naming the fields that did not take, StatusCheckFailedError if that is not known.
+        """
+        self._api.record_as = f"update_{connector_id}_response.json"
+        path, body = f"/v1/connections/{connector_id}", {"run_setup_tests": False, **changes}
+        log.info("changing %s of %s", ", ".join(sorted(changes)), connector_id)
+        # A historical sync begins at once and cancels a running one: it is not to be asked for twice.
+        send = self._api.start if "is_historical_sync" in changes else self._api.change
+        self._job.goes_on = f"an update of {connector_id} may have been accepted ({_dashboard(connector_id)})"
+        unanswered = None
+        try:
+            answer = send(path, body, method="PATCH", read_timeout=START_TIMEOUT)
+        except StartUnclearError as lost:
+            log.warning("%s; finding out whether it was accepted", lost)
+            unanswered, answer = lost, self._api.get(path)
+        except SyncNotStartedError as error:
+            raise StatusCheckFailedError(str(error)) from error
+        data = self._data(answer)
+        refused = sorted(key for key, value in changes.items() if not _took(value, _shown_value(data, key)))
+        if refused and unanswered:
+            raise StatusCheckFailedError(f"{unanswered}; {', '.join(refused)} of {connector_id} did not change")
+        if refused:
+            raise BadRequestError(
+                f"Fivetran shows that these fields of {connector_id} are not what was asked for: {', '.join(refused)}; "
+                f"see {_dashboard(connector_id)}"
+            )
+        unseen = sorted(key for key in changes if _shown_value(data, key) is None)
+        note = f" (Fivetran does not show {', '.join(unseen)})" if unseen else ""
+        return Result("updated", f"{connector_id} was updated: {', '.join(sorted(changes))}{note}")
+
+    def check_credentials(self) -> Result:
+        """Whether Fivetran takes the key and secret. Raises InvalidCredentialsError, StatusCheckFailedError."""
+        data = self._data(self._api.get("/v1/account/info"))
+        account = self._job.mask.words(str(data.get("account_name") or data.get("account_id") or "of unknown name"))
+        self._job.facts["account"] = account
+        return Result("valid", f"Fivetran takes the key and secret; they belong to the account {account}")
+
+    def _data(self, answer: Answer) -> dict[str, Any]:
+        """The `data` of an answer whose code is Success. Raises StatusCheckFailedError if it is not such an answer."""
+        body = self._api.json_object(answer)
+        if body.get("code") != "Success" or not isinstance(body.get("data"), dict):
+            raise self._api.nonsense(answer, "the code Success and its data")
+        data: dict[str, Any] = body["data"]
+        return data
+
     def _connection(self, connector_id: str) -> Connection:
         answer = self._api.get(f"/v1/connections/{connector_id}")
-        body = self._api.json_object(answer)
+        data = self._data(answer)
+        if data.get("id") not in (None, connector_id):
+            raise self._api.nonsense(answer, "the connection that was asked for")
         try:
-            if body["code"] != "Success":
-                raise KeyError("code Success")
-            return read_connection(body["data"], self._job.mask.words)
+            return read_connection(data, self._job.mask.words)
         except (KeyError, TypeError, ValueError) as missing:
             raise self._api.nonsense(answer, str(missing)) from missing
 
@@ -390,19 +438,19 @@ class FivetranClient:
         Raises SyncIncompleteError if its time comes too late.
         """
         clock = self._job.clock.monotonic()
-        seconds = (rescheduled_for + RESCHEDULE_MARGIN - self._now()).total_seconds()
+        seconds = (rescheduled_for - self._now()).total_seconds() + RESCHEDULE_MARGIN
         if clock + seconds > self._deadline(given):
             raise SyncIncompleteError(
                 f"Fivetran put the sync of {handover.id} off until {show(rescheduled_for)}, longer than the time left "
                 "to wait; the schedule is manual: trigger it again then",
                 look_again_in=seconds,
             )
-        if seconds > 0 or clock - restarted_at < RESCHEDULE_MARGIN.total_seconds():
+        if seconds > 0 or clock - restarted_at < RESCHEDULE_MARGIN:
             return restarted_at
         try:
             self._post_start(handover.id, force=False)
-        except (StartUnclearError, SyncAlreadyRunningError) as error:
-            log.warning("%s; looking on", error)
+        except (SyncNotStartedError, SyncAlreadyRunningError) as error:
+            log.warning("starting it again: %s; looking on", error)
         return clock
 
     def _explained(self, connector_id: str, verdict: Verdict, now: Connection) -> str:
@@ -485,6 +533,20 @@ def _warn(connector_id: str, before: Connection) -> None:
             "one; Fivetran - Update Connector can set it to manual",
             connector_id,
         )
+
+
+def _shown_value(data: Mapping[str, Any], key: str) -> object:
+    """A field of a connection as Fivetran shows it; None if it does not."""
+    status = data.get("status")
+    return status.get(key) if key == "is_historical_sync" and isinstance(status, dict) else data.get(key)
+
+
+def _took(asked: object, shown: object) -> bool:
+    """Whether a field is what was asked for; what Fivetran does not show, or shows as stars, may well be."""
+    if isinstance(asked, dict) and isinstance(shown, dict):
+        return all(_took(value, shown.get(key)) for key, value in asked.items())
+    hidden = shown is None or (isinstance(shown, str) and set(shown) == {"*"})
+    return hidden or asked == shown or str(asked) == str(shown)
 
 
 def _dashboard(connector_id: str) -> str:

@@ -42,6 +42,7 @@ LEAST_PAUSE, LEAST_PAUSE_ALL = 5, 10  # seconds between two looks at one connect
 START_GRACE = 600  # seconds
 CONTINUED_WITHIN = timedelta(seconds=30)  # in which a long run that Nango Cloud cut goes on as a new one
 SHOWN = 5  # entries named in a message
+READ_SCOPE, EXECUTE_SCOPE = "environment:syncs:read", "environment:syncs:execute"
 
 _WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "STOPPED": SyncStatus.FAILED}
 # `status` is a mix of run and schedule; on servers older than 0.67.1 there is nothing else.
@@ -163,7 +164,7 @@ class Handover(NamedTuple):
             )
             for entry_id, connection, name, variant, finished, joined in plain["entries"]
         }
-        return cls(selection, entries, moment(plain["server_time"]), int(plain["start_grace"]))
+        return cls(selection, entries, moment(plain["server_time"]), _seconds(plain["start_grace"]))
 
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handover]:
@@ -316,7 +317,7 @@ def refusal(answer: Answer, words: str) -> BlueprintError | None:
             f"Nango answered {words}: NANGO_SECRET_KEY is wrong (it belongs to one environment, of one server)"
         )
     if answer.status == 403:
-        return InvalidCredentialsError(f"Nango answered {words}: NANGO_SECRET_KEY lacks a scope")
+        return InvalidCredentialsError(f"Nango answered {words}: NANGO_SECRET_KEY lacks a scope", status=403)
     if answer.status == 404 and error is None:
         return BadRequestError(f"Nango answered {words}: there is no such path, look at NANGO_API_URL")
     if code in ("unknown_connection", "no_syncs_found", "unknown_provider_config") or message == "Connection not found":
@@ -378,6 +379,28 @@ class NangoClient:
         least = _least_pause(handover.selection)
         look = self._looks(handover, given)
         return follow(look, given, self._job, least=least, vendor="Nango", just_started=just_started)
+
+    def check_credentials(self, integration: str | None) -> Result:
+        """Whether Nango takes the key, and which of the scopes that can be tried it has.
+
+        Raises InvalidCredentialsError, also for a key that may not read the status of syncs, StatusCheckFailedError.
+        """
+        notes = [f"{EXECUTE_SCOPE}, which a trigger needs, cannot be tried without starting something"]
+        try:
+            answer = self._api.get("/scripts/config")
+            if not isinstance(answer.body, (list, dict)):
+                raise self._api.nonsense(answer, "JSON")
+        except InvalidCredentialsError as error:
+            if error.status != 403:
+                raise
+            notes.append(f"the key may not list functions ({error}), which neither trigger nor check needs")
+        if integration is None:
+            notes.append(f"{READ_SCOPE}, which trigger and check need, is tried if NANGO_PROVIDER_CONFIG_KEY is given")
+        elif self._entries(Selection(integration)):
+            notes.append(f"the key has {READ_SCOPE}")
+        else:
+            notes.append(f"the key has {READ_SCOPE}, but {integration} has no syncs in its environment, or is unknown")
+        return Result("valid", f"Nango takes the key; {'; '.join(notes)}")
 
     def _entries(self, selection: Selection) -> dict[str, Entry]:
         answer = self._api.get("/sync/status", selection.query())
@@ -500,6 +523,12 @@ def _named(labels: Sequence[str]) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("a text")
+    return value
+
+
+def _seconds(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < 10**9:
+        raise TypeError("no number of seconds")
     return value
 
 

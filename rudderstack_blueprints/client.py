@@ -237,8 +237,7 @@ def start_body(target: Target, sync_type: str, parameters: Sequence[str] | None)
     """What a start of `target` sends; None is no body."""
     if target.connection_id is not None:
         return {"syncType": sync_type}
-    if sync_type == "full":
-        log.info("RUDDERSTACK_SYNC_TYPE is for Reverse ETL connections; a source ignores it")
+    log.info("RUDDERSTACK_SYNC_TYPE (%s) is for Reverse ETL connections; for a source it is ignored", sync_type)
     return {"parameters": list(parameters)} if parameters else None
 
 
@@ -294,6 +293,23 @@ class RudderStackClient:
         look = self._looks(handover, given)
         return follow(look, given, self._job, least=LEAST_PAUSE, vendor="RudderStack", just_started=just_started)
 
+    def check_credentials(self, region: str) -> Result:
+        """Whether RudderStack takes the token. Raises InvalidCredentialsError, StatusCheckFailedError."""
+        try:
+            answer = self._api.get("/v2/workspace")
+            workspace = self._api.json_object(answer).get("workspace")
+            if not isinstance(workspace, dict):
+                raise self._api.nonsense(answer, "a workspace")
+        except SyncNotFoundError:  # not offered to every kind of token
+            self._api.json_object(self._api.get("/v2/sources"))
+            return Result("valid", "RudderStack takes the token (it does not tell of which workspace it is)")
+        name = self._job.mask.words(str(workspace.get("name") or workspace.get("id")))
+        self._job.facts.update({"workspace": name, "region": workspace.get("region")})
+        note = ""
+        if str(workspace.get("region") or region).upper() != region:
+            note = f"; its region is {workspace['region']}, and RUDDERSTACK_REGION is {region}"
+        return Result("valid", f"RudderStack takes the token; it belongs to the workspace {name}{note}")
+
     def _start_when_idle(
         self, target: Handover, body: Mapping[str, object] | None, wait: Wait, *, join: bool
     ) -> Handover:
@@ -317,7 +333,7 @@ class RudderStackClient:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
         log.info("stopping the running sync of the %s", target.what)
         try:
-            self._api.change("POST", f"{_path(target)}/stop")
+            self._api.change(f"{_path(target)}/stop")
         except (BadRequestError, SyncAlreadyRunningError) as error:
             log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
@@ -370,7 +386,9 @@ class RudderStackClient:
     def _server_time(self, instant_of_clock: float) -> datetime:
         """The server's clock at an instant of the monotonic clock, a second early at most."""
         ago = timedelta(seconds=self._job.clock.monotonic() - instant_of_clock)
-        now = self._api.now() or datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
+        now = self._api.now()
+        if now is None:
+            raise StartUnclearError("RudderStack does not tell its time, so that its syncs cannot be told apart")
         return now - ago
 
     def _running(self, target: Handover) -> Handover | None:

@@ -7,9 +7,11 @@ or the new one, whole.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
+import stat
 import time
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +40,7 @@ STARTING = "starting.pickle"
 VERSION = 1  # of the dict in HANDOVER and STARTING
 _BY_LOG_ID = (HANDOVER, STARTING, "force_sync.pickle")  # these are written under the trigger's own log id, too
 _LEFTOVER_AGE = 3600  # seconds
+MOST_TEXT = 100_000  # characters kept of an answer that is not JSON
 
 H = TypeVar("H", bound="Handover")
 
@@ -87,6 +90,7 @@ class Artifacts:
             try:
                 _make_folder(folder)
                 _remove_leftovers(folder)
+                _refuse_folders(folder)
                 probe = folder / f".probe-{os.urandom(4).hex()}"
                 _write(probe, b"\0" * 65536)
                 probe.unlink()
@@ -157,7 +161,7 @@ class Artifacts:
     def save_response(self, name: str, answer: Answer) -> None:
         """Keep the vendor's last answer as `responses/<name>`, secrets hidden. Raises OSError."""
         if answer.body is NOT_JSON:
-            body: object = {"status": answer.status, "text": self._mask(answer.text)}
+            body: object = {"status": answer.status, "text": self._mask(answer.text)[:MOST_TEXT]}
         else:
             body = self._mask.tree(answer.body)
         _make_folder(self._responses)
@@ -208,17 +212,24 @@ class Artifacts:
 
     def _parsed(self, kind: HandoverKind[H], plain: Any, name: str) -> H:
         try:
-            if plain["version"] != VERSION:
-                raise ValueError(f"its version is {plain['version']!r}, and this one knows {VERSION}")
+            if not isinstance(plain["version"], int) or plain["version"] != VERSION:
+                raise ValueError(f"its version is not {VERSION}")
             return kind.from_dict(plain)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._unreadable(name, f"it is no hand-over of this vendor's trigger ({error!r})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"it is no hand-over of this vendor's trigger ({type(error).__name__}: {error})"
+            raise self._unreadable(name, why) from error
 
     def _read(self, name: str) -> Any:
         """The plain value in a file, None if it is not there. Raises ArtifactError."""
+        path = self._variables / name
         try:
-            with (self._variables / name).open("rb") as file:
-                return pickles.load(file.read(pickles.MOST_BYTES + 1))
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise NotPlainError("it is no file")  # a pipe would be waited for
+            with path.open("rb") as file:
+                value = pickles.load(file.read(pickles.MOST_BYTES + 1))
+            if value is None:
+                raise NotPlainError("it is empty")
+            return value
         except FileNotFoundError:
             return None
         except (OSError, NotPlainError) as error:
@@ -236,7 +247,8 @@ class Artifacts:
 
 
 def _attempt(plain: object) -> object:
-    return plain.get("attempt") if isinstance(plain, dict) else None
+    attempt = plain.get("attempt") if isinstance(plain, dict) else None
+    return attempt if isinstance(attempt, str) else None
 
 
 def _latest(found: Sequence[_Found[H]]) -> _Found[H] | None:
@@ -251,6 +263,13 @@ def _latest(found: Sequence[_Found[H]]) -> _Found[H] | None:
         return last[0]
     listed = ", ".join(f"{one.handover.id} ({one.file})" for one in found)
     raise InvalidInputError(f"several syncs were handed over, and the inputs do not say which is meant: {listed}")
+
+
+def _refuse_folders(folder: Path) -> None:
+    """Raise OSError if a folder lies where a file is to be written."""
+    for one in os.scandir(folder):
+        if one.name.endswith((".pickle", ".json")) and one.is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{one.name} is a folder")
 
 
 def _make_folder(folder: Path) -> None:

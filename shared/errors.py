@@ -12,9 +12,13 @@ class BlueprintError(Exception):
 
 
 class InvalidCredentialsError(BlueprintError):
-    """The vendor refuses the credentials or what they may do (401, 403)."""
+    """The vendor refuses the credentials or what they may do (401, 403). `status` tells which of the two."""
 
     exit_code, outcome, again = 200, "invalid_credentials", "no"
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class BadRequestError(BlueprintError):

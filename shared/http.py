@@ -7,6 +7,7 @@ it was surely not accepted, and a status becomes an error of `shared.errors`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import random
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
+from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
 from shared import VERSION
 from shared.errors import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from shared.blueprint import Job
+    from shared.masking import Mask
     from shared.protocols import Auth, Clock, Sender
 
 log = logging.getLogger(__name__)
@@ -48,10 +51,16 @@ BACK_OFF = (1, 2, 4, 8)  # seconds between the tries
 LONGEST_RETRY_AFTER = 60  # seconds that one read or start waits because the vendor says so
 MOST_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+MOST_DEPTH = 100  # of nested lists and objects
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_HANDSHAKE = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "UNSUPPORTED_PROTOCOL")
 
 
 class Answer(NamedTuple):
-    """What the vendor answered. `body` is the parsed JSON, or NOT_JSON; times are seconds of the monotonic clock."""
+    """What the vendor answered. `body` is the parsed JSON, or NOT_JSON and then `text` is all of it.
+
+    `sent` and `received` are seconds of the monotonic clock.
+    """
 
     status: int
     body: Any
@@ -102,7 +111,7 @@ class Wire:
         self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
         self._session.headers.update(headers)
         host = urlsplit(url).hostname or ""
-        if url.startswith("http:") and not _is_loopback(host):
+        if urlsplit(url).scheme == "http" and not _is_loopback(host):
             log.warning("the credentials go to %s over plain http, which anybody on the way can read; use https", host)
 
     def send(
@@ -120,10 +129,11 @@ class Wire:
                     content = _content(response)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise WireError(_reason(error, read_timeout), sent=_may_have_been_sent(error)) from error
+        body = parse_json(content)
         return Answer(
             status=response.status_code,
-            body=parse_json(content),
-            text=content[:100_000].decode("utf-8", "replace"),
+            body=body,
+            text=content.decode("utf-8", "replace") if body is NOT_JSON else "",
             headers=response.headers,
             sent=sent,
             received=self._clock.monotonic(),
@@ -151,12 +161,16 @@ class Api:
         """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
         return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
 
-    def change(self, method: str, path: str, body: object = None, *, read_timeout: float = READ_TIMEOUT) -> Answer:
+    def change(
+        self, path: str, body: object = None, *, method: str = "POST", read_timeout: float = READ_TIMEOUT
+    ) -> Answer:
         """A request that may be sent twice without harm; raises as `get`."""
         return self._repeated(method, path, None, body, read_timeout, TRIES)
 
-    def start(self, path: str, body: object = None, *, read_timeout: float = READ_TIMEOUT) -> Answer:
-        """A POST that starts a sync: repeated only where it was surely not accepted (connection refused, 429).
+    def start(
+        self, path: str, body: object = None, *, method: str = "POST", read_timeout: float = READ_TIMEOUT
+    ) -> Answer:
+        """A request that starts a sync: repeated only where it was surely not accepted (connection refused, 429).
 
         Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and trying
         again may help, or what the status means.
@@ -164,14 +178,14 @@ class Api:
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
             try:
-                answer = self._send("POST", path, None, body, read_timeout)
+                answer = self._send(method, path, None, body, read_timeout)
             except WireError as error:
                 if error.sent:
                     raise StartUnclearError(f"{self._vendor} gave no answer to the start: {error}") from error
                 problem, pause = str(error), None
             else:
                 if answer.status != 429:
-                    if answer.status >= 500:
+                    if not 200 <= answer.status < 500:  # also an interim status (1xx), whose answer may yet come
                         raise StartUnclearError(f"{self._vendor} answered {self.words(answer)}", answer.status)
                     return self._checked(answer)
                 problem, pause = self.words(answer), retry_after(answer)
@@ -208,7 +222,7 @@ class Api:
 
     def words(self, answer: Answer) -> str:
         """The status and what the vendor says in the body, whatever its shape, fit for a message."""
-        return f"{answer.status}: {self._job.mask.words(_said(answer), 300) or 'no further words'}"
+        return f"{answer.status}: {self._job.mask.words(_said(answer, self._job.mask), 300) or 'no further words'}"
 
     def _repeated(
         self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float, tries: int
@@ -264,7 +278,7 @@ class Api:
             )
         if answer.status in (401, 403):
             blame = "the credentials are wrong" if answer.status == 401 else "the credentials lack a permission"
-            raise InvalidCredentialsError(f"{self._vendor} answered {said} ({blame})")
+            raise InvalidCredentialsError(f"{self._vendor} answered {said} ({blame})", answer.status)
         if answer.status == 404:
             raise SyncNotFoundError(f"{self._vendor} answered {said}")
         if answer.status == 409:
@@ -301,9 +315,17 @@ def retry_after(answer: Answer) -> float | None:
 def parse_json(content: bytes) -> Any:
     """The JSON in `content`, or NOT_JSON; a body that is cut off, nested without end or not UTF-8 is none."""
     try:
+        if _depth(content) > MOST_DEPTH:
+            return NOT_JSON
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=_short_int)
     except (ValueError, RecursionError):
         return NOT_JSON
+
+
+def _depth(content: bytes) -> int:
+    """How deep brackets are nested, at most; those within texts count, too, which are hardly ever so many."""
+    brackets = content.translate(None, delete=_ALL_BUT_BRACKETS)
+    return max(itertools.accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
 
 
 def _refuse_constant(name: str) -> object:
@@ -359,13 +381,16 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _may_have_been_sent(error: BaseException) -> bool:
-    """False only where no connection (or no trusted one) was made, so that the vendor cannot have seen the request."""
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+    """False only where no connection (or no trusted one) was made, so that the vendor cannot have seen the request.
+
+    urllib3's ProxyError alone does not tell: it also wraps the loss of a connection after the request was sent.
+    """
+    if isinstance(error, (InvalidURL, InvalidHeader, InvalidSchema)) or "CA certificate bundle" in str(error):
         return False
     chain = list(_chain(error))
-    if any(isinstance(part, (NewConnectionError, ConnectTimeoutError, ProxyError)) for part in chain):
+    if any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain):
         return False
-    return not any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain)
+    return not any(sign in str(chain[-1]) for sign in (*_HANDSHAKE, "Tunnel connection failed"))
 
 
 def _reason(error: BaseException, read_timeout: float) -> str:
@@ -382,15 +407,16 @@ def _reason(error: BaseException, read_timeout: float) -> str:
     return text or type(last).__name__
 
 
-def _said(answer: Answer) -> str:
-    """The words in an error's body: the vendors' JSON shapes, or the text without its HTML tags."""
-    body = answer.body
-    if not isinstance(body, dict):
-        return re.sub(r"<[^>]{0,1000}>", " ", answer.text[:20_000])
+def _said(answer: Answer, mask: Mask) -> str:
+    """The words in an error's body: the vendors' JSON shapes, or the text without its HTML tags. Hidden before cut."""
+    if not isinstance(answer.body, dict):
+        text = answer.text if answer.body is NOT_JSON else json.dumps(answer.body)
+        return re.sub(r"<[^>]{0,1000}>", " ", mask(text)[:20_000])
+    body = mask.tree(answer.body)
     inner = body["error"] if isinstance(body.get("error"), dict) else body
     parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]
     errors = inner.get("errors")
     if isinstance(errors, list):
         parts += [item.get("message") for item in errors[:5] if isinstance(item, dict)]
-    words = [part if isinstance(part, str) else json.dumps(part)[:1000] for part in parts if part]
+    words = [part if isinstance(part, str) else json.dumps(part) for part in parts if part]
     return " - ".join(dict.fromkeys(words))

@@ -108,10 +108,10 @@ def identifier(variable: str, pattern: str = IDENTIFIER, *, required: bool = Tru
 
 
 def choice(variable: str, *options: str, default: str | None) -> Any:
-    """One of `options`, in any case; the value is spelled as declared."""
-    spelled = {option.lower(): option for option in options}
+    """One of `options`, in any case; the value is spelled as declared. The option `None` is the same as not given."""
+    spelled: dict[str, str | None] = {option.lower(): None if option == "None" else option for option in options}
 
-    def parse(text: str) -> str:
+    def parse(text: str) -> str | None:
         if text.lower() not in spelled:
             raise InputError(f"is {shown(text)}; it may be {', '.join(options)}")
         return spelled[text.lower()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Mask:
             return text
         return re.sub("|".join(map(re.escape, sorted(found, key=len, reverse=True))), HIDDEN, text, flags=re.IGNORECASE)
 
-    def tree(self, value: object) -> object:
+    def tree(self, value: Any) -> Any:
         """The same for the keys and values of parsed JSON (numbers, too, may spell a secret)."""
         if not self._forms:
             return value
@@ -58,10 +58,9 @@ def printable(text: str) -> str:
 
 def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogateescape")
-    plain = {secret, secret.strip()}
     coded = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
     for code in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
         coded |= {code.decode(), code.decode().rstrip("="), quote(code, safe="")}
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")}
     html = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return plain | coded | escaped | {html, html.replace('"', "&quot;").replace("'", "&#x27;")}
+    return coded | escaped | {secret, html, html.replace('"', "&quot;").replace("'", "&#x27;")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import itertools
 import json
 import os
@@ -22,15 +23,19 @@ from typing import Any, TypeVar
 import pytest
 
 from shared import pickles
-from tools.catalogue import REPOSITORY, Blueprint, load
+from shared.inputs import Specification, specifications
+from tools.catalogue import REPOSITORY, load
 from tools.sandbox import Request, Sandbox
+from tools.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
 from tools.sandbox.world import Answer
 
 pytestmark = pytest.mark.sockets
 
 AT_A_TIME = 8  # processes that do something; those of slow stories only wait
+NOBODY_LISTENS = "http://127.0.0.1:1"
 PATIENCE = 60  # seconds until a process, or what a test waits for, counts as stuck
-BLUEPRINTS = load()
+CATALOGUE = {one.file_to_run: one for one in load()}
+SCRIPTS = sorted(path for path in REPOSITORY.glob("*_blueprints/*.py") if path.stem not in ("__init__", "client"))
 KEYS = ("blueprint", "vendor", "outcome", "exit_code", "id", "sync_id", "message", "seconds")
 OUTCOMES = {
     0: ("started", "joined", "succeeded", "updated", "valid"),
@@ -167,14 +172,14 @@ class Stage:
     def check(self, verb: str, ended: Ended, before: Mapping[str, bytes], log_id: str | None = None) -> None:
         """What holds for every run, however it ends; `before` is what was handed over before it."""
         result = ended.result
-        blueprint = next(one for one in BLUEPRINTS if one.file_to_run == self.kind.script(verb))
+        blueprint = CATALOGUE[self.kind.script(verb)]
         assert result["blueprint"] == blueprint.name, ended
         assert ended.exit_code in blueprint.exit_codes, (ended, "the catalogue does not know this exit code")
         assert_no_secret_in(self.sandbox, ended, self.artifacts)
         assert_private(self.artifacts)
         refused = ended.exit_code in range(200, 207) and result["outcome"] != "unclear"
-        if verb == "check_sync_status" or refused:
-            assert self.handed_over == before, (ended, "a check, or a refused trigger, touches no hand-over")
+        if verb != "trigger_sync" or refused:
+            assert self.handed_over == before, (ended, "only a trigger that was not refused touches a hand-over")
         elif result["outcome"] != "unclear":
             assert not {"starting.pickle", f"{log_id}_starting.pickle"} & set(self.handed_over), ended
 
@@ -280,6 +285,10 @@ def check(exit_code: int, outcome: str, says: str = "", **variables: str) -> Ste
     return Step("check_sync_status", exit_code, outcome, variables, says=says)
 
 
+def update(exit_code: int, outcome: str, says: str = "", **variables: str) -> Step:
+    return Step("update_connector", exit_code, outcome, variables, says=says)
+
+
 def check_again_and_again(exit_code: int, outcome: str) -> Step:
     return Step("check_sync_status", exit_code, outcome, again=True)
 
@@ -309,7 +318,8 @@ class Story:
                 time.sleep(0.7)
                 ended = stage.run(step.verb, **variables)
             assert (ended.exit_code, ended.result["outcome"]) == (step.exit_code, step.outcome), ended
-            assert ended.result["id"] == (stage.id if self.kind is not NANGO else "sandbox"), ended
+            if step.verb != "check_credentials":
+                assert ended.result["id"] == (stage.id if self.kind is not NANGO else "sandbox"), ended
             assert step.says in ended.result["message"], ended
         assert stage.starts == self.starts, (sandbox.starts, ended)
         assert time.monotonic() - began >= self.seconds, "the verdict came before the end"
@@ -459,6 +469,16 @@ def stories_of_every_vendor(kind: Kind) -> Iterator[Story]:
         "a start that failed with 500 is sent once more", "start_500", trigger(0, "started"), starts=1, slow=True
     )
 
+    elsewhere = {"API_URL": NOBODY_LISTENS}
+    yield story(
+        "a trigger to which nobody listens has not started",
+        "succeeds",
+        trigger(202, "not_started", **elsewhere),
+        slow=True,
+    )
+    unknown = Step("check_credentials", 220, "unreachable", elsewhere)
+    yield story("nothing is said of credentials while nobody listens", "succeeds", unknown, slow=True)
+
 
 def stories_of_one_vendor() -> Iterator[Story]:
     started = trigger(0, "started")
@@ -475,6 +495,7 @@ def stories_of_one_vendor() -> Iterator[Story]:
     # Fivetran's words are open, and one that is not known means "not ended".
     steps = (started, check(210, "running"))
     yield Story("a word that nobody knows is no success", FIVETRAN, "odd_word_in_0", steps, 1)
+    yield from stories_of_update()
     for id_ in ("paused", "incomplete"):
         yield Story(f"what is {id_} is not triggered", FIVETRAN, id_, (trigger(201, "refused"),), 0)
     steps = (trigger(202, "not_started"), check(220, "unreachable"))
@@ -497,6 +518,49 @@ def stories_of_one_vendor() -> Iterator[Story]:
     )
     once = trigger(0, "succeeded", WAIT="TRUE")
     yield Story("a paused sync runs once", NANGO, "paused_in_1", (once,), 1, 1)
+
+
+def stories_of_update() -> Iterator[Story]:
+    def story(title: str, id_: str, *steps: Step, starts: int = 0, slow: bool = False) -> Story:
+        return Story(title, FIVETRAN, id_, steps, starts, slow=slow)
+
+    yield story(
+        "what was paused is not triggered until it is un-paused",
+        "succeeds",
+        update(0, "updated", PAUSED="TRUE"),
+        trigger(201, "refused"),
+        update(0, "updated", PAUSED="false"),
+        trigger(0, "started"),
+        starts=1,
+    )
+    manual = update(0, "updated", SCHEDULE_TYPE="manual", PAUSED="None", HISTORICAL_SYNC="")
+    yield story("what is not to change stays as it is", "paused", manual, trigger(201, "refused"))
+    yield story("a historical sync begins at once", "succeeds", update(0, "updated", HISTORICAL_SYNC="TRUE"), starts=1)
+    yield story("any field can be changed", "succeeds", update(0, "updated", CUSTOM_UPDATE='{"sync_frequency": 60}'))
+    yield story(
+        "a change that is none, no JSON or at odds is an invalid input",
+        "succeeds",
+        update(206, "invalid_input"),
+        update(206, "invalid_input", CUSTOM_UPDATE="[1]"),
+        update(206, "invalid_input", CUSTOM_UPDATE='{"paused": true}', PAUSED="FALSE"),
+        update(206, "invalid_input", PAUSED="perhaps"),
+    )
+    yield story(
+        "a change that the vendor refuses is refused",
+        "succeeds",
+        update(201, "refused", CUSTOM_UPDATE='{"nonsense": 1}'),
+    )
+    one = {"PAUSED": "TRUE"}
+    yield story("a connection to update that is unknown is not found", "no-such-id", update(204, "not_found", **one))
+    yield story("an update is refused for the credentials", "answers_403", update(200, "invalid_credentials", **one))
+    yield story("an update follows no redirect", "answers_redirect", update(201, "refused", **one))
+    yield story("an update that gets nonsense is no success", "answers_html", update(220, "unreachable", **one))
+    yield story(
+        "an update told to come back later ends", "answers_429_in_120", update(220, "unreachable", "120 s", **one)
+    )
+    yield story(
+        "an update that is answered 500 is tried again", "answers_500", update(220, "unreachable", **one), slow=True
+    )
 
 
 STORIES = [*stories()]
@@ -598,6 +662,11 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary(place: Callable[[Kind, 
 # --- where a script is started, and with what ---
 
 
+def inputs_of(script: Path) -> Iterable[Specification]:
+    module = importlib.import_module(f"{script.parent.name}.{script.stem}")
+    return specifications(module.Inputs).values()
+
+
 def complete(sandbox: Sandbox, artifacts: Path) -> dict[str, str]:
     """An environment in which every script succeeds."""
     own = f"succeeds_in_0_x{abs(hash(str(artifacts)))}"
@@ -609,42 +678,54 @@ def complete(sandbox: Sandbox, artifacts: Path) -> dict[str, str]:
     }
 
 
+SUCCESS = {
+    "trigger_sync": "started",
+    "check_sync_status": "succeeded",
+    "update_connector": "updated",
+    "check_credentials": "valid",
+}
+
+
 def assert_all_succeed(
     sandbox: Sandbox,
     tmp_path: Path,
-    arguments: Callable[[Blueprint], list[str]],
-    folder: Callable[[Blueprint], Path],
+    arguments: Callable[[Path], list[str]],
+    folder: Callable[[Path], Path],
     **variables: str,
 ) -> None:
-    def succeed(blueprint: Blueprint) -> Ended:
-        artifacts = tmp_path / blueprint.name
-        return run(arguments(blueprint), {**complete(sandbox, artifacts), **variables}, folder(blueprint))
+    def succeed(script: Path) -> Ended:
+        artifacts = tmp_path / f"{script.parent.name}-{script.stem}"
+        return run(arguments(script), {**complete(sandbox, artifacts), **variables}, folder(script))
 
-    for blueprint, ended in zip(BLUEPRINTS, in_parallel(succeed, BLUEPRINTS)):
+    for script, ended in zip(SCRIPTS, in_parallel(succeed, SCRIPTS)):
         assert ended.exit_code == 0, ended
-        assert ended.result["blueprint"] == blueprint.name
+        assert ended.result["outcome"] == SUCCESS[script.stem]
 
 
 def test_every_script_runs_from_the_root_folder(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert_all_succeed(sandbox, tmp_path, lambda one: [str(one.path)], lambda _: Path("/"))
+    assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: Path("/"))
 
 
 def test_every_script_runs_from_its_own_folder(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert_all_succeed(sandbox, tmp_path, lambda one: [one.path.name], lambda one: one.path.parent)
+    assert_all_succeed(sandbox, tmp_path, lambda script: [script.name], lambda script: script.parent)
 
 
 def test_every_script_runs_as_a_module(sandbox: Sandbox, tmp_path: Path) -> None:
-    def module(one: Blueprint) -> list[str]:
-        return ["-m", one.file_to_run[: -len(".py")].replace("/", ".")]
+    def module(script: Path) -> list[str]:
+        return ["-m", f"{script.parent.name}.{script.stem}"]
 
     assert_all_succeed(sandbox, tmp_path, module, lambda _: REPOSITORY)
 
 
 def test_the_product_alone_runs_by_a_path_with_a_space_in_it(sandbox: Sandbox, tmp_path: Path) -> None:
     product = tmp_path / "a folder with a space"
-    for name in ("shared", *{one.path.parent.name for one in BLUEPRINTS}):
+    for name in ("shared", *{script.parent.name for script in SCRIPTS}):
         shutil.copytree(REPOSITORY / name, product / name, ignore=shutil.ignore_patterns("__pycache__"))
-    assert_all_succeed(sandbox, tmp_path, lambda one: [str(product / one.file_to_run)], lambda _: tmp_path)
+
+    def copy(script: Path) -> list[str]:
+        return [str(product / script.relative_to(REPOSITORY))]
+
+    assert_all_succeed(sandbox, tmp_path, copy, lambda _: tmp_path)
 
 
 def test_no_script_takes_its_modules_from_the_current_folder(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -652,23 +733,23 @@ def test_no_script_takes_its_modules_from_the_current_folder(sandbox: Sandbox, t
     (hostile / "shared").mkdir(parents=True)
     for name in ("shared/__init__.py", "requests.py", "json.py", "client.py"):
         (hostile / name).write_text("raise SystemExit(99)\n", encoding="utf-8")
-    assert_all_succeed(sandbox, tmp_path, lambda one: [str(one.path)], lambda _: hostile)
+    assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: hostile)
 
 
 def test_an_input_that_an_orchestrator_leaves_empty_is_not_given(sandbox: Sandbox, tmp_path: Path) -> None:
     given = complete(sandbox, tmp_path)
-    optional = sorted({one.reference for blueprint in BLUEPRINTS for one in blueprint.inputs} - set(given))
+    optional = sorted({spec.variable for script in SCRIPTS for spec in inputs_of(script)} - set(given))
     assert len(optional) > 20
     variables = dict(zip(optional, itertools.cycle(["", "None", "  "])))
-    assert_all_succeed(sandbox, tmp_path, lambda one: [str(one.path)], lambda _: tmp_path, **variables)
+    assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: tmp_path, **variables)
 
 
 def test_with_nothing_set_at_all_every_script_names_what_it_needs(tmp_path: Path) -> None:
-    for blueprint, ended in zip(BLUEPRINTS, in_parallel(lambda one: run([str(one.path)], {}, tmp_path), BLUEPRINTS)):
+    for script, ended in zip(SCRIPTS, in_parallel(lambda script: run([str(script)], {}, tmp_path), SCRIPTS)):
         assert ended.exit_code == 206
-        assert ended.result["blueprint"] == blueprint.name
-        for one in blueprint.inputs:
-            assert (one.reference in ended.result["message"]) >= one.required, ended
+        needed = [spec.variable for spec in inputs_of(script) if spec.required]
+        assert needed
+        assert not [variable for variable in needed if variable not in ended.result["message"]], ended
     assert [*tmp_path.iterdir()] == []
 
 
@@ -687,8 +768,12 @@ def test_all_faults_of_the_inputs_are_told_together_and_no_secret_with_them(
     kind: Kind, place: Callable[[Kind, str], Stage]
 ) -> None:
     stage = place(kind, "succeeds")
-    secret = next(one.reference for one in BLUEPRINTS if one.vendor.lower() == kind.vendor for one in one.inputs)
-    faults = {secret: "Se\u00e7ret-with-an-accent", kind.id_variable: "<>../x", kind.variable("WAIT"): "perhaps"}
+    secret = {"rudderstack": "RUDDERSTACK_ACCESS_TOKEN", "fivetran": "FIVETRAN_API_KEY", "nango": "NANGO_SECRET_KEY"}
+    faults = {
+        secret[kind.vendor]: "Se\u00e7ret-with-an-accent",
+        kind.id_variable: "<>../x",
+        kind.variable("WAIT"): "perhaps",
+    }
     faults[kind.variable("POLL_INTERVAL")] = "0"
     ended = stage.run("trigger_sync", **faults)
     assert ended.exit_code == 206
@@ -713,14 +798,40 @@ class Echo(Sandbox):
         return Answer(403, {"error": words, "message": words, decoded or sent.split()[1]: [{"deep": words}]})
 
 
-@pytest.mark.parametrize("verb", ["trigger_sync", "check_sync_status"])
-def test_not_even_a_vendor_that_echoes_them_brings_secrets_to_light(tmp_path: Path, verb: str) -> None:
+def test_not_even_a_vendor_that_echoes_them_brings_secrets_to_light(tmp_path: Path) -> None:
+    def run_it(script: Path) -> None:
+        kind = next(kind for kind in VENDORS if kind.script(script.stem) == f"{script.parent.name}/{script.name}")
+        stage = Stage(echo, tmp_path / script.parent.name / script.stem, kind, "succeeds")
+        ended = stage.run(script.stem, FIVETRAN_PAUSED="TRUE")
+        assert ended.exit_code == 200, ended
+        assert "***" in ended.result["message"]
+        assert script.stem == "check_credentials" or any(b"***" in content for content in stage.responses.values())
+
     with Echo() as echo:
-        stages = [Stage(echo, tmp_path / kind.vendor, kind, "succeeds") for kind in VENDORS]
-        for stage, ended in zip(stages, in_parallel(lambda stage: stage.run(verb), stages)):
-            assert ended.exit_code == 200
-            assert "***" in ended.result["message"]
-            assert any(b"***" in content for content in stage.responses.values())
+        in_parallel(run_it, SCRIPTS)
+
+
+# --- credentials ---
+
+
+@pytest.mark.parametrize("kind", VENDORS, ids=lambda kind: kind.name)
+def test_credentials_are_valid_only_if_the_vendor_takes_them(kind: Kind, place: Callable[[Kind, str], Stage]) -> None:
+    stage = place(kind, "succeeds")
+    assert stage.run("check_credentials").result["outcome"] == "valid"
+    wrong = "00000000-0000-4000-8000-000000000000"
+    variables = {"RUDDERSTACK_ACCESS_TOKEN": wrong, "FIVETRAN_API_SECRET": wrong, "NANGO_SECRET_KEY": wrong}
+    ended = stage.run("check_credentials", **variables)
+    assert ended.exit_code == 200
+    assert wrong not in ended.stdout + ended.stderr
+    elsewhere = {kind.variable("API_URL"): f"{stage.sandbox.url}/elsewhere"}
+    assert stage.run("check_credentials", **elsewhere).exit_code != 0
+    assert stage.handed_over == {}
+
+
+def test_a_nango_key_that_may_not_read_is_no_valid_one(place: Callable[[Kind, str], Stage]) -> None:
+    stage = place(NANGO, "succeeds")
+    assert stage.run("check_credentials", NANGO_SECRET_KEY=READ_ONLY_KEY).exit_code == 0
+    assert stage.run("check_credentials", NANGO_SECRET_KEY=EXECUTE_ONLY_KEY).exit_code == 200
 
 
 def test_a_wrong_token_is_refused_and_not_shown(place: Callable[[Kind, str], Stage]) -> None:

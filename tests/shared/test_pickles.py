@@ -1,0 +1,319 @@
+"""Pickles of plain values: what is written can be read, and nothing that lies there is run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import io
+import os
+import pickle
+import pickletools
+import struct
+import subprocess
+import time
+import tracemalloc
+from collections import OrderedDict
+from enum import Enum, IntEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import pickles
+from shared.pickles import NotPlainError
+
+UTC = dt.timezone.utc
+MOMENT = dt.datetime(2026, 11, 22, 12, 30, 15, 123_456, UTC)
+
+PLAIN: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**31,
+    2**63,
+    -(2**200),
+    1.5,
+    "",
+    "text",
+    "déjà vu 🚀",
+    "x" * 70_000,
+    [],
+    {},
+    (),
+    [1, [2, [3]]],
+    (1,),
+    (1, 2),
+    (1, 2, 3),
+    (1, 2, 3, 4),
+    {"a": {"b": [None, True, 1.5, "c"]}},
+    MOMENT,
+    dt.datetime(2026, 11, 22, 12),
+    dt.datetime(2026, 11, 22, tzinfo=dt.timezone(dt.timedelta(hours=-5, minutes=-30))),
+    dt.timedelta(days=1, seconds=2, microseconds=3),
+    UTC,
+    dt.timezone(dt.timedelta(hours=1)),
+    ["connector", MOMENT],
+    {"a": MOMENT, "b": MOMENT, "c": "same", "d": "same"},
+    list(range(3000)),
+]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:40])
+def test_a_plain_value_is_read_as_it_was_written(value: Any) -> None:
+    read = pickles.load(pickles.dump(value))
+    assert (type(read), read) == (type(value), value)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:40])
+def test_what_other_programs_write_is_read(value: Any, protocol: int) -> None:
+    assert pickles.load(pickle.dumps(value, protocol)) == value
+
+
+def test_pickles_are_written_in_protocol_4() -> None:
+    assert pickles.dump({"a": 1})[:2] == b"\x80\x04"
+
+
+def test_a_pickle_is_read_by_pickle_itself() -> None:
+    assert pickle.loads(pickles.dump(["connector", MOMENT])) == ["connector", MOMENT]  # noqa: S301
+
+
+def test_the_utc_of_pytz_is_read_as_utc_without_pytz() -> None:
+    # datetime(2026, 11, 22, 12, tzinfo=pytz.UTC), as protocol 2 has it
+    written = b"\x80\x02cdatetime\ndatetime\nU\n\x07\xea\x0b\x16\x0c\x00\x00\x00\x00\x00cpytz\n_UTC\n)R\x86R."
+    written = written.replace(b"U\n", b"C\n")
+    read = pickles.load(written)
+    assert (read, read.utcoffset()) == (dt.datetime(2026, 11, 22, 12, tzinfo=UTC), dt.timedelta(0))
+
+
+class Command:
+    """Unpickles as a call."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (os.system, ["touch {}"]),
+        (os.mkdir, ["{}"]),
+        (eval, ["open({!r}, 'w')"]),
+        (exec, ["open({!r}, 'w')"]),
+        (open, ["{}", "w"]),
+        (subprocess.Popen, [["touch", "{}"]]),
+        (getattr, [os, "system"]),
+        (__import__, ["os"]),
+    ],
+    ids=["system", "mkdir", "eval", "exec", "open", "Popen", "getattr", "import"],
+)
+def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
+    function: Any, arguments: list[Any], protocol: int, tmp_path: Path
+) -> None:
+    mark = tmp_path / "called"
+    filled = [
+        one.format(mark) if isinstance(one, str) else [part.format(mark) for part in one] if isinstance(one, list) else one
+        for one in arguments
+    ]
+    if function is getattr:
+        filled = [str, "upper"]
+    with pytest.raises(NotPlainError):
+        pickles.load(pickle.dumps({"a": Command(function, *filled)}, protocol))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"bytes",
+        bytearray(b"bytes"),
+        {1, 2},
+        frozenset({1}),
+        1j,
+        decimal.Decimal("1.5"),
+        dt.date(2026, 11, 22),
+        dt.time(12),
+        Path("x"),
+        len,
+        dict,
+        object(),
+        range(3),
+        Ellipsis,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_of_another_type_is_refused_on_both_sides(value: Any) -> None:
+    with pytest.raises(NotPlainError):
+        pickles.dump([value])
+    with pytest.raises(NotPlainError):
+        pickles.load(pickle.dumps([value], 4))
+
+
+class Word(str, Enum):
+    A = "a"
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Zone(dt.tzinfo):
+    def utcoffset(self, _: object) -> dt.timedelta:
+        return dt.timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "value", [OrderedDict(a=1), Word.A, Number.ONE, MOMENT.replace(tzinfo=Zone())], ids=lambda value: type(value).__name__
+)
+def test_a_value_of_a_kindred_type_is_refused_on_both_sides(value: Any) -> None:
+    with pytest.raises(NotPlainError):
+        pickles.load(pickle.dumps([value], 4))
+    with pytest.raises(NotPlainError):
+        pickles.dump([value])
+
+
+def text(value: str) -> bytes:
+    return b"\x8c" + bytes([len(value)]) + value.encode()
+
+
+HOSTILE = {
+    "empty": b"",
+    "one byte": b"\x80",
+    "no end": b"\x80\x04N",
+    "no pickle at all": b"not a pickle",
+    "JSON": b'{"version": 1}',
+    "HTML": b"<html></html>",
+    "zeros": b"\x00" * 1000,
+    "0xff": b"\xff" * 1000,
+    "an empty stack": b"\x80\x04.",
+    "two values": b"\x80\x04N.N.",
+    "something after its end": b"\x80\x04N.\n",
+    "a protocol to come": b"\x80\xffN.",
+    "a class itself": b"\x80\x04" + text("datetime") + text("datetime") + b"\x93.",
+    "a class of the same module": b"\x80\x04" + text("datetime") + text("sys") + b"\x93.",
+    "an attribute of a class": b"\x80\x04" + text("datetime") + text("datetime.now") + b"\x93)R.",
+    "a class by its dotted name": b"\x80\x04" + text("datetime") + text("datetime.__class__") + b"\x93.",
+    "a global in one line": b"\x80\x02cos\nsystem\n.",
+    "a global of builtins": b"\x80\x02cbuiltins\neval\n(X\x03\x00\x00\x001+1tR.",
+    "a global of Python 2": b"\x80\x02c__builtin__\neval\n(X\x03\x00\x00\x001+1tR.",
+    "an instance": b"(ios\nsystem\n.",
+    "an object": b"(cos\nsystem\nX\x02\x00\x00\x00lso.",
+    "a new object": b"\x80\x04cdatetime\ndatetime\n)\x81.",
+    "a new object with keywords": b"\x80\x04cdatetime\ntimedelta\n)}\x92.",
+    "a state": b"\x80\x04}}b.",
+    "a persistent id": b"Pos.system\n.",
+    "a persistent id off the stack": b"\x80\x04NQ.",
+    "an extension": b"\x80\x04\x82\x01.",
+    "an out-of-band buffer": b"\x80\x05\x97.",
+    "a text in quotes": b"S'a'\n.",
+    "a line of digits": b"I" + b"9" * 100_000 + b"\n.",
+    "a long line of digits": b"L" + b"9" * 100_000 + b"L\n.",
+    "a long int with a length of 2 GB": b"\x80\x04\x8b\xff\xff\xff\x7f.",
+    "a text with a length of 4 GB": b"\x80\x04X\xff\xff\xff\xff.",
+    "a text with a length of 2**60": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b".",
+    "bytes with a length of 4 GB": b"\x80\x04B\xff\xff\xff\xff.",
+    "bytes with a length of 2**60": b"\x80\x04\x8e" + struct.pack("<Q", 2**60) + b".",
+    "a frame of 2**60": b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"N.",
+    "a frame of 2**64-1": b"\x80\x04\x95" + b"\xff" * 8 + b"N.",
+    "a memo of 2**31": b"\x80\x04Nr\xff\xff\xff\x7f.",
+    "a memo of 2**31 in text": b"Np2147483647\n.",
+    "a memo that was never written": b"\x80\x04h\x07.",
+    "a list of itself": b"\x80\x04]\x94h\x00a.",
+    "a dict of itself": b"\x80\x04}\x94X\x01\x00\x00\x00ah\x00s.",
+    "laughs by the billion": b"\x80\x04]\x94" + b"".join(b"(" + b"h" + bytes([n]) + (b"h" + bytes([n])) * 9 + b"l\x94" for n in range(9)) + b".",
+    "tuples doubled again and again": b"\x80\x04)\x94" + b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x94" for n in range(60)) + b".",
+    "duplicates off the stack": b"\x80\x04]" + b"22\x87" * 60 + b".",
+    "lists by the hundred thousand": b"\x80\x04](" + b"]" * 200_000 + b"e.",
+    "longer than a megabyte": b"\x80\x04" + b"N0" * 600_000 + b"N.",
+    "an unhashable key": b"\x80\x04}]Ns.",
+    "an append to a number": b"\x80\x04K\x01Na.",
+    "an item set in a text": b"\x80\x04X\x01\x00\x00\x00aNNs.",
+    "a mark without an end": b"\x80\x04(.",
+    "a call of a number": b"\x80\x04K\x01)R.",
+    "a datetime of nonsense": b"\x80\x04cdatetime\ndatetime\nX\x03\x00\x00\x00abc\x85R.",
+    "a datetime in the 13th month": b"\x80\x04cdatetime\ndatetime\nM\xea\x07K\x0dK\x01\x87R.",
+    "a timedelta without end": b"\x80\x04cdatetime\ntimedelta\n\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00\x85R.",
+    "a time zone of a day": b"\x80\x04cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x02\x85R\x85R.",
+    "half a character": b"\x80\x04X\x01\x00\x00\x00\xc3.",
+    "a float in text": b"F1.5\n.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_pickle_is_refused(written: bytes) -> None:
+    with pytest.raises(NotPlainError):
+        pickles.load(written)
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if any(word in name for word in ("length", "frame", "memo", "laughs", "doubled"))])  # fmt: skip
+def test_a_memory_bomb_takes_no_memory(name: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotPlainError):
+            pickles.load(HOSTILE[name])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_keys_that_collide_take_no_time() -> None:
+    same_hash = b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(1, 30_000))
+    begun = time.process_time()
+    try:
+        pickles.load(b"\x80\x04}(" + same_hash + b"u.")
+    except NotPlainError:
+        pass
+    assert time.process_time() - begun < 1
+
+
+def test_a_pickle_that_is_cut_off_anywhere_is_refused() -> None:
+    written = pickles.dump({"version": 1, "id": "x", "at": MOMENT, "list": [1, 2.5, None]})
+    for length in range(len(written)):
+        with pytest.raises(NotPlainError):
+            pickles.load(written[:length])
+
+
+@pytest.mark.slow
+def test_a_pickle_with_any_byte_changed_is_plain_or_refused() -> None:
+    written = pickles.dump({"version": 1, "id": "x", "at": MOMENT})
+    for position in range(len(written)):
+        for byte in range(256):
+            changed = written[:position] + bytes([byte]) + written[position + 1 :]
+            try:
+                value = pickles.load(changed)
+            except NotPlainError:
+                continue
+            pickles.dump(value)  # which refuses all but plain values
+
+
+@pytest.mark.parametrize("value", [["x" * 1_000_001], list(range(600_000))], ids=["text", "list"])
+def test_a_value_too_long_to_be_read_is_not_written(value: Any) -> None:
+    with pytest.raises(NotPlainError):
+        pickles.dump(value)
+
+
+def test_a_refusal_does_not_show_what_lies_there() -> None:
+    with pytest.raises(NotPlainError) as caught:
+        pickles.load(b"\x80\x04c" + b"\x1b[31m" * 100 + b"\nname\n.")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_every_instruction_that_is_not_needed_is_refused() -> None:
+    needed = set()
+    for value in PLAIN:
+        for protocol in (3, 4, 5):
+            needed |= {opcode.name for opcode, _, _ in pickletools.genops(io.BytesIO(pickle.dumps(value, protocol)))}
+    dangerous = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "DUP"}
+    assert not needed & dangerous
+    for opcode in pickletools.opcodes:
+        if opcode.name in dangerous:
+            with pytest.raises(NotPlainError):
+                pickles.load(b"\x80\x04((K\x01K\x01" + opcode.code.encode("latin-1") + b"\x01\n\n\x00\x00\x00.")
