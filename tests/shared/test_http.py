@@ -79,7 +79,7 @@ def api(wire: Wire, job: Job) -> Api:
 Call = Callable[[Api], Answer]
 CALLS: dict[str, Call] = {
     "get": lambda api: api.get("/x"),
-    "change": lambda api: api.change("POST", "/x", {"a": 1}),
+    "change": lambda api: api.change("/x", {"a": 1}),
     "start": lambda api: api.start("/x", {"a": 1}),
 }
 READS = [CALLS["get"], CALLS["change"]]
@@ -129,9 +129,9 @@ def test_every_request_has_its_time_outs(wire: Wire, vendor: responses.RequestsM
     ("verb", "call", "expected"),
     [
         ("GET", lambda api: api.get("/x"), 60),
-        ("PATCH", lambda api: api.change("PATCH", "/x"), 60),
+        ("PATCH", lambda api: api.change("/x", method="PATCH"), 60),
         ("POST", lambda api: api.start("/x"), 60),
-        ("PATCH", lambda api: api.change("PATCH", "/x", read_timeout=120), 120),
+        ("PATCH", lambda api: api.change("/x", method="PATCH", read_timeout=120), 120),
         ("POST", lambda api: api.start("/x", read_timeout=120), 120),
     ],
 )
@@ -243,6 +243,16 @@ def test_a_redirect_is_never_followed_and_names_the_url(
     assert len(vendor.calls) == 1
 
 
+@pytest.mark.parametrize("status", [300, 304, 305, 399])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_redirect_to_nowhere_is_one_all_the_same(
+    api: Api, vendor: responses.RequestsMock, call: Call, status: int
+) -> None:
+    vendor.add(method(call), f"{URL}/x", status=status)
+    with pytest.raises(errors.BadRequestError, match="ACME_API_URL"):
+        call(api)
+
+
 def test_an_answer_longer_than_64_mb_is_not_read(api: Api, vendor: responses.RequestsMock) -> None:
     bomb = gzip.compress(b'"' + b" " * (80 << 20) + b'"', 1)
     for _ in range(2):
@@ -327,7 +337,6 @@ STATUSES = [
     (409, errors.SyncAlreadyRunningError),
     (410, errors.BadRequestError),
     (422, errors.BadRequestError),
-    (304, errors.BadRequestError),
 ]
 
 

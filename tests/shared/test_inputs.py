@@ -21,6 +21,7 @@ class Inputs:
     sync: str = inputs.identifier("ACME_SYNC_ID")
     other: str | None = inputs.identifier("ACME_OTHER_ID", required=False)
     mode: str = inputs.choice("ACME_MODE", "restart", "Join", "TRUE", default="restart")
+    paused: str | None = inputs.choice("ACME_PAUSED", "None", "TRUE", "FALSE", default=None)
     reset: bool = inputs.boolean("ACME_RESET")
     force: bool | None = inputs.boolean("ACME_FORCE", default=None)
     timeout: int = inputs.integer("ACME_WAIT_TIMEOUT", default=230, unit="minutes", least=1)
@@ -113,6 +114,11 @@ def test_any_other_boolean_is_a_fault(value: str) -> None:
 @pytest.mark.parametrize(("value", "expected"), [("RESTART", "restart"), ("join", "Join"), (" JOIN ", "Join")])
 def test_a_select_is_one_of_its_options_in_any_case(value: str, expected: str) -> None:
     assert read(ACME_MODE=value).mode == expected
+
+
+@pytest.mark.parametrize("value", ["None", "none", "NONE", ""])
+def test_the_option_none_of_a_select_is_the_same_as_not_given(value: str) -> None:
+    assert read(ACME_PAUSED=value).paused is None
 
 
 @pytest.mark.parametrize("value", ["rerun", "restart,join", "joi", "restart join"])
