@@ -172,9 +172,9 @@ def judge(handover: Handover, now: Connection, before: Connection | None = None)
     """
     if handover.execution_time is None:
         return judge_latest(now), handover
-    moved = [
-        stamp for stamp, old in zip(now.stamps, handover.stamps) if stamp is not None and (old is None or stamp > old)
-    ]
+    succeeded = _later(now.succeeded_at, handover.succeeded_at)
+    failed = _later(now.failed_at, handover.failed_at)
+    moved = [stamp for stamp in (succeeded, failed) if stamp is not None]
     if not moved:
         return _not_ended(now), handover
     if handover.interrupted:
@@ -184,7 +184,11 @@ def judge(handover: Handover, now: Connection, before: Connection | None = None)
         if before is None or before.stamps != now.stamps:
             settling = Verdict(SyncStatus.RUNNING, "the stamps are still settling", confirm_in=CONFIRM_IN)
             return settling, handover
-    return _ended(now, failed=now.failed_at == max(moved)), handover
+    return _ended(now, failed=failed == max(moved)), handover  # a tie is a failure
+
+
+def _later(stamp: datetime | None, before: datetime | None) -> datetime | None:
+    return stamp if stamp is not None and (before is None or stamp > before) else None
 
 
 def judge_latest(now: Connection) -> Verdict:
@@ -374,7 +378,8 @@ class FivetranClient:
             now = self._connection(connector_id)
             if before.syncing and (now.stamps != before.stamps or not now.syncing):
                 return draft._replace(execution_time=self._now())  # what ended up to now is the interrupted sync
-            if not before.syncing and (now.stamps != before.stamps or now.sync_state in ("syncing", "rescheduled")):
+            state_tells = now.syncing or (now.sync_state == "rescheduled" != before.sync_state)
+            if not before.syncing and (now.stamps != before.stamps or state_tells):
                 return draft
             return None
 

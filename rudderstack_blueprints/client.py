@@ -450,8 +450,8 @@ class RudderStackClient:
             body = self._api.json_object(answer)
             try:
                 new = {sync["id"]: sync for sync in body["syncs"]}
-                if not all(isinstance(sync_id, str) for sync_id in new):
-                    raise TypeError("ids of syncs")
+                if not isinstance(body["syncs"], list) or not all(isinstance(sync_id, str) for sync_id in new):
+                    raise TypeError("a list of syncs with ids")
                 paging = body.get("paging") or {}
                 more = bool(paging.get("next")) and not new.keys() <= syncs.keys()
             except (KeyError, TypeError, AttributeError) as error:

@@ -192,7 +192,8 @@ class Artifacts:
         """What lies there under one log id, or under the plain names (prefix ''); at most one of each sync."""
         found = []
         starting, handover = self._read(prefix + STARTING), self._read(prefix + HANDOVER)
-        if starting is not None and _attempt(starting) != _attempt(handover):
+        handed_over = handover is not None and _attempt(starting) == _attempt(handover) is not None
+        if starting is not None and not handed_over:
             found.append(_Found(self._parsed(kind, starting, prefix + STARTING), prefix + STARTING, killed=True))
         if handover is not None:
             found.append(_Found(self._parsed(kind, handover, prefix + HANDOVER), prefix + HANDOVER))

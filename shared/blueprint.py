@@ -103,8 +103,8 @@ def _outcome(
 
 def _mask(kind: type[object], environment: Mapping[str, str]) -> Mask:
     secrets = list(inputs.passwords(kind, environment))
-    sent = [secret.strip() for secret in secrets]
-    return Mask([*secrets, *sent, *(f"{one}:{other}" for one in sent for other in sent if one != other)])
+    pairs = [f"{one.strip()}:{other.strip()}" for one in secrets for other in secrets if one != other]
+    return Mask([*secrets, *pairs])
 
 
 def _artifacts(vendor: str, environment: Mapping[str, str], mask: Mask) -> Artifacts:

@@ -7,7 +7,6 @@ it was surely not accepted, and a status becomes an error of `shared.errors`.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import logging
 import random
@@ -23,7 +22,7 @@ import requests
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
-from shared import VERSION
+from shared import VERSION, strict_json
 from shared.errors import (
     BadRequestError,
     BlueprintError,
@@ -51,8 +50,6 @@ BACK_OFF = (1, 2, 4, 8)  # seconds between the tries
 LONGEST_RETRY_AFTER = 60  # seconds that one read or start waits because the vendor says so
 MOST_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
-MOST_DEPTH = 100  # of nested lists and objects
-_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _HANDSHAKE = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "UNSUPPORTED_PROTOCOL")
 
 
@@ -296,9 +293,9 @@ def http_date(text: str) -> datetime | None:
     """The instant in an HTTP date (RFC 9110, always UTC), None if it is none."""
     try:
         parsed = parsedate_to_datetime(text)
+        return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
 
 
 def retry_after(answer: Answer) -> float | None:
@@ -315,27 +312,9 @@ def retry_after(answer: Answer) -> float | None:
 def parse_json(content: bytes) -> Any:
     """The JSON in `content`, or NOT_JSON; a body that is cut off, nested without end or not UTF-8 is none."""
     try:
-        if _depth(content) > MOST_DEPTH:
-            return NOT_JSON
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, parse_int=_short_int)
+        return strict_json.parse(content)
     except (ValueError, RecursionError):
         return NOT_JSON
-
-
-def _depth(content: bytes) -> int:
-    """How deep brackets are nested, at most; those within texts count, too, which are hardly ever so many."""
-    brackets = content.translate(None, delete=_ALL_BUT_BRACKETS)
-    return max(itertools.accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _short_int(digits: str) -> int:
-    if len(digits) > 400:  # int() takes quadratic time
-        raise ValueError("a number of more than 400 digits")
-    return int(digits)
 
 
 def _content(response: requests.Response) -> bytes:

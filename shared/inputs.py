@@ -8,12 +8,12 @@ These are no dataclasses because importing those takes a run longer than all els
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from shared import strict_json
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 
 PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
@@ -123,9 +123,9 @@ def boolean(variable: str, *, default: bool | None = False) -> Any:
     """TRUE or FALSE, in any case."""
 
     def parse(text: str) -> bool:
-        if text.upper() not in ("TRUE", "FALSE"):
+        if text.lower() not in ("true", "false"):
             raise InputError(f"is {shown(text)}; it may be TRUE or FALSE")
-        return text.upper() == "TRUE"
+        return text.lower() == "true"
 
     return Specification(variable, "Boolean", parse, default=default)
 
@@ -155,7 +155,7 @@ def url(variable: str, *, default: str | None, cut: str = "") -> Any:
             fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
         except ValueError:
             fine = False
-        if not fine or "@" in text or parts.query or parts.fragment or not _is_plain(text) or " " in text:
+        if not fine or any(sign in text for sign in "@?# ") or not _is_plain(text):
             raise InputError("is no URL of the form https://host[:port][/path], without credentials or a query")
         text = text.rstrip("/")
         return (text[: -len(cut)] if cut and text.endswith(cut) else text).rstrip("/")
@@ -166,7 +166,7 @@ def url(variable: str, *, default: str | None, cut: str = "") -> Any:
 def json_object(value: str) -> dict[str, object]:
     """A parser for `text`: a JSON object."""
     try:
-        parsed = json.loads(value)
+        parsed = strict_json.parse(value.encode())
     except (ValueError, RecursionError) as fault:
         raise InputError(f"is no JSON: {fault}") from None
     if not isinstance(parsed, dict):

@@ -20,7 +20,15 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """`secrets`: the values of the Password inputs, as they came; key:secret pairs are added by the caller."""
-        self._forms = sorted({form.lower() for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST})
+        self._forms = sorted(
+            {
+                form.lower()
+                for given in secrets
+                for secret in (given, given.strip())
+                for form in _forms(secret)
+                if len(form) >= SHORTEST
+            }
+        )
 
     def __call__(self, text: str) -> str:
         lower = text.lower()
@@ -58,9 +66,10 @@ def printable(text: str) -> str:
 
 def _forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogateescape")
-    coded = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
+    coded = {quote(raw), quote(raw, safe=""), quote(raw, safe="!'()*"), quote_plus(raw)}
     for code in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
         coded |= {code.decode(), code.decode().rstrip("="), quote(code, safe="")}
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1].replace("/", "\\/")}
+    escaped |= {repr(secret)[1:-1], repr(raw)[2:-1]}
     html = secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return coded | escaped | {secret, html, html.replace('"', "&quot;").replace("'", "&#x27;")}

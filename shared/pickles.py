@@ -18,7 +18,10 @@ MOST_CONTAINERS = 100_000  # an empty list is one byte in the file and about sev
 
 Plain = Union[None, bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone]  # type: ignore[type-arg]
 
-_ATOMS = {"SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
+_TYPES = (type(None), bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone)
+
+_TEXTS = {"SHORT_BINUNICODE", "BINUNICODE"}
+_ATOMS = {"SHORT_BINBYTES", "BINBYTES", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
 _CONTAINERS = {"EMPTY_LIST", "EMPTY_DICT", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
 _MEMO_WRITES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
 _MEMO_READS = {"BINGET", "LONG_BINGET"}
@@ -26,7 +29,7 @@ _REST = {
     *("PROTO", "FRAME", "STOP", "MARK", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1"),
     *("BINFLOAT", "EMPTY_TUPLE", "APPEND", "APPENDS", "SETITEM", "SETITEMS"),
 }
-_ALLOWED = _ATOMS | _CONTAINERS | _MEMO_WRITES | _MEMO_READS | _REST
+_ALLOWED = _TEXTS | _ATOMS | _CONTAINERS | _MEMO_WRITES | _MEMO_READS | _REST
 
 
 class NotPlainError(ValueError):
@@ -64,35 +67,57 @@ def _refuse_long(written: bytes) -> None:
 
 
 def _inspect(written: bytes) -> None:
-    """Raise NotPlainError unless every instruction is allowed, the memo is used for texts alone, and nothing trails."""
+    """Raise NotPlainError unless every instruction is allowed, every key is a text, and nothing trails.
+
+    Runs the pickle on a stack of kinds (the name of what made a value) in place of values.
+    """
     import pickletools  # here, because a trigger writes pickles and reads none, and the import takes milliseconds
 
     opcodes = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes if opcode.name in _ALLOWED}
     source = io.BytesIO(written)
+    stack: list[str] = []
+    marks: list[int] = []
+    memo: list[str] = []
     containers = 0
-    memo: dict[int, bool] = {}  # may the entry be read again? Only what cannot contain itself or others many times over
-    before = ""
-    while True:
-        opcode = opcodes.get(source.read(1))
-        if opcode is None:
-            raise NotPlainError("it is cut off or holds more than plain values")
-        try:
+    name = ""
+    try:
+        while name != "STOP":
+            opcode = opcodes[source.read(1)]
+            name = opcode.name
             argument = opcode.arg.reader(source) if opcode.arg else None
-        except (ValueError, OverflowError):
-            raise NotPlainError("it is cut off or holds more than plain values") from None
-        containers += opcode.name in _CONTAINERS
-        if containers > MOST_CONTAINERS:
-            raise NotPlainError(f"it holds more than {MOST_CONTAINERS:,} lists, tuples and dicts")
-        if opcode.name in _MEMO_WRITES:
-            entry = len(memo) if argument is None else int(argument)
-            if entry > len(memo):
-                raise NotPlainError("its memo has gaps")
-            memo[entry] = before in _ATOMS
-        elif opcode.name in _MEMO_READS and not memo.get(int(argument or 0), False):
-            raise NotPlainError("it refers to a container twice")
-        elif opcode.name == "STOP":
-            break
-        before = opcode.name
+            containers += name in _CONTAINERS
+            if containers > MOST_CONTAINERS:
+                raise NotPlainError(f"it holds more than {MOST_CONTAINERS:,} lists, tuples and dicts")
+            if name == "MARK":
+                marks.append(len(stack))
+            elif name in _MEMO_WRITES:
+                entry = len(memo) if argument is None else int(argument)
+                memo[entry : entry + 1] = [stack[-1]]
+                if entry >= len(memo):
+                    raise NotPlainError("its memo has gaps")
+            elif name in _MEMO_READS:
+                stack.append(memo[int(argument or 0)])
+                if stack[-1] not in _TEXTS | _ATOMS:  # the same container in many places grows without bounds
+                    raise NotPlainError("it refers to a container twice")
+            else:
+                taken = len(opcode.stack_before)
+                items: list[str] = []
+                if pickletools.markobject in opcode.stack_before:
+                    start = marks.pop()
+                    items, taken = stack[start:], taken - 2
+                    del stack[start:]
+                if taken > len(stack) - (marks[-1] if marks else 0):
+                    raise NotPlainError("it takes more than there is")
+                under = stack[len(stack) - taken :]
+                del stack[len(stack) - taken :]
+                keys = items[::2] if name == "SETITEMS" else under[1:2] if name == "SETITEM" else []
+                if not _TEXTS.issuperset(keys):  # others can be made to collide
+                    raise NotPlainError("it has a key that is no text")
+                stack += [name] * len(opcode.stack_after)
+    except (KeyError, IndexError, ValueError, OverflowError) as fault:
+        if isinstance(fault, NotPlainError):
+            raise
+        raise NotPlainError("it is cut off or holds more than plain values") from None
     if source.read(1):
         raise NotPlainError("something follows its end")
 
@@ -107,7 +132,7 @@ def _refuse_all_but_plain(value: object) -> None:
             unseen.extend(item.values())
         elif isinstance(item, (list, tuple)):
             unseen.extend(item)
-        elif not (item is None or isinstance(item, (bool, int, float, str, datetime, timedelta, timezone))):
+        if type(item) not in _TYPES or type(getattr(item, "tzinfo", None)) not in (type(None), timezone):
             raise NotPlainError(f"it holds a value of type {type(item).__name__}")
 
 

@@ -42,7 +42,7 @@ def start_once(
     status, nor with `only_one_look`, for a vendor's state in which a later look proves nothing.
     Raises StartUnclearError if it cannot be found out, and what `post` raises if it surely was not accepted.
     """
-    job.goes_on = f"a sync of {what} may be running"
+    goes_on, job.goes_on = job.goes_on, f"a sync of {what} may be running"
     with job.artifacts.starting(draft):
         try:
             handover = post(False)
@@ -57,6 +57,9 @@ def start_once(
                     f"{lost}; it could not be found out whether a sync of {what} was started ({error}): look at the "
                     "vendor before you trigger it again"
                 ) from error
+        except BlueprintError:
+            job.goes_on = goes_on
+            raise
     job.sync_id = handover.sync_id
     job.goes_on = f"the sync of {what} goes on"
     return handover

@@ -119,14 +119,14 @@ class Wait:
     ) -> tuple[float | None, float | None]:
         """The pause after a failed look (None: the usual one) and since when looks fail. Raises it after too long."""
         now = self.clock.monotonic()
+        failing_since = now if failing_since is None else failing_since
+        if now - failing_since >= FAILING_AT_MOST:
+            raise StatusCheckFailedError(f"{error}; looks have failed for {duration(now - failing_since)}") from error
         if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
             if error.retry_after > self.left:
                 raise error
             log.warning("%s; waiting as asked", error)
-            return error.retry_after, None
-        failing_since = now if failing_since is None else failing_since
-        if now - failing_since >= FAILING_AT_MOST:
-            raise StatusCheckFailedError(f"{error}; looks have failed for {duration(now - failing_since)}") from error
+            return error.retry_after, failing_since
         log.warning("%s; looking again", error)
         return None, failing_since
 
@@ -141,6 +141,8 @@ class Wait:
             if now >= until:
                 return
             to_heartbeat = HEARTBEAT - (now - begun) % HEARTBEAT
+            if to_heartbeat < 0.001:  # what is left of a heartbeat that has just been logged
+                to_heartbeat += HEARTBEAT
             self.clock.sleep(min(until - now, to_heartbeat))
             if to_heartbeat <= until - now:
                 log.info("%s (%s so far)", last or "still waiting", duration(self.clock.monotonic() - begun))

@@ -1,0 +1,42 @@
+"""JSON as RFC 8259 has it: no NaN, no infinity, nothing that takes a run's time or stack."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from typing import Any
+
+MOST_DEPTH = 100  # of nested lists and objects
+MOST_DIGITS = 400  # of a whole number: int() takes quadratic time
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def parse(content: bytes) -> Any:
+    """The value in `content`. Raises ValueError."""
+    if _depth(content) > MOST_DEPTH:
+        raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+    return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse, parse_int=_whole, parse_float=_finite)
+
+
+def _depth(content: bytes) -> int:
+    """How deep brackets are nested, at most; those within texts count, too, which are hardly ever so many."""
+    brackets = content.translate(None, delete=_ALL_BUT_BRACKETS)
+    return max(itertools.accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"it has a number of more than {MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("it has a number beyond all bounds")
+    return number
