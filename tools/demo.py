@@ -1,4 +1,4 @@
-"""python -m tools demo: every trigger and check at work, against the sandbox and under the catalogue's guardrails."""
+"""python -m tools demo: every blueprint at work, against the sandbox and under the catalogue's guardrails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shared import pickles
@@ -30,14 +30,21 @@ class Scenario:
 
     title: str
     id: str
-    expected: tuple[int, ...]  # the exit codes of trigger and check; one only where the fleet ends with the trigger
-    if_running: str | None = None
+    expected: tuple[int, ...]  # the exit codes of its scripts, up to the one that ends the fleet
+    scripts: tuple[str, ...] = ("trigger_sync.py", "check_sync_status.py")
+    inputs: Mapping[str, str] = field(default_factory=dict)  # further ones, without the vendor's name in front
+    vendors: tuple[str, ...] = ("RudderStack", "Fivetran", "Nango")
 
 
+SET_UP = ("update_connector.py", "trigger_sync.py", "check_sync_status.py")
 SCENARIOS = (
     Scenario("a sync that succeeds", "succeeds_in_2", (0, 0)),
     Scenario("a sync that fails", "fails_in_1", (0, 211)),
-    Scenario("one is running already", "running_in_30", (203,), if_running="fail"),
+    Scenario("one is running already", "running_in_30", (203,), inputs={"IF_RUNNING": "fail"}),
+    Scenario(
+        "manual schedule first", "succeeds_in_1", (0, 0, 0), SET_UP, {"SCHEDULE_TYPE": "manual"}, vendors=("Fivetran",)
+    ),
+    Scenario("are the credentials valid?", "succeeds", (0,), ("check_credentials.py",)),
 )
 ID_VARIABLES = {  # vendor -> the variable that takes the scenario's id, and what else has to be given
     "RudderStack": ("RUDDERSTACK_CONNECTION_ID", {}),
@@ -46,20 +53,22 @@ ID_VARIABLES = {  # vendor -> the variable that takes the scenario's id, and wha
 }
 GLOSSES = {
     "started": "accepted and handed over",
+    "updated": "the vendor shows what was asked for",
+    "valid": "the vendor takes them",
     "succeeded": "so says the vendor",
     "failed": "so says the vendor",
     "already_running": "nothing was started",
 }
 INTRODUCTION = f"""\
-Nine fleets, each of a trigger and then its check, every script a process of its own, against a sandbox of the vendors'
-APIs on this machine. The guardrails are the catalogue's: a trigger is tried again once and a check up to 24 times, but
-only after exit codes where that helps. The one difference: a check waits {RETRY_WAIT:g} s in between, not 5 minutes."""
+Fleets of a trigger and then its check, and the scripts beside them, each a process of its own, against a sandbox of
+the vendors' APIs on this machine. The guardrails are the catalogue's: a trigger is tried again once and a check up to
+24 times, but only after exit codes where that helps. The one difference: they wait {RETRY_WAIT:g} s in between, not 5 minutes."""
 NOT_FOR_THE_DEMO = (*(f"{vendor.upper()}_" for vendor in ID_VARIABLES), "SHIPYARD_", "GITHUB_")
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """A trigger and its check, under one scenario; `folder` is for its artifacts and its log."""
+    """The scripts of one scenario; `folder` is for their artifacts and their log."""
 
     vendor: str
     scenario: Scenario
@@ -138,13 +147,12 @@ def _fleets(catalogue: Sequence[Blueprint], sandbox: Mapping[str, str], folder: 
     inherited = {name: value for name, value in os.environ.items() if _may_be_inherited(name)}
     for vendor, (id_variable, more) in ID_VARIABLES.items():
         scripts = {blueprint.path.name: blueprint for blueprint in catalogue if blueprint.vendor == vendor}
-        vessels = tuple(_vessel(scripts[name]) for name in ("trigger_sync.py", "check_sync_status.py"))
-        for scenario in SCENARIOS:
+        for scenario in (one for one in SCENARIOS if vendor in one.vendors):
+            vessels = tuple(_vessel(scripts[name]) for name in scenario.scripts)
             its_own = folder / f"{vendor}-{scenario.id}"
             its_own.mkdir()
-            environment = {**inherited, **sandbox, **more, id_variable: scenario.id}
-            if scenario.if_running:
-                environment[f"{vendor.upper()}_IF_RUNNING"] = scenario.if_running
+            inputs = {f"{vendor.upper()}_{name}": value for name, value in scenario.inputs.items()}
+            environment = {**inherited, **sandbox, **more, **inputs, id_variable: scenario.id}
             yield Fleet(vendor, scenario, vessels, environment, its_own)
 
 
