@@ -275,7 +275,9 @@ def _is_continued(entry: Entry, now: datetime | None) -> bool:
 
 def read_entries(body: Mapping[str, Any]) -> dict[str, Entry]:
     """The entries of an answer of /sync/status, by their ids. Raises KeyError, TypeError or ValueError."""
-    entries = {}
+    entries: dict[str, Entry] = {}
+    if not isinstance(body["syncs"], list):
+        raise TypeError("a list")
     for item in body["syncs"]:
         results = item.get("latestResult")
         entry = Entry(

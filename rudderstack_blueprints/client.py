@@ -301,7 +301,10 @@ class RudderStackClient:
             if not isinstance(workspace, dict):
                 raise self._api.nonsense(answer, "a workspace")
         except SyncNotFoundError:  # not offered to every kind of token
-            self._api.json_object(self._api.get("/v2/sources"))
+            try:
+                self._api.json_object(self._api.get("/v2/sources"))
+            except SyncNotFoundError as error:
+                raise BadRequestError(f"{error}; there is no such path, look at RUDDERSTACK_API_URL") from error
             return Result("valid", "RudderStack takes the token (it does not tell of which workspace it is)")
         name = self._job.mask.words(str(workspace.get("name") or workspace.get("id")))
         self._job.facts.update({"workspace": name, "region": workspace.get("region")})
@@ -338,14 +341,16 @@ class RudderStackClient:
             log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
     def _start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
-        sent = self._job.clock.monotonic()
-        handover = start_once(
-            self._job,
-            target,
-            lambda _: self._post_start(target, body),
-            lambda: self._begun_since(target, sent),
-            what=f"the RudderStack {target.what}",
-        )
+        sent: list[float] = []
+
+        def post(_: bool) -> Handover:
+            try:
+                return self._post_start(target, body)
+            finally:
+                sent.append(self._api.start_sent)
+
+        what = f"the RudderStack {target.what}"
+        handover = start_once(self._job, target, post, lambda: self._begun_since(target, sent[0]), what=what)
         log.info("sync %s of the %s was started", handover.sync_id or "(without an id)", target.what)
         return handover
 

@@ -91,7 +91,7 @@ class Artifacts:
                 _make_folder(folder)
                 _remove_leftovers(folder)
                 _refuse_folders(folder)
-                probe = folder / f".probe-{os.urandom(4).hex()}"
+                probe = folder / f".probe-{os.urandom(4).hex()}.tmp"
                 _write(probe, b"\0" * 65536)
                 probe.unlink()
             except OSError as error:

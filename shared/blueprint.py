@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -66,12 +67,12 @@ def run(
         "vendor": vendor,
         "outcome": outcome,
         "exit_code": exit_code,
-        "id": job.id,
-        "sync_id": job.sync_id,
+        "id": mask.tree(job.id),
+        "sync_id": mask.tree(job.sync_id),
         "message": mask.words(message, 2000),
         "seconds": round(time.monotonic() - began, 3),
     }
-    _report({**job.facts, **report}, mask, environment)
+    _report({**mask.tree(job.facts), **report}, mask, environment)
     sys.exit(exit_code)
 
 
@@ -103,8 +104,8 @@ def _outcome(
 
 def _mask(kind: type[object], environment: Mapping[str, str]) -> Mask:
     secrets = list(inputs.passwords(kind, environment))
-    pairs = [f"{one.strip()}:{other.strip()}" for one in secrets for other in secrets if one != other]
-    return Mask([*secrets, *pairs])
+    pairs = itertools.permutations([secret.strip() for secret in secrets], 2)
+    return Mask([*secrets, *map(":".join, pairs)])
 
 
 def _artifacts(vendor: str, environment: Mapping[str, str], mask: Mask) -> Artifacts:
@@ -158,12 +159,9 @@ def _log_to_stderr(mask: Mask, environment: Mapping[str, str]) -> None:
         log.warning("LOG_LEVEL is %s, which is no level; INFO is used", inputs.shown(wanted))
 
 
-def _report(facts: Mapping[str, Any], mask: Mask, environment: Mapping[str, str]) -> None:
+def _report(report: Mapping[str, Any], mask: Mask, environment: Mapping[str, str]) -> None:
     """The result: one line on stderr whatever the LOG_LEVEL, one JSON object on stdout, and the files of a CI step."""
-    report = {
-        key: value if key in ("blueprint", "vendor", "outcome") else mask.tree(value) for key, value in facts.items()
-    }
-    values = {
+    values: dict[str, str] = {
         "exit-code": str(report["exit_code"]),
         "outcome": report["outcome"],
         "sync-id": mask.words(str(report["sync_id"] or "")),
@@ -173,7 +171,13 @@ def _report(facts: Mapping[str, Any], mask: Mask, environment: Mapping[str, str]
     rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(report['blueprint'])} | |\n| --- | --- |\n{rows}\n")
     _print(sys.stderr, f"{report['outcome']} (exit code {report['exit_code']}): {report['message']}")
-    _print(sys.stdout, json.dumps(report))
+    try:
+        line = json.dumps(report, default=lambda value: mask(str(value)), allow_nan=False)
+    except ValueError:  # a number that JSON has no word for
+        line = json.dumps(
+            {**{key: mask(str(value)) for key, value in report.items()}, "exit_code": report["exit_code"]}
+        )
+    _print(sys.stdout, line)
 
 
 def _cell(value: object) -> str:
@@ -194,8 +198,9 @@ def _append(environment: Mapping[str, str], variable: str, text: str) -> None:
 
 
 def _print(stream: TextIO | None, line: str) -> None:
+    if stream is None:  # closed before the run began
+        return
     try:
         print(line, file=stream, flush=True)
     except (OSError, ValueError):  # nobody reads it any more, but the exit code still counts
-        if stream is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -152,6 +152,7 @@ class Api:
         self._job = job
         self._refusal = refusal
         self.record_as = ""  # the file in responses/ that keeps the last answer
+        self.start_sent = 0.0  # the instant of the monotonic clock at which the last start was sent
         self._clock_offset: tuple[datetime, float] | None = None
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = TRIES) -> Answer:
@@ -174,6 +175,7 @@ class Api:
         """
         for attempt in range(TRIES):
             last = attempt == TRIES - 1
+            self.start_sent = self._job.clock.monotonic()
             try:
                 answer = self._send(method, path, None, body, read_timeout)
             except WireError as error:

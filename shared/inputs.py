@@ -180,8 +180,8 @@ def fits(value: str, pattern: str = IDENTIFIER) -> bool:
 
 
 def shown(value: str) -> str:
-    """A value in a message: quoted, in ASCII, not longer than a line."""
-    return ascii(value if len(value) <= 60 else f"{value[:60]}…")
+    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
+    return ascii(value) if len(value) <= 60 else f"a text of {len(value)} characters"
 
 
 def _parsed(spec: Specification, text: str) -> object:

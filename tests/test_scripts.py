@@ -185,7 +185,9 @@ class Stage:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else {}
+    """The files in a folder; not the temporary ones, which come and go while a script runs."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return {name: (folder / name).read_bytes() for name in names if not name.startswith(".")}
 
 
 def empty_but_for(sandbox: Sandbox, artifacts: Path) -> dict[str, str]:
@@ -230,7 +232,13 @@ def secrets_of(sandbox: Sandbox) -> list[str]:
     assert len(values) == 4
     pair = f"{values['FIVETRAN_API_KEY']}:{values['FIVETRAN_API_SECRET']}"
     plain = [*values.values(), pair]
-    return [*plain, *(base64.b64encode(one.encode()).decode() for one in plain), "Bearer ", "Authorization"]
+    return [
+        *plain,
+        *(base64.b64encode(one.encode()).decode() for one in plain),
+        "Bearer ",
+        "Authorization:",
+        "'Authorization'",
+    ]
 
 
 def assert_no_secret_in(sandbox: Sandbox, ended: Ended, artifacts: Path) -> None:
@@ -315,10 +323,10 @@ class Story:
             variables = {self.kind.variable(name): value for name, value in step.variables.items()}
             ended = stage.run(step.verb, **variables)
             while step.again and ended.exit_code == 210 and time.monotonic() < began + PATIENCE:
-                time.sleep(0.7)
+                time.sleep(1)
                 ended = stage.run(step.verb, **variables)
             assert (ended.exit_code, ended.result["outcome"]) == (step.exit_code, step.outcome), ended
-            if step.verb != "check_credentials":
+            if step.verb != "check_credentials" and step.exit_code != 206:
                 assert ended.result["id"] == (stage.id if self.kind is not NANGO else "sandbox"), ended
             assert step.says in ended.result["message"], ended
         assert stage.starts == self.starts, (sandbox.starts, ended)
@@ -349,14 +357,6 @@ def stories_of_every_kind(kind: Kind) -> Iterator[Story]:
         seconds=2,
     )
     yield story(
-        "a check that waits ends with the success",
-        "succeeds_in_2",
-        started,
-        check(0, "succeeded", WAIT="TRUE"),
-        starts=1,
-        seconds=2,
-    )
-    yield story(
         "a trigger that waits ends with the success, and a check after it says the same",
         "succeeds_in_2",
         trigger(0, "succeeded", WAIT="true"),
@@ -364,16 +364,7 @@ def stories_of_every_kind(kind: Kind) -> Iterator[Story]:
         starts=1,
         seconds=2,
     )
-    yield story(
-        "a check tells of the failure", "fails_in_1", started, check_again_and_again(211, "failed"), starts=1, seconds=1
-    )
-    yield story(
-        "a trigger that waits ends with the failure",
-        "fails_in_1",
-        trigger(211, "failed", WAIT="TRUE"),
-        starts=1,
-        seconds=1,
-    )
+    yield story("a check tells of the failure", "fails_in_0", started, check(211, "failed"), starts=1)
     yield story(
         "a check does not take the run before for a sync that is seen late",
         "lazy_in_2",
@@ -386,7 +377,7 @@ def stories_of_every_kind(kind: Kind) -> Iterator[Story]:
         "a running sync is joined",
         "running_in_2",
         trigger(0, "joined", IF_RUNNING="join"),
-        check_again_and_again(0, "succeeded"),
+        check(0, "succeeded", WAIT="TRUE"),
         starts=0,
         seconds=2,
     )
@@ -394,7 +385,7 @@ def stories_of_every_kind(kind: Kind) -> Iterator[Story]:
         "a running sync is waited for, then one is started",
         "running_in_2",
         trigger(0, "started", IF_RUNNING="wait"),
-        check_again_and_again(0, "succeeded"),
+        check(0, "succeeded", WAIT="TRUE"),
         starts=1,
         seconds=3,
     )
@@ -408,34 +399,44 @@ def stories_of_every_kind(kind: Kind) -> Iterator[Story]:
         "a start whose answer is lost is found again",
         "loses_answer_in_1",
         started,
-        check_again_and_again(0, "succeeded"),
+        check(0, "succeeded", WAIT="TRUE"),
         starts=1,
         seconds=1,
-    )
-    yield story(
-        "an answer that is no JSON is no success",
-        "answers_html",
-        trigger(202, "unclear" if kind.vendor == "rudderstack" else "not_started"),
-        check(221, "artifact_error") if kind.vendor == "rudderstack" else check(220, "unreachable"),
-        starts=0,
     )
     yield story("a check alone judges the latest sync", "succeeds_in_2", check(0, "succeeded"), starts=0)
     yield story("what has never run is no success", "never_run", check(210, "running"), starts=0)
 
 
 def stories_of_every_vendor(kind: Kind) -> Iterator[Story]:
+    """What a source has in common with a connection is told of the connection alone."""
     posts_first = kind.vendor == "rudderstack"
 
-    def story(title: str, id_: str, *steps: Step, starts: int = 0, slow: bool = False) -> Story:
-        return Story(title, kind, id_, steps, starts, slow=slow)
+    def story(title: str, id_: str, *steps: Step, starts: int = 0, seconds: float = 0, slow: bool = False) -> Story:
+        return Story(title, kind, id_, steps, starts, seconds, slow)
 
-    for status in (401, 403):
-        yield story(
-            f"a {status} is for the credentials",
-            f"answers_{status}",
-            trigger(200, "invalid_credentials"),
-            check(200, "invalid_credentials"),
-        )
+    yield story(
+        "a check that waits ends with the success",
+        "succeeds_in_2",
+        trigger(0, "started"),
+        check(0, "succeeded", WAIT="TRUE"),
+        starts=1,
+        seconds=2,
+    )
+    yield story(
+        "a trigger that waits ends with the failure",
+        "fails_in_1",
+        trigger(211, "failed", WAIT="TRUE"),
+        starts=1,
+        seconds=1,
+    )
+    yield story(
+        "an answer that is no JSON is no success",
+        "answers_html",
+        trigger(202, "unclear" if posts_first else "not_started"),
+        check(221, "artifact_error") if posts_first else check(220, "unreachable"),
+    )
+    yield story("a 401 is for the credentials", "answers_401", check(200, "invalid_credentials"))
+    yield story("a 403 is for the credentials", "answers_403", trigger(200, "invalid_credentials"))
     yield story(
         "a redirect is not followed",
         "answers_redirect",
@@ -487,10 +488,10 @@ def stories_of_one_vendor() -> Iterator[Story]:
     yield Story("a running sync is stopped, then one is started", FIVETRAN, "running_in_60", (restarted,), 1)
     yield Story("a run cannot be stopped", SOURCE, "running_in_60", (trigger(203, "already_running"),), 0)
     for kind in (CONNECTION, SOURCE, FIVETRAN):
-        steps = (started, check_again_and_again(212, "cancelled"))
+        steps = (started, check(212, "cancelled", WAIT="TRUE"))
         yield Story("a sync that is stopped has no result", kind, "cancelled_in_1", steps, 1, 1)
     for kind in (CONNECTION, SOURCE, NANGO):
-        steps = (started, check_again_and_again(213, "unknown"))
+        steps = (started, check(213, "unknown", WAIT="TRUE"))
         yield Story("a word that nobody knows is no success", kind, "odd_word_in_1", steps, 1, 1)
     # Fivetran's words are open, and one that is not known means "not ended".
     steps = (started, check(210, "running"))
@@ -504,7 +505,7 @@ def stories_of_one_vendor() -> Iterator[Story]:
         "refused rows are a success",
         CONNECTION,
         "refuses_rows_in_1",
-        (started, check_again_and_again(0, "succeeded")),
+        (started, check(0, "succeeded", WAIT="TRUE")),
         1,
     )
     strict = trigger(211, "failed", WAIT="TRUE", FAIL_ON_FAILED_ROWS="TRUE")
@@ -702,14 +703,6 @@ def assert_all_succeed(
         assert ended.result["outcome"] == SUCCESS[script.stem]
 
 
-def test_every_script_runs_from_the_root_folder(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: Path("/"))
-
-
-def test_every_script_runs_from_its_own_folder(sandbox: Sandbox, tmp_path: Path) -> None:
-    assert_all_succeed(sandbox, tmp_path, lambda script: [script.name], lambda script: script.parent)
-
-
 def test_every_script_runs_as_a_module(sandbox: Sandbox, tmp_path: Path) -> None:
     def module(script: Path) -> list[str]:
         return ["-m", f"{script.parent.name}.{script.stem}"]
@@ -717,7 +710,9 @@ def test_every_script_runs_as_a_module(sandbox: Sandbox, tmp_path: Path) -> None
     assert_all_succeed(sandbox, tmp_path, module, lambda _: REPOSITORY)
 
 
-def test_the_product_alone_runs_by_a_path_with_a_space_in_it(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_product_alone_runs_from_the_root_folder_by_a_path_with_a_space_in_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     product = tmp_path / "a folder with a space"
     for name in ("shared", *{script.parent.name for script in SCRIPTS}):
         shutil.copytree(REPOSITORY / name, product / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -725,7 +720,7 @@ def test_the_product_alone_runs_by_a_path_with_a_space_in_it(sandbox: Sandbox, t
     def copy(script: Path) -> list[str]:
         return [str(product / script.relative_to(REPOSITORY))]
 
-    assert_all_succeed(sandbox, tmp_path, copy, lambda _: tmp_path)
+    assert_all_succeed(sandbox, tmp_path, copy, lambda _: Path("/"))
 
 
 def test_no_script_takes_its_modules_from_the_current_folder(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -736,12 +731,14 @@ def test_no_script_takes_its_modules_from_the_current_folder(sandbox: Sandbox, t
     assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: hostile)
 
 
-def test_an_input_that_an_orchestrator_leaves_empty_is_not_given(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_every_script_runs_from_its_own_folder_with_its_optional_inputs_left_empty(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     given = complete(sandbox, tmp_path)
     optional = sorted({spec.variable for script in SCRIPTS for spec in inputs_of(script)} - set(given))
     assert len(optional) > 20
-    variables = dict(zip(optional, itertools.cycle(["", "None", "  "])))
-    assert_all_succeed(sandbox, tmp_path, lambda script: [str(script)], lambda _: tmp_path, **variables)
+    variables = dict(zip(optional, itertools.cycle(["", "None", "  "])))  # as orchestrators pass them
+    assert_all_succeed(sandbox, tmp_path, lambda script: [script.name], lambda script: script.parent, **variables)
 
 
 def test_with_nothing_set_at_all_every_script_names_what_it_needs(tmp_path: Path) -> None:
@@ -999,7 +996,7 @@ def test_a_reader_that_went_away_does_not_change_the_exit_code(
     assert f"exit code {exit_code}" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("level", ["CRITICAL", "debug", "loud", ""])
+@pytest.mark.parametrize("level", ["CRITICAL", "debug", "loud"])
 def test_the_last_line_tells_the_end_whatever_the_log_level(level: str, place: Callable[[Kind, str], Stage]) -> None:
     ended = place(NANGO, "succeeds_in_0").run("trigger_sync", LOG_LEVEL=level)
     assert ended.result["outcome"] == "started"

@@ -6,20 +6,24 @@ Choices, where the vendor's pages leave one:
   there and stamps succeeded_at); or it goes on `syncing` for up to a minute, then ends with either stamp, and ours
   begins at most 1.4 s later. A longer gap after such a late end is the class "late cancel, then a queue".
 - Force false while one is running or queued starts nothing: 200 or 409, by connection.
-- A sync takes 5 s or more. A failed one may be retried by Fivetran, up to twice. What it put off goes on by itself on an
-  automatic schedule; on a manual one it waits for another start, which goes on with that sync rather than being a second.
-- Pausing ends a running or queued sync without a stamp; un-pausing does not bring it back. A start while paused is a 400.
+- A sync takes 5 s or more. A failed one may be retried by Fivetran, up to twice. What it put off goes on by itself on
+  an automatic schedule; on a manual one it waits for another start, which goes on with that sync rather than being a
+  second.
+- Pausing ends a running or queued sync without a stamp; un-pausing does not bring it back. A start while paused is a
+  400.
 - Stamps have 0, 3 or 6 digits of a fraction, cut.
 
 Where no client can know (counted apart):
 - "foreign sync": one that somebody else or the schedule began from shortly before the snapshot on; there is no id of a
   sync, and its stamps look like ours.
-- "lost start over a running sync": the answer is lost, and the running sync ends by itself about then: the same to see as
-  a start that stopped it.
-- "ended before the answer": ours, forced over a running one, had ended before the answer to its start came (or, if that
-  was lost, before the look after it).
+- "lost start over a running sync": the answer is lost, and the running sync ends by itself about then: the same to see
+  as a start that stopped it.
+- "ended before the answer": ours, forced over a running one, had ended before the answer to its start came (or, if
+  that was lost, before the look after it).
 - "late cancel, then a queue": the stamp of the interrupted sync looks like the end of ours, which has not begun yet.
 - "late cancel, then paused or put off": the same, and ours ends without a stamp.
+- "a sync that the snapshot did not show": one was queued then, somebody's or that of an earlier unclear start, and a
+  start with force stops it (with a stamp) or one without is swallowed by it.
 - "paused and un-paused": between two looks, so that nothing shows that ours ended.
 """
 
@@ -27,11 +31,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, Optional
 
-from bench.simulation.world import Outcome, Reply, Timeline, Vendor, World, play, quiet, stamp
+from bench.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
 from fivetran_blueprints import check_sync_status, trigger_sync
+from fivetran_blueprints.client import Handover
 from shared.status import instant
 
 FOREIGN = "foreign sync"
@@ -40,18 +45,20 @@ BEFORE_THE_ANSWER = "ended before the answer"
 LATE_QUEUE = "late cancel, then a queue"
 LATE_OTHER = "late cancel, then paused or put off"
 UNPAUSED = "paused and un-paused"
+UNSEEN = "a sync that the snapshot did not show"
 
 _SECRETS = {"FIVETRAN_API_KEY": "a-made-up-key", "FIVETRAN_API_SECRET": "a-made-up-secret"}
 _ID = "an_id"
 
 
 class Sync:
-    """A sync with the retries and delays that belong to it. `parts` are what is still to come: (seconds, how it ends)."""
+    """A sync with its retries and delays. `parts` are what is still to come: (seconds, how it ends)."""
 
     def __init__(self, name: str, parts: list[tuple[float, str]], *, foreign: bool) -> None:
         self.name = name
         self.parts = parts
         self.foreign = foreign
+        self.late = False  # it followed one that was stopped late
         self.truths = {"running"}  # what may be told of it now
         self.begun: float | None = None
         self.ended: float | None = None
@@ -93,14 +100,16 @@ class Fivetran(Vendor):
         self.snapshot: float = 0.0  # when the latest snapshot before the start that counts was taken
         self.seen_truths: set[str] = {"running"}
         self.foreign_times: list[float] = []
-        self.starts = 0
+        self.ours: list[Sync] = []
         mood = rng.random()
         if mood < 0.4:
             seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
             self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))], foreign=True))
             self.foreign_times.clear()  # it is to be seen from the first look on
         elif mood < 0.45:
-            self._enqueue(Sync("one that is queued", [(rng.uniform(5, 60), "success")], foreign=True), rng.uniform(0, 30))
+            self._enqueue(
+                Sync("one that is queued", [(rng.uniform(5, 60), "success")], foreign=True), rng.uniform(0, 30)
+            )
         elif mood < 0.5:
             self._put_off(Sync("one put off", [(60.0, "success")], foreign=True), rng.uniform(30, 3000))
         if not self.manual:
@@ -110,9 +119,12 @@ class Fivetran(Vendor):
 
     def _plan(self, rng: random.Random) -> list[tuple[float, str]]:
         def seconds() -> float:
-            return rng.choice((rng.uniform(5, 30), rng.uniform(5, 600), rng.uniform(5, 600), rng.uniform(600, 7200)))
+            return rng.choice(
+                (rng.uniform(5, 30), rng.uniform(5, 600), rng.uniform(5, 1200))
+                + ((7200 * rng.random(),) if rng.random() < 0.3 else ())
+            )
 
-        parts = []
+        parts: list[tuple[float, str]] = []
         while rng.random() < 0.15 and len(parts) < 2:
             parts.append((seconds(), "put off"))
         while rng.random() < 0.2 and len(parts) < 3:
@@ -184,6 +196,7 @@ class Fivetran(Vendor):
         """After a sync that was told to stop: ours."""
         if self.stopping and self.queued is not None:
             self.stopping = False
+            self.queued.late = self.stop_after > 0
             if self.gap > 1.4 and self.stop_after > 0:
                 self.unknowable(LATE_QUEUE)
             self._enqueue(self.queued, self.gap if self.stop_after > 0 else self.queue)
@@ -202,7 +215,7 @@ class Fivetran(Vendor):
             self.world.later(seconds + self.world.rng.uniform(0, 30), go_on)
 
     def _after_late_cancel(self, sync: Sync) -> bool:
-        return sync is not None and not sync.foreign and self.stop_after > 0
+        return sync.late
 
     def _pause(self, sync: Sync | None) -> None:
         self.paused, self.shown, self.queued = True, "paused", None
@@ -230,7 +243,9 @@ class Fivetran(Vendor):
     def _somebody_starts(self) -> None:
         if self.running is None and self.queued is None and self.put_off is None and not self.paused:
             rng = self.world.rng
-            self._begin(Sync("a foreign one", [(rng.uniform(5, 600), rng.choice(("success", "failure")))], foreign=True))
+            self._begin(
+                Sync("a foreign one", [(rng.uniform(5, 600), rng.choice(("success", "failure")))], foreign=True)
+            )
 
     # What it answers
 
@@ -242,10 +257,8 @@ class Fivetran(Vendor):
             return self._start(bool(body["force"]))
         if self.running is not None:
             self.witness = self.running
-        if self.target is None:
-            self.snapshot = self.world.t
-            self.unseen = self.queued is not None and self.queued.foreign
-        else:
+        self.looked, self.looked_unseen = self.world.t, self.queued is not None
+        if self.target is not None:
             self._remember()
         data = {
             "id": _ID, "paused": self.paused, "schedule_type": "manual" if self.manual else "auto", **self.stamps,
@@ -256,7 +269,18 @@ class Fivetran(Vendor):
         }  # fmt: skip
         return 200, {"code": "Success", "data": data}
 
-    unseen = False
+    unseen = looked_unseen = posted = False
+    looked = 0.0
+    swallowed: Sync | None = None
+
+    def begin_run(self) -> None:
+        super().begin_run()
+        self.posted, self.swallowed = False, None
+
+    def sent(self, method: str) -> None:
+        """The look before a start is its snapshot, unless this is that start once more."""
+        if method == "POST" and self.target is None and not self.posted:
+            self.posted, self.snapshot, self.unseen = True, self.looked, self.looked_unseen
 
     def _remember(self) -> None:
         sync = self.target
@@ -269,17 +293,19 @@ class Fivetran(Vendor):
         if not force and (self.running is not None or self.queued is not None):
             self.witness = self.running or self.queued
             if self.answers_409:
+                self.posted = False
                 return 409, {"code": "Conflict", "message": "a sync is running"}
+            self.swallowed = self.witness
             return 200, {"code": "Success", "message": "nothing to do"}
         if self.put_off is not None and not self.put_off.foreign:
             if self.queued is None and self.running is None:
                 world.note("[the sync that was put off goes on]")
                 self._enqueue(self.put_off, self.queue)
             return 200, {"code": "Success", "message": "Sync has been successfully triggered."}
-        self.starts += 1
-        sync = Sync(f"ours {self.starts}" if self.starts > 1 else "ours", list(self.parts), foreign=False)
+        sync = Sync(f"ours {len(self.ours) + 1}" if self.ours else "ours", list(self.parts), foreign=False)
         world.note(f"[{sync.name} is accepted]")
         self.accepted.append(sync)
+        self.ours.append(sync)
         self.put_off = None
         if self.queued is not None:
             if self.queued.foreign:
@@ -319,15 +345,23 @@ class Fivetran(Vendor):
                 self.wrong.append("told joined, and nothing was running")
         elif self.accepted:
             self.target = self.accepted[-1]
-        elif handover.interrupted and self.witness is not None:
-            self.target = self.witness
+        elif handover.interrupted:
+            self.target = self.ours[-1] if self.ours else self.witness
             self.unknowable(LOST)
+        elif self.swallowed is not None:
+            self.target = self.swallowed
+            if self.target.foreign:
+                self.unknowable(UNSEEN if self.unseen else FOREIGN)
+        elif self.ours:
+            self.target = self.ours[-1]
+            self.unknowable(UNSEEN)
         else:
             self.target = Sync("nothing", [], foreign=False)
             self.target.truths = {"nothing"}
             self.wrong.append("told started, and nothing was")
+            self._foreign_since()
         if self.unseen:
-            self.unknowable(FOREIGN)
+            self.unknowable(UNSEEN)
         target = self.target
         if target is not None and handover.interrupted and target.stamped is not None:
             at = self.world.server(target.stamped)
@@ -337,11 +371,14 @@ class Fivetran(Vendor):
             self.seen_truths = set(target.truths)
 
     def truths(self) -> set[str]:
-        if any(t >= self.snapshot for t in self.foreign_times if self._is_foreign(t)):
-            self.unknowable(FOREIGN)
+        self._foreign_since()
         if self.unpaused:
             self.unknowable(UNPAUSED)
         return self.seen_truths
+
+    def _foreign_since(self) -> None:
+        if any(t >= self.snapshot for t in self.foreign_times if self._is_foreign(t)):
+            self.unknowable(FOREIGN)
 
     def _is_foreign(self, t: float) -> bool:
         """Whether what a foreign sync did then was not that of the one joined, or of the one seen and stopped."""
@@ -376,6 +413,100 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
         if rng.random() < 0.4:
             environment["FIVETRAN_WAIT"] = "TRUE"
         environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
-        environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("15", "60", "60", "300"))
+        environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = [rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24)]
     return play(seed, line, "fivetran", (trigger_sync, check_sync_status), trigger, check, pauses)
+
+
+Stamps = tuple[Optional[datetime], Optional[datetime]]
+_NEVER = datetime(1, 1, 1, tzinfo=timezone.utc)
+
+
+def _shipyard_old(now: Stamps, before: Stamps, executed: datetime) -> str:
+    """Any stamp after the local time of execution."""
+    del before
+    return _first_failed(now, (executed, executed))
+
+
+def _first_failed(now: Stamps, before: Stamps, executed: datetime = _NEVER) -> str:
+    """Each stamp against its own in the snapshot, a failure first: Shipyard new, Prefect."""
+    del executed
+    if (now[1] or _NEVER) > (before[1] or _NEVER):
+        return "failed"
+    return "succeeded" if (now[0] or _NEVER) > (before[0] or _NEVER) else ""
+
+
+def _airflow(now: Stamps, before: Stamps, executed: datetime) -> str:
+    """Each stamp against the later one of the snapshot, a success first; without any stamp it crashes."""
+    del executed
+    if before == (None, None):
+        return "crash"
+    latest = max(stamp or _NEVER for stamp in before)
+    if (now[0] or _NEVER) > latest:
+        return "succeeded"
+    return "failed" if (now[1] or _NEVER) > latest else ""
+
+
+def _later_decides(now: Stamps, before: Stamps, executed: datetime) -> str:
+    """The later stamp, if it is later than those of the snapshot: Dagster, Kestra."""
+    del executed
+    if max(stamp or _NEVER for stamp in now) <= max(stamp or _NEVER for stamp in before):
+        return ""
+    return "succeeded" if (now[0] or _NEVER) > (now[1] or _NEVER) else "failed"
+
+
+# Name -> (rule, whether it starts again what was put off, whether it ever times out)
+_PEERS: dict[str, tuple[Callable[[Stamps, Stamps, datetime], str], bool, bool]] = {
+    "Shipyard old": (_shipyard_old, False, False),
+    "Shipyard new": (_first_failed, False, False),
+    "Airflow 2.4": (_airflow, True, False),
+    "Dagster": (_later_decides, True, False),
+    "Prefect": (_first_failed, False, False),
+    "Kestra": (_later_decides, False, True),
+}
+
+
+def peers(seed: int) -> dict[str, str]:
+    """How our client and the rules of others fare in one timeline (start with force, look every minute), on a wire that
+    never fails."""
+
+    def ours() -> Outcome:
+        line = timeline(seed, faulty=False)
+        trigger = {**_SECRETS, "FIVETRAN_CONNECTOR_ID": _ID, "FIVETRAN_WAIT": "TRUE"}
+        check = {**_SECRETS, "FIVETRAN_WAIT": "TRUE"}
+        return play(seed, line, "fivetran", (trigger_sync, check_sync_status), trigger, check, [300.0] * 3)
+
+    def rule_of(name: str) -> Callable[[Peer], None]:
+        rule, starts_again, times_out = _PEERS[name]
+
+        def run(peer: Peer) -> None:
+            path = f"/v1/connections/{_ID}"
+            first = peer.read(path)["data"]
+            if first["paused"] or first["status"]["setup_state"] == "incomplete":
+                peer.end("refused")
+            executed = peer.world.local()
+            answer = peer.start(f"{path}/sync", {"force": True})
+            if answer is None or not answer.good or answer.date is None:
+                peer.end("refused")
+                return
+            syncing = first["status"]["sync_state"] == "syncing"
+            peer.took(Handover(_ID, answer.date, None, None, syncing))
+            while peer.pause(60):
+                now = peer.read(path)["data"]
+                word = rule(_stamps(now), _stamps(first), executed)
+                if word == "crash":
+                    peer.end("crash")
+                if word:
+                    peer.tell(word)
+                if starts_again and now["status"]["sync_state"] == "rescheduled":
+                    peer.start(f"{path}/sync", {"force": True})
+                if times_out and peer.world.t > 6 * 3600:
+                    peer.end("timed out")
+
+        return run
+
+    return compare(ours, {name: rule_of(name) for name in _PEERS}, lambda: timeline(seed, faulty=False))
+
+
+def _stamps(data: Mapping[str, Any]) -> Stamps:
+    return instant(data["succeeded_at"]), instant(data["failed_at"])

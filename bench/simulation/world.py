@@ -60,7 +60,7 @@ class World:
     def sleep(self, seconds: float, /) -> None:
         if seconds < 0:
             raise ValueError(f"sleep({seconds})")
-        self.advance(seconds)
+        self.advance(max(seconds, 1e-3))  # as no real clock stands still
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and happen what is due."""
@@ -150,7 +150,10 @@ class SimulatedWire:
                 fault = "5xx"
         if fault:
             timeline.faulted = world.t
-        world.note(f"  -> {method} {path} {dict(params or {})} {body if body is not None else ''} {fault and f'[{fault}]'}")
+        if world.trace:
+            asked = [method, path, *(str(dict(one)) for one in (params, body) if isinstance(one, Mapping))]
+            world.note(f"  -> {' '.join(asked)}{fault and f' [{fault}]'}")
+        vendor.sent(method)
         if fault == "refused":
             world.advance(rng.choice((0.01, 10.0)))
             raise WireError("connection refused", sent=False)
@@ -179,11 +182,12 @@ class SimulatedWire:
             if fault == "5xx after all":
                 world.advance(rng.choice((0.1, 5.0, 30.0)))
                 status, reply, text = rng.choice((500, 502, 504)), NOT_JSON, "<html>"
-            if fault == "garbled":
+            if fault == "garbled" and status < 300:
                 reply = NOT_JSON
         headers["Date"] = world.date()
         world.advance(rng.choice((0.02, 0.05, 0.2)) if rng.random() < 0.98 else 1.0)
-        world.note(f"  <- {status} {reply}")
+        if world.trace:
+            world.note(f"  <- {status} {reply}")
         return Answer(status, reply, text, headers, sent, world.monotonic())
 
 
@@ -281,6 +285,9 @@ class Vendor:
         """A script begins."""
         self.accepted = []
 
+    def sent(self, method: str) -> None:
+        """A request is sent, and may get lost."""
+
     def handed_over(self, handover: Any) -> None:
         """A trigger says that it has started or joined a sync: note which, or what is wrong with that."""
         raise NotImplementedError
@@ -322,7 +329,8 @@ class Timeline:
     def run(self, script: ModuleType, environment: Mapping[str, str], artifacts: Any) -> Ending:
         """One run of a script, as an orchestrator sees its end."""
         world = self.world
-        world.note(f"{script.__name__} {dict(environment)}")
+        if world.trace:
+            world.note(f"{script.__name__} {dict(environment)}")
         self.vendor.begin_run()
         job = Job(artifacts, _MASK, world, self.connect)
         try:
@@ -361,14 +369,12 @@ def play(
             _judge_start(outcome, vendor, artifacts, ending)
             if ending.code != 202:
                 break
-        checks = pauses if artifacts.saved or (ending.word == "unclear" and check_unclear) else []
-        for pause in checks:
-            if artifacts.saved and ending.code not in (0, 210, 220):
-                break
+        looks_on = ending.word in ("started", "joined", "running", "unreachable") and artifacts.saved
+        for pause in pauses if looks_on or (ending.word == "unclear" and check_unclear) else []:
             world.advance(pause)
             ending = timeline.run(scripts[1], check, artifacts)
             _judge_end(outcome, vendor, ending, handed_over=artifacts.saved)
-            if not artifacts.saved:
+            if ending.code not in (210, 220):
                 break
     outcome.verdict = ending.word
     if artifacts.saved:
@@ -402,7 +408,7 @@ def _judge_end(outcome: Outcome, vendor: Vendor, ending: Ending, *, handed_over:
     if not handed_over:
         if ending.code != 221:
             outcome.wrong.append(f"a check told {ending.word} after a start that was unclear")
-    elif ending.word in ("succeeded", "failed", "cancelled", "unknown"):
+    elif ending.word in ("succeeded", "failed", "cancelled", "unknown", "not_found"):
         if ending.word not in vendor.truths():
             outcome.wrong.append(f"told {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
     elif ending.word not in ("started", "joined", "running", "unreachable", "invalid_credentials"):
@@ -418,3 +424,78 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+class ToldError(Exception):
+    """Ends the run of a peer: it has told how the sync ended, or never will."""
+
+
+class Peer:
+    """What the rules of another client need; its reads are repeated until they are answered."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline, self.world, self.vendor = timeline, timeline.world, timeline.vendor
+        self._wire = SimulatedWire(timeline)
+        self._taken = False
+        self._pauses_since_end = 0
+        self.vendor.begin_run()
+
+    def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """The body of a good answer; None where the vendor refuses."""
+        while True:
+            try:
+                answer = self._wire.send("GET", path, query, None, 60)
+            except WireError:
+                continue
+            if answer.good and answer.body is not NOT_JSON:
+                return answer.body
+            if answer.status < 429 and not answer.good:
+                self.end("refused")
+            self.world.advance(5)
+
+    def start(self, path: str, body: object) -> Answer | None:
+        """None if no answer came."""
+        try:
+            return self._wire.send("POST", path, None, body, 60)
+        except WireError:
+            return None
+
+    def took(self, handover: Any) -> None:
+        self._taken = True
+        self.vendor.handed_over(handover)
+
+    def pause(self, seconds: float) -> bool:
+        """Wait for the next look. Ends the run if the sync ended 20 looks ago, or after 12 h."""
+        self.world.advance(seconds)
+        if self._taken and self.vendor.ended_at() is not None:
+            self._pauses_since_end += 1
+        if self._pauses_since_end > 20 + self.vendor.told_within / seconds or self.world.t > 43200:
+            self.end("missed" if self._pauses_since_end else "still running")
+        return True
+
+    def tell(self, word: str) -> None:
+        """Say how the sync ended."""
+        self.end("right" if word in self.vendor.truths() else "wrong")
+
+    def end(self, how: str) -> None:
+        raise ToldError(how)
+
+
+def compare(
+    ours: Callable[[], Outcome], rules: Mapping[str, Callable[[Peer], None]], world: Callable[[], Timeline]
+) -> dict[str, str]:
+    """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
+    outcome = ours()
+    told = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
+    usual = "right" if outcome.verdict in ("succeeded", "failed", "cancelled") else outcome.verdict.replace("_", " ")
+    found = {"ours": "unknowable" if outcome.kind else told or usual}
+    for name, rule in rules.items():
+        peer = Peer(world())
+        try:
+            rule(peer)
+            how = "no verdict"
+        except ToldError as end:
+            how = str(end)
+        double = len(peer.vendor.accepted) > 1
+        found[name] = "unknowable" if peer.vendor.kind else "double" if double and how != "wrong" else how
+    return found

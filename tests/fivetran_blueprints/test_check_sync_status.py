@@ -23,8 +23,8 @@ from tests.fivetran_blueprints.answers import (
     at,
     connection,
 )
-from tests.fivetran_blueprints.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
 from tests.support import NOW, FakeClock, make_job
+from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
 
 NO_ID = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
 SUCCEEDED, FAILED, RUNNING, CANCELLED = (0, "succeeded"), (211, "failed"), (210, "running"), (212, "cancelled")
@@ -130,7 +130,7 @@ def test_a_hand_over_of_another_connector_is_passed_over_with_a_warning(
     fivetran: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     triggered(fivetran, tmp_path)
-    fivetran.expect("GET", "/v1/connections/another", connection(succeeded_at=at("01:00:00"), failed_at=None))
+    fivetran.expect("GET", "/v1/connections/another", connection(id="another", failed_at=None))
     assert check(tmp_path, clock, given={**ENVIRONMENT, "FIVETRAN_CONNECTOR_ID": "another"}) == SUCCEEDED
     assert any(record.levelname == "WARNING" and ID in record.message for record in caplog.records)
 

@@ -24,8 +24,8 @@ from tests.fivetran_blueprints.answers import (
     at,
     connection,
 )
-from tests.fivetran_blueprints.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
 from tests.support import NOW, FakeClock, make_job
+from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
 
 PLAIN_FILES = {"force_sync.pickle", "connector_id.pickle", "execution_time.pickle", "sync.pickle"}
 FORCE, NO_FORCE = {"force": True}, {"force": False}

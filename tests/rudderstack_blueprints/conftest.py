@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fivetran_blueprints.wire import Vendor, on_the_wire
 from tests.support import FakeClock
+from tests.wire import Vendor, on_the_wire
 
 
 @pytest.fixture

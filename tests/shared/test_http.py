@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import logging
@@ -32,8 +33,9 @@ URL = "https://api.acme.test"
 TOKEN = "tok-0123456789abcdef"
 BACK_OFF = (1, 2, 4, 8)
 
-REFUSED = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "Connection refused")))  # type: ignore[arg-type]
-NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(None, "/", ConnectTimeoutError("timed out")))  # type: ignore[arg-type]
+POOL: Any = None
+REFUSED = requests.ConnectionError(MaxRetryError(POOL, "/", NewConnectionError(POOL, "Connection refused")))
+NO_CONNECTION = requests.ConnectTimeout(MaxRetryError(POOL, "/", ConnectTimeoutError("timed out")))
 UNTRUSTED = requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
 NO_ANSWER = requests.ReadTimeout("Read timed out.")
 RESET = requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104, "reset by peer")))
@@ -169,7 +171,10 @@ def test_a_proxy_of_the_environment_is_honoured(
 
 @pytest.mark.parametrize(
     ("auth", "expected"),
-    [(bearer, f"Bearer {TOKEN}"), (HTTPBasicAuth("key", "secret"), "Basic " + base64.b64encode(b"key:secret").decode())],
+    [
+        (bearer, f"Bearer {TOKEN}"),
+        (HTTPBasicAuth("key", "secret"), "Basic " + base64.b64encode(b"key:secret").decode()),
+    ],
 )
 @pytest.mark.parametrize("path", [".netrc", "elsewhere"])
 def test_netrc_does_not_replace_the_credentials_given(
@@ -423,7 +428,7 @@ def test_the_words_fit_one_line(api: Api, answer: Answer) -> None:
 )
 def test_a_secret_in_an_answer_is_hidden_before_it_is_cut(api: Api, answer: Answer) -> None:
     words = api.words(answer)
-    assert not any(TOKEN[: length] in words for length in range(6, len(TOKEN)))
+    assert not any(TOKEN[:length] in words for length in range(6, len(TOKEN)))
 
 
 def test_a_secret_at_the_end_of_what_is_kept_of_a_long_text_is_hidden(
@@ -581,9 +586,7 @@ def date(seconds: float) -> str:
         ("Sun, 99 Nov 2026 99:99:99 GMT", None),
     ],
 )
-def test_a_retry_after_is_a_number_of_seconds_or_a_date_on_the_servers_clock(
-    text: str, expected: float | None
-) -> None:
+def test_a_retry_after_is_a_number_of_seconds_or_a_date_on_the_servers_clock(text: str, expected: float | None) -> None:
     assert retry_after(Answer(429, None, headers={"Retry-After": text, "Date": date(0)})) == expected
 
 
@@ -615,7 +618,9 @@ def test_an_http_date_is_read_as_utc_or_is_none(text: str, expected: datetime | 
 # What starts a sync
 
 
-@pytest.mark.parametrize("failure", [REFUSED, NO_CONNECTION, UNTRUSTED, 429], ids=["refused", "no connection", "TLS", "429"])  # fmt: skip
+@pytest.mark.parametrize(
+    "failure", [REFUSED, NO_CONNECTION, UNTRUSTED, 429], ids=["refused", "no connection", "TLS", "429"]
+)
 def test_a_start_that_was_surely_not_accepted_is_repeated_with_pauses(
     api: Api, vendor: responses.RequestsMock, clock: FakeClock, failure: Any
 ) -> None:
@@ -728,9 +733,7 @@ def test_no_secret_is_in_what_is_logged_of_a_failing_read(
 def test_no_alarm_is_left_behind(wire: Wire, vendor: responses.RequestsMock, failure: Exception | None) -> None:
     before = signal.getsignal(signal.SIGALRM)
     vendor.get(f"{URL}/x", body=failure or "{}")
-    try:
+    with contextlib.suppress(WireError):
         wire.send("GET", "/x", None, None, 60)
-    except WireError:
-        pass
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGALRM) == before

@@ -233,7 +233,9 @@ def test_the_placeholder_of_a_predefined_credential_group_names_the_cure(variabl
     assert "custom credential group whose keys are the variable names" in message
 
 
-@pytest.mark.parametrize("value", ["töken-of-mine", "token\nof-mine", "token\x00of-mine", "token\u200bof-mine", "\ud800x"])
+@pytest.mark.parametrize(
+    "value", ["töken-of-mine", "token\nof-mine", "token\x00of-mine", "token\u200bof-mine", "\ud800x"]
+)
 def test_a_password_that_cannot_be_one_is_a_fault_and_not_shown(value: str) -> None:
     message = fault(ACME_SECRET=value)
     assert "ACME_SECRET" in message

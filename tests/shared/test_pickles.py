@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
 import io
@@ -118,7 +119,11 @@ def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
 ) -> None:
     mark = tmp_path / "called"
     filled = [
-        one.format(mark) if isinstance(one, str) else [part.format(mark) for part in one] if isinstance(one, list) else one
+        one.format(mark)
+        if isinstance(one, str)
+        else [part.format(mark) for part in one]
+        if isinstance(one, list)
+        else one
         for one in arguments
     ]
     if function is getattr:
@@ -169,7 +174,9 @@ class Zone(dt.tzinfo):
 
 
 @pytest.mark.parametrize(
-    "value", [OrderedDict(a=1), Word.A, Number.ONE, MOMENT.replace(tzinfo=Zone())], ids=lambda value: type(value).__name__
+    "value",
+    [OrderedDict(a=1), Word.A, Number.ONE, MOMENT.replace(tzinfo=Zone())],
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_of_a_kindred_type_is_refused_on_both_sides(value: Any) -> None:
     with pytest.raises(NotPlainError):
@@ -226,8 +233,8 @@ HOSTILE = {
     "a memo that was never written": b"\x80\x04h\x07.",
     "a list of itself": b"\x80\x04]\x94h\x00a.",
     "a dict of itself": b"\x80\x04}\x94X\x01\x00\x00\x00ah\x00s.",
-    "laughs by the billion": b"\x80\x04]\x94" + b"".join(b"(" + b"h" + bytes([n]) + (b"h" + bytes([n])) * 9 + b"l\x94" for n in range(9)) + b".",
-    "tuples doubled again and again": b"\x80\x04)\x94" + b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x94" for n in range(60)) + b".",
+    "laughs by the billion": b"\x80\x04]\x94" + b"".join(b"(" + b"h%c" % n * 10 + b"l\x94" for n in range(9)) + b".",
+    "tuples doubled again and again": b"\x80\x04)\x94" + b"".join(b"h%ch%c\x86\x94" % (n, n) for n in range(60)) + b".",
     "duplicates off the stack": b"\x80\x04]" + b"22\x87" * 60 + b".",
     "lists by the hundred thousand": b"\x80\x04](" + b"]" * 200_000 + b"e.",
     "longer than a megabyte": b"\x80\x04" + b"N0" * 600_000 + b"N.",
@@ -242,7 +249,7 @@ HOSTILE = {
     "a time zone of a day": b"\x80\x04cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x02\x85R\x85R.",
     "half a character": b"\x80\x04X\x01\x00\x00\x00\xc3.",
     "a float in text": b"F1.5\n.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("written", HOSTILE.values(), ids=HOSTILE)
@@ -251,7 +258,10 @@ def test_a_hostile_pickle_is_refused(written: bytes) -> None:
         pickles.load(written)
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if any(word in name for word in ("length", "frame", "memo", "laughs", "doubled"))])  # fmt: skip
+BOMBS = [name for name in HOSTILE if any(word in name for word in ("length", "frame", "memo", "laughs", "doubled"))]
+
+
+@pytest.mark.parametrize("name", BOMBS)
 def test_a_memory_bomb_takes_no_memory(name: str) -> None:
     tracemalloc.start()
     try:
@@ -266,10 +276,8 @@ def test_a_memory_bomb_takes_no_memory(name: str) -> None:
 def test_keys_that_collide_take_no_time() -> None:
     same_hash = b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(1, 30_000))
     begun = time.process_time()
-    try:
+    with contextlib.suppress(NotPlainError):
         pickles.load(b"\x80\x04}(" + same_hash + b"u.")
-    except NotPlainError:
-        pass
     assert time.process_time() - begun < 1
 
 

@@ -1,0 +1,45 @@
+"""The real scripts over random timelines of a model of each vendor; see bench/simulation for what is modelled."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.simulation.survey import SIMULATE, one, surveys
+from bench.simulation.world import quiet
+
+TIMELINES = 20_000
+
+
+@pytest.mark.slow
+def test_no_timeline_ends_with_a_wrong_verdict_a_double_start_or_a_missed_end():
+    found = surveys(dict.fromkeys(SIMULATE, TIMELINES))
+    told = [
+        f"{vendor}: {fault}; replay it with: python bench/verdicts.py {vendor} --seed {seed}"
+        for vendor, survey in found.items()
+        for seed, fault in survey.faults[:5]
+    ]
+    assert not told, "\n".join(told)
+    assert {survey.timelines for survey in found.values()} == {TIMELINES}
+    for survey in found.values():
+        assert survey.verdicts["succeeded"] > TIMELINES / 5, "the simulation does not reach its ends"
+        assert survey.verdicts["failed"] > TIMELINES / 10
+        assert sum(survey.classes.values()) < TIMELINES / 7, "too much is counted apart"
+
+
+@pytest.mark.parametrize("vendor", SIMULATE)
+@pytest.mark.parametrize("seed", range(0, 800, 100))
+def test_a_seed_tells_the_same_story_again(vendor, seed):
+    assert one(vendor, seed) == one(vendor, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vendor", SIMULATE)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(rng=st.randoms(use_true_random=False))
+def test_hypothesis_finds_no_fault_either(vendor, rng: random.Random):
+    with quiet():
+        assert SIMULATE[vendor](1, rng=rng).fault == ""
