@@ -149,7 +149,15 @@ def _pytz_utc() -> timezone:
     return timezone.utc
 
 
+def _latin1(text: str, encoding: str) -> bytes:
+    """Protocol 2, as Python 3 writes it, holds the bytes of a datetime as a text."""
+    if encoding != "latin1":
+        raise NotPlainError(f"it names the encoding {encoding!a}")
+    return text.encode("latin-1")
+
+
 _CLASSES = {
+    ("_codecs", "encode"): _latin1,
     ("datetime", "datetime"): datetime,
     ("datetime", "timedelta"): timedelta,
     ("datetime", "timezone"): timezone,

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 
 
 class FakeClock:
-    """Time passes only when somebody sleeps. `offset`: how many seconds the local wall clock is ahead of the server's."""
+    """Time passes only when somebody sleeps. `offset`: seconds that the local wall clock is ahead of the server's."""
 
     def __init__(self, offset: float = 0.0) -> None:
         self.elapsed = 0.0

@@ -62,7 +62,8 @@ GLOSSES = {
 INTRODUCTION = f"""\
 Fleets of a trigger and then its check, and the scripts beside them, each a process of its own, against a sandbox of
 the vendors' APIs on this machine. The guardrails are the catalogue's: a trigger is tried again once and a check up to
-24 times, but only after exit codes where that helps. The one difference: they wait {RETRY_WAIT:g} s in between, not 5 minutes."""
+24 times, but only after exit codes where that helps. The one difference: they wait {RETRY_WAIT:g} s in between, not
+5 minutes."""
 NOT_FOR_THE_DEMO = (*(f"{vendor.upper()}_" for vendor in ID_VARIABLES), "SHIPYARD_", "GITHUB_")
 
 
