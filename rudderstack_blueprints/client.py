@@ -378,7 +378,7 @@ class RudderStackClient:
 
     def _begun_since(self, target: Handover, sent: float) -> Handover | None:
         """The first sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
-        runs = [self._latest_run(target.id)] if target.is_source else self._syncs(target.id, {})
+        runs = [self._run(target)] if target.is_source else self._syncs(target.id, {})
         since = self._server_time(sent)
         begun = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
         ours = [(started, run) for started, run in begun if started >= _comparable(since, started)]
@@ -399,7 +399,7 @@ class RudderStackClient:
     def _running(self, target: Handover) -> Handover | None:
         """The sync that is running now, as one that was joined."""
         if target.is_source:
-            run = self._latest_run(target.id)
+            run = self._run(target)
             if judge_run(run).status is not SyncStatus.RUNNING:
                 return None
             return target._replace(joined=True, run_started_at=_time(run, "started"), server_time=self._api.now())
@@ -428,10 +428,8 @@ class RudderStackClient:
 
     def _judged(self, handover: Handover, given: Waiting) -> Verdict:
         if handover.is_source:
-            if handover.sync_id is not None:
-                path = f"{_path(handover)}/runs/{quote(handover.sync_id, safe='')}/status"
-                return judge_run(self._run(handover.id, path))
-            return _judge_latest_run(self._latest_run(handover.id), handover.run_started_at)
+            run = self._run(handover)
+            return judge_run(run) if handover.sync_id else _judge_latest_run(run, handover.run_started_at)
         if handover.sync_id is not None:
             answer = self._api.get(f"{_path(handover)}/syncs/{quote(handover.sync_id, safe='')}")
             sync = self._api.json_object(answer)
@@ -466,29 +464,31 @@ class RudderStackClient:
                 return list(syncs.values())
             page += 1
 
-    def _latest_run(self, source_id: str) -> dict[str, Any]:
-        return self._run(source_id, f"/v2/sources/{source_id}/status")
-
-    def _run(self, source_id: str, path: str) -> dict[str, Any]:
+    def _run(self, handover: Handover) -> dict[str, Any]:
+        """The run of a source that was handed over, or else its latest one."""
+        of_run = "" if handover.sync_id is None else f"/runs/{quote(handover.sync_id, safe='')}"
         try:
-            answer = self._api.get(path)
+            answer = self._api.get(f"{_path(handover)}{of_run}/status")
         except StatusCheckFailedError as error:
             if error.status == 500:
-                self._probe_source(source_id)
+                self._probe_source(handover.id, known=handover.server_time is not None or bool(of_run))
             raise
         run = self._api.json_object(answer)
         if not isinstance(run.get("status"), (str, type(None))):
             raise self._api.nonsense(answer, "a status")
         return run
 
-    def _probe_source(self, source_id: str) -> None:
-        """After a 500, which RudderStack also answers for an unknown source. Raises SyncNotFoundError if it is one."""
+    def _probe_source(self, source_id: str, *, known: bool = False) -> None:
+        """After a 500, which RudderStack also answers for an unknown source. Raises SyncNotFoundError if it is one.
+
+        A source that is `known` because a run of it was started is not taken for unknown on the word of a 500.
+        """
         try:
-            self._api.get(f"/v2/sources/{source_id}", tries=1)
+            self._api.get(f"/v2/sources/{source_id}")
         except (InvalidCredentialsError, SyncNotFoundError):
             raise
         except StatusCheckFailedError as error:
-            if error.status == 500:
+            if error.status == 500 and not known:
                 raise self._not_found("answered 500 for it, and 500 again when asked whether it exists") from error
             log.info("it could not be told whether the source exists: %s", error)
         except BlueprintError as error:

@@ -414,7 +414,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["FIVETRAN_WAIT"] = "TRUE"
         environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = [rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24)]
+    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
     return play(seed, line, "fivetran", (trigger_sync, check_sync_status), trigger, check, pauses)
 
 

@@ -260,8 +260,6 @@ class Nango(Vendor):
     def begin_run(self) -> None:
         super().begin_run()
         self.posted = False
-        if not self.selected:
-            self.accepted_at = None
 
     def handed_over(self, handover: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
@@ -358,7 +356,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["NANGO_WAIT"] = "TRUE"
         environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["NANGO_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = [rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24)]
+    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
     return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
 
 

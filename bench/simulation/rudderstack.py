@@ -268,6 +268,8 @@ class RudderStack(Vendor):
         else:
             started = [sync for sync in self.syncs if instant(self._stamp(sync.started)) == handover.run_started_at]
             self.target = started[-1] if started else None
+            if len(started) > 1:
+                self.unknowable(FOREIGN)
         target = self.target
         if not handover.joined and (target is None or target.foreign):
             self.wrong.append("told started, and it was not this run's doing")
@@ -306,7 +308,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
         environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = [rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24)]
+    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
     return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
 
 

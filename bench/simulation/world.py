@@ -11,7 +11,7 @@ import heapq
 import logging
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -354,7 +354,7 @@ class _Faultless(Faults):
 
 def play(
     seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
-    check: dict[str, str], pauses: list[float],
+    check: dict[str, str], pauses: Iterable[float],
 ) -> Outcome:  # fmt: skip
     """A trigger, once more if it could not start, then checks until one tells how the sync ended."""
     world, vendor = timeline.world, timeline.vendor

@@ -432,7 +432,7 @@ def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
     rudderstack: Vendor, job: Job, tmp_path: Path, answer: Any, status: int
 ) -> None:
     rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
-    rudderstack.expect("GET", SOURCE_PATH, answer, status=status)
+    rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=status == 500)
     ended = trigger(job, OF_SOURCE)
     assert ended == (204, "not_found")
     assert SOURCE in ended.message
