@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("vendor", nargs="?", choices=list(SIMULATE))
     parser.add_argument("--seed", type=int, help="tell this one timeline step by step")
     parser.add_argument("--count", type=int, default=10_000, help="timelines of each vendor")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--full", action="store_true", help="1,000,000 timelines of each vendor")
     parser.add_argument("--peers", type=int, default=1_000, help="timelines in which the clients are compared")
     given = parser.parse_args()
@@ -32,7 +33,7 @@ def main() -> int:
     faults = 0
     for vendor in [given.vendor] if given.vendor else list(SIMULATE):
         began = time.monotonic()
-        survey = surveys({vendor: 1_000_000 if given.full else given.count})[vendor]
+        survey = surveys({vendor: 1_000_000 if given.full else given.count}, given.first)[vendor]
         _print(vendor, survey, time.monotonic() - began)
         faults += len(survey.faults)
         if given.peers:

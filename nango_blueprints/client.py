@@ -457,7 +457,7 @@ class NangoClient:
             for entry_id, entry in self._entries(selection).items():
                 before = (handover.entries or {}).get(entry_id)
                 if before and not before.joined and (entry.running or entry.finished_at != before.finished_at):
-                    return handover
+                    return handover._replace(server_time=self._now())
             return None
 
         return start_once(self._job, handover, post, seen, what=f"{selection} at Nango")

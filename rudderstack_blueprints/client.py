@@ -342,6 +342,7 @@ class RudderStackClient:
 
     def _start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
         sent: list[float] = []
+        since: list[datetime] = []  # each look tells the server's time when it was sent, a second early at most
 
         def post(_: bool) -> Handover:
             try:
@@ -349,8 +350,13 @@ class RudderStackClient:
             finally:
                 sent.append(self._api.start_sent)
 
+        def seen() -> Handover | None:
+            runs = [self._run(target)] if target.is_source else self._syncs(target.id, {})
+            since.append(self._server_time(sent[0]))
+            return _begun_since(target, runs, max(since))
+
         what = f"the RudderStack {target.what}"
-        handover = start_once(self._job, target, post, lambda: self._begun_since(target, sent[0]), what=what)
+        handover = start_once(self._job, target, post, seen, what=what)
         log.info("sync %s of the %s was started", handover.sync_id or "(without an id)", target.what)
         return handover
 
@@ -375,18 +381,6 @@ class RudderStackClient:
                 f"RudderStack answered the start without a {key}: {self._api.words(answer)}", answer.status
             )
         return target._replace(sync_id=sync_id, server_time=answer.date)
-
-    def _begun_since(self, target: Handover, sent: float) -> Handover | None:
-        """The first sync that began after the instant `sent` of the monotonic clock, by the server's own times."""
-        runs = [self._run(target)] if target.is_source else self._syncs(target.id, {})
-        since = self._server_time(sent)
-        begun = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
-        ours = [(started, run) for started, run in begun if started >= _comparable(since, started)]
-        if not ours:
-            return None
-        started, run = min(ours, key=lambda pair: pair[0])
-        sync_id = None if target.is_source else run["id"]
-        return target._replace(sync_id=sync_id, run_started_at=started, server_time=since)
 
     def _server_time(self, instant_of_clock: float) -> datetime:
         """The server's clock at an instant of the monotonic clock, a second early at most."""
@@ -481,18 +475,31 @@ class RudderStackClient:
     def _probe_source(self, source_id: str, *, known: bool = False) -> None:
         """After a 500, which RudderStack also answers for an unknown source. Raises SyncNotFoundError if it is one.
 
-        A source that is `known` because a run of it was started is not taken for unknown on the word of a 500.
+        It is unknown if it answers 500 while other calls are answered, which is asked twice because an outage may end
+        in between; never if it is `known`, because a run of it was started.
         """
+        for _ in range(2):
+            try:
+                self._api.get(f"/v2/sources/{source_id}", tries=3)
+                return
+            except (InvalidCredentialsError, SyncNotFoundError):
+                raise
+            except StatusCheckFailedError as error:
+                if known or error.status != 500 or not self._answers():
+                    log.info("it could not be told whether the source exists: %s", error)
+                    return
+            except BlueprintError as error:
+                raise self._not_found(str(error)) from error
+        raise self._not_found("answers 500 for it, and answers other calls")
+
+    def _answers(self) -> bool:
         try:
-            self._api.get(f"/v2/sources/{source_id}")
-        except (InvalidCredentialsError, SyncNotFoundError):
-            raise
-        except StatusCheckFailedError as error:
-            if error.status == 500 and not known:
-                raise self._not_found("answered 500 for it, and 500 again when asked whether it exists") from error
-            log.info("it could not be told whether the source exists: %s", error)
-        except BlueprintError as error:
-            raise self._not_found(str(error)) from error
+            self._api.get("/v2/workspace", tries=1)
+        except StatusCheckFailedError:
+            return False
+        except BlueprintError:  # an answer, too
+            return True
+        return True
 
     def _refusal(self, answer: Answer) -> BlueprintError | None:
         """What RudderStack's statuses mean beyond the usual."""
@@ -517,6 +524,17 @@ class RudderStackClient:
             f"RudderStack knows no {self._target.what}, or this token may not see it ({said}); if it is {kind}, "
             f"give its id as {other}"
         )
+
+
+def _begun_since(target: Handover, runs: Sequence[dict[str, Any]], since: datetime) -> Handover | None:
+    """The first of `runs` that began at `since` or later, by the server's own times."""
+    begun = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
+    ours = [(started, run) for started, run in begun if started >= _comparable(since, started)]
+    if not ours:
+        return None
+    started, run = min(ours, key=lambda pair: pair[0])
+    sync_id = None if target.is_source else run["id"]
+    return target._replace(sync_id=sync_id, run_started_at=started, server_time=since)
 
 
 def _judge_latest_run(run: Mapping[str, Any], started_at: datetime | None) -> Verdict:

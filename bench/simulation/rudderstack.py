@@ -172,6 +172,8 @@ class RudderStack(Vendor):
             return self._stop() if path.endswith("/stop") else self._start()
         if path == f"/v2/sources/{_ID}":
             return 200, {"id": _ID}
+        if path == "/v2/workspace":
+            return 200, {"workspace": {"id": "w"}}
         if self.running is not None:
             self.witness = self.running
         if path.endswith("/syncs"):

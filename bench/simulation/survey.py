@@ -80,14 +80,14 @@ def _peers_part(task: tuple[str, int, int]) -> Counter[tuple[str, str]]:
         return Counter(item for seed in range(first, first + count) for item in PEERS[vendor](seed).items())
 
 
-def _tasks(vendor: str, count: int, size: int) -> Iterator[tuple[str, int, int]]:
-    for first in range(0, count, size):
-        yield vendor, first, min(size, count - first)
+def _tasks(vendor: str, count: int, size: int, first: int = 0) -> Iterator[tuple[str, int, int]]:
+    for begin in range(0, count, size):
+        yield vendor, first + begin, min(size, count - begin)
 
 
-def surveys(counts: dict[str, int]) -> dict[str, Survey]:
-    """The timelines 0 to `counts[vendor]` of each vendor."""
-    tasks = [task for vendor, count in counts.items() for task in _tasks(vendor, count, _PART)]
+def surveys(counts: dict[str, int], first: int = 0) -> dict[str, Survey]:
+    """`counts[vendor]` timelines of each vendor, with the seeds from `first` on."""
+    tasks = [task for vendor, count in counts.items() for task in _tasks(vendor, count, _PART, first)]
     found = {vendor: Survey() for vendor in counts}
     with _processes() as pool:
         for task, part in zip(tasks, pool.map(_part, tasks)):

@@ -438,6 +438,11 @@ def test_a_500_of_a_source_is_the_vendors_fault_only_if_the_source_can_be_read(
     path = RUN_STATUS if handed_over else SOURCE_STATUS
     rudderstack.expect("GET", path, {"error": "boom"}, status=500, many=True)
     rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=status == 500)
+    if status == 500 and not handed_over:  # other calls are answered: it is this source
+        for _ in range(2):
+            rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
+            rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=True)
+        rudderstack.steps.pop()
     ended = check(tmp_path, clock, OF_SOURCE)
     if handed_over and status == 500:  # a run of it was started: an outage, not an unknown id
         expected = UNREACHABLE

@@ -433,10 +433,23 @@ def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
 ) -> None:
     rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
     rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=status == 500)
+    if status == 500:  # other calls are answered: it is this source
+        for _ in range(2):
+            rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
+            rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=True)
+        rudderstack.steps.pop()
     ended = trigger(job, OF_SOURCE)
     assert ended == (204, "not_found")
     assert SOURCE in ended.message
     assert files(tmp_path) == {}
+
+
+def test_two_500s_in_an_outage_are_no_proof_of_an_unknown_source(rudderstack: Vendor, job: Job) -> None:
+    rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
+    rudderstack.expect("GET", SOURCE_PATH, {"error": "boom"}, status=500, many=True)
+    rudderstack.expect("GET", "/v2/workspace", {"error": "boom"}, status=500)
+    rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "12:00:01"))
+    assert trigger(job, OF_SOURCE) == (0, "started")
 
 
 def test_a_500_is_a_lost_start_if_the_source_can_be_read(rudderstack: Vendor, job: Job) -> None:
