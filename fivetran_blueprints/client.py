@@ -26,6 +26,7 @@ from shared.errors import (
     StatusCheckFailedError,
     SyncAlreadyRunningError,
     SyncIncompleteError,
+    SyncNotFoundError,
     SyncNotStartedError,
 )
 from shared.http import Answer, Api
@@ -219,17 +220,25 @@ def _not_ended(now: Connection) -> Verdict:
     return Verdict(SyncStatus.RUNNING, words.get(now.sync_state, f"it is in the unknown state {now.sync_state!r}"))
 
 
-def refusal(answer: Answer) -> BlueprintError | None:
+def refusal(answer: Answer, words: str) -> BlueprintError | None:
     """What Fivetran's statuses mean beyond the usual."""
     code = answer.body.get("code") if isinstance(answer.body, dict) else None
     if answer.status == 401:
         return InvalidCredentialsError(
-            "Fivetran answered 401: FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong (the key goes in as it is, not as "
-            "the base64 of key:secret that Fivetran's own command line takes)"
+            f"Fivetran answered {words}: FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong (the key goes in as it is, "
+            "not as the base64 of key:secret that Fivetran's own command line takes)"
         )
-    if answer.status == 404 and not str(code).startswith("NotFound"):
+    if answer.status == 403:
+        return InvalidCredentialsError(
+            f"Fivetran answered {words}: the key is known and lacks a permission for this", status=403
+        )
+    if answer.status == 404 and str(code).startswith("NotFound"):
+        return SyncNotFoundError(
+            f"Fivetran answered {words}: look at FIVETRAN_CONNECTOR_ID, and at what FIVETRAN_API_KEY may see"
+        )
+    if answer.status == 404:
         return StatusCheckFailedError(
-            "Fivetran answered 404 without saying that the connection is unknown: a path that is gone or an outage",
+            f"Fivetran answered {words}, without saying that the connection is unknown: a path gone or an outage",
             status=404,
         )
     return None
@@ -243,7 +252,7 @@ class FivetranClient:
         auth = HTTPBasicAuth(given.api_key, given.api_secret)
         # Anything but this version in Accept changes the answers or is a 406.
         wire = job.connect(given.api_url, auth, {"Accept": "application/json;version=2"}, job.clock)
-        self._api = Api("Fivetran", wire, job, refusal)
+        self._api = Api("Fivetran", wire, job, lambda answer: refusal(answer, self._api.words(answer)))
 
     def start_sync(self, connector_id: str, if_running: str, given: Waiting) -> Handover:
         """Start a sync, or join one, by the policy `if_running` (restart, join, wait, fail).
