@@ -5,7 +5,6 @@ What users know as a connector the API calls a connection; the ids are the same.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -29,9 +28,9 @@ from shared.errors import (
     SyncNotFoundError,
     SyncNotStartedError,
 )
-from shared.http import Answer, Api
+from shared.http import TRIES, Answer, Api
 from shared.pickles import Plain
-from shared.starting import nothing_started_yet, start_once
+from shared.starting import LOOKS, nothing_started_yet, start_once, start_when_idle
 from shared.status import Result, SyncStatus, Verdict, instant, show
 from shared.waiting import Wait, follow
 
@@ -40,7 +39,10 @@ log = logging.getLogger(__name__)
 START_TIMEOUT = 120  # seconds: a start has been seen to hang at Fivetran while the sync ran
 LEAST_PAUSE = 2  # seconds between two looks
 CONFIRM_IN = 2  # seconds
+STALE_FOR = 60  # seconds in which a connection may go on showing the state before a start
+LOST_AT_ONCE = 5  # seconds in which a running sync hardly ends by itself
 RESCHEDULE_MARGIN = 60  # seconds after the time that Fivetran names
+_ABSENT = object()
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
@@ -131,7 +133,7 @@ class Handover(NamedTuple):
         """From `sync.pickle` or `starting.pickle`. Raises KeyError, TypeError or ValueError."""
         return cls(
             identifier(plain["connector_id"]),
-            execution_time=moment(plain["execution_time"]),
+            execution_time=_time_of(plain["execution_time"]),
             succeeded_at=moment(plain["succeeded_at"]),
             failed_at=moment(plain["failed_at"]),
             interrupted=bool(plain["interrupted"]),
@@ -147,7 +149,7 @@ class Handover(NamedTuple):
             if None in pair:
                 return []
         connector_id, executed = pair
-        at = moment(executed)
+        at = _time_of(executed)
         return [cls(identifier(connector_id), at, at, at)]
 
     def as_dict(self) -> dict[str, Plain]:
@@ -159,6 +161,13 @@ class Handover(NamedTuple):
             "connector_id.pickle": self.connector_id,
             "execution_time.pickle": self.execution_time,
         }
+
+    @property
+    def subject(self) -> str:
+        return self.connector_id
+
+    def is_just(self, given: Any) -> bool:
+        return bool(given.connector_id == self.connector_id)
 
     def differs(self, given: Any) -> str:
         if given.connector_id in (None, self.connector_id):
@@ -210,7 +219,9 @@ def _ended(now: Connection, *, failed: bool) -> Verdict:
 
 def _not_ended(now: Connection) -> Verdict:
     if now.is_paused:
-        return Verdict(SyncStatus.CANCELLED, "the connection was paused before it had ended")
+        return Verdict(
+            SyncStatus.CANCELLED, "the connection was paused before it had ended (un-pause it and trigger it again)"
+        )
     if now.sync_state == "rescheduled":
         message = f"Fivetran put it off until {show(now.rescheduled_for) or 'a time it does not tell'}"
         if now.needs_another_start:
@@ -252,6 +263,9 @@ class FivetranClient:
         auth = HTTPBasicAuth(given.api_key, given.api_secret)
         # Anything but this version in Accept changes the answers or is a 406.
         wire = job.connect(given.api_url, auth, {"Accept": "application/json;version=2"}, job.clock)
+        self._put_off_before: datetime | None = None  # to when a sync was put off before the start
+        self._restarted_for: datetime | None = None  # what was put off to this time was started again
+        self._next_restart = -math.inf  # the instant from which on that may be tried once more
         self._api = Api("Fivetran", wire, job, lambda answer: refusal(answer, self._api.words(answer)))
 
     def start_sync(self, connector_id: str, if_running: str, given: Waiting) -> Handover:
@@ -292,30 +306,62 @@ class FivetranClient:
         """
         self._api.record_as = f"update_{connector_id}_response.json"
         path, body = f"/v1/connections/{connector_id}", {"run_setup_tests": False, **changes}
-        log.info("changing %s of %s", ", ".join(sorted(changes)), connector_id)
+        historical = "is_historical_sync" in changes
         # A historical sync begins at once and cancels a running one: it is not to be asked for twice.
-        send = self._api.start if "is_historical_sync" in changes else self._api.change
+        before = self._data(self._api.get(path)) if historical else {}
+        log.info("changing %s of %s", ", ".join(sorted(changes)), connector_id)
         self._job.goes_on = f"an update of {connector_id} may have been accepted ({_dashboard(connector_id)})"
-        unanswered = None
+        send = self._api.start if historical else self._api.change
         try:
             answer = send(path, body, method="PATCH", read_timeout=START_TIMEOUT)
         except StartUnclearError as lost:
-            log.warning("%s; finding out whether it was accepted", lost)
-            unanswered, answer = lost, self._api.get(path)
+            return self._found_update(connector_id, changes, before, lost)
         except SyncNotStartedError as error:
             raise StatusCheckFailedError(str(error)) from error
-        data = self._data(answer)
-        refused = sorted(key for key, value in changes.items() if not _took(value, _shown_value(data, key)))
-        if refused and unanswered:
-            raise StatusCheckFailedError(f"{unanswered}; {', '.join(refused)} of {connector_id} did not change")
+        except SyncAlreadyRunningError as error:
+            raise BadRequestError(
+                f"{error}: a sync of {connector_id} is running that cannot be ended for it"
+            ) from error
+        try:
+            data = self._shown(answer, connector_id, changes)
+        except StatusCheckFailedError as error:
+            if historical:
+                return self._found_update(connector_id, changes, before, error)
+            raise
+        refused = _differing(changes, data)
         if refused:
             raise BadRequestError(
                 f"Fivetran shows that these fields of {connector_id} are not what was asked for: {', '.join(refused)}; "
                 f"see {_dashboard(connector_id)}"
             )
-        unseen = sorted(key for key in changes if _shown_value(data, key) is None)
+        unseen = _unseen(changes, data)
         note = f" (Fivetran does not show {', '.join(unseen)})" if unseen else ""
         return Result("updated", f"{connector_id} was updated: {', '.join(sorted(changes))}{note}")
+
+    def _shown(self, answer: Answer, connector_id: str, changes: Mapping[str, object]) -> dict[str, Any]:
+        """The connection in an answer, with every field that Fivetran always shows."""
+        data = self._data(answer)
+        always = changes.keys() & {"paused", "schedule_type", "is_historical_sync"} & set(_unseen(changes, data))
+        if data.get("id") not in (None, connector_id) or always:
+            raise self._api.nonsense(answer, f"{', '.join(sorted(always)) or 'the connection that was asked for'}")
+        return data
+
+    def _found_update(
+        self, connector_id: str, changes: Mapping[str, object], before: Mapping[str, Any], lost: BlueprintError
+    ) -> Result:
+        """The result of an update without a usable answer, if the connection shows all of it and did not before."""
+        log.warning("%s; finding out whether it was accepted", lost)
+        unclear = f"{lost}; it is not known whether {', '.join(sorted(changes))} of {connector_id} changed"
+        for pause in LOOKS:
+            self._job.clock.sleep(pause)
+            try:
+                data = self._data(self._api.get(f"/v1/connections/{connector_id}"))
+            except BlueprintError as error:
+                raise StatusCheckFailedError(f"{unclear} ({error}): see {_dashboard(connector_id)}") from error
+            began = [_shown_value(shown, "is_historical_sync") is True for shown in (before, data)] == [False, True]
+            if began and not _differing(changes, data) and not _unseen(changes, data):
+                return Result("updated", f"{connector_id} was updated: {', '.join(sorted(changes))}")
+        raise StatusCheckFailedError(f"{unclear}: see {_dashboard(connector_id)} before you ask for it again")
 
     def check_credentials(self) -> Result:
         """Whether Fivetran takes the key and secret. Raises InvalidCredentialsError, StatusCheckFailedError."""
@@ -355,12 +401,11 @@ class FivetranClient:
         return connection
 
     def _start_when_idle(self, connector_id: str, given: Waiting) -> Handover:
-        def try_to_start() -> Handover:
+        def idle() -> Connection:
             before = self._ready_connection(connector_id)
-            with contextlib.suppress(SyncAlreadyRunningError):
-                if not before.syncing:
-                    return self._start(connector_id, before, force=False)
-            raise SyncIncompleteError(f"another sync of {connector_id} is running; waiting until it has ended")
+            if before.syncing:
+                raise SyncIncompleteError(f"another sync of {connector_id} is running; waiting until it has ended")
+            return before
 
         def gave_up(_: str) -> SyncAlreadyRunningError:
             return SyncAlreadyRunningError(
@@ -368,11 +413,11 @@ class FivetranClient:
             )
 
         wait = Wait(self._job.clock, self._deadline(given), LEAST_PAUSE, given.poll_interval)
-        with nothing_started_yet():
-            return wait.until(try_to_start, gave_up, proven=True, pause_first=True)
+        return start_when_idle(wait, idle, lambda before: self._start(connector_id, before, force=False), gave_up)
 
     def _start(self, connector_id: str, before: Connection, *, force: bool) -> Handover:
         draft = self._handover(connector_id, before, interrupted=force and before.syncing)
+        self._put_off_before = before.rescheduled_for
 
         def post(again: bool) -> Handover:
             try:
@@ -385,8 +430,12 @@ class FivetranClient:
 
         def seen() -> Handover | None:
             now = self._connection(connector_id)
-            if before.syncing and (now.stamps != before.stamps or not now.syncing):
-                return draft._replace(execution_time=self._now())  # what ended up to now is the interrupted sync
+            if before.syncing:
+                # It was interrupted by the start, or has it ended by itself while the answer was waited for?
+                at_once = self._job.clock.monotonic() - self._api.start_sent < LOST_AT_ONCE
+                moved = now.stamps != before.stamps
+                if (moved and now.syncing) or (at_once and (moved or not now.syncing)):
+                    return draft._replace(execution_time=self._now())  # what ended up to now is the interrupted sync
             state_tells = now.syncing or (now.sync_state == "rescheduled" != before.sync_state)
             if not before.syncing and (now.stamps != before.stamps or state_tells):
                 return draft
@@ -427,26 +476,28 @@ class FivetranClient:
         """A look at the sync that remembers the one before; while waiting, it starts again what Fivetran put off."""
         connector_id = handover.connector_id
         self._job.id = connector_id
-        self._job.goes_on = f"the sync of {connector_id} goes on at Fivetran ({_dashboard(connector_id)})"
+        self._job.goes_on = f"the sync of {connector_id} goes on, if it has not ended ({_dashboard(connector_id)})"
         self._api.record_as = f"connector_{connector_id}_response.json"
         before: Connection | None = None
-        restarted_at = -math.inf
+        begun = self._job.clock.monotonic()
 
         def look() -> Verdict:
-            nonlocal handover, before, restarted_at
+            nonlocal handover, before
             now = self._connection(connector_id)
+            self._api.tries = 1 if given.wait else TRIES
             verdict, handover = judge(handover, now, before)
             before = now
-            self._job.facts.update(_facts(now))
+            self._job.facts = _facts(now)
             put_off = now.needs_another_start and verdict.status is SyncStatus.RUNNING
-            if given.wait and put_off and handover.execution_time is not None and now.rescheduled_for is not None:
-                restarted_at = self._start_again(handover, now.rescheduled_for, given, restarted_at)
+            stale = now.rescheduled_for == self._put_off_before and self._job.clock.monotonic() - begun < STALE_FOR
+            if given.wait and put_off and not stale and handover.execution_time and now.rescheduled_for:
+                self._start_again(handover, now.rescheduled_for, given)
             return verdict._replace(message=self._explained(connector_id, verdict, now))
 
         return look
 
-    def _start_again(self, handover: Handover, rescheduled_for: datetime, given: Waiting, restarted_at: float) -> float:
-        """Start what Fivetran put off, once its time has come. Returns when that was last done.
+    def _start_again(self, handover: Handover, rescheduled_for: datetime, given: Waiting) -> None:
+        """Start what Fivetran put off, once its time has come, until that was accepted.
 
         Nothing is interrupted by it or started twice: with force false Fivetran runs it only if none is running.
         Raises SyncIncompleteError if its time comes too late.
@@ -459,13 +510,16 @@ class FivetranClient:
                 "to wait; the schedule is manual: trigger it again then",
                 look_again_in=seconds,
             )
-        if seconds > 0 or clock - restarted_at < RESCHEDULE_MARGIN:
-            return restarted_at
+        if seconds > 0 or clock < self._next_restart or rescheduled_for == self._restarted_for:
+            return
+        self._next_restart = clock + RESCHEDULE_MARGIN
         try:
             self._post_start(handover.id, force=False)
-        except (SyncNotStartedError, SyncAlreadyRunningError) as error:
+            self._restarted_for = rescheduled_for
+        except SyncAlreadyRunningError:
+            self._restarted_for = rescheduled_for
+        except SyncNotStartedError as error:
             log.warning("starting it again: %s; looking on", error)
-        return clock
 
     def _explained(self, connector_id: str, verdict: Verdict, now: Connection) -> str:
         message = f"the sync of {connector_id}: {verdict.message}"
@@ -550,17 +604,39 @@ def _warn(connector_id: str, before: Connection) -> None:
 
 
 def _shown_value(data: Mapping[str, Any], key: str) -> object:
-    """A field of a connection as Fivetran shows it; None if it does not."""
+    """A field of a connection as Fivetran shows it, or _ABSENT."""
     status = data.get("status")
-    return status.get(key) if key == "is_historical_sync" and isinstance(status, dict) else data.get(key)
+    shown = status if key == "is_historical_sync" and isinstance(status, dict) else data
+    return shown.get(key, _ABSENT)
+
+
+def _hidden(shown: object) -> bool:
+    return shown is _ABSENT or (isinstance(shown, str) and set(shown) == {"*"})
+
+
+def _differing(changes: Mapping[str, object], data: Mapping[str, Any]) -> list[str]:
+    """The fields that Fivetran shows to be something else than was asked."""
+    return sorted(key for key, value in changes.items() if not _took(value, _shown_value(data, key)))
+
+
+def _unseen(changes: Mapping[str, object], data: Mapping[str, Any]) -> list[str]:
+    """The fields that Fivetran does not show, or of which it shows stars."""
+    return sorted(key for key in changes if _hidden(_shown_value(data, key)) or "**" in str(_shown_value(data, key)))
 
 
 def _took(asked: object, shown: object) -> bool:
-    """Whether a field is what was asked for; what Fivetran does not show, or shows as stars, may well be."""
+    """Whether a field may be what was asked for; what Fivetran hides may well be."""
     if isinstance(asked, dict) and isinstance(shown, dict):
-        return all(_took(value, shown.get(key)) for key, value in asked.items())
-    hidden = shown is None or (isinstance(shown, str) and set(shown) == {"*"})
-    return hidden or asked == shown or str(asked) == str(shown)
+        return all(_took(value, shown.get(key, _ABSENT)) for key, value in asked.items())
+    return _hidden(shown) or asked == shown or str(asked) == str(shown)
+
+
+def _time_of(value: object) -> datetime:
+    """The time of execution out of a file. Raises TypeError."""
+    at = moment(value)
+    if at is None:
+        raise TypeError("no time of execution")
+    return at
 
 
 def _dashboard(connector_id: str) -> str:

@@ -26,7 +26,7 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api
+from shared.http import TRIES, Answer, Api
 from shared.pickles import Plain
 from shared.starting import nothing_started_yet, start_once
 from shared.status import Result, SyncStatus, Verdict, instant
@@ -164,6 +164,8 @@ class Handover(NamedTuple):
             )
             for entry_id, connection, name, variant, finished, joined in plain["entries"]
         }
+        if not entries:
+            raise ValueError("no entries")
         return cls(selection, entries, moment(plain["server_time"]), _seconds(plain["start_grace"]))
 
     @classmethod
@@ -188,6 +190,13 @@ class Handover(NamedTuple):
 
     def other_files(self) -> dict[str, Plain]:
         return {}
+
+    @property
+    def subject(self) -> Selection:
+        return self.selection
+
+    def is_just(self, given: Any) -> bool:
+        return self.selection == Selection(given.integration, given.connection_id, given.syncs or ())
 
     def differs(self, given: Any) -> str:
         ours = self.selection
@@ -309,6 +318,13 @@ def _rows(results: Mapping[str, Any]) -> dict[str, int]:
     return counts
 
 
+def _told(entries: Iterable[Entry]) -> dict[str, object]:
+    """What Nango tells of the entries: records over all models, and when the last one ended."""
+    ended = [entry.finished_at for entry in entries if entry.finished_at is not None]
+    rows = _rows({entry.id: entry.rows for entry in entries})
+    return {"rows": rows, "finished_at": max(ended, default=None)}
+
+
 def refusal(answer: Answer, words: str) -> BlueprintError | None:
     """What Nango's statuses and codes mean beyond the usual."""
     error = answer.body.get("error") if isinstance(answer.body, dict) else None
@@ -318,8 +334,10 @@ def refusal(answer: Answer, words: str) -> BlueprintError | None:
         return InvalidCredentialsError(
             f"Nango answered {words}: NANGO_SECRET_KEY is wrong (it belongs to one environment, of one server)"
         )
-    if answer.status == 403:
+    if answer.status == 403 and code == "forbidden":
         return InvalidCredentialsError(f"Nango answered {words}: NANGO_SECRET_KEY lacks a scope", status=403)
+    if answer.status == 403:
+        return InvalidCredentialsError(f"Nango, or something on the way to it, answered {words}")
     if answer.status == 404 and error is None:
         return BadRequestError(f"Nango answered {words}: there is no such path, look at NANGO_API_URL")
     if code in ("unknown_connection", "no_syncs_found", "unknown_provider_config") or message == "Connection not found":
@@ -444,7 +462,7 @@ class NangoClient:
             body["opts"] = dict(options)
 
         def post(_: bool) -> Handover:
-            """Also if it is sent again: Nango adds nothing to what is queued or running."""
+            """Also if it is sent again: without a reset, Nango adds nothing to what is queued or running."""
             log.info("starting %s", selection)
             with nothing_started_yet():
                 answer = self._api.start("/sync/trigger", body, read_timeout=START_TIMEOUT)
@@ -460,7 +478,9 @@ class NangoClient:
                     return handover._replace(server_time=self._now())
             return None
 
-        return start_once(self._job, handover, post, seen, what=f"{selection} at Nango")
+        # A reset cancels a run that has begun, so that it is not to be sent twice.
+        again = not options.get("reset")
+        return start_once(self._job, handover, post, seen, what=f"{selection} at Nango", may_send_again=again)
 
     def _now(self) -> datetime:
         """The server's clock; the local one only where the server tells no time."""
@@ -469,20 +489,19 @@ class NangoClient:
     def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
         selection = handover.selection
         self._job.id = selection.integration
-        self._job.facts["connection_id"] = selection.connection_id
-        self._job.goes_on = f"the syncs go on at Nango: {selection}"
+        self._job.goes_on = f"the syncs go on at Nango, if they have not ended: {selection}"
         self._api.record_as = f"status_{selection.integration}_response.json"
         grace = handover.start_grace if given.start_grace == START_GRACE else given.start_grace
 
         def look() -> Verdict:
             entries = self._entries(selection)
+            self._api.tries = 1 if given.wait else TRIES
             if handover.entries is None:
                 _require_all(selection, entries.values())
                 verdict = overall([judge_latest(entry) for entry in entries.values()])
             else:
                 verdict = overall(self._against_baseline(handover.entries, entries, handover.server_time, grace))
-            rows = _rows({entry.id: entry.rows for entry in entries.values()})
-            self._job.facts.update({**verdict.facts, "rows": rows})
+            self._job.facts = {"connection_id": selection.connection_id, **verdict.facts, **_told(entries.values())}
             return verdict._replace(message=f"{selection}: {self._job.mask.words(verdict.message, 1000)}")
 
         return look

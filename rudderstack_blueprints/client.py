@@ -6,7 +6,6 @@ projects and older sources), whose runs can only be looked at.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +29,9 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api
+from shared.http import TRIES, Answer, Api
 from shared.pickles import Plain
-from shared.starting import nothing_started_yet, start_once
+from shared.starting import nothing_started_yet, start_once, start_when_idle
 from shared.status import Result, SyncStatus, Verdict, instant, show
 from shared.waiting import Wait, follow
 
@@ -43,6 +42,7 @@ PROFILES_PARAMETERS = ("--model_refs", "--begin_time", "--end_time", "--rebase_i
 LEAST_PAUSE = 2  # seconds between two looks
 STOP_TAKES_AT_MOST = 300  # seconds until a stopped sync, and the drain that follows, must have ended
 JOIN_TAKES_AT_MOST = 60  # seconds in which a sync that a 409 tells of must become visible
+MOST_PAGES = 1000
 ZERO_TIME = datetime(1, 1, 1, tzinfo=timezone.utc)  # Go's way to say "not yet"
 
 _WORDS = {
@@ -149,6 +149,13 @@ class Handover(NamedTuple):
         name = "source_id.pickle" if self.is_source else "connection_id.pickle"
         return {name: self.id, "sync_id.pickle": self.sync_id}
 
+    @property
+    def subject(self) -> str:
+        return self.what
+
+    def is_just(self, given: Any) -> bool:
+        return given.subject is not None and not self.differs(given)
+
     def differs(self, given: Any) -> str:
         if given.subject is None or (given.subject == self.id and (given.source_id is not None) == self.is_source):
             return ""
@@ -244,9 +251,10 @@ def start_body(target: Target, sync_type: str, parameters: Sequence[str] | None)
 class RudderStackClient:
     """Starts syncs and looks at them. Every method may raise the errors of `shared.http.Api`."""
 
-    def __init__(self, given: Credentials, job: Job, target: Handover | None = None) -> None:
+    def __init__(self, given: Credentials, job: Job) -> None:
         self._job = job
-        self._target = target
+        self._target: Handover | None = None
+        self._body: Mapping[str, object] | None = None  # of a start
 
         def auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
             request.headers["Authorization"] = f"Bearer {given.access_token}"
@@ -262,7 +270,7 @@ class RudderStackClient:
 
         Raises SyncAlreadyRunningError, SyncNotFoundError, SyncNotStartedError.
         """
-        self._target = target
+        self._target, self._body = target, body
         self._api.record_as = f"sync_{target.id}_response.json"
         try:
             return self._start(target, body)
@@ -275,11 +283,16 @@ class RudderStackClient:
                 ) from running
         most = {"restart": STOP_TAKES_AT_MOST, "join": JOIN_TAKES_AT_MOST}.get(if_running, math.inf)
         deadline = min(self._job.clock.monotonic() + most, self._job.began + given.wait_timeout * 60)
+        wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
         with nothing_started_yet():
+            if if_running == "join":
+                return self._join(target, wait)
             if if_running == "restart":
                 self._stop(target)
-            wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
-            return self._start_when_idle(target, body, wait, join=if_running == "join")
+                return self._start_when_idle(
+                    target, wait, "it was told to stop and has not done so: look at RudderStack"
+                )
+            return self._start_when_idle(target, wait, f"RUDDERSTACK_WAIT_TIMEOUT ({given.wait_timeout} min) is over")
 
     def started(self, handover: Handover) -> Result:
         """The result of a trigger that does not wait."""
@@ -313,28 +326,39 @@ class RudderStackClient:
             note = f"; its region is {workspace['region']}, and RUDDERSTACK_REGION is {region}"
         return Result("valid", f"RudderStack takes the token; it belongs to the workspace {name}{note}")
 
-    def _start_when_idle(
-        self, target: Handover, body: Mapping[str, object] | None, wait: Wait, *, join: bool
-    ) -> Handover:
-        """Wait for the running sync to end, then start; or join it as soon as it is seen."""
+    def _join(self, target: Handover, wait: Wait) -> Handover:
+        """Join the running sync as soon as it is seen; start one if none is and RudderStack takes it after all."""
 
-        def try_to_start() -> Handover:
+        def look() -> Handover:
             running = self._running(target)
-            if running is not None and join:
-                return self._joined(running)
-            with contextlib.suppress(SyncAlreadyRunningError):
-                if running is None:
-                    return self._start(target, body)
-            raise SyncIncompleteError(f"another sync of the {target.what} is running; nothing new was started yet")
+            if running is None:
+                return self._start(target, self._body)
+            self._job.sync_id = running.sync_id
+            self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
+            return running
+
+        while True:
+            try:
+                return look()
+            except SyncAlreadyRunningError:
+                if wait.left <= 0:
+                    raise
+                self._job.clock.sleep(min(LEAST_PAUSE, wait.left))
+
+    def _start_when_idle(self, target: Handover, wait: Wait, advice: str) -> Handover:
+        def idle() -> None:
+            if self._running(target) is not None:
+                raise SyncIncompleteError(f"another sync of the {target.what} is running; nothing new was started yet")
 
         def gave_up(last: str) -> SyncAlreadyRunningError:
-            return SyncAlreadyRunningError(f"{last}, and the time to wait for it is over")
+            return SyncAlreadyRunningError(f"{last}, and {advice}")
 
-        return wait.until(try_to_start, gave_up, proven=True, pause_first=not join)
+        return start_when_idle(wait, idle, lambda _: self._start(target, self._body), gave_up)
 
     def _stop(self, target: Handover) -> None:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
         log.info("stopping the running sync of the %s", target.what)
+        self._job.goes_on = f"the running sync of the {target.what} was told to stop, and nothing new was started"
         try:
             self._api.change(f"{_path(target)}/stop")
         except (BadRequestError, SyncAlreadyRunningError) as error:
@@ -409,11 +433,12 @@ class RudderStackClient:
     def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
         self._target = handover
         self._job.id, self._job.sync_id = handover.id, handover.sync_id
-        self._job.goes_on = f"the sync of the {handover.what} goes on at RudderStack"
+        self._job.goes_on = f"the sync of the {handover.what} goes on at RudderStack, if it has not ended"
         self._api.record_as = f"sync_run_{handover.id}_response.json"
 
         def look() -> Verdict:
             verdict = self._judged(handover, given)
+            self._api.tries = 1 if given.wait else TRIES
             self._job.facts.update(verdict.facts)
             sync = f"sync {self._job.sync_id}" if self._job.sync_id else "the latest sync"
             return verdict._replace(message=f"{sync} of the {handover.what}: {self._job.mask.words(verdict.message)}")
@@ -457,6 +482,8 @@ class RudderStackClient:
             if not more:
                 return list(syncs.values())
             page += 1
+            if page > MOST_PAGES:
+                raise self._api.nonsense(answer, f"an end after {MOST_PAGES} pages")
 
     def _run(self, handover: Handover) -> dict[str, Any]:
         """The run of a source that was handed over, or else its latest one."""
@@ -482,8 +509,11 @@ class RudderStackClient:
             try:
                 self._api.get(f"/v2/sources/{source_id}", tries=3)
                 return
-            except (InvalidCredentialsError, SyncNotFoundError):
+            except SyncNotFoundError:
                 raise
+            except InvalidCredentialsError as error:
+                log.info("it could not be told whether the source exists: %s", error)
+                return
             except StatusCheckFailedError as error:
                 if known or error.status != 500 or not self._answers():
                     log.info("it could not be told whether the source exists: %s", error)
@@ -512,12 +542,19 @@ class RudderStackClient:
                 "RUDDERSTACK_REGION"
             )
         if answer.status == 403:
-            return InvalidCredentialsError(f"RudderStack answered {said}: the token or the plan does not permit this")
+            return InvalidCredentialsError(
+                f"RudderStack answered {said}: RUDDERSTACK_ACCESS_TOKEN or the plan does not permit this", status=403
+            )
         return None
 
     def _not_found(self, said: str) -> SyncNotFoundError:
         if self._target is None:
             return SyncNotFoundError(f"RudderStack {said}")
+        if self._target.sync_id is not None:
+            return SyncNotFoundError(
+                f"RudderStack knows no sync {self._target.sync_id} of the {self._target.what}, or this token may not "
+                f"see it ({said})"
+            )
         other = "RUDDERSTACK_CONNECTION_ID" if self._target.is_source else "RUDDERSTACK_SOURCE_ID"
         kind = "a Reverse ETL connection" if self._target.is_source else "a source"
         return SyncNotFoundError(
@@ -529,6 +566,8 @@ class RudderStackClient:
 def _begun_since(target: Handover, runs: Sequence[dict[str, Any]], since: datetime) -> Handover | None:
     """The first of `runs` that began at `since` or later, by the server's own times."""
     begun = [(started, run) for run in runs for started in [_time(run, "started")] if started is not None]
+    if any(run.get("status") and _time(run, "started") is None for run in runs):
+        raise StartUnclearError("RudderStack shows a sync without the time of its start")
     ours = [(started, run) for started, run in begun if started >= _comparable(since, started)]
     if not ours:
         return None

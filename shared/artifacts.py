@@ -104,9 +104,11 @@ class Artifacts:
         A check that finds it knows that a trigger was killed half-way. Raises ArtifactError if it cannot be written.
         """
         self._attempt = os.urandom(8).hex()
+        before = {path: path.read_bytes() for path in self._paths(STARTING) if path.is_file()}
         try:
             self._starting = self._write_all(STARTING, self._plain(draft))
         except (OSError, NotPlainError) as error:
+            self._clear_starting()
             raise self._unwritable(self._variables, error, "nothing was started") from error
         try:
             yield
@@ -114,6 +116,9 @@ class Artifacts:
             raise
         except BlueprintError:
             self._clear_starting()
+            for path, left in before.items():  # of a trigger that was killed, and is not made up for by this one
+                with contextlib.suppress(OSError):
+                    _write(path, left)
             raise
 
     def save(self, handover: Handover) -> None:
@@ -147,6 +152,7 @@ class Artifacts:
                 log.warning("passing over %s, which hands over another sync: %s", one.file, difference)
             else:
                 fitting.append(one)
+        fitting = [one for one in fitting if one.handover.is_just(given)] or fitting
         for one in fitting:
             if one.killed:
                 raise ArtifactError(
@@ -253,16 +259,16 @@ def _attempt(plain: object) -> object:
 
 
 def _latest(found: Sequence[_Found[H]]) -> _Found[H] | None:
-    """Of several hand-overs of one sync's id the one with the latest server time. Raises InvalidInputError."""
+    """Of several hand-overs of the same syncs the one with the latest server time. Raises InvalidInputError."""
     if not found:
         return None
     times = [one.handover.server_time for one in found]
     latest = max((moment for moment in times if moment is not None), default=None)
     last = [one for one in found if one.handover.server_time == latest]
-    one_id = len({one.handover.id for one in found}) == 1
-    if one_id and (None not in times or len(found) == 1) and all(one.handover == last[0].handover for one in last):
+    one_subject = len({one.handover.subject for one in found}) == 1
+    if one_subject and (None not in times or len(found) == 1) and all(one.handover == last[0].handover for one in last):
         return last[0]
-    listed = ", ".join(f"{one.handover.id} ({one.file})" for one in found)
+    listed = ", ".join(f"{one.handover.subject} ({one.file})" for one in found)
     raise InvalidInputError(f"several syncs were handed over, and the inputs do not say which is meant: {listed}")
 
 
@@ -308,6 +314,8 @@ def _write(path: Path, content: bytes) -> None:
 def _remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of processes that were killed while they wrote."""
     for leftover in folder.glob(".*.tmp"):
+        if not leftover.is_file():
+            continue
         with contextlib.suppress(OSError), leftover.open("rb") as file:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises OSError while its writer lives

@@ -145,7 +145,7 @@ class _Formatter(logging.Formatter):
         self._hide = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(self._hide(super().format(record)))
+        return printable(self._hide(super().format(record))).replace("##[", "## [")
 
 
 def _log_to_stderr(mask: Mask, environment: Mapping[str, str]) -> None:
@@ -177,7 +177,7 @@ def _report(report: Mapping[str, Any], mask: Mask, environment: Mapping[str, str
         line = json.dumps(
             {**{key: mask(str(value)) for key, value in report.items()}, "exit_code": report["exit_code"]}
         )
-    _print(sys.stdout, line)
+    _print(sys.stdout, line.replace("##[", "\\u0023#["))  # the same JSON, and no order to GitHub's runner
 
 
 def _cell(value: object) -> str:

@@ -151,13 +151,14 @@ class Api:
         self._wire = wire
         self._job = job
         self._refusal = refusal
+        self.tries = TRIES  # of each read; one is enough for whoever looks again and again
         self.record_as = ""  # the file in responses/ that keeps the last answer
         self.start_sent = 0.0  # the instant of the monotonic clock at which the last start was sent
         self._clock_offset: tuple[datetime, float] | None = None
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = TRIES) -> Answer:
         """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
-        return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
+        return self._repeated("GET", path, params, None, READ_TIMEOUT, min(tries, self.tries))
 
     def change(
         self, path: str, body: object = None, *, method: str = "POST", read_timeout: float = READ_TIMEOUT
@@ -244,7 +245,7 @@ class Api:
                 self._back_off(attempt, pause, problem)
         plural = "try" if tries == 1 else "tries"
         raise StatusCheckFailedError(
-            f"{self._vendor} could not be reached: {problem} ({tries} {plural})", status=status
+            f"{self._vendor} could not be reached: {problem} ({tries} {plural})", retry_after=pause, status=status
         )
 
     def _send(

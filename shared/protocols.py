@@ -68,6 +68,10 @@ class Handover(Protocol):
     @property
     def server_time(self) -> datetime | None: ...
 
+    @property
+    def subject(self) -> object:
+        """What it is a sync of, all of it; its text names it in messages."""
+
     def as_dict(self) -> dict[str, Plain]:
         """All of it as plain values, for `sync.pickle`."""
 
@@ -76,6 +80,9 @@ class Handover(Protocol):
 
     def differs(self, given: Any) -> str:
         """How it is at odds with the ids that a check was given, in words; empty if it is not."""
+
+    def is_just(self, given: Any) -> bool:
+        """Whether it is exactly what a check was given, and not only not at odds with it."""
 
 
 H_co = TypeVar("H_co", bound=Handover, covariant=True)

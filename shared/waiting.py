@@ -7,7 +7,6 @@ import random
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError, SyncIncompleteError
-from shared.http import LONGEST_RETRY_AFTER
 from shared.status import Result, Verdict, result_of
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ class Wait:
         self.deadline = deadline
         self.least = least
         self.most = most
+        self.begun = clock.monotonic()
+        self.failure: StatusCheckFailedError | None = None  # of the last look, if it failed
 
     @property
     def left(self) -> float:
@@ -80,7 +81,7 @@ class Wait:
         Raises `gave_up(message)` at the deadline, StatusCheckFailedError if looks fail for too long, and whatever else
         a look raises.
         """
-        begun = self.clock.monotonic()
+        begun = self.begun
         failing_since: float | None = None
         refused = 0
         last = ""
@@ -89,6 +90,7 @@ class Wait:
             if pause is not None:
                 self._sleep(pause, begun, last)
             pause = None
+            self.failure = None
             try:
                 return look()
             except SyncIncompleteError as news:
@@ -109,26 +111,23 @@ class Wait:
             except StatusCheckFailedError as error:
                 if not proven:
                     raise
+                self.failure = error
                 pause, failing_since = self._survived(error, failing_since)
             if self.left <= 0:
                 raise gave_up(last or "nothing was seen of it")
             pause = self._pause(self.clock.monotonic() - begun) if pause is None else pause
 
-    def _survived(
-        self, error: StatusCheckFailedError, failing_since: float | None
-    ) -> tuple[float | None, float | None]:
-        """The pause after a failed look (None: the usual one) and since when looks fail. Raises it after too long."""
+    def _survived(self, error: StatusCheckFailedError, failing_since: float | None) -> tuple[float, float]:
+        """The pause after a failed look and since when looks fail. Raises the error after too long."""
         now = self.clock.monotonic()
         failing_since = now if failing_since is None else failing_since
         if now - failing_since >= FAILING_AT_MOST:
             raise StatusCheckFailedError(f"{error}; looks have failed for {duration(now - failing_since)}") from error
-        if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
-            if error.retry_after > self.left:
-                raise error
-            log.warning("%s; waiting as asked", error)
-            return error.retry_after, failing_since
+        if error.retry_after is not None and error.retry_after > self.left:
+            raise error
         log.warning("%s; looking again", error)
-        return None, failing_since
+        usual = self._pause(now - self.begun)
+        return usual if error.retry_after is None else max(error.retry_after, usual), failing_since
 
     def _pause(self, elapsed: float) -> float:
         return pause_before_next_look(elapsed, self.least, self.most) * random.uniform(0.9, 1.1)

@@ -45,6 +45,13 @@ class Sync(NamedTuple):
             "sync_id.pickle": self.sync_id,
         }
 
+    @property
+    def subject(self) -> str:
+        return self.id
+
+    def is_just(self, given: object) -> bool:
+        return given == self.id
+
     def differs(self, given: Any) -> str:
         return "" if given in (None, self.id) else f"it is for {self.id}, and ACME_SOURCE_ID is {given}"
 
