@@ -14,6 +14,8 @@ Choices, where the vendor's pages leave one:
 - Stamps have 0, 3 or 6 digits of a fraction, cut.
 
 Where no client can know (counted apart):
+- "a start that no look showed": its answer was lost, it was queued during every look, and it ran and ended while the
+  second start (force false) was on its way.
 - "foreign sync": one that somebody else or the schedule began from shortly before the snapshot on; there is no id of a
   sync, and its stamps look like ours.
 - "lost start over a running sync": the answer is lost, and the running sync ends by itself about then: the same to see
@@ -42,6 +44,7 @@ from shared.status import instant
 FOREIGN = "foreign sync"
 LOST = "lost start over a running sync"
 BEFORE_THE_ANSWER = "ended before the answer"
+NEVER_SHOWN = "a start that no look showed"
 LATE_QUEUE = "late cancel, then a queue"
 LATE_OTHER = "late cancel, then paused or put off"
 UNPAUSED = "paused and un-paused"
@@ -302,6 +305,9 @@ class Fivetran(Vendor):
                 world.note("[the sync that was put off goes on]")
                 self._enqueue(self.put_off, self.queue)
             return 200, {"code": "Success", "message": "Sync has been successfully triggered."}
+        before = self.accepted[-1] if self.accepted else None
+        if before is not None and not force and before.begun is not None and before.begun > self.looked:
+            self.unknowable(NEVER_SHOWN)
         sync = Sync(f"ours {len(self.ours) + 1}" if self.ours else "ours", list(self.parts), foreign=False)
         world.note(f"[{sync.name} is accepted]")
         self.accepted.append(sync)

@@ -11,6 +11,8 @@ Choices, where the vendor's pages leave one:
 
 Where no client can know (counted apart):
 - "scheduled run": one that began between the baseline and our trigger swallows it, one after ours replaces its result.
+- "one that was cut goes on over ours": a run that Nango cut goes on while ours is queued or running, and replaces its
+  result.
 - "queued longer than the grace": the run begins after NANGO_START_GRACE.
 - "joined one ended before the start": of several entries some run and are joined; one of them ends between the
   baseline and the trigger of the others, which runs it once more.
@@ -27,6 +29,7 @@ from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.client import Baseline, Handover, Selection
 
 SCHEDULED = "scheduled run"
+CONTINUED = "one that was cut goes on over ours"
 LATE = "queued longer than the grace"
 MIXED = "joined one ended before the start"
 
@@ -163,6 +166,8 @@ class Nango(Vendor):
 
         def go_on() -> None:
             if not entry.gone and run.state == "cut":
+                if entry.running is not None or entry.queued is not None:
+                    self.unknowable(CONTINUED)
                 self._begin(entry, run)
 
         if run.cut is not None:
