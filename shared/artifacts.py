@@ -119,6 +119,7 @@ class Artifacts:
             for path, left in before.items():  # of a trigger that was killed, and is not made up for by this one
                 with contextlib.suppress(OSError):
                     _write(path, left)
+            self._attempt, self._starting = "", b""  # a sync that is joined next makes up for it
             raise
 
     def save(self, handover: Handover) -> None:

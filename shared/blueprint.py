@@ -72,7 +72,7 @@ def run(
         "message": mask.words(message, 2000),
         "seconds": round(time.monotonic() - began, 3),
     }
-    _report({**mask.tree(job.facts), **report}, mask, environment)
+    _report({**report, **mask.tree(job.facts), **report}, mask, environment)  # the same keys first, always
     sys.exit(exit_code)
 
 
