@@ -28,7 +28,7 @@ from shared.errors import (
     SyncNotFoundError,
     SyncNotStartedError,
 )
-from shared.http import TRIES, Answer, Api
+from shared.http import Answer, Api
 from shared.pickles import Plain
 from shared.starting import LOOKS, nothing_started_yet, start_once, start_when_idle
 from shared.status import Result, SyncStatus, Verdict, instant, show
@@ -412,7 +412,7 @@ class FivetranClient:
                 f"another sync of {connector_id} is still running after {given.wait_timeout} min; nothing was started"
             )
 
-        wait = Wait(self._job.clock, self._deadline(given), LEAST_PAUSE, given.poll_interval)
+        wait = Wait.of(self._job, given, LEAST_PAUSE)
         return start_when_idle(wait, idle, lambda before: self._start(connector_id, before, force=False), gave_up)
 
     def _start(self, connector_id: str, before: Connection, *, force: bool) -> Handover:
@@ -469,9 +469,6 @@ class FivetranClient:
         """The server's clock; the local one only where the server tells no time."""
         return self._api.now() or datetime.fromtimestamp(self._job.clock.time(), timezone.utc)
 
-    def _deadline(self, given: Waiting) -> float:
-        return self._job.began + given.wait_timeout * 60
-
     def _looks(self, handover: Handover, given: Waiting) -> Callable[[], Verdict]:
         """A look at the sync that remembers the one before; while waiting, it starts again what Fivetran put off."""
         connector_id = handover.connector_id
@@ -484,19 +481,18 @@ class FivetranClient:
         def look() -> Verdict:
             nonlocal handover, before
             now = self._connection(connector_id)
-            self._api.tries = 1 if given.wait else TRIES
             verdict, handover = judge(handover, now, before)
             before = now
             self._job.facts = _facts(now)
             put_off = now.needs_another_start and verdict.status is SyncStatus.RUNNING
             stale = now.rescheduled_for == self._put_off_before and self._job.clock.monotonic() - begun < STALE_FOR
             if given.wait and put_off and not stale and handover.execution_time and now.rescheduled_for:
-                self._start_again(handover, now.rescheduled_for, given)
+                self._start_again(handover, now.rescheduled_for)
             return verdict._replace(message=self._explained(connector_id, verdict, now))
 
         return look
 
-    def _start_again(self, handover: Handover, rescheduled_for: datetime, given: Waiting) -> None:
+    def _start_again(self, handover: Handover, rescheduled_for: datetime) -> None:
         """Start what Fivetran put off, once its time has come, until that was accepted.
 
         Nothing is interrupted by it or started twice: with force false Fivetran runs it only if none is running.
@@ -504,7 +500,7 @@ class FivetranClient:
         """
         clock = self._job.clock.monotonic()
         seconds = (rescheduled_for - self._now()).total_seconds() + RESCHEDULE_MARGIN
-        if clock + seconds > self._deadline(given):
+        if clock + seconds > self._job.deadline:
             raise SyncIncompleteError(
                 f"Fivetran put the sync of {handover.id} off until {show(rescheduled_for)}, longer than the time left "
                 "to wait; the schedule is manual: trigger it again then",

@@ -26,7 +26,7 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import TRIES, Answer, Api
+from shared.http import Answer, Api
 from shared.pickles import Plain
 from shared.starting import nothing_started_yet, start_once
 from shared.status import Result, SyncStatus, Verdict, instant
@@ -196,7 +196,7 @@ class Handover(NamedTuple):
         return self.selection
 
     def is_just(self, given: Any) -> bool:
-        return self.selection == Selection(given.integration, given.connection_id, given.syncs or ())
+        return bool(self.selection.syncs == (given.syncs or ()))
 
     def differs(self, given: Any) -> str:
         ours = self.selection
@@ -449,8 +449,7 @@ class NangoClient:
         def gave_up(last: str) -> SyncAlreadyRunningError:
             return SyncAlreadyRunningError(f"{last}; given up after {given.wait_timeout} min, nothing was started")
 
-        deadline = self._job.began + given.wait_timeout * 60
-        wait = Wait(self._job.clock, deadline, _least_pause(selection), given.poll_interval)
+        wait = Wait.of(self._job, given, _least_pause(selection))
         return wait.until(look, gave_up, proven=True, pause_first=True)
 
     def _start(self, handover: Handover, options: Mapping[str, bool]) -> Handover:
@@ -495,7 +494,6 @@ class NangoClient:
 
         def look() -> Verdict:
             entries = self._entries(selection)
-            self._api.tries = 1 if given.wait else TRIES
             if handover.entries is None:
                 _require_all(selection, entries.values())
                 verdict = overall([judge_latest(entry) for entry in entries.values()])

@@ -29,7 +29,7 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import TRIES, Answer, Api
+from shared.http import Answer, Api
 from shared.pickles import Plain
 from shared.starting import nothing_started_yet, start_once, start_when_idle
 from shared.status import Result, SyncStatus, Verdict, instant, show
@@ -273,7 +273,7 @@ class RudderStackClient:
         self._target, self._body = target, body
         self._api.record_as = f"sync_{target.id}_response.json"
         try:
-            return self._start(target, body)
+            return self._start(target)
         except SyncAlreadyRunningError as running:
             log.info("a sync of the %s is running; RUDDERSTACK_IF_RUNNING is %s", target.what, if_running)
             if if_running == "fail" or (if_running == "restart" and target.is_source):
@@ -282,8 +282,7 @@ class RudderStackClient:
                     f"a sync of the {target.what} is running, and RUDDERSTACK_IF_RUNNING is {if_running}{cure}"
                 ) from running
         most = {"restart": STOP_TAKES_AT_MOST, "join": JOIN_TAKES_AT_MOST}.get(if_running, math.inf)
-        deadline = min(self._job.clock.monotonic() + most, self._job.began + given.wait_timeout * 60)
-        wait = Wait(self._job.clock, deadline, LEAST_PAUSE, given.poll_interval)
+        wait = Wait.of(self._job, given, LEAST_PAUSE, within=most)
         with nothing_started_yet():
             if if_running == "join":
                 return self._join(target, wait)
@@ -332,7 +331,7 @@ class RudderStackClient:
         def look() -> Handover:
             running = self._running(target)
             if running is None:
-                return self._start(target, self._body)
+                return self._start(target)
             self._job.sync_id = running.sync_id
             self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
             return running
@@ -353,7 +352,7 @@ class RudderStackClient:
         def gave_up(last: str) -> SyncAlreadyRunningError:
             return SyncAlreadyRunningError(f"{last}, and {advice}")
 
-        return start_when_idle(wait, idle, lambda _: self._start(target, self._body), gave_up)
+        return start_when_idle(wait, idle, lambda _: self._start(target), gave_up)
 
     def _stop(self, target: Handover) -> None:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
@@ -364,13 +363,13 @@ class RudderStackClient:
         except (BadRequestError, SyncAlreadyRunningError) as error:
             log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
-    def _start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
+    def _start(self, target: Handover) -> Handover:
         sent: list[float] = []
         since: list[datetime] = []  # each look tells the server's time when it was sent, a second early at most
 
         def post(_: bool) -> Handover:
             try:
-                return self._post_start(target, body)
+                return self._post_start(target)
             finally:
                 sent.append(self._api.start_sent)
 
@@ -384,16 +383,11 @@ class RudderStackClient:
         log.info("sync %s of the %s was started", handover.sync_id or "(without an id)", target.what)
         return handover
 
-    def _joined(self, running: Handover) -> Handover:
-        self._job.sync_id = running.sync_id
-        self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
-        return running
-
-    def _post_start(self, target: Handover, body: Mapping[str, object] | None) -> Handover:
+    def _post_start(self, target: Handover) -> Handover:
         log.info("starting a sync of the %s", target.what)
         try:
             with nothing_started_yet():
-                answer = self._api.start(f"{_path(target)}/start", body)
+                answer = self._api.start(f"{_path(target)}/start", self._body)
         except StartUnclearError as lost:
             if target.is_source and lost.status == 500:
                 self._probe_source(target.id)  # an unknown source is told here, and then nothing was started
@@ -438,7 +432,6 @@ class RudderStackClient:
 
         def look() -> Verdict:
             verdict = self._judged(handover, given)
-            self._api.tries = 1 if given.wait else TRIES
             self._job.facts.update(verdict.facts)
             sync = f"sync {self._job.sync_id}" if self._job.sync_id else "the latest sync"
             return verdict._replace(message=f"{sync} of the {handover.what}: {self._job.mask.words(verdict.message)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import math
 import os
 import re
 import signal
@@ -41,6 +42,7 @@ class Job:
         self.clock = clock
         self.connect = connect
         self.began = clock.monotonic()
+        self.deadline = math.inf  # the instant of the clock after which nothing is tried again
         self.id: str | None = None  # the vendor's id of what is synced
         self.sync_id: str | None = None  # the vendor's id of this one sync
         self.facts: dict[str, object] = {}  # what the vendor tells of the sync, for the result
@@ -170,7 +172,8 @@ def _report(report: Mapping[str, Any], mask: Mask, environment: Mapping[str, str
     _append(environment, "GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
     rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(report['blueprint'])} | |\n| --- | --- |\n{rows}\n")
-    _print(sys.stderr, f"{report['outcome']} (exit code {report['exit_code']}): {report['message']}")
+    line = f"{report['outcome']} (exit code {report['exit_code']}): {report['message']}"
+    _print(sys.stderr, line.replace("##[", "## ["))  # GitHub's runner takes orders from logs
     try:
         line = json.dumps(report, default=lambda value: mask(str(value)), allow_nan=False)
     except ValueError:  # a number that JSON has no word for

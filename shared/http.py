@@ -151,14 +151,13 @@ class Api:
         self._wire = wire
         self._job = job
         self._refusal = refusal
-        self.tries = TRIES  # of each read; one is enough for whoever looks again and again
         self.record_as = ""  # the file in responses/ that keeps the last answer
         self.start_sent = 0.0  # the instant of the monotonic clock at which the last start was sent
         self._clock_offset: tuple[datetime, float] | None = None
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = TRIES) -> Answer:
         """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
-        return self._repeated("GET", path, params, None, READ_TIMEOUT, min(tries, self.tries))
+        return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
 
     def change(
         self, path: str, body: object = None, *, method: str = "POST", read_timeout: float = READ_TIMEOUT
@@ -175,7 +174,6 @@ class Api:
         again may help, or what the status means.
         """
         for attempt in range(TRIES):
-            last = attempt == TRIES - 1
             self.start_sent = self._job.clock.monotonic()
             try:
                 answer = self._send(method, path, None, body, read_timeout)
@@ -194,10 +192,10 @@ class Api:
                         f"{self._vendor} accepts no start now ({problem}) and asks to come back in {pause:.0f} s; "
                         "nothing was started"
                     )
-            if not last:
-                self._back_off(attempt, pause, problem)
+            if not self._back_off(attempt, TRIES, pause, problem):
+                break
         raise SyncNotStartedError(
-            f"{self._vendor} could not be reached: {problem} (tries: {TRIES}); nothing was started"
+            f"{self._vendor} could not be reached: {problem} ({attempt + 1} tries); nothing was started"
         )
 
     def now(self) -> datetime | None:
@@ -241,11 +239,11 @@ class Api:
                     raise StatusCheckFailedError(
                         f"{self._vendor} answered {problem} and asks to come back in {pause:.0f} s", pause, status
                     )
-            if attempt < tries - 1:
-                self._back_off(attempt, pause, problem)
-        plural = "try" if tries == 1 else "tries"
+            if not self._back_off(attempt, tries, pause, problem):
+                break
+        plural = "tries" if attempt else "try"
         raise StatusCheckFailedError(
-            f"{self._vendor} could not be reached: {problem} ({tries} {plural})", retry_after=pause, status=status
+            f"{self._vendor} could not be reached: {problem} ({attempt + 1} {plural})", retry_after=pause, status=status
         )
 
     def _send(
@@ -258,10 +256,16 @@ class Api:
             self._clock_offset = (answer.date, answer.received)
         return answer
 
-    def _back_off(self, attempt: int, pause: float | None, problem: str) -> None:
+    def _back_off(self, attempt: int, tries: int, pause: float | None, problem: str) -> bool:
+        """Sleep before the next try. False if there is none, or none before the run's deadline."""
+        if attempt == tries - 1:
+            return False
         seconds = BACK_OFF[attempt] * random.uniform(0.8, 1.2) if pause is None else max(pause, 1)
+        if self._job.clock.monotonic() + seconds > self._job.deadline:
+            return False
         log.info("%s: %s; trying again in %.0f s", self._vendor, problem, seconds)
         self._job.clock.sleep(seconds)
+        return True
 
     def _checked(self, answer: Answer) -> Answer:
         """`answer` if its status is good. Raises what its status means otherwise."""

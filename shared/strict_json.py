@@ -16,7 +16,9 @@ def parse(content: bytes) -> Any:
     """The value in `content`. Raises ValueError."""
     if _depth(content) > MOST_DEPTH:
         raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
-    return json.loads(content.decode().removeprefix("\ufeff"), parse_constant=_refuse, parse_int=_whole, parse_float=_finite)
+    return json.loads(
+        content.decode().removeprefix("\ufeff"), parse_constant=_refuse, parse_int=_whole, parse_float=_finite
+    )
 
 
 def _depth(content: bytes) -> int:

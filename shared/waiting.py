@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,7 +39,7 @@ def follow(
         )
 
     if given.wait:
-        wait = Wait(job.clock, job.began + given.wait_timeout * 60, least, given.poll_interval)
+        wait = Wait.of(job, given, least)
         return wait.until(lambda: result_of(look()), gave_up, proven=just_started, pause_first=just_started)
     verdict = look()
     if verdict.confirm_in is not None:
@@ -62,6 +63,12 @@ class Wait:
         self.begun = clock.monotonic()
         self.failure: StatusCheckFailedError | None = None  # of the last look, if it failed
 
+    @classmethod
+    def of(cls, job: Job, given: Waiting, least: float, *, within: float = math.inf) -> Wait:
+        """A wait of at most `within` seconds, and no longer than the run may wait; nothing is tried again after it."""
+        job.deadline = min(job.began + given.wait_timeout * 60, job.clock.monotonic() + within)
+        return cls(job.clock, job.deadline, least, given.poll_interval)
+
     @property
     def left(self) -> float:
         """Seconds until the deadline, 0 once it is over."""
@@ -81,14 +88,13 @@ class Wait:
         Raises `gave_up(message)` at the deadline, StatusCheckFailedError if looks fail for too long, and whatever else
         a look raises.
         """
-        begun = self.begun
         failing_since: float | None = None
         refused = 0
         last = ""
-        pause = self._pause(0.0) if pause_first else None
+        pause = self._pause() if pause_first else None
         while True:
             if pause is not None:
-                self._sleep(pause, begun, last)
+                self._sleep(pause, last)
             pause = None
             self.failure = None
             try:
@@ -115,7 +121,7 @@ class Wait:
                 pause, failing_since = self._survived(error, failing_since)
             if self.left <= 0:
                 raise gave_up(last or "nothing was seen of it")
-            pause = self._pause(self.clock.monotonic() - begun) if pause is None else pause
+            pause = self._pause() if pause is None else pause
 
     def _survived(self, error: StatusCheckFailedError, failing_since: float | None) -> tuple[float, float]:
         """The pause after a failed look and since when looks fail. Raises the error after too long."""
@@ -126,25 +132,29 @@ class Wait:
         if error.retry_after is not None and error.retry_after > self.left:
             raise error
         log.warning("%s; looking again", error)
-        usual = self._pause(now - self.begun)
+        usual = self._pause()
         return usual if error.retry_after is None else max(error.retry_after, usual), failing_since
 
-    def _pause(self, elapsed: float) -> float:
-        return pause_before_next_look(elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
+    @property
+    def _elapsed(self) -> float:
+        return self.clock.monotonic() - self.begun
 
-    def _sleep(self, seconds: float, begun: float, last: str) -> None:
+    def _pause(self) -> float:
+        return pause_before_next_look(self._elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
+
+    def _sleep(self, seconds: float, last: str) -> None:
         """Sleep, at most until the deadline, with a log line every five minutes of the whole wait."""
         until = min(self.clock.monotonic() + seconds, self.deadline)
         while True:
             now = self.clock.monotonic()
             if now >= until:
                 return
-            to_heartbeat = HEARTBEAT - (now - begun) % HEARTBEAT
+            to_heartbeat = HEARTBEAT - self._elapsed % HEARTBEAT
             if to_heartbeat < 0.001:  # what is left of a heartbeat that has just been logged
                 to_heartbeat += HEARTBEAT
             self.clock.sleep(min(until - now, to_heartbeat))
             if to_heartbeat <= until - now:
-                log.info("%s (%s so far)", last or "still waiting", duration(self.clock.monotonic() - begun))
+                log.info("%s (%s so far)", last or "still waiting", duration(self._elapsed))
 
 
 def pause_before_next_look(elapsed: float, least: float, most: float) -> float:
