@@ -104,7 +104,7 @@ class Step:
         assert self.outputs == {
             "exit-code": str(self.ended.exit_code),
             "outcome": result["outcome"],
-            "sync-id": printable(" ".join((result["sync_id"] or "").split())).replace("##[", "## ["),
+            "sync-id": printable(" ".join((result["sync_id"] or "").split())),
             "message": result["message"],
         }
         head, *rows = self.table

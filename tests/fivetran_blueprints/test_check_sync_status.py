@@ -182,6 +182,19 @@ def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
     assert fivetran.sent == []
 
 
+def test_a_hand_over_without_a_time_of_execution_ends_the_check(
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock
+) -> None:
+    triggered(fivetran, tmp_path)
+    path = tmp_path / "fivetran-blueprints" / "variables" / "sync.pickle"
+    handed = pickle.loads(path.read_bytes())  # noqa: S301
+    path.write_bytes(pickle.dumps({**handed, "execution_time": None}, protocol=4))
+    ended = check(tmp_path, clock)
+    assert ended == (221, "artifact_error")
+    assert "sync.pickle" in ended.message
+    assert fivetran.sent == []
+
+
 # The files of other programs
 
 OTHERS = [{"force_sync": [ID, NOW]}, {"connector_id": ID, "execution_time": NOW}]
@@ -241,6 +254,7 @@ def test_a_time_of_execution_by_pytz_is_read_without_pytz(
     "files",
     [
         {"force_sync": [ID]},
+        {"force_sync": [ID, None]},
         {"force_sync": [ID, datetime(2026, 11, 22, 12)]},
         {"force_sync": ["../other", NOW]},
         {"force_sync": "text"},
@@ -570,3 +584,32 @@ def test_stamps_of_another_day_are_compared_as_instants_and_not_as_texts(
     left(tmp_path, force_sync=[ID, datetime(2026, 11, 22, 14, 0, tzinfo=timezone(timedelta(hours=2)))])
     fivetran.expect("GET", DETAILS, connection(succeeded_at="2026-11-22T13:30:00+02:00"))
     assert check(tmp_path, clock) == RUNNING
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock, seconds: str
+) -> None:
+    triggered(fivetran, tmp_path)
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
+    assert check(tmp_path, clock, given={**WAIT, "FIVETRAN_WAIT_TIMEOUT": "1"}).code in (210, 220)
+    assert clock.elapsed < 66  # a look takes five seconds
+
+
+def test_the_first_look_of_a_wait_is_tried_five_times(fivetran: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(fivetran, tmp_path)
+    for _ in range(4):
+        fivetran.expect("GET", DETAILS, HTML, status=502)
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:01:00")))
+    assert check(tmp_path, clock, given=WAIT) == SUCCEEDED
+
+
+def test_a_later_look_of_a_wait_is_tried_once(fivetran: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(fivetran, tmp_path)
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": "30"})
+    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:01:00")))
+    assert check(tmp_path, clock, given=WAIT) == SUCCEEDED
+    assert fivetran.sent[2].at - fivetran.sent[1].at == pytest.approx(30)

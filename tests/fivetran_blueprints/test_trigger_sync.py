@@ -236,6 +236,28 @@ def test_the_next_trigger_clears_the_mark_of_a_killed_one(fivetran: Vendor, tmp_
     assert set(files(tmp_path)) == PLAIN_FILES
 
 
+def test_the_mark_of_a_killed_trigger_outlasts_a_refused_one(
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock
+) -> None:
+    def killed() -> None:
+        raise Interruption(15)
+
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, killed, body=FORCE)
+    with pytest.raises(Interruption):
+        trigger(make_job(tmp_path, "fivetran", clock))
+    left = files(tmp_path)
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, {"code": "InvalidInput", "message": "no"}, status=400, body=FORCE)
+    assert trigger(make_job(tmp_path, "fivetran", clock)) == (201, "refused")
+    assert files(tmp_path) == left
+    assert check(tmp_path, clock) == (221, "artifact_error")
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    assert trigger(make_job(tmp_path, "fivetran", clock)) == (0, "started")
+    assert set(files(tmp_path)) == PLAIN_FILES
+
+
 # Connections that cannot run
 
 
@@ -382,6 +404,29 @@ def test_a_409_is_a_running_sync_where_it_can_be_neither_joined_nor_waited_for(
     assert ended == (203, "already_running")
     assert "A sync is already in progress" in ended.message
     assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_start_that_is_refused_once_its_turn_has_come_is_told_at_once(
+    fivetran: Vendor, job: Job, tmp_path: Path, status: int
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:01")))
+    fivetran.expect("POST", START, {"code": "Forbidden"}, status=status, body=NO_FORCE)
+    assert trigger(job, IF_RUNNING="wait") == (200, "invalid_credentials")
+    assert fivetran.starts("/sync") == [NO_FORCE]
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_more_than_a_look(
+    fivetran: Vendor, job: Job, seconds: str
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
+    assert trigger(job, IF_RUNNING="wait", WAIT_TIMEOUT="1").code in (202, 203)
+    assert fivetran.clock.elapsed < 66  # a look takes five seconds
 
 
 # Errors of the first look: nothing was started
@@ -724,6 +769,49 @@ def test_over_a_running_sync_a_lost_start_shows_by_a_moved_stamp_or_another_stat
     assert fivetran.starts("/sync") == [FORCE]
 
 
+MOVED = {"succeeded_at": at("12:00:01")}, {"failed_at": at("12:00:01")}
+
+
+@pytest.mark.parametrize("moved", MOVED, ids=["it succeeded", "it failed"])
+@pytest.mark.parametrize("state", ["scheduled", "syncing"])
+def test_over_a_running_sync_a_start_that_is_lost_at_once_shows_by_a_moved_stamp_in_any_state(
+    fivetran: Vendor, job: Job, tmp_path: Path, moved: dict[str, str], state: str
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("POST", START, LOST, body=FORCE)
+    fivetran.expect("GET", DETAILS, connection(state, **moved))
+    assert trigger(job) == (0, "started")
+    assert fivetran.starts("/sync") == [FORCE]
+    assert files(tmp_path)["sync.pickle"]["interrupted"] is True
+
+
+@pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
+def test_over_a_running_sync_that_ended_while_the_answer_was_awaited_a_lost_start_is_unclear(
+    fivetran: Vendor, job: Job, tmp_path: Path, moved: dict[str, str]
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("POST", START, TIMED_OUT, body=FORCE, takes=120)
+    fivetran.expect("GET", DETAILS, connection("scheduled", **moved), many=True)
+    ended = trigger(job)
+    assert ended == (202, "unclear")
+    assert ID in ended.message
+    assert fivetran.starts("/sync") == [FORCE]
+    assert set(files(tmp_path)) == {"starting.pickle"}
+
+
+@pytest.mark.parametrize("moved", MOVED, ids=["it succeeded", "it failed"])
+def test_over_a_running_sync_that_ended_a_lost_start_shows_by_one_that_runs_now(
+    fivetran: Vendor, job: Job, tmp_path: Path, moved: dict[str, str]
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("POST", START, TIMED_OUT, body=FORCE, takes=120)
+    fivetran.expect("GET", DETAILS, connection("syncing", **moved))
+    assert trigger(job) == (0, "started")
+    assert fivetran.starts("/sync") == [FORCE]
+    handed = files(tmp_path)["sync.pickle"]
+    assert (handed["interrupted"], handed["execution_time"]) == (True, NOW + timedelta(seconds=120))
+
+
 def test_a_lost_start_without_force_is_found_out_about_in_the_same_way(fivetran: Vendor, job: Job) -> None:
     fivetran.expect("GET", DETAILS, connection("syncing"))
     fivetran.expect("GET", DETAILS, connection())
@@ -797,6 +885,20 @@ def test_over_an_interrupted_sync_two_looks_have_to_agree(fivetran: Vendor, job:
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:30"), failed_at=at("12:00:02")))
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:30"), failed_at=at("12:00:02")))
     assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+@pytest.mark.parametrize("first", [True, False], ids=["from the first look on", "from the second on"])
+def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
+    fivetran: Vendor, job: Job, seconds: str, first: bool
+) -> None:
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    if not first:
+        fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
+    assert trigger(job, WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
+    assert fivetran.clock.elapsed < 66  # a look takes five seconds
 
 
 # Fivetran puts the sync off
@@ -895,3 +997,90 @@ def test_a_vendor_that_takes_no_second_start_just_now_does_not_end_the_wait(five
         fivetran.expect("POST", START, None, status=429, body=NO_FORCE)
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:08:00")), many=True)
     assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+
+
+BEFORE = connection("rescheduled", rescheduled_for=at("11:00:00"))
+
+
+def test_what_was_put_off_before_the_start_is_not_started_again_while_it_may_be_shown_still(
+    fivetran: Vendor, job: Job
+) -> None:
+    def now() -> dict[str, Any]:
+        elapsed = fivetran.clock.elapsed
+        return BEFORE if elapsed < 55 else connection("syncing") if elapsed < 120 else succeeded_then()
+
+    fivetran.expect("GET", DETAILS, BEFORE)
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    fivetran.expect("GET", DETAILS, now, many=True)
+    assert trigger(job, WAIT="TRUE", POLL_INTERVAL="5") == (0, "succeeded")
+    assert fivetran.starts("/sync") == [FORCE]
+
+
+def test_what_was_put_off_before_the_start_and_still_is_after_a_minute_is_started_again(
+    fivetran: Vendor, job: Job
+) -> None:
+    fivetran.expect("GET", DETAILS, BEFORE)
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    fivetran.expect("GET", DETAILS, BEFORE, many=True)
+    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+    fivetran.expect("GET", DETAILS, succeeded_then())
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    again = [sent for sent in fivetran.sent if sent.method == "POST"][1]
+    assert 60 <= again.at < 90
+
+
+def put_off_for(fivetran: Vendor, minutes: float) -> Callable[[], dict[str, Any]]:
+    """A connection that is shown as put off until 12:05, whatever is started, and then has succeeded."""
+
+    def now() -> dict[str, Any]:
+        over = fivetran.clock.elapsed > minutes * 60
+        return succeeded_then() if over else connection("rescheduled", rescheduled_for=at("12:05:00"))
+
+    return now
+
+
+@pytest.mark.parametrize(("answer", "status"), [(ACCEPTED, 200), (CONFLICT, 409)], ids=["accepted", "it runs already"])
+def test_what_was_started_again_is_not_started_once_more_for_the_same_time(
+    fivetran: Vendor, job: Job, answer: Any, status: int
+) -> None:
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    fivetran.expect("GET", DETAILS, put_off_for(fivetran, 40), many=True)
+    fivetran.expect("POST", START, answer, status=status, body=NO_FORCE)
+    fivetran.expect("GET", DETAILS, put_off_for(fivetran, 40), many=True)
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
+
+
+@pytest.mark.parametrize(("answer", "status"), [(LOST, 0), (TIMED_OUT, 0), (HTML, 502), (HTML, 200)])
+def test_what_was_started_again_with_a_lost_answer_is_started_once_more_a_minute_later(
+    fivetran: Vendor, job: Job, answer: Any, status: int
+) -> None:
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    fivetran.expect("GET", DETAILS, put_off_for(fivetran, 40), many=True)
+    fivetran.expect("POST", START, answer, status=status, body=NO_FORCE)
+    fivetran.expect("GET", DETAILS, put_off_for(fivetran, 40), many=True)
+    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+    fivetran.expect("GET", DETAILS, put_off_for(fivetran, 40), many=True)
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    assert fivetran.starts("/sync") == [FORCE, NO_FORCE, NO_FORCE]
+    _, lost, again = [sent.at for sent in fivetran.sent if sent.method == "POST"]
+    assert 60 <= again - lost < 120
+
+
+def test_what_was_put_off_anew_is_started_again_for_each_time(fivetran: Vendor, job: Job) -> None:
+    def now() -> dict[str, Any]:
+        number = len(fivetran.starts("/sync"))
+        if number > 2:
+            return connection(succeeded_at=at("12:20:00"))
+        return connection("rescheduled", rescheduled_for=at("12:05:00" if number == 1 else "12:15:00"))
+
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    for _ in range(2):
+        fivetran.expect("GET", DETAILS, now, many=True)
+        fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+    fivetran.expect("GET", DETAILS, now)
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    assert fivetran.starts("/sync") == [FORCE, NO_FORCE, NO_FORCE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,92 @@ def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
     assert nango.sent == []
 
 
+def test_a_hand_over_without_entries_ends_the_check(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path)
+    path = tmp_path / "nango-blueprints" / "variables" / "sync.pickle"
+    handed = pickle.loads(path.read_bytes())  # noqa: S301
+    path.write_bytes(pickle.dumps({**handed, "entries": []}, protocol=4))
+    ended = check(tmp_path, clock)
+    assert ended == (221, "artifact_error")
+    assert "sync.pickle" in ended.message
+    assert nango.sent == []
+
+
+# Two triggers of one integration
+
+OTHER_CONNECTION, OTHER_SYNC = "conn-b", "lab-quick"
+TWO = {
+    "of two connections": [(CONNECTION, NAME), (OTHER_CONNECTION, NAME)],
+    "of two syncs": [(CONNECTION, NAME), (CONNECTION, OTHER_SYNC)],
+    "of two connections and syncs": [(CONNECTION, NAME), (OTHER_CONNECTION, OTHER_SYNC)],
+}
+
+
+def triggered_each(nango: Vendor, tmp_path: Path, selections: list[tuple[str, str]]) -> None:
+    """Run a trigger of each connection and sync, with the log ids 1, 2 and so on."""
+    for number, (connection, name) in enumerate(selections, 1):
+        of = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": connection, "NANGO_SYNCS": name}
+        now = entries(entry(connection=connection, name=name))
+        nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection, "syncs": name})
+        nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY, "connection_id": connection, "syncs": [name]})
+        job = make_job(tmp_path, "nango", nango.clock, log_id=str(number))
+        assert ending(trigger_sync, of, job) == (0, "started")
+    nango.sent.clear()
+
+
+@pytest.mark.parametrize("selections", TWO.values(), ids=TWO)
+@pytest.mark.parametrize("of", [ONLY_THE_KEY, OF_INTEGRATION], ids=["the key alone", "the integration"])
+def test_two_hand_overs_of_one_integration_between_which_nothing_chooses_are_named(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, selections: list[tuple[str, str]], of: dict[str, str]
+) -> None:
+    triggered_each(nango, tmp_path, selections)
+    ended = check(tmp_path, clock, "1", "2", of=of)
+    assert ended == (206, "invalid_input")
+    for word in {one for selection in selections for one in selection}:
+        assert word in ended.message
+    assert nango.sent == []
+
+
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_of_two_hand_overs_of_one_integration_the_connection_chooses(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int
+) -> None:
+    triggered_each(nango, tmp_path, TWO["of two connections"])
+    connection = TWO["of two connections"][chosen][0]
+    now = entries(entry("SUCCESS", NEW, connection=connection))
+    nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection})
+    ended = check(tmp_path, clock, "1", "2", of=OF_INTEGRATION, CONNECTION_ID=connection)
+    assert ended == SUCCEEDED
+    assert connection in ended.message
+
+
+@pytest.mark.parametrize("chosen", [0, 1])
+@pytest.mark.parametrize(
+    "of",
+    [{**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}, OF_INTEGRATION, ONLY_THE_KEY],
+    ids=["with the connection", "with the integration", "with the key alone"],
+)
+def test_of_two_hand_overs_of_one_connection_the_syncs_choose(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int, of: dict[str, str]
+) -> None:
+    triggered_each(nango, tmp_path, TWO["of two syncs"])
+    name = TWO["of two syncs"][chosen][1]
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW, name=name)), query={**QUERY, "syncs": name})
+    ended = check(tmp_path, clock, "1", "2", of=of, SYNCS=name)
+    assert ended == SUCCEEDED
+    assert name in ended.message
+
+
+def test_of_two_hand_overs_of_the_same_syncs_the_later_one_is_judged(
+    nango: Vendor, tmp_path: Path, clock: FakeClock
+) -> None:
+    triggered(nango, tmp_path, entry("SUCCESS", "06:00:00"), log_id="1")
+    clock.sleep(5)
+    triggered(nango, tmp_path, entry("SUCCESS", NEW), log_id="2")
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert check(tmp_path, clock, "1", "2") == RUNNING
+
+
 # All connections
 
 A, B, C = "conn-a", "conn-b", "conn-c"
@@ -348,6 +435,39 @@ def test_the_result_tells_the_counts_and_the_records(nango: Vendor, tmp_path: Pa
     assert job.id == INTEGRATION
     assert (job.facts["syncs"], job.facts["succeeded"]) == (2, 2)
     assert job.facts["rows"] == {"added": 2, "updated": 4, "deleted": 0}
+
+
+def test_the_result_tells_when_the_last_of_the_syncs_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered_all(nango, tmp_path, entry(), entry(connection=B))
+    now = entries(entry("SUCCESS", "12:00:07"), entry("SUCCESS", NEW, connection=B))
+    nango.expect("GET", STATUS, now, query=QUERY_ALL)
+    job = make_job(tmp_path, "nango", clock)
+    assert ending(check_sync_status, OF_INTEGRATION, job) == SUCCEEDED
+    assert job.facts["finished_at"] == at("12:00:07")
+
+
+def test_what_never_ended_has_no_time_of_its_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    nango.expect("GET", STATUS, entries(never()), query=QUERY)
+    job = make_job(tmp_path, "nango", clock)
+    assert ending(check_sync_status, ENVIRONMENT, job) == RUNNING
+    assert job.facts["finished_at"] is None
+
+
+@pytest.mark.parametrize(("last", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
+def test_after_waiting_the_result_tells_of_the_last_look_alone(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, last: str, expected: tuple[int, str]
+) -> None:
+    triggered_all(nango, tmp_path, entry(), entry(connection=B))
+    ended = entry(last, NEW, connection=B)
+    for now in ([running(), running(connection=B)], [running(), ended], [entry("SUCCESS", "12:00:09"), ended]):
+        nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
+    job = make_job(tmp_path, "nango", clock)
+    assert ending(check_sync_status, {**OF_INTEGRATION, "NANGO_WAIT": "TRUE"}, job) == expected
+    assert "running" not in job.facts
+    counts = {word: job.facts.get(word, 0) for word in ("succeeded", "failed")}
+    assert counts == ({"succeeded": 2, "failed": 0} if last == "SUCCESS" else {"succeeded": 1, "failed": 1})
+    assert job.facts.get("named") == (None if last == "SUCCESS" else [f"{B}/{NAME}"])
+    assert job.facts["finished_at"] == at("12:00:09")
 
 
 def test_the_last_answer_is_kept_for_the_responses_folder(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
@@ -469,3 +589,14 @@ def test_a_run_that_nango_cut_and_continued_is_waited_for(nango: Vendor, tmp_pat
     nango.expect("GET", STATUS, entries(running()), query=QUERY)
     nango.expect("GET", STATUS, entries(entry("STOPPED", "12:00:09")), query=QUERY)
     assert check(tmp_path, clock, WAIT="TRUE") == FAILED
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: str
+) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(running()), query=QUERY)
+    nango.expect("GET", STATUS, {}, status=429, headers={"Retry-After": seconds}, query=QUERY, takes=5, many=True)
+    assert check(tmp_path, clock, WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
+    assert clock.elapsed < 66  # a look takes five seconds

@@ -291,6 +291,29 @@ def test_reads_that_fail_while_its_turn_is_awaited_are_survived(nango: Vendor, j
     assert trigger(job) == (0, "started")
 
 
+@pytest.mark.parametrize("label", ["auth: none", "auth: read-only key on trigger"])
+def test_a_start_that_is_refused_once_its_turn_has_come_is_told_at_once(
+    nango: Vendor, job: Job, tmp_path: Path, label: str
+) -> None:
+    status, body = recorded(label)
+    nango.expect("GET", STATUS, entries(running()), query=QUERY)
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    nango.expect("POST", TRIGGER, body, status=status, body=BODY)
+    assert trigger(job) == (200, "invalid_credentials")
+    assert nango.starts(TRIGGER) == [BODY]
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_more_than_a_look(
+    nango: Vendor, job: Job, seconds: str
+) -> None:
+    nango.expect("GET", STATUS, entries(running()), query=QUERY)
+    nango.expect("GET", STATUS, {}, status=429, headers={"Retry-After": seconds}, query=QUERY, takes=5, many=True)
+    assert trigger(job, WAIT_TIMEOUT="1").code in (202, 203)
+    assert nango.clock.elapsed < 66  # a look takes five seconds
+
+
 # Errors, as a real server words them
 
 LIMITED = {"error": {"code": "too_many_request", "message": "Rate limit exceeded"}}
@@ -498,6 +521,50 @@ def test_what_was_joined_proves_nothing_about_a_lost_start_by_its_running(nango:
     nango.expect("POST", TRIGGER, ACCEPTED, body=body)
     assert trigger(job, {**OF_INTEGRATION, "NANGO_SYNCS": NAME}, IF_RUNNING="join") == (0, "started")
     assert len(nango.starts(TRIGGER)) == 2
+
+
+RESETS = [
+    ({"RESET": "TRUE"}, {**BODY, "opts": {"reset": True}}),
+    ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {**BODY, "opts": {"reset": True, "emptyCache": True}}),
+]
+
+
+@pytest.mark.parametrize(("answer", "status"), EITHER.values(), ids=EITHER)
+@pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
+def test_a_lost_reset_of_which_nothing_shows_is_unclear_and_never_sent_again(
+    nango: Vendor, job: Job, tmp_path: Path, answer: Any, status: int, given: dict[str, str], body: dict[str, Any]
+) -> None:
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    nango.expect("POST", TRIGGER, answer, status=status, body=body)
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY, many=True)
+    ended = trigger(job, **given)
+    assert ended == (202, "unclear")
+    assert INTEGRATION in ended.message
+    assert nango.starts(TRIGGER) == [body]
+    assert set(files(tmp_path)) == {"starting.pickle"}
+
+
+@pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
+@pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
+def test_a_lost_reset_that_is_seen_was_started(
+    nango: Vendor, job: Job, tmp_path: Path, now: dict[str, Any], given: dict[str, str], body: dict[str, Any]
+) -> None:
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    nango.expect("POST", TRIGGER, LOST, body=body)
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    nango.expect("GET", STATUS, entries(now), query=QUERY)
+    assert trigger(job, **given) == (0, "started")
+    assert nango.starts(TRIGGER) == [body]
+    assert set(files(tmp_path)) == {"sync.pickle"}
+
+
+def test_a_reset_that_surely_was_not_accepted_is_repeated_as_it_is(nango: Vendor, job: Job) -> None:
+    given, body = RESETS[0]
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    for answer, status in ((REFUSED, 0), (LIMITED, 429)):
+        nango.expect("POST", TRIGGER, answer, status=status, body=body)
+    nango.expect("POST", TRIGGER, ACCEPTED, body=body)
+    assert trigger(job, **given) == (0, "started")
 
 
 # Waiting in the same run

@@ -255,6 +255,77 @@ def test_an_outage_during_the_stop_is_known_to_have_started_nothing(rudderstack:
     assert trigger(job, OF_CONNECTION) == (202, "not_started")
 
 
+@pytest.mark.parametrize("answer", [LOST, TIMED_OUT, HTML])
+@pytest.mark.parametrize("seen", [0, 1, 5], ids=["from the first look on", "from the second on", "later"])
+def test_an_outage_until_a_stop_takes_effect_is_known_to_have_started_nothing(
+    rudderstack: Vendor, job: Job, tmp_path: Path, answer: Any, seen: int
+) -> None:
+    stopped(rudderstack)
+    for _ in range(seen):
+        rudderstack.expect("GET", SYNCS, syncs(sync("running", "old")), query=RUNNING_ONES)
+    rudderstack.expect("GET", SYNCS, answer, status=502, query=RUNNING_ONES, many=True)
+    ended = trigger(job, OF_CONNECTION)
+    assert ended == (202, "not_started")
+    assert "nothing was started" in ended.message
+    assert rudderstack.starts("/start") == [INCREMENTAL]
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("drains", [False, True], ids=["it runs", "it is not shown and refuses a start"])
+def test_a_stop_that_takes_no_effect_says_that_the_sync_was_told_to_stop(
+    rudderstack: Vendor, job: Job, drains: bool
+) -> None:
+    stopped(rudderstack)
+    if drains:
+        for _ in range(200):
+            rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+            rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    else:
+        rudderstack.expect("GET", SYNCS, syncs(sync("running", "old")), query=RUNNING_ONES, many=True)
+    ended = trigger(job, OF_CONNECTION)
+    rudderstack.steps.clear()
+    assert ended == (203, "already_running")
+    assert "told to stop" in ended.message
+    assert 300 <= rudderstack.clock.elapsed < 370
+
+
+@pytest.mark.parametrize("at_the", ["stop", "look"])
+def test_a_trigger_killed_after_the_stop_tells_of_it(
+    rudderstack: Vendor, job: Job, tmp_path: Path, at_the: str
+) -> None:
+    def killed() -> None:
+        raise Interruption(15)
+
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    rudderstack.expect("POST", CONNECTION_STOP, killed if at_the == "stop" else None, status=204)
+    if at_the == "look":
+        rudderstack.expect("GET", SYNCS, syncs(sync("running", "old")), query=RUNNING_ONES)
+        rudderstack.expect("GET", SYNCS, killed, query=RUNNING_ONES)
+    with pytest.raises(Interruption):
+        trigger(job, OF_CONNECTION)
+    assert CONNECTION in job.goes_on
+    assert "told to stop" in job.goes_on
+    assert "nothing new was started" in job.goes_on
+    assert files(tmp_path) == {}
+
+
+def test_a_restart_that_is_refused_still_tells_of_the_stop(rudderstack: Vendor, job: Job) -> None:
+    stopped(rudderstack)
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.expect("POST", CONNECTION_START, None, status=400, body=INCREMENTAL)
+    assert trigger(job, OF_CONNECTION) == (201, "refused")
+    assert "told to stop" in job.goes_on
+
+
+def test_after_a_restart_the_new_sync_goes_on(rudderstack: Vendor, job: Job) -> None:
+    stopped(rudderstack)
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.expect("POST", CONNECTION_START, {"syncId": "new"}, body=INCREMENTAL)
+    assert trigger(job, OF_CONNECTION) == (0, "started")
+    assert "goes on" in job.goes_on
+    assert "stop" not in job.goes_on
+
+
 def test_a_source_cannot_be_stopped(rudderstack: Vendor, job: Job, tmp_path: Path) -> None:
     rudderstack.expect("POST", SOURCE_START, RUNNING_ALREADY, status=409)
     ended = trigger(job, OF_SOURCE, IF_RUNNING="restart")
@@ -314,6 +385,35 @@ def test_join_starts_after_all_if_the_running_sync_has_just_ended(rudderstack: V
     assert trigger(job, OF_CONNECTION, IF_RUNNING="join") == (0, "started")
 
 
+@pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
+def test_join_gives_up_after_a_minute_of_409s_beside_which_no_sync_shows(
+    rudderstack: Vendor, job: Job, tmp_path: Path, of: dict[str, str]
+) -> None:
+    start, body = (SOURCE_START, None) if of is OF_SOURCE else (CONNECTION_START, INCREMENTAL)
+    rudderstack.expect("POST", start, RUNNING_ALREADY, status=409, body=body)
+    for _ in range(100):
+        if of is OF_SOURCE:
+            rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", "11:00:00", "11:05:00"))
+        else:
+            rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+        rudderstack.expect("POST", start, RUNNING_ALREADY, status=409, body=body)
+    ended = trigger(job, of, IF_RUNNING="join")
+    rudderstack.steps.clear()
+    assert ended == (203, "already_running")
+    assert 60 <= rudderstack.clock.elapsed < 70
+    assert files(tmp_path) == {}
+
+
+def test_join_takes_a_sync_that_shows_late(rudderstack: Vendor, job: Job, tmp_path: Path) -> None:
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    for _ in range(5):
+        rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+        rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    rudderstack.expect("GET", SYNCS, syncs(sync("running", "theirs")), query=RUNNING_ONES)
+    assert trigger(job, OF_CONNECTION, IF_RUNNING="join") == (0, "joined")
+    assert files(tmp_path)["sync_id.pickle"] == "theirs"
+
+
 def test_wait_starts_once_the_running_sync_of_a_connection_has_ended(rudderstack: Vendor, job: Job) -> None:
     rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
     for _ in range(20):
@@ -353,6 +453,45 @@ def test_reads_that_fail_while_its_turn_is_awaited_are_survived(rudderstack: Ven
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
     rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body=INCREMENTAL)
     assert trigger(job, OF_CONNECTION, IF_RUNNING="wait") == (0, "started")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("policy", ["wait", "restart"])
+def test_a_start_that_is_refused_once_its_turn_has_come_is_told_at_once(
+    rudderstack: Vendor, job: Job, tmp_path: Path, status: int, policy: str
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    if policy == "restart":
+        rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
+    rudderstack.expect("GET", SYNCS, syncs(sync("running", "old")), query=RUNNING_ONES)
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.expect("POST", CONNECTION_START, None, status=status, body=INCREMENTAL)
+    assert trigger(job, OF_CONNECTION, IF_RUNNING=policy) == (200, "invalid_credentials")
+    assert rudderstack.starts("/start") == [INCREMENTAL, INCREMENTAL]  # the 409, and the one that is refused
+    assert files(tmp_path) == {}
+
+
+def test_wait_goes_on_after_another_409_of_a_connection(rudderstack: Vendor, job: Job) -> None:
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    for _ in range(2):
+        rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+        rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body=INCREMENTAL)
+    assert trigger(job, OF_CONNECTION, IF_RUNNING="wait") == (0, "started")
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_more_than_a_look(
+    rudderstack: Vendor, job: Job, seconds: str
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    rudderstack.expect("GET", SYNCS, syncs(sync("running", "old")), query=RUNNING_ONES)
+    rudderstack.expect(
+        "GET", SYNCS, None, status=429, headers={"Retry-After": seconds}, query=RUNNING_ONES, takes=5, many=True
+    )
+    assert trigger(job, OF_CONNECTION, IF_RUNNING="wait", WAIT_TIMEOUT="1").code in (202, 203)
+    assert rudderstack.clock.elapsed < 66  # a look takes five seconds
 
 
 # Errors of the start
@@ -615,6 +754,40 @@ def test_an_unclear_full_sync_is_sent_twice_at_most(rudderstack: Vendor, job: Jo
     assert rudderstack.starts("/start") == [full, full]
 
 
+FULL = {"syncType": "full"}
+TIMELESS = {
+    "no start": {"id": "new", "status": "running"},
+    "null": {"id": "new", "status": "pending", "startedAt": None},
+    "an empty start": {"id": "new", "status": "queued", "startedAt": ""},
+    "Go's zero time": {"id": "new", "status": "running", "startedAt": "0001-01-01T00:00:00Z"},
+    "no time at all": {"id": "new", "status": "succeeded", "startedAt": "just now"},
+}
+
+
+@pytest.mark.parametrize(("answer", "status"), LOST_STARTS.values(), ids=LOST_STARTS)
+@pytest.mark.parametrize("timeless", TIMELESS.values(), ids=TIMELESS)
+def test_a_lost_start_beside_a_sync_without_the_time_of_its_start_is_unclear_and_not_sent_again(
+    rudderstack: Vendor, job: Job, tmp_path: Path, answer: Any, status: int, timeless: dict[str, Any]
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, answer, status=status, body=FULL)
+    rudderstack.expect("GET", SYNCS, syncs(OLD, timeless), many=True)
+    ended = trigger(job, OF_CONNECTION, SYNC_TYPE="full")
+    assert ended == (202, "unclear")
+    assert CONNECTION in ended.message
+    assert rudderstack.starts("/start") == [FULL]
+    assert set(files(tmp_path)) == {"starting.pickle"}
+
+
+def test_a_sync_that_gets_the_time_of_its_start_late_keeps_a_lost_start_from_being_sent_again(
+    rudderstack: Vendor, job: Job
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, LOST, body=FULL)
+    rudderstack.expect("GET", SYNCS, syncs(OLD))
+    rudderstack.expect("GET", SYNCS, lambda: syncs(OLD, TIMELESS["no start"]), many=True)
+    assert trigger(job, OF_CONNECTION, SYNC_TYPE="full") == (202, "unclear")
+    assert rudderstack.starts("/start") == [FULL]
+
+
 @pytest.mark.parametrize(("answer", "status"), GARBAGE.values(), ids=GARBAGE)
 @pytest.mark.parametrize(
     "run",
@@ -654,6 +827,25 @@ def test_a_lost_start_of_a_source_of_which_nothing_shows_is_sent_once_more(
     rudderstack: Vendor, job: Job, answer: Any, run: dict[str, Any]
 ) -> None:
     rudderstack.expect("POST", SOURCE_START, answer)
+    rudderstack.expect("GET", SOURCE_STATUS, run, many=True)
+    rudderstack.expect("POST", SOURCE_START, STARTED_RUN)
+    assert trigger(job, OF_SOURCE) == (0, "started")
+    assert len(rudderstack.starts("/start")) == 2
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"startedAt": "0001-01-01T00:00:00Z", "finishedAt": "0001-01-01T00:00:00Z"},
+        {"status": "", "startedAt": "0001-01-01T00:00:00Z", "finishedAt": "0001-01-01T00:00:00Z", "jobId": ""},
+        {"status": None, "started_at": None, "finished_at": None},
+    ],
+    ids=["no status", "an empty status", "nothing"],
+)
+def test_a_lost_start_of_a_source_that_has_never_run_is_sent_once_more(
+    rudderstack: Vendor, job: Job, run: dict[str, Any]
+) -> None:
+    rudderstack.expect("POST", SOURCE_START, LOST)
     rudderstack.expect("GET", SOURCE_STATUS, run, many=True)
     rudderstack.expect("POST", SOURCE_START, STARTED_RUN)
     assert trigger(job, OF_SOURCE) == (0, "started")
@@ -737,3 +929,16 @@ def test_a_joined_run_of_a_source_is_waited_for(rudderstack: Vendor, job: Job) -
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "11:50:00"))
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", "11:50:00", "12:01:00"))
     assert trigger(job, OF_SOURCE, IF_RUNNING="join", WAIT="TRUE") == (0, "succeeded")
+
+
+@pytest.mark.parametrize("seconds", ["50", "60"])
+@pytest.mark.parametrize("first", [True, False], ids=["from the first look on", "from the second on"])
+def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
+    rudderstack: Vendor, job: Job, seconds: str, first: bool
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body=INCREMENTAL)
+    if not first:
+        rudderstack.expect("GET", SYNC, sync("running"))
+    rudderstack.expect("GET", SYNC, None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
+    assert trigger(job, OF_CONNECTION, WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
+    assert rudderstack.clock.elapsed < 66  # a look takes five seconds

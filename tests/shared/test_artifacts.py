@@ -405,6 +405,52 @@ def test_the_next_trigger_clears_what_a_killed_one_left(tmp_path: Path, log_id: 
     assert artifacts(tmp_path, None, "log1").find(Sync, None) == later(60)
 
 
+@pytest.mark.parametrize("of_the_killed", [None, "log1"])
+@pytest.mark.parametrize("of_the_refused", [None, "log1", "log2"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_refused_trigger_leaves_the_word_of_a_killed_one(
+    tmp_path: Path, variables: Path, of_the_killed: str | None, of_the_refused: str | None, times: int
+) -> None:
+    killed_trigger(tmp_path, log_id=of_the_killed)
+    before = {path.name: path.read_bytes() for path in variables.iterdir()}
+    for _ in range(times):
+        refused_trigger(tmp_path, of_the_refused)
+    assert {path.name: path.read_bytes() for path in variables.iterdir()} == before
+    for upstream in [(), *([(of_the_killed,)] if of_the_killed else [])]:
+        with pytest.raises(errors.ArtifactError, match=r"source_1.*may be running") as caught:
+            artifacts(tmp_path, None, *upstream).find(Sync, None)
+        assert caught.value.exit_code == 221
+
+
+@posix_only
+def test_the_word_of_a_killed_trigger_is_put_back_for_nobody_elses_eyes(tmp_path: Path, variables: Path) -> None:
+    killed_trigger(tmp_path)
+    refused_trigger(tmp_path)
+    assert stat.S_IMODE((variables / "starting.pickle").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+def test_an_accepted_trigger_clears_the_word_of_a_killed_one_that_a_refused_one_left(
+    tmp_path: Path, variables: Path, log_id: str | None
+) -> None:
+    killed_trigger(tmp_path, log_id=log_id)
+    refused_trigger(tmp_path, log_id)
+    trigger(tmp_path, later(60), log_id)
+    assert not [name for name in names(variables) if name.endswith("starting.pickle")]
+    assert artifacts(tmp_path).find(Sync, None) == later(60)
+
+
+def test_a_hand_over_beside_its_own_start_is_still_one_after_a_refused_trigger(tmp_path: Path, variables: Path) -> None:
+    one = artifacts(tmp_path)
+    one.prepare()
+    with one.starting(Sync()):
+        left = (variables / "starting.pickle").read_bytes()
+    one.save(Sync())
+    (variables / "starting.pickle").write_bytes(left)  # killed before it was cleared
+    refused_trigger(tmp_path)
+    assert artifacts(tmp_path).find(Sync, None) == Sync()
+
+
 def test_a_trigger_does_not_clear_what_another_one_is_just_starting(tmp_path: Path, variables: Path) -> None:
     first, second = artifacts(tmp_path), artifacts(tmp_path)
     first.prepare()
@@ -443,6 +489,20 @@ def test_a_sync_that_was_joined_clears_what_a_killed_trigger_left(tmp_path: Path
     one.prepare()
     one.save(Sync())
     assert artifacts(tmp_path).find(Sync, None) == Sync()
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+def test_a_sync_that_was_joined_after_a_start_met_it_clears_what_a_killed_trigger_left(
+    tmp_path: Path, variables: Path, log_id: str | None
+) -> None:
+    killed_trigger(tmp_path, log_id=log_id)
+    one = artifacts(tmp_path, log_id)
+    one.prepare()
+    with pytest.raises(errors.SyncAlreadyRunningError), one.starting(later(60)):
+        raise errors.SyncAlreadyRunningError("409")
+    one.save(later(60))
+    assert not [name for name in names(variables) if name.endswith("starting.pickle")]
+    assert artifacts(tmp_path).find(Sync, None) == later(60)
 
 
 # What is found

@@ -241,6 +241,32 @@ def test_a_hostile_message_steers_no_terminal_and_forges_no_line(run_here: Runne
     assert ran.report["message"].isprintable()
 
 
+COMMANDS = ["##[error]forged", "no ##[set-output name=exit-code;]0", "####[group]x", "##[a]##[b]", "##[", '"##[x]\\']
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_a_vendors_words_give_no_order_to_the_runner_of_a_ci_and_stay_the_same_once_parsed(
+    run_here: Runner, words: str
+) -> None:
+    def main(_given: Any, job: Job) -> Result:
+        logging.getLogger("x").warning("the vendor says %s", words)
+        job.sync_id = words
+        job.facts.update({"reason": words, "named": [words], words: {words: 1}})
+        raise errors.SyncFailedError(words)
+
+    ran = run_here(main)
+    assert "##[" not in ran.stdout
+    assert "##[" not in ran.stderr
+    assert (ran.report["message"], ran.report["sync_id"], ran.report["reason"]) == (words, words, words)
+    assert (ran.report["named"], ran.report[words]) == ([words], {words: 1})
+
+
+def test_a_traceback_gives_no_order_to_the_runner_of_a_ci(run_here: Runner) -> None:
+    ran = run_here(raises(ValueError("##[error]forged")))
+    assert "##[" not in ran.stdout + ran.stderr
+    assert "##[error]forged" in ran.report["message"]
+
+
 # Inputs and the platform's variables
 
 
