@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -292,7 +293,9 @@ def test_a_signal_to_the_runner_terminates_the_script_whose_exit_code_is_the_run
         time.sleep(60)
         """
     waiting = [sys.executable, "-m", "tools", "run", "--retry-count", "5", str(vessel(tmp_path, code).path)]
-    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE) as runner:
+    # Where the tests themselves run in the background, SIGINT is ignored, and the runner would leave it so.
+    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE, preexec_fn=as_usual) as runner:
         assert runner.stdout is not None
         assert runner.stdout.readline() == b"ready\n"
         runner.send_signal(number)
