@@ -434,7 +434,7 @@ class FivetranClient:
                 # It was interrupted by the start, or has it ended by itself while the answer was waited for?
                 at_once = self._job.clock.monotonic() - self._api.start_sent < LOST_AT_ONCE
                 moved = now.stamps != before.stamps
-                if (moved and now.syncing) or (at_once and (moved or not now.syncing)):
+                if (moved and now.syncing) or (at_once and not now.is_paused and (moved or not now.syncing)):
                     return draft._replace(execution_time=self._now())  # what ended up to now is the interrupted sync
             state_tells = now.syncing or (now.sync_state == "rescheduled" != before.sync_state)
             if not before.syncing and (now.stamps != before.stamps or state_tells):

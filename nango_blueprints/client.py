@@ -212,7 +212,7 @@ class Handover(NamedTuple):
 
 
 class EntryVerdict(NamedTuple):
-    """What one look says of one entry; `pending` is a run that was triggered and is not seen yet."""
+    """What one look says of one entry; a run that was triggered and is not seen yet counts as running."""
 
     label: str
     status: SyncStatus
@@ -446,8 +446,10 @@ class NangoClient:
                 raise SyncIncompleteError(f"running already: {_named(running)}; waiting until none is")
             return entries
 
-        def gave_up(last: str) -> SyncAlreadyRunningError:
-            return SyncAlreadyRunningError(f"{last}; given up after {given.wait_timeout} min, nothing was started")
+        def gave_up(last: str) -> BlueprintError:
+            return wait.failure or SyncAlreadyRunningError(
+                f"{last}; given up after {given.wait_timeout} min, nothing was started"
+            )
 
         wait = Wait.of(self._job, given, _least_pause(selection))
         return wait.until(look, gave_up, proven=True, pause_first=True)

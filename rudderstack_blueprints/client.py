@@ -327,18 +327,14 @@ class RudderStackClient:
 
     def _join(self, target: Handover, wait: Wait) -> Handover:
         """Join the running sync as soon as it is seen; start one if none is and RudderStack takes it after all."""
-
-        def look() -> Handover:
-            running = self._running(target)
-            if running is None:
-                return self._start(target)
-            self._job.sync_id = running.sync_id
-            self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
-            return running
-
         while True:
+            running = self._running(target)
+            if running is not None:
+                self._job.sync_id = running.sync_id
+                self._job.goes_on = f"the sync of the RudderStack {running.what} goes on"
+                return running
             try:
-                return look()
+                return self._start(target)
             except SyncAlreadyRunningError:
                 if wait.left <= 0:
                     raise

@@ -104,8 +104,8 @@ class Artifacts:
         A check that finds it knows that a trigger was killed half-way. Raises ArtifactError if it cannot be written.
         """
         self._attempt = os.urandom(8).hex()
-        before = {path: path.read_bytes() for path in self._paths(STARTING) if path.is_file()}
         try:
+            before = {path: path.read_bytes() for path in self._paths(STARTING) if path.is_file()}
             self._starting = self._write_all(STARTING, self._plain(draft))
         except (OSError, NotPlainError) as error:
             self._clear_starting()

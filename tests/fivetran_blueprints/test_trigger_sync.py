@@ -786,6 +786,17 @@ def test_over_a_running_sync_a_start_that_is_lost_at_once_shows_by_a_moved_stamp
 
 
 @pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
+def test_over_a_running_sync_that_was_paused_meanwhile_a_lost_start_is_unclear(
+    fivetran: Vendor, job: Job, moved: dict[str, str]
+) -> None:
+    fivetran.expect("GET", DETAILS, connection("syncing"))
+    fivetran.expect("POST", START, LOST, body=FORCE)
+    fivetran.expect("GET", DETAILS, connection("paused", paused=True, **moved), many=True)
+    assert trigger(job) == (202, "unclear")
+    assert fivetran.starts("/sync") == [FORCE]
+
+
+@pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
 def test_over_a_running_sync_that_ended_while_the_answer_was_awaited_a_lost_start_is_unclear(
     fivetran: Vendor, job: Job, tmp_path: Path, moved: dict[str, str]
 ) -> None:

@@ -314,6 +314,12 @@ def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_mor
     assert nango.clock.elapsed < 66  # a look takes five seconds
 
 
+def test_an_outage_until_the_wait_for_its_turn_is_over_is_worth_a_retry(nango: Vendor, job: Job) -> None:
+    nango.expect("GET", STATUS, entries(running()), query=QUERY)
+    nango.expect("GET", STATUS, HTML, status=503, query=QUERY, many=True)
+    assert trigger(job, WAIT_TIMEOUT="1") == (202, "not_started")
+
+
 # Errors, as a real server words them
 
 LIMITED = {"error": {"code": "too_many_request", "message": "Rate limit exceeded"}}
