@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple
 
-from requests.auth import HTTPBasicAuth
-
 from shared import inputs
 from shared.artifacts import identifier, moment
 from shared.blueprint import Job
@@ -260,7 +258,7 @@ class FivetranClient:
 
     def __init__(self, given: Credentials, job: Job) -> None:
         self._job = job
-        auth = HTTPBasicAuth(given.api_key, given.api_secret)
+        auth = (given.api_key, given.api_secret)
         # Anything but this version in Accept changes the answers or is a 406.
         wire = job.connect(given.api_url, auth, {"Accept": "application/json;version=2"}, job.clock)
         self._put_off_before: datetime | None = None  # to when a sync was put off before the start

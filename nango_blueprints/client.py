@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple
 
-import requests
-
 from shared import inputs
 from shared.artifacts import identifier, moment
 from shared.blueprint import Job
@@ -26,7 +24,7 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api
+from shared.http import Answer, Api, bearer
 from shared.pickles import Plain
 from shared.starting import nothing_started_yet, start_once
 from shared.status import Result, SyncStatus, Verdict, instant
@@ -354,11 +352,7 @@ class NangoClient:
     def __init__(self, given: Credentials, job: Job) -> None:
         self._job = job
 
-        def auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {given.secret_key}"
-            return request
-
-        wire = job.connect(given.api_url, auth, {}, job.clock)
+        wire = job.connect(given.api_url, bearer(given.secret_key), {}, job.clock)
         self._api = Api("Nango", wire, job, lambda answer: refusal(answer, self._api.words(answer)))
 
     def start_sync(

@@ -13,8 +13,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote
 
-import requests
-
 from shared import inputs
 from shared.artifacts import identifier, moment
 from shared.blueprint import Job
@@ -29,7 +27,7 @@ from shared.errors import (
     SyncIncompleteError,
     SyncNotFoundError,
 )
-from shared.http import Answer, Api
+from shared.http import Answer, Api, bearer
 from shared.pickles import Plain
 from shared.starting import nothing_started_yet, start_once, start_when_idle
 from shared.status import Result, SyncStatus, Verdict, instant, show
@@ -256,11 +254,7 @@ class RudderStackClient:
         self._target: Handover | None = None
         self._body: Mapping[str, object] | None = None  # of a start
 
-        def auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {given.access_token}"
-            return request
-
-        wire = job.connect(given.api_url or API_URLS[given.region], auth, {}, job.clock)
+        wire = job.connect(given.api_url or API_URLS[given.region], bearer(given.access_token), {}, job.clock)
         self._api = Api("RudderStack", wire, job, self._refusal)
 
     def start_sync(

@@ -7,6 +7,7 @@ it was surely not accepted, and a status becomes an error of `shared.errors`.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import random
@@ -18,9 +19,13 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
+gc.disable()  # what an import makes stays: looking for garbage in between takes up to a tenth of a short run
 import requests
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+
+gc.freeze()  # nor is it looked through at the end
+gc.enable()
 
 from shared import VERSION, strict_json
 from shared.errors import (
@@ -95,6 +100,16 @@ class WireError(Exception):
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No redirect is ever followed, nor its Location parsed or its body read on the way."""
+
+
+def bearer(token: str) -> Auth:
+    """Authorization by a token. It is no header of the session's, which ~/.netrc would replace."""
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return authorize
 
 
 class Wire:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Callable, Protocol, TypeVar
+from typing import Any, Callable, Protocol, TypeVar, Union
 
 import requests
 
 from shared.http import Answer
 from shared.pickles import Plain
 
-Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+Auth = Union[
+    tuple[str, str], Callable[[requests.PreparedRequest], requests.PreparedRequest]
+]  # key and secret, or any other
 
 
 class Clock(Protocol):
