@@ -72,6 +72,12 @@ class Cost(NamedTuple):
     memory: float
 
 
+def warm() -> None:
+    """Compile the bytecode, as an image or an earlier run has done."""
+    for package in (*ROOT.glob("*_blueprints"), ROOT / "shared"):
+        compileall.compile_dir(package, quiet=1)
+
+
 def cost(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     """Run a command to its end. Raises RuntimeError if it does not exit with 0."""
     began = time.monotonic()
@@ -89,8 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--pairs", type=int, default=25, help="counted runs of each (default 25)")
     pairs = parser.parse_args().pairs
-    for package in (*ROOT.glob("*_blueprints"), ROOT / "shared"):
-        compileall.compile_dir(package, quiet=1)
+    warm()
     print(f"Python {sys.version.split()[0]}, {pairs} pairs")
     print(f"{'script':42} {'CPU ratio':>10} {'wall ratio':>10} {'memory ratio':>12}   medians: CPU s, MiB (bare)")
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:

@@ -7,9 +7,10 @@ of a run: what ended is told by each entry of /sync/status whose `finishedAt` ch
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Union
 
 from shared import inputs
 from shared.artifacts import identifier, moment
@@ -40,6 +41,8 @@ LEAST_PAUSE, LEAST_PAUSE_ALL = 5, 10  # seconds between two looks at one connect
 START_GRACE = 600  # seconds
 CONTINUED_WITHIN = timedelta(seconds=30)  # in which a long run that Nango Cloud cut goes on as a new one
 SHOWN = 5  # entries named in a message
+NO_LABEL = "a sync whose name was not handed over"
+MOST_LABELLED = 2_000  # entries whose names are handed over, too: some 30,000 without them fit into a hand-over
 READ_SCOPE, EXECUTE_SCOPE = "environment:syncs:read", "environment:syncs:execute"
 
 _WORDS = {"RUNNING": SyncStatus.RUNNING, "SUCCESS": SyncStatus.SUCCEEDED, "STOPPED": SyncStatus.FAILED}
@@ -88,10 +91,25 @@ class Selection(NamedTuple):
         return f"{syncs} of {self.integration}, {self.connection_id or 'all connections'}"
 
 
+Packed = Union[int, str]
+
+
+def packed(text: str) -> Packed:
+    """A UUID, or a time in the form that Nango uses, as a number that says the same in a third of the space.
+
+    What has any other form stays as it is: these are compared, never read.
+    """
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        return int(text.replace("-", ""), 16)
+    if re.fullmatch(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", text):
+        return int(re.sub("[^0-9]", "", text))
+    return text
+
+
 class Entry(NamedTuple):
     """One entry of /sync/status: a sync, in a variant, of a connection."""
 
-    id: str
+    id: Packed
     connection_id: str
     name: str
     variant: str
@@ -99,7 +117,7 @@ class Entry(NamedTuple):
     status: str | None
     finished_at: str | None
     next_at: str | None = None
-    rows: Mapping[str, int] | None = None
+    results: object = None  # latestResult: {"Model": {"added": 1, …}}
 
     @property
     def label(self) -> str:
@@ -114,18 +132,24 @@ class Entry(NamedTuple):
 class Baseline(NamedTuple):
     """An entry before the trigger. A joined one was running, so that any `finishedAt` is its end."""
 
-    connection_id: str
-    name: str
-    variant: str
-    finished_at: str | None
+    finished_at: Packed | None
     joined: bool = False
+    label: str = NO_LABEL
+
+    @classmethod
+    def of(cls, entry: Entry) -> Baseline:
+        return cls(None if entry.finished_at is None else packed(entry.finished_at), entry.running, entry.label)
+
+    def ended_before(self, entry: Entry) -> bool:
+        """Whether the end that the entry shows, if any, was there before the trigger."""
+        return entry.finished_at is None or (not self.joined and packed(entry.finished_at) == self.finished_at)
 
 
 class Handover(NamedTuple):
     """Syncs that were started (or joined), by the ids of their entries. Without entries the latest runs are judged."""
 
     selection: Selection
-    entries: Mapping[str, Baseline] | None = None
+    entries: Mapping[Packed, Baseline] | None = None
     server_time: datetime | None = None
     start_grace: int = START_GRACE
     sync_id: str | None = None  # Nango gives none
@@ -156,14 +180,14 @@ class Handover(NamedTuple):
             None if connection_id is None else identifier(connection_id, CONNECTION_PATTERN),
             tuple(identifier(name, SYNC_PATTERN) for name in plain["syncs"]),
         )
+        ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
+        labels = labels or [NO_LABEL] * len(ids)
+        if not ids or not len(ids) == len(ended) == len(running) == len(labels):
+            raise ValueError("as many of each, and one at least")
         entries = {
-            _text(entry_id): Baseline(
-                _text(connection), _text(name), _text(variant), _optional(finished), joined is True
-            )
-            for entry_id, connection, name, variant, finished, joined in plain["entries"]
+            _packed(one): Baseline(None if finished is None else _packed(finished), joined is True, _text(label))
+            for one, finished, joined, label in zip(ids, ended, running, labels)
         }
-        if not entries:
-            raise ValueError("no entries")
         return cls(selection, entries, moment(plain["server_time"]), _seconds(plain["start_grace"]))
 
     @classmethod
@@ -173,6 +197,7 @@ class Handover(NamedTuple):
         return []
 
     def as_dict(self) -> dict[str, Plain]:
+        entries = self.entries or {}
         return {
             "provider_config_key": self.selection.integration,
             "connection_id": self.selection.connection_id,
@@ -180,10 +205,10 @@ class Handover(NamedTuple):
             "server_time": self.server_time,
             "start_grace": self.start_grace,
             "joined": self.joined,
-            "entries": [
-                (entry_id, entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.joined)
-                for entry_id, entry in (self.entries or {}).items()
-            ],
+            "ids": list(entries),
+            "finished_at": [entry.finished_at for entry in entries.values()],
+            "were_running": [entry.joined for entry in entries.values()],
+            "labels": [entry.label for entry in entries.values()] if len(entries) <= MOST_LABELLED else [],
         }
 
     def other_files(self) -> dict[str, Plain]:
@@ -223,14 +248,12 @@ def judge_entry(entry: Entry | None, baseline: Baseline, *, overdue: bool, now: 
     `overdue`: the time in which a triggered run may stay unseen is over. `now` is the server's clock.
     """
     if entry is None:
-        label = Entry("", baseline.connection_id, baseline.name, baseline.variant, None, None, None).label
-        return EntryVerdict(label, SyncStatus.FAILED, "not found any more")
+        return EntryVerdict(baseline.label, SyncStatus.FAILED, "not found any more")
     if entry.running:
         return EntryVerdict(entry.label, SyncStatus.RUNNING, "running")
-    unchanged = entry.finished_at is None or (entry.finished_at == baseline.finished_at and not baseline.joined)
-    if unchanged and overdue:
+    if baseline.ended_before(entry) and overdue:
         return EntryVerdict(entry.label, SyncStatus.FAILED, "never started")
-    if unchanged:
+    if baseline.ended_before(entry):
         return EntryVerdict(entry.label, SyncStatus.RUNNING, "not begun yet")
     if _is_continued(entry, now):
         return EntryVerdict(entry.label, SyncStatus.RUNNING, "cut by Nango, to be continued")
@@ -250,19 +273,22 @@ def judge_latest(entry: Entry) -> EntryVerdict:
     return EntryVerdict(entry.label, status, word)
 
 
-def overall(verdicts: Sequence[EntryVerdict]) -> Verdict:
+def overall(verdicts: Iterable[EntryVerdict]) -> Verdict:
     """One verdict on all entries: an end only once nothing runs or is pending any more."""
-    by_status: dict[SyncStatus, list[EntryVerdict]] = {status: [] for status in SyncStatus}
+    counts = dict.fromkeys(SyncStatus, 0)
+    first: dict[SyncStatus, list[EntryVerdict]] = {status: [] for status in SyncStatus}
     for one in verdicts:
-        by_status[one.status].append(one)
-    facts = {"syncs": len(verdicts), **{status.value: len(some) for status, some in by_status.items() if some}}
+        counts[one.status] += 1
+        if len(first[one.status]) < SHOWN:
+            first[one.status].append(one)
+    total = sum(counts.values())
+    facts = {"syncs": total, **{status.value: count for status, count in counts.items() if count}}
     for status in (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN):
-        some = by_status[status]
-        if some:
-            named = _named([f"{one.label} ({one.why})" for one in some])
-            counted = f"{len(some)} of {len(verdicts)} {_CALLED[status]}: {named}"
-            return Verdict(status, counted, {**facts, "named": [one.label for one in some[:SHOWN]]})
-    return Verdict(SyncStatus.SUCCEEDED, f"all {len(verdicts)} succeeded", facts)
+        if counts[status]:
+            named = _named([f"{one.label} ({one.why})" for one in first[status]], counts[status])
+            counted = f"{counts[status]} of {total} {_CALLED[status]}: {named}"
+            return Verdict(status, counted, {**facts, "named": [one.label for one in first[status]]})
+    return Verdict(SyncStatus.SUCCEEDED, f"all {total} succeeded", facts)
 
 
 _CALLED = {
@@ -280,15 +306,14 @@ def _is_continued(entry: Entry, now: datetime | None) -> bool:
     return due < now and now - finished < CONTINUED_WITHIN
 
 
-def read_entries(body: Mapping[str, Any]) -> dict[str, Entry]:
+def read_entries(body: Mapping[str, Any]) -> dict[Packed, Entry]:
     """The entries of an answer of /sync/status, by their ids. Raises KeyError, TypeError or ValueError."""
-    entries: dict[str, Entry] = {}
+    entries: dict[Packed, Entry] = {}
     if not isinstance(body["syncs"], list):
         raise TypeError("a list")
     for item in body["syncs"]:
-        results = item.get("latestResult")
         entry = Entry(
-            id=_text(item["id"]),
+            id=packed(_text(item["id"])),
             connection_id=_text(item["connection_id"]),
             name=_text(item["name"]),
             variant=_text(item.get("variant") or "base"),
@@ -296,7 +321,7 @@ def read_entries(body: Mapping[str, Any]) -> dict[str, Entry]:
             status=_optional(item.get("status")),
             finished_at=_optional(item.get("finishedAt")),
             next_at=_optional(item.get("nextScheduledSyncAt")),
-            rows=_rows(results) if isinstance(results, dict) else None,
+            results=item.get("latestResult"),
         )
         if entry.id in entries:
             raise ValueError("each entry once")
@@ -306,21 +331,18 @@ def read_entries(body: Mapping[str, Any]) -> dict[str, Entry]:
     return entries
 
 
-def _rows(results: Mapping[str, Any]) -> dict[str, int]:
-    """Records by what was done to them, over all models: {"added": 1, "updated": 0, "deleted": 0}."""
-    counts: dict[str, int] = {}
-    for result in results.values():
-        for what, count in result.items() if isinstance(result, dict) else ():
-            if isinstance(count, int):
-                counts[what] = counts.get(what, 0) + count
-    return counts
-
-
 def _told(entries: Iterable[Entry]) -> dict[str, object]:
-    """What Nango tells of the entries: records over all models, and when the last one ended."""
-    ended = [entry.finished_at for entry in entries if entry.finished_at is not None]
-    rows = _rows({entry.id: entry.rows for entry in entries})
-    return {"rows": rows, "finished_at": max(ended, default=None)}
+    """What Nango tells of the entries: records by what was done to them, and when the last one ended."""
+    rows: dict[str, int] = {}
+    ended = None
+    for entry in entries:
+        if entry.finished_at is not None:
+            ended = max(ended or "", entry.finished_at)
+        for result in entry.results.values() if isinstance(entry.results, dict) else ():
+            for what, count in result.items() if isinstance(result, dict) else ():
+                if isinstance(count, int):
+                    rows[what] = rows.get(what, 0) + count
+    return {"rows": rows, "finished_at": ended}
 
 
 def refusal(answer: Answer, words: str) -> BlueprintError | None:
@@ -367,13 +389,12 @@ class NangoClient:
             entries = self._baseline(selection)
             running = [entry.label for entry in entries.values() if entry.running]
             if running and if_running == "fail":
-                raise SyncAlreadyRunningError(f"running already: {_named(running)}; NANGO_IF_RUNNING is fail")
+                raise SyncAlreadyRunningError(
+                    f"running already: {_named(running, len(running))}; NANGO_IF_RUNNING is fail"
+                )
             if running and if_running == "wait":
                 entries = self._idle_baseline(selection, given)
-        baselines = {
-            entry.id: Baseline(entry.connection_id, entry.name, entry.variant, entry.finished_at, entry.running)
-            for entry in entries.values()
-        }
+        baselines = {entry_id: Baseline.of(entry) for entry_id, entry in entries.items()}
         handover = Handover(selection, baselines, self._now(), given.start_grace)
         if handover.joined:
             log.info("joining what is running: %s", selection)
@@ -416,7 +437,7 @@ class NangoClient:
             notes.append(f"the key has {READ_SCOPE}, but {integration} has no syncs in its environment, or is unknown")
         return Result("valid", f"Nango takes the key; {'; '.join(notes)}")
 
-    def _entries(self, selection: Selection) -> dict[str, Entry]:
+    def _entries(self, selection: Selection) -> dict[Packed, Entry]:
         answer = self._api.get("/sync/status", selection.query())
         body = self._api.json_object(answer)
         try:
@@ -424,20 +445,20 @@ class NangoClient:
         except (KeyError, TypeError, ValueError, AttributeError) as missing:
             raise self._api.nonsense(answer, f"usable entries ({missing})") from missing
 
-    def _baseline(self, selection: Selection) -> dict[str, Entry]:
+    def _baseline(self, selection: Selection) -> dict[Packed, Entry]:
         """The entries before a start. Every name must be there: Nango starts those before an unknown one."""
         entries = self._entries(selection)
         _require_all(selection, entries.values())
         return entries
 
-    def _idle_baseline(self, selection: Selection, given: Waiting) -> dict[str, Entry]:
+    def _idle_baseline(self, selection: Selection, given: Waiting) -> dict[Packed, Entry]:
         """The entries once none is running: a run that is would swallow the start."""
 
-        def look() -> dict[str, Entry]:
+        def look() -> dict[Packed, Entry]:
             entries = self._baseline(selection)
             running = [entry.label for entry in entries.values() if entry.running]
             if running:
-                raise SyncIncompleteError(f"running already: {_named(running)}; waiting until none is")
+                raise SyncIncompleteError(f"running already: {_named(running, len(running))}; waiting until none is")
             return entries
 
         def gave_up(last: str) -> BlueprintError:
@@ -469,7 +490,7 @@ class NangoClient:
         def seen() -> Handover | None:
             for entry_id, entry in self._entries(selection).items():
                 before = (handover.entries or {}).get(entry_id)
-                if before and not before.joined and (entry.running or entry.finished_at != before.finished_at):
+                if before and not before.joined and (entry.running or not before.ended_before(entry)):
                     return handover._replace(server_time=self._now())
             return None
 
@@ -492,7 +513,7 @@ class NangoClient:
             entries = self._entries(selection)
             if handover.entries is None:
                 _require_all(selection, entries.values())
-                verdict = overall([judge_latest(entry) for entry in entries.values()])
+                verdict = overall(map(judge_latest, entries.values()))
             else:
                 verdict = overall(self._against_baseline(handover.entries, entries, handover.server_time, grace))
             self._job.facts = {"connection_id": selection.connection_id, **verdict.facts, **_told(entries.values())}
@@ -501,17 +522,15 @@ class NangoClient:
         return look
 
     def _against_baseline(
-        self, baselines: Mapping[str, Baseline], entries: Mapping[str, Entry], begun: datetime | None, grace: int
-    ) -> list[EntryVerdict]:
+        self, baselines: Mapping[Packed, Baseline], entries: Mapping[Packed, Entry], begun: datetime | None, grace: int
+    ) -> Iterator[EntryVerdict]:
         since = len(entries.keys() - baselines.keys())
         if since:
             log.info("%d entries were made since the trigger and are left out", since)
         now = self._api.now()
         overdue = now is not None and begun is not None and now - begun > timedelta(seconds=grace)
-        return [
-            judge_entry(entries.get(entry_id), baseline, overdue=overdue, now=now)
-            for entry_id, baseline in baselines.items()
-        ]
+        for entry_id, baseline in baselines.items():
+            yield judge_entry(entries.get(entry_id), baseline, overdue=overdue, now=now)
 
 
 def _require_all(selection: Selection, entries: Iterable[Entry]) -> None:
@@ -530,14 +549,20 @@ def _least_pause(selection: Selection) -> int:
     return LEAST_PAUSE_ALL if selection.connection_id is None else LEAST_PAUSE
 
 
-def _named(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+def _named(labels: Sequence[str], total: int) -> str:
+    more = f" and {total - SHOWN} more" if total > SHOWN else ""
     return ", ".join(labels[:SHOWN]) + more
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("a text")
+    return value
+
+
+def _packed(value: object) -> Packed:
+    if type(value) is not int and type(value) is not str:
+        raise TypeError("neither a number nor a text")
     return value
 
 

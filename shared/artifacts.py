@@ -92,7 +92,7 @@ class Artifacts:
                 _remove_leftovers(folder)
                 _refuse_folders(folder)
                 probe = folder / f".probe-{os.urandom(4).hex()}.tmp"
-                _write(probe, b"\0" * 65536)
+                _write(probe, [b"\0" * 65536])
                 probe.unlink()
             except OSError as error:
                 raise self._unwritable(folder, error, "nothing was started") from error
@@ -107,9 +107,13 @@ class Artifacts:
         try:
             before = {path: path.read_bytes() for path in self._paths(STARTING) if path.is_file()}
             self._starting = self._write_all(STARTING, self._plain(draft))
-        except (OSError, NotPlainError) as error:
+        except OSError as error:
             self._clear_starting()
             raise self._unwritable(self._variables, error, "nothing was started") from error
+        except NotPlainError as error:
+            raise ArtifactError(
+                f"the hand-over of {draft.id} cannot be written: {error}; nothing was started; choose fewer syncs"
+            ) from error
         try:
             yield
         except StartUnclearError:
@@ -118,7 +122,7 @@ class Artifacts:
             self._clear_starting()
             for path, left in before.items():  # of a trigger that was killed, and is not made up for by this one
                 with contextlib.suppress(OSError):
-                    _write(path, left)
+                    _write(path, [left])
             self._attempt, self._starting = "", b""  # a sync that is joined next makes up for it
             raise
 
@@ -170,10 +174,9 @@ class Artifacts:
         if answer.body is NOT_JSON:
             body: object = {"status": answer.status, "text": self._mask(answer.text)[:MOST_TEXT]}
         else:
-            body = self._mask.tree(answer.body)
+            body = answer.body
         _make_folder(self._responses)
-        written = json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        _write(self._responses / name, written)
+        _write(self._responses / name, [part.encode("utf-8", "backslashreplace") for part in _json(body, self._mask)])
 
     def _plain(self, handover: Handover) -> dict[str, Plain]:
         return {"version": VERSION, "attempt": self._attempt, **handover.as_dict()}
@@ -185,7 +188,7 @@ class Artifacts:
     def _write_all(self, name: str, value: Plain) -> bytes:
         written = pickles.dump(value)
         for path in self._paths(name):
-            _write(path, written)
+            _write(path, [written])
         return written
 
     def _clear_starting(self) -> None:
@@ -291,8 +294,31 @@ def _make_folder(folder: Path) -> None:
                 one.chmod(0o700)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """All of `content`, or nothing. Raises OSError."""
+def _json(value: object, mask: Mask, inset: str = "") -> Iterator[str]:
+    """`value` as indented JSON with secrets hidden, in parts: a list item by item, because it may be long."""
+    deeper = f"\n{inset}  "
+    if isinstance(value, list) and value:
+        opening = "["
+        for item in value:
+            text = json.dumps(item, indent=2, ensure_ascii=False)
+            if mask(text) != text:
+                text = json.dumps(mask.tree(item), indent=2, ensure_ascii=False)
+            yield opening + deeper + text.replace("\n", deeper)
+            opening = ","
+        yield f"\n{inset}]"
+    elif isinstance(value, dict) and value:
+        opening = "{"
+        for key, item in value.items():
+            yield f"{opening}{deeper}{json.dumps(mask(key), ensure_ascii=False)}: "
+            yield from _json(item, mask, inset + "  ")
+            opening = ","
+        yield f"\n{inset}}}"
+    else:
+        yield json.dumps(mask.tree(value), ensure_ascii=False)
+
+
+def _write(path: Path, content: Sequence[bytes]) -> None:
+    """All parts of `content`, or nothing. Raises OSError."""
     for _ in range(5):
         temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
         try:
@@ -301,7 +327,7 @@ def _write(path: Path, content: bytes) -> None:
                 if fcntl is not None:
                     with contextlib.suppress(OSError):  # file systems without locks
                         fcntl.flock(file, fcntl.LOCK_EX)  # tells _remove_leftovers that the writer lives
-                file.write(content)
+                file.writelines(content)
             temporary.replace(path)
             return
         except FileNotFoundError:  # taken for a leftover in the moment before its lock, or after it

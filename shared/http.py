@@ -138,14 +138,14 @@ class Wire:
                     method, self._url + path, params=params, json=body, timeout=timeout, stream=True
                 )
                 with response:
-                    content = _content(response)
+                    text = _text(response)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise WireError(_reason(error, read_timeout), sent=_may_have_been_sent(error)) from error
-        body = parse_json(content)
+        body = parse_json(text)
         return Answer(
             status=response.status_code,
             body=body,
-            text=content.decode("utf-8", "replace") if body is NOT_JSON else "",
+            text=text if body is NOT_JSON else "",
             headers=response.headers,
             sent=sent,
             received=self._clock.monotonic(),
@@ -331,22 +331,22 @@ def retry_after(answer: Answer) -> float | None:
     return max(0.0, (until - answer.date).total_seconds())
 
 
-def parse_json(content: bytes) -> Any:
-    """The JSON in `content`, or NOT_JSON; a body that is cut off, nested without end or not UTF-8 is none."""
+def parse_json(text: str) -> Any:
+    """The JSON in `text`, or NOT_JSON; a body that is cut off, nested without end or was not UTF-8 is none."""
     try:
-        return strict_json.parse(content)
+        return strict_json.parse(text)
     except (ValueError, RecursionError):
         return NOT_JSON
 
 
-def _content(response: requests.Response) -> bytes:
-    chunks, total = [], 0
+def _text(response: requests.Response) -> str:
+    """The body; bytes that are no UTF-8 become surrogates, which no text has."""
+    content = bytearray()  # and no list of parts, which would leave the memory full of holes
     for chunk in response.iter_content(CHUNK):
-        total += len(chunk)
-        if total > MOST_BYTES:
+        content += chunk
+        if len(content) > MOST_BYTES:
             raise requests.exceptions.ContentDecodingError(f"the answer is longer than {MOST_BYTES >> 20} MB")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    return content.decode("utf-8", "surrogateescape")
 
 
 @contextlib.contextmanager

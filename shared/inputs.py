@@ -166,7 +166,7 @@ def url(variable: str, *, default: str | None, cut: str = "") -> Any:
 def json_object(value: str) -> dict[str, object]:
     """A parser for `text`: a JSON object."""
     try:
-        parsed = strict_json.parse(value.encode())
+        parsed = strict_json.parse(value)
     except (ValueError, RecursionError) as fault:
         raise InputError(f"is no JSON: {fault}") from None
     if not isinstance(parsed, dict):

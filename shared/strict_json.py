@@ -5,20 +5,39 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from typing import Any
+from typing import Any, Callable
 
 MOST_DEPTH = 100  # of nested lists and objects
 MOST_DIGITS = 400  # of a whole number: int() takes quadratic time
+LARGE = 100_000  # characters from which on memory matters more than time
+SHORT = 20
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def parse(content: bytes) -> Any:
-    """The value in `content`. Raises ValueError."""
-    if _depth(content) > MOST_DEPTH:
+def parse(text: str) -> Any:
+    """The value in `text`. Raises ValueError, also if a part of it was no UTF-8 (and is a lone surrogate now)."""
+    if _depth(text.encode()) > MOST_DEPTH:
         raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
     return json.loads(
-        content.decode().removeprefix("\ufeff"), parse_constant=_refuse, parse_int=_whole, parse_float=_finite
+        text.removeprefix("\ufeff"),
+        object_pairs_hook=_sharing() if len(text) > LARGE else None,
+        parse_constant=_refuse,
+        parse_int=_whole,
+        parse_float=_finite,
     )
+
+
+def _sharing() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """A hook that keeps each short text but once: in a long list they are mostly the same few words."""
+    known: dict[str, str] = {}
+
+    def share(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {
+            key: known.setdefault(value, value) if isinstance(value, str) and len(value) <= SHORT else value
+            for key, value in pairs
+        }
+
+    return share
 
 
 def _depth(content: bytes) -> int:

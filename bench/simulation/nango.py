@@ -26,7 +26,7 @@ from typing import Any, cast
 
 from bench.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
 from nango_blueprints import check_sync_status, trigger_sync
-from nango_blueprints.client import Baseline, Handover, Selection
+from nango_blueprints.client import Baseline, Handover, Selection, read_entries
 
 SCHEDULED = "scheduled run"
 CONTINUED = "one that was cut goes on over ours"
@@ -380,10 +380,7 @@ def peers(seed: int) -> dict[str, str]:
             peer.pause(60)
             before = peer.read("/sync/status", query)["syncs"]
         peer.start("/sync/trigger", {"provider_config_key": _KEY, "syncs": []})
-        entries = {
-            entry["id"]: Baseline(entry["connection_id"], entry["name"], entry["variant"], entry.get("finishedAt"))
-            for entry in before
-        }
+        entries = {entry_id: Baseline.of(entry) for entry_id, entry in read_entries({"syncs": before}).items()}
         peer.took(Handover(Selection(_KEY), entries, None))
         while peer.pause(10):
             now = peer.read("/sync/status", query)["syncs"]

@@ -235,7 +235,7 @@ def test_a_hand_over_without_entries_ends_the_check(nango: Vendor, tmp_path: Pat
     triggered(nango, tmp_path)
     path = tmp_path / "nango-blueprints" / "variables" / "sync.pickle"
     handed = pickle.loads(path.read_bytes())  # noqa: S301
-    path.write_bytes(pickle.dumps({**handed, "entries": []}, protocol=4))
+    path.write_bytes(pickle.dumps({**handed, "ids": []}, protocol=4))
     ended = check(tmp_path, clock)
     assert ended == (221, "artifact_error")
     assert "sync.pickle" in ended.message

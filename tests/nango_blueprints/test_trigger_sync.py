@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
 from nango_blueprints import check_sync_status, trigger_sync
+from nango_blueprints.client import packed
 from shared.blueprint import Job
 from shared.errors import Interruption
 from tests.nango_blueprints.answers import (
@@ -130,11 +132,41 @@ def test_plain_values_are_handed_over_and_never_the_key(nango: Vendor, job: Job,
     assert (handed["version"], handed["provider_config_key"], handed["connection_id"]) == (1, INTEGRATION, CONNECTION)
     assert handed["server_time"] == NOW + timedelta(seconds=7)
     assert handed["joined"] is False
-    assert [list(found[:5]) for found in handed["entries"]] == [
-        [entry()["id"], CONNECTION, NAME, "base", at("06:00:00.123")],
-        [never(name="other")["id"], CONNECTION, "other", "base", None],
-    ]
+    assert handed["ids"] == [packed(entry()["id"]), packed(never(name="other")["id"])]
+    assert handed["finished_at"] == [packed(at("06:00:00.123")), None]
+    assert handed["were_running"] == [False, False]
+    assert handed["labels"] == [f"{CONNECTION}/{NAME}", f"{CONNECTION}/other"]
     assert not [path for path in tmp_path.rglob("*.pickle") if KEY.encode() in path.read_bytes()]
+
+
+def many(count: int) -> dict[str, Any]:
+    """An answer with as many entries, each of a connection of its own."""
+    return entries(
+        *(
+            {**entry(connection=f"conn-{number}"), "id": str(uuid5(NAMESPACE_URL, str(number)))}
+            for number in range(count)
+        )
+    )
+
+
+def test_tens_of_thousands_of_syncs_are_handed_over(nango: Vendor, job: Job, tmp_path: Path, clock: FakeClock) -> None:
+    before = many(30_000)
+    after = entries(*({**one, "finishedAt": at(NEW)} for one in before["syncs"]))
+    nango.expect("GET", STATUS, before, query=QUERY_ALL)
+    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY_ALL)
+    assert trigger(job, OF_INTEGRATION) == (0, "started")
+    nango.expect("GET", STATUS, after, query=QUERY_ALL)
+    ended = ending(check_sync_status, {"NANGO_SECRET_KEY": KEY}, make_job(tmp_path, "nango", clock))
+    assert ended == (0, "succeeded")
+    assert "all 30000 succeeded" in ended.message
+
+
+def test_more_syncs_than_can_be_handed_over_are_not_started(nango: Vendor, job: Job, tmp_path: Path) -> None:
+    nango.expect("GET", STATUS, many(40_000), query=QUERY_ALL)
+    ended = trigger(job, OF_INTEGRATION)
+    assert ended == (221, "artifact_error")
+    assert "nothing was started; choose fewer syncs" in ended.message
+    assert files(tmp_path) == {}
 
 
 def test_with_a_log_id_it_is_written_under_both_names(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
@@ -227,8 +259,7 @@ def test_by_default_it_waits_until_none_runs_and_holds_the_run_against_the_end_t
     nango.expect("GET", STATUS, entries(entry("SUCCESS", "12:00:03")), query=QUERY)
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
     assert trigger(job) == (0, "started")
-    (handed,) = files(tmp_path)["sync.pickle"]["entries"]
-    assert handed[4] == at("12:00:03")
+    assert files(tmp_path)["sync.pickle"]["finished_at"] == [packed(at("12:00:03"))]
 
 
 @pytest.mark.parametrize("given", [{}, {"RESET": "TRUE"}])
@@ -260,7 +291,7 @@ def test_join_starts_nothing_and_hands_over_what_runs(nango: Vendor, job: Job, t
     assert trigger(job, IF_RUNNING="join") == (0, "joined")
     handed = files(tmp_path)["sync.pickle"]
     assert handed["joined"] is True
-    assert handed["entries"][0][5] is True
+    assert handed["were_running"] == [True]
 
 
 def test_join_starts_what_does_not_run_and_joins_the_rest(nango: Vendor, job: Job, tmp_path: Path) -> None:
@@ -269,7 +300,10 @@ def test_join_starts_what_does_not_run_and_joins_the_rest(nango: Vendor, job: Jo
     nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY_ALL, "syncs": [NAME]})
     assert trigger(job, {**OF_INTEGRATION, "NANGO_SYNCS": NAME}, IF_RUNNING="join") == (0, "started")
     handed = files(tmp_path)["sync.pickle"]
-    assert {one[1]: one[5] for one in handed["entries"]} == {CONNECTION: True, "conn-b": False}
+    assert dict(zip(handed["labels"], handed["were_running"])) == {
+        f"{CONNECTION}/{NAME}": True,
+        f"conn-b/{NAME}": False,
+    }
 
 
 def test_of_all_connections_one_that_runs_is_waited_for(nango: Vendor, job: Job) -> None:

@@ -18,6 +18,7 @@ from nango_blueprints.client import (
     judge_entry,
     judge_latest,
     overall,
+    packed,
     read_entries,
     sync_names,
 )
@@ -41,7 +42,7 @@ def found(execution: str | None, finished_at: str | None, status: str | None = "
 
 
 def before(finished_at: str | None, *, joined: bool = False) -> Baseline:
-    return Baseline(CONNECTION, NAME, "base", finished_at, joined)
+    return Baseline.of(found("RUNNING" if joined else "SUCCESS", finished_at))
 
 
 def verdict(entry: Entry | None, baseline: Baseline, *, overdue: bool = False, now: datetime = NOON) -> EntryVerdict:
@@ -224,13 +225,14 @@ def test_real_runs_that_alternate_are_never_confused(
     baseline: int, looks: list[int], expected: list[SyncStatus]
 ) -> None:
     seen = sequence(baseline)
-    held = Baseline(seen.connection_id, seen.name, seen.variant, seen.finished_at)
+    held = Baseline.of(seen)
     assert [verdict(sequence(number), held).status for number in looks] == expected
 
 
 def test_a_real_joined_run_ends_as_it_ended() -> None:
     seen = sequence(4)
-    held = Baseline(seen.connection_id, seen.name, seen.variant, seen.finished_at, joined=True)
+    held = Baseline.of(seen)
+    assert held.joined
     assert [verdict(sequence(number), held).status for number in (4, 5)] == [RUNNING, FAILED]
 
 
@@ -282,6 +284,25 @@ def test_a_server_without_variants_has_the_base_alone() -> None:
 def test_an_answer_that_is_none_is_never_read(body: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         read_entries(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3062cf74-b10e-46e8-89f9-a166edcdd8f9", 0x3062CF74B10E46E889F9A166EDCDD8F9),
+        ("2026-11-22T02:52:41.960Z", 20261122025241960),
+        ("3062CF74-b10e-46e8-89f9-a166edcdd8f9", None),  # another text, so that it may be another id
+        ("3062cf74b10e46e889f9a166edcdd8f9", None),
+        ("2026-11-22T02:52:41Z", None),
+        ("2026-11-22T02:52:41.960+00:00", None),
+        ("0026-11-22T02:52:41.960Z", None),
+        ("٢026-11-22T02:52:41.960Z", None),
+        ("3062cf74-b10e-46e8-89f9-a166edcdd8f9\n", None),
+        ("1", None),
+    ],
+)
+def test_only_one_spelling_is_packed_into_a_number(text: str, expected: int | None) -> None:
+    assert packed(text) == (text if expected is None else expected)
 
 
 # What is asked

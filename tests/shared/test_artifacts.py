@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared import errors, pickles
 from shared.artifacts import Artifacts, identifier, moment
@@ -297,10 +299,10 @@ def killed_while_writing(folder: Path) -> None:
             def __enter__(self): self.file.__enter__(); return self
             def __exit__(self, *a): return self.file.__exit__(*a)
             def fileno(self): return self.file.fileno()
-            def write(self, content):
-                self.file.write(content[:3]); self.file.flush()
+            def writelines(self, parts):
+                self.file.write(parts[0][:3]); self.file.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
-        artifacts._write(Path(sys.argv[1]) / "sync.pickle", b"content")
+        artifacts._write(Path(sys.argv[1]) / "sync.pickle", [b"content"])
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(folder)], cwd=REPOSITORY, check=False)
     assert done.returncode < 0
@@ -739,6 +741,35 @@ def kept(responses: Path, answer: Answer) -> str:
     return (responses / "r.json").read_text(encoding="utf-8")
 
 
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+BODIES = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(body=BODIES)
+def test_any_answer_is_kept_as_indented_json(body: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("artifacts")
+    artifacts(folder).save_response("r.json", Answer(200, body))
+    (written,) = (path.read_bytes() for path in folder.rglob("r.json"))
+    assert written == json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        TOKEN,
+        [TOKEN],
+        [{"a": [1, {"b": f"x {TOKEN.upper()}\n"}]}],
+        {"a": {TOKEN: [[TOKEN], TOKEN]}},
+        {"items": [{"fine": 1}, {f"{TOKEN}s": {TOKEN: TOKEN}}, {"fine": "two"}]},
+    ],
+)
+def test_a_secret_is_hidden_wherever_an_answer_holds_it(responses: Path, body: Any) -> None:
+    written = kept(responses, Answer(200, body))
+    assert TOKEN not in written.lower()
+    assert "***" in written
+    assert json.loads(written) == Mask([TOKEN]).tree(body)
+
+
 def test_an_answer_is_kept_as_indented_utf8_json(responses: Path) -> None:
     assert kept(responses, Answer(200, {"a": ["é", 1]})) == '{\n  "a": [\n    "é",\n    1\n  ]\n}'
 
@@ -772,7 +803,7 @@ def test_an_answer_with_odd_characters_is_kept(responses: Path, text: str) -> No
 
 @pytest.mark.parametrize("depth", [100, 500, 900, 2500])
 def test_an_answer_nested_deeply_ends_no_run(responses: Path, depth: int) -> None:
-    body = parse_json(b"[" * depth + b"]" * depth)
+    body = parse_json("[" * depth + "]" * depth)
     raised = ""
     try:
         kept(responses, Answer(200, body))

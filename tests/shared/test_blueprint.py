@@ -211,7 +211,7 @@ def test_no_fact_keeps_the_report_from_being_one_line_of_json(run_here: Runner, 
 
 @pytest.mark.parametrize("depth", [100, 900, 2500])
 def test_no_answer_keeps_the_report_from_being_one_line_of_json(run_here: Runner, depth: int) -> None:
-    body = parse_json(b'{"a":' * depth + b"1" + b"}" * depth)
+    body = parse_json('{"a":' * depth + "1" + "}" * depth)
 
     def main(_given: Any, job: Job) -> Result:
         job.responses["r.json"] = Answer(200, body)

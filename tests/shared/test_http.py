@@ -280,7 +280,7 @@ def test_an_answer_longer_than_64_mb_is_not_read(api: Api, vendor: responses.Req
     ],
 )
 def test_json_is_parsed(content: bytes, expected: object) -> None:
-    assert parse_json(content) == expected
+    assert parse_json(content.decode("utf-8", "surrogateescape")) == expected
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_json_is_parsed(content: bytes, expected: object) -> None:
     ids=lambda content: repr(content[:14]),
 )
 def test_what_is_no_json_is_told_as_such(content: bytes) -> None:
-    assert parse_json(content) is NOT_JSON
+    assert parse_json(content.decode("utf-8", "surrogateescape")) is NOT_JSON
 
 
 @pytest.mark.parametrize("body", ["", "[]", "null", '{"a": 1', "<html>", '"text"', "1"])
