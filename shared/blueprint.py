@@ -43,6 +43,7 @@ class Job:
         self.connect = connect
         self.began = clock.monotonic()
         self.deadline = math.inf  # the instant of the clock after which nothing is tried again
+        self.scarce_until = -math.inf  # the instant of the clock until which the vendor has few requests left for us
         self.id: str | None = None  # the vendor's id of what is synced
         self.sync_id: str | None = None  # the vendor's id of this one sync
         self.facts: dict[str, object] = {}  # what the vendor tells of the sync, for the result

@@ -269,6 +269,7 @@ class Api:
             self._job.responses[self.record_as] = answer
         if answer.date is not None:
             self._clock_offset = (answer.date, answer.received)
+        self._job.scarce_until = answer.received + seconds_to_reset(answer)
         return answer
 
     def _back_off(self, attempt: int, tries: int, pause: float | None, problem: str) -> bool:
@@ -329,6 +330,18 @@ def retry_after(answer: Answer) -> float | None:
     if until is None or answer.date is None:
         return None
     return max(0.0, (until - answer.date).total_seconds())
+
+
+def seconds_to_reset(answer: Answer) -> float:
+    """Seconds until a rate limit of which less than a tenth is left begins anew; 0 if more is left or nothing is told.
+
+    From X-RateLimit-Limit, -Remaining and -Reset (seconds since 1970), as Nango sends them with each answer.
+    """
+    told = [answer.headers.get(f"X-RateLimit-{word}", "") for word in ("Limit", "Remaining", "Reset")]
+    if answer.date is None or not all(re.fullmatch("[0-9]{1,12}", text) for text in told):
+        return 0.0
+    limit, left, reset = map(int, told)
+    return max(0.0, reset + 1 - answer.date.timestamp()) if left * 10 < limit else 0.0
 
 
 def parse_json(text: str) -> Any:

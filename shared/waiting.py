@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shared.blueprint import Job
-    from shared.protocols import Clock, Waiting
+    from shared.protocols import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +51,24 @@ def follow(
 class Wait:
     """Looks again and again, more rarely the longer it takes."""
 
-    def __init__(self, clock: Clock, deadline: float, least: float, most: float) -> None:
+    def __init__(self, job: Job, deadline: float, least: float, most: float) -> None:
         """`deadline` is an instant of the monotonic clock; `least` and `most` are the shortest and the longest pause.
 
         All are seconds. `most`, the user's poll interval, wins over `least`.
         """
-        self.clock = clock
+        self.job = job
+        self.clock = job.clock
         self.deadline = deadline
         self.least = least
         self.most = most
-        self.begun = clock.monotonic()
+        self.begun = self.clock.monotonic()
         self.failure: StatusCheckFailedError | None = None  # of the last look, if it failed
 
     @classmethod
     def of(cls, job: Job, given: Waiting, least: float, *, within: float = math.inf) -> Wait:
         """A wait of at most `within` seconds, and no longer than the run may wait; nothing is tried again after it."""
         job.deadline = min(job.began + given.wait_timeout * 60, job.clock.monotonic() + within)
-        return cls(job.clock, job.deadline, least, given.poll_interval)
+        return cls(job, job.deadline, least, given.poll_interval)
 
     @property
     def left(self) -> float:
@@ -140,7 +141,9 @@ class Wait:
         return self.clock.monotonic() - self.begun
 
     def _pause(self) -> float:
-        return pause_before_next_look(self._elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
+        pause = pause_before_next_look(self._elapsed, self.least, self.most) * random.uniform(0.9, 1.1)
+        scarce_for = (self.job.scarce_until - self.clock.monotonic()) * random.uniform(1, 1.1)  # not all at once
+        return max(pause, min(scarce_for, self.most))
 
     def _sleep(self, seconds: float, last: str) -> None:
         """Sleep, at most until the deadline, with a log line every five minutes of the whole wait."""

@@ -25,7 +25,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from shared import VERSION, errors
 from shared.artifacts import Artifacts
 from shared.blueprint import Job
-from shared.http import NOT_JSON, Answer, Api, Wire, WireError, http_date, parse_json, retry_after
+from shared.http import NOT_JSON, Answer, Api, Wire, WireError, http_date, parse_json, retry_after, seconds_to_reset
 from shared.masking import Mask
 from tests.support import NOW, FakeClock
 
@@ -588,6 +588,43 @@ def date(seconds: float) -> str:
 )
 def test_a_retry_after_is_a_number_of_seconds_or_a_date_on_the_servers_clock(text: str, expected: float | None) -> None:
     assert retry_after(Answer(429, None, headers={"Retry-After": text, "Date": date(0)})) == expected
+
+
+def limits(limit: str, left: str, reset: str, **more: str) -> dict[str, str]:
+    return {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": left, "X-RateLimit-Reset": reset, **more}
+
+
+SOON = str(round(NOW.timestamp()) + 40)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (limits("200", "19", SOON, Date=date(0)), 41),
+        (limits("200", "0", SOON, Date=date(0)), 41),
+        (limits("200", "20", SOON, Date=date(0)), 0),
+        (limits("200", "0", SOON, Date=date(50)), 0),
+        (limits("200", "0", SOON), 0),  # the local clock is not asked
+        (limits("200", "0", ""), 0),
+        (limits("200", "few", SOON, Date=date(0)), 0),
+        (limits("200", "-1", SOON, Date=date(0)), 0),
+        (limits("9" * 5000, "0", SOON, Date=date(0)), 0),
+        ({"Date": date(0)}, 0),
+    ],
+)
+def test_a_rate_limit_is_scarce_below_a_tenth_until_its_reset(headers: dict[str, str], expected: float) -> None:
+    assert seconds_to_reset(Answer(200, None, headers=headers)) == expected
+
+
+def test_the_run_learns_of_a_scarce_rate_limit_and_of_its_end(
+    api: Api, vendor: responses.RequestsMock, job: Job
+) -> None:
+    vendor.get(f"{URL}/x", json={}, headers=limits("200", "3", SOON, Date=date(0)))
+    vendor.get(f"{URL}/x", json={}, headers=limits("200", "199", SOON, Date=date(0)))
+    api.get("/x")
+    assert 40 <= job.scarce_until - job.clock.monotonic() <= 41
+    api.get("/x")
+    assert job.scarce_until <= job.clock.monotonic()
 
 
 def test_a_date_in_retry_after_is_not_held_against_the_local_clock() -> None:

@@ -27,7 +27,7 @@ def gave_up(last: str) -> errors.SyncIncompleteError:
 
 
 def wait_of(clock: FakeClock, seconds: float = 4 * HOUR, *, least: float = 2, most: float = 60) -> Wait:
-    return Wait(clock, clock.monotonic() + seconds, least, most)
+    return Wait(make_job(Path("unused"), "acme", clock), clock.monotonic() + seconds, least, most)
 
 
 def in_turn(*news: object) -> Callable[[], Any]:
@@ -81,6 +81,21 @@ def looks_at(clock: FakeClock, news: Callable[[], Any]) -> tuple[list[float], Ca
 )
 def test_the_pause_follows_the_time_waited_so_far(elapsed: float, least: float, most: float, expected: float) -> None:
     assert pause_before_next_look(elapsed, least, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("scarce_for", "most", "earliest", "latest"),
+    [(40, 60, 40, 44), (300, 60, 60, 60), (1, 60, 1.8, 2.2), (-5, 60, 1.8, 2.2), (40, 1, 1, 1.1)],
+)
+def test_where_few_requests_are_left_the_next_look_comes_after_the_reset(
+    clock: FakeClock, scarce_for: float, most: float, earliest: float, latest: float
+) -> None:
+    wait = wait_of(clock, most=most)
+    wait.job.scarce_until = clock.monotonic() + scarce_for
+    times, look = looks_at(clock, in_turn(RUNNING, errors.SyncFailedError("over")))
+    with pytest.raises(errors.SyncFailedError):
+        wait.until(look, gave_up)
+    assert earliest <= times[1] <= latest
 
 
 @pytest.mark.parametrize(("least", "most"), [(2, 60), (10, 60), (5, 3), (2, 3600), (2, 1)])
