@@ -13,10 +13,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tools.catalogue import REPOSITORY, CatalogueError, load
+from tools.catalogue import REPOSITORY, Blueprint, CatalogueError, load
 
 PART = re.compile(r"(?:shared|[a-z]+_blueprints)/[A-Za-z_]\w*\.py|requirements\.txt")
 MODE = 0o100644
@@ -33,11 +33,9 @@ def sources(folder: Path = REPOSITORY) -> dict[str, bytes]:
     The second is for a copy without git, such as an unpacked release, or where the program git is missing. Raises
     BundleError.
     """
-    listed = _git(folder, "ls-tree", "-r", "-z", "HEAD").decode() if _has_git(folder) else ""
-    entries = [entry.partition("\t") for entry in listed.split("\0") if entry]
-    objects = {path: about.split()[2] for about, _, path in entries if PART.fullmatch(path)}
-    if objects:
-        return {path: _git(folder, "cat-file", "blob", one) for path, one in sorted(objects.items())}
+    committed = _committed(folder) if _has_git(folder) else {}
+    if committed:
+        return committed
     files = [*folder.glob("*_blueprints/*.py"), *folder.glob("shared/*.py"), folder / "requirements.txt"]
     try:
         found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -63,22 +61,12 @@ def version_of(files: Mapping[str, bytes]) -> str:
     return found[1].decode()
 
 
-def bundle_of(vendor: str, files: Mapping[str, bytes]) -> tuple[str, bytes]:
-    """The name and the content of a vendor's bundle: its folder, shared/ and requirements.txt. Raises BundleError."""
-    folders = (f"{vendor.lower()}_blueprints/", "shared/")
-    parts = {path: content for path, content in files.items() if path.startswith(folders) or "/" not in path}
-    wanted = [blueprint.file_to_run for blueprint in load() if blueprint.vendor == vendor]
-    missing = [path for path in (*wanted, "requirements.txt") if path not in parts]
-    if missing:
-        raise BundleError(f"the bundle for {vendor} would lack {', '.join(missing)}; is it committed?")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, content in sorted(parts.items()):
-            entry = zipfile.ZipInfo(path, TIME)
-            entry.create_system = 3  # Unix: else Windows would say so, and the mode would mean nothing
-            entry.external_attr = MODE << 16
-            archive.writestr(entry, content)  # stored: what deflate makes differs between versions of zlib
-    return f"{vendor.lower()}-blueprints-{version_of(files)}.zip", buffer.getvalue()
+def bundles_of(blueprints: Iterable[Blueprint], files: Mapping[str, bytes]) -> dict[str, tuple[str, bytes]]:
+    """The name and the content of the bundle of each vendor that these blueprints are of. Raises BundleError."""
+    wanted: dict[str, list[str]] = {}
+    for blueprint in blueprints:
+        wanted.setdefault(blueprint.vendor, []).append(blueprint.file_to_run)
+    return {vendor: _bundle(vendor, scripts, files) for vendor, scripts in wanted.items()}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -92,8 +80,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="DIR", help="default: dist")
     output: Path = parser.parse_args(argv).output
     try:
-        files = sources()
-        bundles = dict(bundle_of(vendor, files) for vendor in dict.fromkeys(one.vendor for one in load()))
+        bundles = dict(bundles_of(load(), sources()).values())
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(bundles.items())}
         for path in uncommitted():
             print(f"bundle: {path} is not as committed; the bundle has it as committed", file=sys.stderr)
@@ -109,6 +96,23 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _bundle(vendor: str, scripts: Sequence[str], files: Mapping[str, bytes]) -> tuple[str, bytes]:
+    """The vendor's folder, shared/ and requirements.txt, which have to hold the scripts."""
+    folders = (f"{vendor.lower()}_blueprints/", "shared/")
+    parts = {path: content for path, content in files.items() if path.startswith(folders) or "/" not in path}
+    missing = [path for path in (*scripts, "requirements.txt") if path not in parts]
+    if missing:
+        raise BundleError(f"the bundle for {vendor} would lack {', '.join(missing)}; is it committed?")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path, content in sorted(parts.items()):
+            entry = zipfile.ZipInfo(path, TIME)
+            entry.create_system = 3  # Unix: else Windows would say so, and the mode would mean nothing
+            entry.external_attr = MODE << 16
+            archive.writestr(entry, content)  # stored: what deflate makes differs between versions of zlib
+    return f"{vendor.lower()}-blueprints-{version_of(files)}.zip", buffer.getvalue()
+
+
 def _has_git(folder: Path) -> bool:
     """Whether git can tell what is committed here; not so in an unpacked release, even inside another repository."""
     if shutil.which("git") is None:
@@ -118,13 +122,29 @@ def _has_git(folder: Path) -> bool:
     return _run(folder, "ls-files", "--error-unmatch", "shared/__init__.py").returncode == 0
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
-    done = _run(folder, *arguments)
+def _committed(folder: Path) -> dict[str, bytes]:
+    listed = _git(folder, "ls-tree", "-r", "-z", "HEAD").decode().split("\0")
+    entries = [entry.partition("\t") for entry in listed if entry]  # mode type object<TAB>path
+    objects = {path: about.split()[2] for about, _, path in entries if PART.fullmatch(path)}
+    # The contents themselves: git archive would turn line ends into those of the system.
+    answers = io.BytesIO(_git(folder, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in objects.values())))
+    files = {}
+    for path in objects:
+        size = int(answers.readline().split()[2])  # object type size
+        files[path] = answers.read(size)
+        answers.read(1)  # the line end after it
+    return files
+
+
+def _git(folder: Path, *arguments: str, stdin: str = "") -> bytes:
+    done = _run(folder, *arguments, stdin=stdin)
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
         raise BundleError(f"git {arguments[0]} failed in {folder}: {said}")
     return done.stdout
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)  # noqa: S607
+def _run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+    # Whoever runs this trusts the folder already, also where another user owns it, as in a container's checkout.
+    command = ["git", "-c", "safe.directory=*", *arguments]
+    return subprocess.run(command, cwd=folder, input=stdin.encode(), capture_output=True, check=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from shared import VERSION
-from tools.bundle import BundleError, bundle_of, main, sources, uncommitted, version_of
+from tools.bundle import BundleError, bundles_of, main, sources, uncommitted, version_of
 from tools.catalogue import REPOSITORY, Blueprint, load
 from tools.demo import ID_VARIABLES
 from tools.sandbox import Sandbox
@@ -75,8 +75,8 @@ def checkout(plain: Path) -> Path:
     return plain
 
 
-def archive(vendor: str, files: Mapping[str, bytes] = SOURCES) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(bundle_of(vendor, files)[1]))
+def archive(vendor: str) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(bundles_of(BLUEPRINTS, SOURCES)[vendor][1]))
 
 
 # --- what is in a bundle ---
@@ -84,7 +84,7 @@ def archive(vendor: str, files: Mapping[str, bytes] = SOURCES) -> zipfile.ZipFil
 
 @each_vendor
 def test_a_bundle_is_named_after_its_vendor_and_the_version(vendor: str) -> None:
-    assert bundle_of(vendor, SOURCES)[0] == f"{vendor.lower()}-blueprints-{VERSION}.zip"
+    assert bundles_of(BLUEPRINTS, SOURCES)[vendor][0] == f"{vendor.lower()}-blueprints-{VERSION}.zip"
     assert version_of(SOURCES) == VERSION
 
 
@@ -121,7 +121,7 @@ def test_every_python_makes_the_same_bytes() -> None:
         "requirements.txt": b"requests\n",
         "shared/__init__.py": b'VERSION = "1.2.3"\n',
     }
-    name, content = bundle_of("Nango", dict(reversed(files.items())))
+    name, content = bundles_of(BLUEPRINTS, dict(reversed(files.items())))["Nango"]
     assert name == "nango-blueprints-1.2.3.zip"
     assert (
         hashlib.sha256(content).hexdigest() == "1e1e4525ef749097f2cfbc9e5fce920b147df0fb8bc37e57f1315a1968198c54"
@@ -132,13 +132,13 @@ def test_every_python_makes_the_same_bytes() -> None:
     ("path", "message"),
     [
         ("fivetran_blueprints/update_connector.py", "Fivetran would lack fivetran_blueprints/update_connector.py"),
-        ("requirements.txt", "Fivetran would lack requirements.txt"),
+        ("requirements.txt", "would lack requirements.txt"),
         ("shared/__init__.py", "no line VERSION"),
     ],
 )
 def test_a_bundle_that_would_lack_something_is_not_made(path: str, message: str) -> None:
     with pytest.raises(BundleError, match=message):
-        bundle_of("Fivetran", {name: content for name, content in SOURCES.items() if name != path})
+        bundles_of(BLUEPRINTS, {name: content for name, content in SOURCES.items() if name != path})
 
 
 # --- where the files come from ---
