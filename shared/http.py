@@ -127,15 +127,24 @@ class Wire:
             log.warning("the credentials go to %s over plain http, which anybody on the way can read; use https", host)
 
     def send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: object,
+        read_timeout: float,
+        files: Mapping[str, tuple[str, bytes]] | None = None,
     ) -> Answer:
-        """One request. Raises WireError; never looks at the status. `body` None means none, else it is sent as JSON."""
+        """One request. Raises WireError; never looks at the status. `body` None means none, else it is sent as JSON.
+
+        `files`: the parts of a form in place of the JSON, each a file's name and content.
+        """
         sent = self._clock.monotonic()
         timeout = (CONNECT_TIMEOUT, read_timeout)
         try:
             with _deadline(CONNECT_TIMEOUT + read_timeout):
                 response = self._session.request(
-                    method, self._url + path, params=params, json=body, timeout=timeout, stream=True
+                    method, self._url + path, params=params, json=body, files=files, timeout=timeout, stream=True
                 )
                 with response:
                     text = _text(response)
