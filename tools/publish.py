@@ -294,7 +294,7 @@ def main(argv: Sequence[str]) -> int:
     memory = Memory(given.ids.resolve())
     try:
         catalogue = load()
-        wanted = [find(name, catalogue) for name in dict.fromkeys(given.only)] if given.only else list(catalogue)
+        wanted = list(dict.fromkeys(find(name, catalogue) for name in given.only)) if given.only else list(catalogue)
         bundles = bundles_of(wanted, sources())
         for path in uncommitted():
             _say(f"{path} is not as committed; what is uploaded has it as committed")
@@ -309,7 +309,11 @@ def main(argv: Sequence[str]) -> int:
         _say(str(fault))
         return 2
     wire = Wire(given.api_url, lambda request: request, {"X-Shipyard-API-Key": key}, time)
-    return _publish_all(wanted, Platform(given.org, wire, Mask([key])), memory, bundles, given.id)
+    try:
+        return _publish_all(wanted, Platform(given.org, wire, Mask([key])), memory, bundles, given.id)
+    except KeyboardInterrupt:
+        _say("interrupted; the next run updates what is remembered, and says where it is not known what came of it")
+        return 130
 
 
 def _publish_all(
@@ -337,7 +341,10 @@ def _publish_all(
 
 def _created(blueprint: Blueprint, platform: Platform, memory: Memory, payload: object) -> Published:
     """Create it once. That is noted beforehand, so that no later run creates it again before somebody has looked."""
-    memory.keep(platform.org, blueprint.name, Published(None))
+    try:
+        memory.keep(platform.org, blueprint.name, Published(None))
+    except PublishError as fault:
+        raise PublishError(f"{fault}; it was not created, because its id could not be kept") from fault
     try:
         answer = platform.create(payload)
     except WireError as error:
@@ -414,9 +421,14 @@ def _spec(one: Input, input_id: str | None) -> dict[str, Any]:
 
 
 def _places(answer: Answer) -> list[dict[str, Any]]:
-    """Where an answer may tell an id: in its `data`, else at its top. The documentation shows neither."""
+    """Where an answer may tell of a blueprint: in its `data`, there in `blueprint`, else at its top.
+
+    The documentation shows no more than that there are `data`.
+    """
     top = answer.body if isinstance(answer.body, dict) else {}
-    return [place for place in (top.get("data"), top) if isinstance(place, dict)]
+    data = top.get("data")
+    inner = _named(data, "blueprint") if isinstance(data, dict) else []
+    return [place for place in (data, *inner, top) if isinstance(place, dict)]
 
 
 def _named(place: Mapping[str, Any], *names: str) -> list[Any]:
@@ -426,10 +438,10 @@ def _named(place: Mapping[str, Any], *names: str) -> list[Any]:
 
 def _ids(answer: Answer) -> list[str]:
     return [
-        value
+        str(value)
         for place in _places(answer)
         for value in _named(place, "id", "blueprintid")
-        if isinstance(value, str) and inputs.fits(value)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and inputs.fits(str(value))
     ]
 
 
@@ -465,8 +477,8 @@ def _is_memory(known: object) -> bool:
 
 def _look(memory: Memory) -> str:
     return (
-        "Look for it in the platform: if it is there, publish it with --only and --id and its id, else remove its "
-        f"entry from {memory.path} and publish again"
+        "Look for it in the platform: if it is there, publish it with --only and --id and its id (the address of its "
+        f"page has it), else remove its entry from {memory.path} and publish again"
     )
 
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -282,6 +281,20 @@ class Publisher:
         assert KEY not in str(ended)
         return ended
 
+    def start(self) -> subprocess.Popen[str]:
+        """The same as a process of its own."""
+        command = [sys.executable, "-m", "tools", "publish", "--org", ORG, "--ids", str(self.ids)]
+        return subprocess.Popen(
+            [*command, "--api-url", self.platform.url],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"], "SHIPYARD_API_KEY": KEY},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell that runs the tests in the background lets them, and so it, ignore SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
     @property
     def remembered(self) -> dict[str, Any]:
         text = self.ids.read_text(encoding="utf-8") if self.ids.exists() else "{}"
@@ -345,7 +358,8 @@ def test_a_second_run_updates_what_the_first_created_and_each_input_stays_the_sa
 
 
 def test_only_the_named_ones_are_published(run: Publisher, platform: FakePlatform) -> None:
-    assert run("--only", SECOND.upper(), "--only", FIRST, "--only", FIRST).exit_code == 0
+    assert run("--only", SECOND.upper(), "--only", FIRST, "--only", SECOND).exit_code == 0
+    assert platform.seen.count("update") == 0
     assert platform.names == [SECOND, FIRST]
     assert run().exit_code == 0
     assert platform.seen.count("update") == 2
@@ -377,6 +391,16 @@ def test_an_answer_in_other_spelling_is_understood(run: Publisher, platform: Fak
     assert ended.exit_code == 0
     assert "does not tell the ids of the inputs" in ended.stdout
     assert run.remembered == {FIRST: {"id": "blueprint-1", "inputs": {"RUDDERSTACK_REGION": "spec-1"}}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"id": "b-1"}, {"data": {"blueprint_id": "b-1"}}, {"data": {"Blueprint": {"ID": "b-1"}}, "id": "of-the-request"}],
+)
+def test_an_id_is_found_where_it_may_be(run: Publisher, platform: FakePlatform, body: Any) -> None:
+    platform.next["create"] = [done_but(200, body)]
+    assert run("--only", FIRST).exit_code == 0
+    assert run.remembered[FIRST]["id"] == "b-1"
 
 
 def test_a_runtime_cutoff_that_the_api_does_not_take_is_cut_with_a_warning(run: Publisher) -> None:
@@ -455,6 +479,7 @@ def test_a_refused_creation_is_told_and_tried_again_by_the_next_run(
         (done_but(200, {"data": None, "request": {"id": "of-the-request"}}), "does not tell its id"),
         (done_but(200, {"data": {"id": "../elsewhere"}}), "does not tell its id"),
         (done_but(200, {"data": {"id": {"id": 5}}}), "does not tell its id"),
+        (done_but(200, {"data": {"id": True}}), "does not tell its id"),
         (done_but(200, DOCUMENTED), "does not tell its id"),
     ],
 )
@@ -562,26 +587,33 @@ def test_a_run_that_is_killed_in_the_middle_of_a_creation_leads_to_no_second_one
         return HANG
 
     platform.next["create"] = [lambda act: act(), done_and_hang]
-    command = [sys.executable, "-m", "tools", "publish", "--org", ORG, "--ids", str(run.ids)]
-    process = subprocess.Popen(
-        [*command, "--api-url", platform.url],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"], "SHIPYARD_API_KEY": KEY},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        assert platform.hanging.wait(PATIENCE)
-        time.sleep(0.1)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process = run.start()
+    assert platform.hanging.wait(PATIENCE)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
     assert sorted(run.remembered) == [SECOND, FIRST]
     assert run.remembered[SECOND]["id"] is None
     assert [path.name for path in tmp_path.iterdir()] == ["published.json"]
     assert run("--only", SECOND).exit_code == 1
     assert platform.seen == []
     assert run("--only", FIRST).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGINT is POSIX's")
+def test_an_interrupted_run_ends_without_a_traceback_and_says_what_comes_next(
+    run: Publisher, platform: FakePlatform
+) -> None:
+    platform.next["create"] = [lambda _: HANG]
+    process = run.start()
+    assert platform.hanging.wait(PATIENCE)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1].startswith("publish: interrupted; ")
+    assert "Traceback" not in stderr
+    assert KEY not in stderr
+    assert run.remembered == {FIRST: {"id": None, "inputs": {}}}
 
 
 # --- what is given ---
@@ -650,6 +682,7 @@ def test_nothing_is_created_where_its_id_could_not_be_remembered(run: Publisher,
     ended = run("--only", FIRST)
     assert ended.exit_code == 1
     assert "cannot be written" in ended.stderr
+    assert "it was not created" in ended.stderr
     assert "create" not in platform.seen
 
 
