@@ -19,7 +19,8 @@ from shared.masking import printable
 from shared.status import instant
 from tests.test_scripts import CATALOGUE, SCRIPTS, SUCCESS, Ended, complete, empty_but_for, in_parallel, run
 from tools.catalogue import REPOSITORY
-from tools.run import VesselRun, run_fleet, vessel_of
+from tools.fleet import chain, vessel_of
+from tools.run import VesselRun, run_fleet
 from tools.sandbox import Request, Sandbox
 from tools.sandbox.world import Answer
 
@@ -345,7 +346,8 @@ def fleet(sandbox: Sandbox, tmp_path: Path) -> Callable[[str], list[VesselRun]]:
             "FIVETRAN_SCHEDULE_TYPE": "manual",
         }
         with (tmp_path / "log").open("wb") as log:
-            return run_fleet([vessel_of(name) for name in FLEET], environment, clock=Hurried(), stderr=log)
+            vessels = [vessel_of(name) for name in FLEET]
+            return run_fleet(chain(vessels), environment, clock=Hurried(), stderr=log).runs
 
     return run_it
 

@@ -94,7 +94,7 @@ def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Bl
 
 def parse_duration(text: str) -> float:
     """`4h0m0s`, `5m` or `0s` in seconds. Raises CatalogueError."""
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text.strip())
+    found = re.fullmatch("(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", text.strip())
     if not found or not any(found.groups()):
         raise CatalogueError(f"{text!r} is no duration; write hours, minutes and seconds as in 4h0m0s, 5m or 30s")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
@@ -103,7 +103,7 @@ def parse_duration(text: str) -> float:
 
 def parse_exit_codes(text: str) -> tuple[int, int]:
     """`200` or `200-206` as first and last code. Raises CatalogueError."""
-    found = re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text.strip())
+    found = re.fullmatch("([0-9]{1,3})(?:-([0-9]{1,3}))?", text.strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= 255:
         raise CatalogueError(f"{text!r} is no range of exit codes; write N or N-M within 1-255, as in 200 or 203-206")

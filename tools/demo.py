@@ -9,7 +9,6 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,8 @@ from pathlib import Path
 
 from shared import pickles
 from tools.catalogue import Blueprint, load
-from tools.run import Stop, Vessel, VesselRun, run_fleet, signals_set
+from tools.fleet import Vessel, chain
+from tools.run import Stop, VesselRun, attempts_in_words, run_fleet, signals_set
 from tools.sandbox import Sandbox
 
 RETRY_WAIT = 0.5  # seconds, in place of the catalogue's five minutes
@@ -182,7 +182,10 @@ def _run(fleet: Fleet, stop: Stop) -> list[VesselRun]:
         def log(line: str) -> None:
             file.write(f"run: {line}\n".encode())
 
-        return run_fleet(fleet.vessels, fleet.environment, artifacts=fleet.artifacts, stderr=file, log=log, stop=stop)
+        done = run_fleet(
+            chain(fleet.vessels), fleet.environment, artifacts=fleet.artifacts, stderr=file, log=log, stop=stop
+        )
+    return done.runs
 
 
 def _progress(done: int, total: int, title: str) -> None:
@@ -213,7 +216,7 @@ def _table(fleets: Sequence[Fleet], runs: Sequence[Sequence[VesselRun]], paint: 
             outcome = str((run.result or {}).get("outcome", "no result"))
             meaning = f"{outcome}: {GLOSSES[outcome]}" if outcome in GLOSSES else outcome
             title = fleet.scenario.title if place == 0 else ""
-            rows.append((run.name, title, _attempts(run), str(run.exit_code), meaning, f"{run.seconds:.1f}"))
+            rows.append((run.name, title, attempts_in_words(run), str(run.exit_code), meaning, f"{run.seconds:.1f}"))
             fine = fleet.scenario.expected[place : place + 1] == (run.exit_code,)
             colours.append((paint.green if run.exit_code == 0 else paint.yellow) if fine else paint.red)
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
@@ -231,15 +234,6 @@ def _table(fleets: Sequence[Fleet], runs: Sequence[Sequence[VesselRun]], paint: 
         cells = line(row)
         lines.append("  ".join([*cells[:3], colour(cells[3]), colour(cells[4]), cells[5]]))
     return "\n".join(lines)
-
-
-def _attempts(run: VesselRun) -> str:
-    """`1`, or `4: 3 x 210, then 0`."""
-    before = Counter(attempt.exit_code for attempt in run.attempts[:-1])
-    if not before:
-        return "1"
-    listed = ", ".join(f"{count} x {code}" for code, count in before.items())
-    return f"{len(run.attempts)}: {listed}, then {run.attempts[-1].exit_code}"
 
 
 def _tree(folder: Path) -> str:

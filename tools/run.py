@@ -15,20 +15,28 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Callable, Protocol
 
-from tools.catalogue import CatalogueError, Guardrails, find, parse_duration
+from shared.masking import printable
+from tools.catalogue import CatalogueError, parse_duration
+from tools.fleet import Connection, Fleet, FleetError, Vessel, chain, read, vessel_of
 
+AT_A_TIME = 32  # vessels of one fleet; more of them wait for their turn
+INTERRUPTED = "the fleet was interrupted"
+CANNOT_START = 126  # as shells have it
+LONGEST_LINE = 65536  # bytes of a vessel's output that are kept together
 KILL_AFTER = 10.0  # seconds between SIGTERM and SIGKILL
 TICK = 0.1  # seconds between two looks at the runtime cutoff and at Stop
 
 Log = Callable[[str], None]
 
 
-def _silent(_line: str) -> None: ...
+def _silent(_: object) -> None: ...
 
 
 class Clock(Protocol):
@@ -37,15 +45,6 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float, /) -> object: ...
-
-
-@dataclass(frozen=True)
-class Vessel:
-    """One step of a fleet: a script and its guardrails."""
-
-    name: str
-    path: Path
-    guardrails: Guardrails
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,19 @@ class VesselRun:
     seconds: float
 
 
+@dataclass(frozen=True)
+class FleetRun:
+    """What came of a fleet: the vessels that ran, in the order of their ends, and the others with the reason why not.
+
+    The exit code is 0 if every vessel that ran succeeded, 128+N if signal N cut the fleet short, else that of the
+    vessel that failed first, also if an ERRORED connection led on from it.
+    """
+
+    runs: list[VesselRun]
+    skipped: list[tuple[str, str]]
+    exit_code: int
+
+
 @dataclass
 class Stop:
     """Set `signal_number` to end what is running: its process is terminated, and no further one starts."""
@@ -76,18 +88,6 @@ class Stop:
     @property
     def exit_code(self) -> int:
         return 128 + self.signal_number
-
-
-def vessel_of(name_or_path: str) -> Vessel:
-    """A blueprint with its guardrails, or any other script with none. Raises CatalogueError."""
-    try:
-        blueprint = find(name_or_path)
-    except CatalogueError:
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise
-        return Vessel(path.name, path.resolve(), Guardrails())
-    return Vessel(blueprint.name, blueprint.path, blueprint.guardrails)
 
 
 def run_vessel(
@@ -108,7 +108,8 @@ def run_vessel(
     rails = vessel.guardrails
     started = clock.monotonic()
     attempts: list[Attempt] = []
-    while True:
+    exit_code, result = stop.exit_code, None
+    while not stop.signal_number:
         attempt, result = _attempt(vessel, environment, clock, stdout, stderr, log, stop)
         attempts.append(attempt)
         exit_code = attempt.exit_code
@@ -124,102 +125,166 @@ def run_vessel(
             break
         log(f"{ended}; retry {len(attempts)} of {rails.retry_count} in {rails.retry_wait:g} s")
         _pause(rails.retry_wait, clock, stop)
-        if stop.signal_number:
-            exit_code = stop.exit_code
-            break
+        exit_code = stop.exit_code if stop.signal_number else exit_code
     return VesselRun(vessel.name, attempts, exit_code, result, clock.monotonic() - started)
 
 
 def run_fleet(
-    vessels: Sequence[Vessel],
+    fleet: Fleet,
     environment: Mapping[str, str],
     *,
     artifacts: Path | None = None,
     clock: Clock = time,
     stdout: BinaryIO | None = None,
     stderr: IO[Any] | None = None,
+    label: Callable[[bytes], None] | None = None,
     log: Log = _silent,
+    ended: Callable[[VesselRun], None] = _silent,
     stop: Stop | None = None,
-) -> list[VesselRun]:
-    """Run vessels one after the other, until one fails; those after it are not in the answer.
+) -> FleetRun:
+    """Run each vessel once all those before it have ended, if they ended as its connections say.
 
-    They share the folder `artifacts`, else the one that `environment` names, else a temporary one that is removed.
+    Vessels that do not wait for one another run side by side. Their output goes to `stdout` and `stderr` as for
+    `run_vessel`; or, with `label`, to that line by line with the vessel's name in front, but for the results of
+    blueprints, which only repeat their last log line. `ended` is called with each vessel that has ended. They share
+    the folder `artifacts`, else the one that `environment` names, else a temporary one that is removed.
     """
     stop = stop or Stop()
-    runs: list[VesselRun] = []
-    with _artifacts_folder(artifacts, environment) as folder:
+    runs: dict[int, VesselRun] = {}  # by the vessels' places, in the order of their ends
+    skipped: dict[int, str] = {}
+
+    def run(place: int, variables: Mapping[str, str]) -> None:
+        vessel = fleet.vessels[place]
+        with contextlib.ExitStack() as stack:
+            out, err = stdout, stderr
+            if label:
+                out = None if vessel.is_blueprint else stack.enter_context(_labelled(vessel.name, label))
+                err = stack.enter_context(_labelled(vessel.name, label))
+            run = run_vessel(vessel, variables, clock=clock, stdout=out, stderr=err, log=log, stop=stop)
+        if run.attempts:
+            ended(run)
+            runs[place] = run
+        else:
+            skipped[place] = INTERRUPTED
+
+    with _artifacts_folder(artifacts, environment) as folder, ThreadPoolExecutor(AT_A_TIME) as pool:
         shared = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": folder}
-        for vessel, variables in zip(vessels, chain_environments(vessels)):
-            if stop.signal_number:
-                break
-            run = run_vessel(
-                vessel, {**shared, **variables}, clock=clock, stdout=stdout, stderr=stderr, log=log, stop=stop
-            )
-            runs.append(run)
-            if run.exit_code != 0:
-                break
-    return runs
+        environments = fleet_environments(fleet, shared)
+        waiting = list(range(len(fleet.vessels)))
+        running: set[Future[None]] = set()
+        try:
+            while waiting or running:
+                left = []
+                for place in waiting:
+                    before = [one for one in fleet.connections if one.downstream == place]
+                    if not all(one.upstream in runs or one.upstream in skipped for one in before):
+                        left.append(place)
+                    elif reason := _reason_to_skip(fleet, before, runs):
+                        skipped[place] = reason
+                    else:
+                        running.add(pool.submit(run, place, environments[place]))
+                if len(left) < len(waiting):
+                    waiting = left
+                    continue  # what was skipped just now may decide about others
+                done, running = wait(running, timeout=1, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()  # raises what went wrong in it
+        except BaseException:
+            stop.signal_number = stop.signal_number or signal.SIGTERM  # let nothing run on unseen
+            raise
+    return FleetRun(
+        list(runs.values()),
+        [(fleet.vessels[place].name, reason) for place, reason in sorted(skipped.items())],
+        _exit_code_of(runs.values(), skipped.values(), stop),
+    )
 
 
-def chain_environments(vessels: Sequence[Vessel]) -> list[dict[str, str]]:
-    """The platform's variables of each vessel of a chain. All log ids are drawn first: each names its neighbours'."""
-    log_ids = [str(uuid.uuid4()) for _ in vessels]
-    fleet = {
-        "SHIPYARD_ORG_NAME": "local",
-        "SHIPYARD_PROJECT_ID": _lasting_id("project"),
-        "SHIPYARD_FLEET_ID": _lasting_id("\n".join(vessel.name for vessel in vessels)),
-        "SHIPYARD_FLEET_LOG_ID": str(uuid.uuid4()),
-    }
-    return [
-        {
-            **fleet,
+def fleet_environments(fleet: Fleet, environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """The variables of each vessel: the environment's, then its own, then the platform's.
+
+    All log ids are drawn first: each vessel is told those of the vessels immediately before and after it.
+    """
+    log_ids = [str(uuid.uuid4()) for _ in fleet.vessels]
+    fleet_log_id = str(uuid.uuid4())
+    environments = []
+    for place, vessel in enumerate(fleet.vessels):
+        own = {name: value for name, value in vessel.variables.items() if value is not None}
+        inherited = {name: value for name, value in environment.items() if name not in vessel.variables}
+        platform = {
+            "SHIPYARD_ARTIFACTS_DIRECTORY": environment["SHIPYARD_ARTIFACTS_DIRECTORY"],
+            "SHIPYARD_ORG_NAME": "local",
+            "SHIPYARD_PROJECT_ID": _lasting_id("project"),
+            "SHIPYARD_FLEET_ID": _lasting_id(fleet.name),
+            "SHIPYARD_FLEET_LOG_ID": fleet_log_id,
             "SHIPYARD_LOG_ID": log_ids[place],
             "SHIPYARD_VESSEL_NAME": vessel.name,
             "SHIPYARD_VESSEL_ID": _lasting_id(vessel.name),
-            **_neighbours("UPSTREAM", log_ids[max(place - 1, 0) : place]),
+            **_neighbours("UPSTREAM", [log_ids[one.upstream] for one in fleet.connections if one.downstream == place]),
             **_neighbours("CURRENT", [log_ids[place]]),
-            **_neighbours("DOWNSTREAM", log_ids[place + 1 : place + 2]),
+            **_neighbours(
+                "DOWNSTREAM", [log_ids[one.downstream] for one in fleet.connections if one.upstream == place]
+            ),
         }
-        for place, vessel in enumerate(vessels)
-    ]
+        environments.append({**inherited, **own, **platform})
+    return environments
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command; returns the exit code of the last attempt of the last vessel, 2 for a wrong command line."""
+    """The command; returns the fleet's exit code, 2 for a wrong command line or fleet."""
     parser = argparse.ArgumentParser(
         prog="python -m tools run",
-        description="Run blueprints one after the other as an orchestrator would: retries, time limit, hand-over. "
-        "Inputs are environment variables. Exits with the code of the last one that ran.",
+        description="Run blueprints as an orchestrator would: retries, time limit, hand-over. Inputs are environment "
+        "variables. Either one after the other, until one fails; or a fleet as its YAML says. Exits with 0 if all that "
+        "ran succeeded, else with the code of the first that failed.",
     )
-    parser.add_argument("vessels", nargs="+", metavar="NAME|PATH", help="a blueprint's name or file, or any script")
-    parser.add_argument("--retry-count", type=_count, metavar="N", help="in place of the catalogue's")
-    parser.add_argument("--retry-wait", type=_duration, metavar="5m", help="in place of the catalogue's")
+    parser.add_argument("vessels", nargs="*", metavar="NAME|PATH", help="a blueprint's name or file, or any script")
+    parser.add_argument("--fleet", type=Path, metavar="FILE", help="a fleet's YAML, in place of names")
+    parser.add_argument("--retry-count", type=_count, metavar="N", help="for all, in place of catalogue and fleet")
+    parser.add_argument("--retry-wait", type=_duration, metavar="5m", help="likewise")
     parser.add_argument("--runtime-cutoff", type=_duration, metavar="4h0m0s", help="of one attempt, likewise")
     parser.add_argument("--artifacts", type=Path, metavar="DIR", help="where the files handed over lie, and stay")
     arguments = parser.parse_args(argv)
+    if bool(arguments.vessels) == bool(arguments.fleet):
+        parser.error("name blueprints or scripts, or give --fleet FILE")
     overrides = {
         name: getattr(arguments, name)
         for name in ("retry_count", "retry_wait", "runtime_cutoff")
         if getattr(arguments, name) is not None
     }
     try:
-        vessels = [vessel_of(name) for name in arguments.vessels]
-    except CatalogueError as fault:
-        parser.exit(2, f"run: {fault}\n")
-    vessels = [replace(vessel, guardrails=replace(vessel.guardrails, **overrides)) for vessel in vessels]
+        fleet = read(arguments.fleet) if arguments.fleet else chain([vessel_of(name) for name in arguments.vessels])
+    except (CatalogueError, FleetError) as fault:
+        parser.exit(2, f"run: nothing was run\n{fault}\n")
+    vessels = [replace(vessel, guardrails=replace(vessel.guardrails, **overrides)) for vessel in fleet.vessels]
     stop = Stop()
+    write, write_result = _line_writer(sys.stderr.buffer), _line_writer(sys.stdout.buffer)
+
+    def log(line: str) -> None:
+        write(f"run: {line}\n".encode(errors="backslashreplace"))
+
+    def tell_result(run: VesselRun) -> None:
+        result = {"vessel": run.name, **(run.result or {})}
+        result.update({"vessel": run.name, "attempts": len(run.attempts), "exit_code": run.exit_code})
+        write_result(json.dumps(result).encode() + b"\n")
+
+    for note in fleet.notes:
+        log(f"note: {note}")
     with signals_set(stop):
-        runs = run_fleet(
-            vessels,
+        done = run_fleet(
+            replace(fleet, vessels=tuple(vessels)),
             os.environ,
             artifacts=arguments.artifacts,
             stdout=sys.stdout.buffer,
-            log=lambda line: print(f"run: {line}", file=sys.stderr, flush=True),
+            label=write if arguments.fleet else None,
+            log=log,
+            ended=tell_result if arguments.fleet else _silent,
             stop=stop,
         )
-    if stop.signal_number and len(runs) < len(vessels) and not (runs and runs[-1].exit_code):
-        return stop.exit_code  # stopped between two vessels: nobody may take that for a fleet that succeeded
-    return runs[-1].exit_code
+    if arguments.fleet:
+        for line in _summary(done):
+            log(line)
+        log(f"the fleet {fleet.name} ended with exit code {done.exit_code}")
+    return done.exit_code
 
 
 @contextlib.contextmanager
@@ -251,14 +316,18 @@ def _attempt(
     stop: Stop,
 ) -> tuple[Attempt, dict[str, Any] | None]:
     started = clock.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, str(vessel.path)],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        start_new_session=os.name == "posix",  # else Ctrl-C would reach the script too, once more than the runner says
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, str(vessel.path)],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=os.name == "posix",  # else Ctrl-C would reach the script, too
+        )
+    except OSError as fault:  # too many processes, too large an environment
+        log(f"{vessel.name}: no process could be started: {fault.strerror or fault}")
+        return Attempt(CANNOT_START, clock.monotonic() - started), None
     assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
     results: list[dict[str, Any]] = []
     reader = threading.Thread(target=_pass_on, args=(process.stdout, stdout, results), daemon=True)
@@ -304,10 +373,78 @@ def _pass_on(source: IO[bytes], target: BinaryIO | None, results: list[dict[str,
                     results[:] = [parsed]
             if target is not None:
                 try:
-                    target.write(line)
+                    target.write(line if line.endswith(b"\n") else line + b"\n")  # another one's may follow
                     target.flush()
                 except (OSError, ValueError):  # nobody reads it any more; the script is not to blame
                     target = None
+
+
+def _reason_to_skip(fleet: Fleet, before: Sequence[Connection], runs: Mapping[int, VesselRun]) -> str:
+    """Why a vessel does not run although all those before it have ended or were skipped; empty if it does."""
+    for one in before:
+        name = fleet.vessels[one.upstream].name
+        if one.upstream not in runs:
+            return f"{name} did not run"
+        exit_code = runs[one.upstream].exit_code
+        if not one.is_met(exit_code):
+            return f"{name} ended with exit code {exit_code}, and the connection is {one.condition}"
+    return ""
+
+
+def _exit_code_of(runs: Collection[VesselRun], reasons: Collection[str], stop: Stop) -> int:
+    failed = [run.exit_code for run in runs if run.exit_code]
+    if stop.signal_number and (failed or INTERRUPTED in reasons):
+        return stop.exit_code
+    return failed[0] if failed else 0
+
+
+def attempts_in_words(run: VesselRun) -> str:
+    """`1`, or `4: 3 x 210, then 0`."""
+    before = Counter(attempt.exit_code for attempt in run.attempts[:-1])
+    if not before:
+        return "1"
+    listed = ", ".join(f"{count} x {code}" for code, count in before.items())
+    return f"{len(run.attempts)}: {listed}, then {run.attempts[-1].exit_code}"
+
+
+def _summary(done: FleetRun) -> list[str]:
+    """A table of a fleet's vessels."""
+    rows = [("vessel", "attempts", "exit code", "seconds", "outcome")]
+    for run in done.runs:
+        outcome = printable(str((run.result or {}).get("outcome") or ("failed" if run.exit_code else "succeeded")))
+        rows.append((run.name, attempts_in_words(run), str(run.exit_code), f"{run.seconds:.1f}", outcome[:60]))
+    rows += [(name, "0", "-", "-", f"skipped: {reason}") for name, reason in done.skipped]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]) for row in rows]
+
+
+def _line_writer(target: BinaryIO) -> Callable[[bytes], None]:
+    """Writes a line at a time, from any thread."""
+    lock = threading.Lock()
+
+    def write(line: bytes) -> None:
+        with lock, contextlib.suppress(OSError, ValueError):  # nobody reads it any more; that stops no vessel
+            target.write(line)
+            target.flush()
+
+    return write
+
+
+@contextlib.contextmanager
+def _labelled(name: str, write: Callable[[bytes], None]) -> Iterator[BinaryIO]:
+    """A file of which each line is written with a name in front."""
+    source, target = os.pipe()
+
+    def pass_on() -> None:
+        with open(source, "rb") as lines:  # noqa: PTH123 - a file descriptor, no path
+            while line := lines.readline(LONGEST_LINE):
+                write(f"[{name}] ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
+
+    reader = threading.Thread(target=pass_on, daemon=True)
+    reader.start()
+    with open(target, "wb") as file:  # noqa: PTH123 - likewise
+        yield file
+    reader.join(timeout=1)  # no longer, should something that the script started hold the pipe open
 
 
 def _pause(seconds: float, clock: Clock, stop: Stop) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from tools.catalogue import REPOSITORY, Guardrails
-from tools.run import Stop, Vessel, run_fleet, run_vessel
+from tools.fleet import Vessel, chain
+from tools.run import Stop, run_fleet, run_vessel
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -157,7 +158,7 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
 def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
     stdout = io.BytesIO()
     rails = Guardrails(retry_count=1)
-    run_fleet([exits_in_turn(tmp_path, [210, 0], rails)], os.environ, clock=Clock(), stdout=stdout)
+    run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, clock=Clock(), stdout=stdout)
     first, second = results(stdout)
     assert (first["turn"], second["turn"]) == (0, 1)
     assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
@@ -165,7 +166,7 @@ def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
 
 def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) -> None:
     vessels = [exits_in_turn(tmp_path, [0], Guardrails(), name) for name in ("first", "second", "third")]
-    runs = run_fleet(vessels, os.environ, clock=Clock())
+    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
     seen: list[dict[str, Any]] = [run.result or {} for run in runs]
     ids = [each["SHIPYARD_LOG_ID"] for each in seen]
     assert len(set(ids)) == 3
@@ -189,14 +190,14 @@ def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) 
 def test_a_fleet_stops_at_the_first_vessel_that_fails(tmp_path: Path) -> None:
     turns = {"first": [0], "second": [211], "third": [0]}
     vessels = [exits_in_turn(tmp_path, turn, Guardrails(), name) for name, turn in turns.items()]
-    runs = run_fleet(vessels, os.environ, clock=Clock())
+    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
     assert [(run.name, run.exit_code) for run in runs] == [("first", 0), ("second", 211)]
     assert not (tmp_path / "third.count").exists()
 
 
 def test_an_input_with_the_text_none_is_passed_as_it_is(tmp_path: Path) -> None:
     environment = {**os.environ, "FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": ""}
-    run = run_fleet([exits_in_turn(tmp_path, [0], Guardrails())], environment, clock=Clock())[0]
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, clock=Clock()).runs
     assert run.result is not None
     assert (run.result["FIVETRAN_FORCE"], run.result["FIVETRAN_IF_RUNNING"]) == ("None", "")
 
@@ -214,7 +215,8 @@ WRITES = """
 def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp_path: Path, given: str | None) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
     environment.update({"SHIPYARD_ARTIFACTS_DIRECTORY": given} if given is not None else {})
-    first, second = run_fleet([vessel(tmp_path, WRITES, name=name) for name in ("first", "second")], environment)
+    vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
+    first, second = run_fleet(chain(vessels), environment).runs
     assert first.result is not None
     assert second.result == {"folder": first.result["folder"], "files": ["first", "second"]}
     assert not Path(first.result["folder"]).exists()
@@ -222,21 +224,21 @@ def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp
 
 def test_a_folder_of_the_users_own_is_used_and_kept(tmp_path: Path) -> None:
     environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet([vessel(tmp_path, WRITES)], environment)
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment)
     assert (tmp_path / "users" / "vessel").exists()
 
 
 def test_a_folder_that_is_named_goes_before_the_environments(tmp_path: Path) -> None:
     environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet([vessel(tmp_path, WRITES)], environment, artifacts=tmp_path / "named")
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, artifacts=tmp_path / "named")
     assert (tmp_path / "named" / "vessel").exists()
     assert not (tmp_path / "users").exists()
 
 
 def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
     stop = Stop(signal.SIGTERM)
-    assert run_fleet([exits_in_turn(tmp_path, [0], Guardrails())], os.environ, stop=stop) == []
-    assert stop.exit_code == 143
+    done = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), os.environ, stop=stop)
+    assert (done.runs, done.exit_code) == ([], 143)
 
 
 def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -282,7 +284,7 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
 
 @posix_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_runner_terminates_the_script_whose_exit_code_is_the_runners(
+def test_a_signal_to_the_runner_terminates_the_script_and_is_the_runners_exit_code(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     code = """
@@ -300,7 +302,7 @@ def test_a_signal_to_the_runner_terminates_the_script_whose_exit_code_is_the_run
         assert runner.stdout.readline() == b"ready\n"
         runner.send_signal(number)
         assert runner.stdout.read() == b"terminated\n"
-    assert runner.returncode == 143
+    assert runner.returncode == 128 + number
 
 
 @posix_only
