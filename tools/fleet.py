@@ -142,7 +142,8 @@ class _Reader:
                 self.fault(line, f"the file is larger than {MOST_BYTES // 1000} kB, which is too much for a fleet")
                 raise FleetError(self.told())
             text = content.decode("utf-8-sig")
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = yaml.SafeLoader(text)
+            root = loader.get_single_node()
         except UnicodeDecodeError as fault:
             self.fault(content.count(b"\n", 0, fault.start) + 1, "this is no UTF-8 text; save the file as UTF-8")
         except yaml.reader.ReaderError as fault:
@@ -155,7 +156,9 @@ class _Reader:
             cure = "indent by spaces, never by tabs" if "'\\t'" in why else "look at the indentation and the quotes"
             self.fault(mark.line + 1 if mark else 1, f"this is no YAML: {why}; {cure}")
         except RecursionError:
-            self.fault(1, "lists or mappings are nested too deeply for a fleet")
+            self.fault(loader.line + 1, "lists or mappings are nested too deeply for a fleet")
+        except (ValueError, OverflowError) as fault:  # PyYAML lets those of "\\UFFFFFFFF" and the like through
+            self.fault(loader.line + 1, f"this is no YAML: {fault}")
         else:
             if root is not None:
                 return root

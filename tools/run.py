@@ -171,15 +171,17 @@ def run_fleet(
         shared = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": folder}
         environments = fleet_environments(fleet, shared)
         waiting = list(range(len(fleet.vessels)))
+        upstream: dict[int, list[Connection]] = {place: [] for place in waiting}
+        for connection in fleet.connections:
+            upstream[connection.downstream].append(connection)
         running: set[Future[None]] = set()
         try:
             while waiting or running:
                 left = []
                 for place in waiting:
-                    before = [one for one in fleet.connections if one.downstream == place]
-                    if not all(one.upstream in runs or one.upstream in skipped for one in before):
+                    if not all(one.upstream in runs or one.upstream in skipped for one in upstream[place]):
                         left.append(place)
-                    elif reason := _reason_to_skip(fleet, before, runs):
+                    elif reason := _reason_to_skip(fleet, upstream[place], runs):
                         skipped[place] = reason
                     else:
                         running.add(pool.submit(run, place, environments[place]))

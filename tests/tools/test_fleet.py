@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
+from hypothesis import strategies
 
 from tools.catalogue import REPOSITORY, Guardrails, find
 from tools.fleet import MOST_BYTES, Fleet, FleetError, read
@@ -98,6 +100,13 @@ vessels:
       language: PYTHON
       file_to_run: mine.py
 """
+
+
+ODD = (
+    *(b"*a", b"&a ", b"!!x ", b"!x", b"? ", b"- ", b"[", b"]", b"{", b"}", b": ", b"\n", b"\t", b"  ", b'"', b"'"),
+    *(b'"\\UFFFFFFFF"', b"|", b"%YAML 9.9\n", b"---", b"...", b"<<: ", b"null", b"~", b"\x00", b"\xff", b"=", b"#"),
+    *(b"\\", b"2:00", b"!!int ", b"!!null x", b"\xe2\x80\xa8", b"\xc2\x85", b""),
+)
 
 
 def faults(folder: Path, text: str | bytes) -> list[str]:
@@ -229,6 +238,7 @@ def faults(folder: Path, text: str | bytes) -> list[str]:
         ("name: x\n vessels: 1\n", "2: this is no YAML: mapping values are not allowed"),
         ("name: [x\n", "2: this is no YAML: while parsing a flow sequence"),
         ("name: x\n---\nname: y\n", "2: this is no YAML: expected a single document"),
+        ('# one\nname: "\\UFFFFFFFF"\n', "2: this is no YAML: chr()"),
         ("name: *x\n", "1: this is no YAML: found undefined alias"),
         ("name: x\n# \x1b[31m\n", "2: the character '\\x1b' cannot stand in YAML"),
         (b"name: x\n# \xff\n", "2: this is no UTF-8 text"),
@@ -247,6 +257,29 @@ def test_a_fault_is_told_with_its_line_and_what_may_stand_there(
 def test_all_faults_are_told_together_in_the_order_of_their_lines(tmp_path: Path) -> None:
     text = BLUEPRINT.replace("abc", "a b") + "    guardrails: {retry_count: x}\nconnections: {Start: {End: SUCCESS}}\n"
     assert [line.split(":")[0] for line in faults(tmp_path, text)] == ["8", "9", "10"]
+
+
+@pytest.mark.slow
+@hypothesis.settings(
+    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
+@hypothesis.given(data=strategies.data())
+def test_whatever_a_file_holds_it_is_a_fleet_or_has_faults_with_lines(
+    data: strategies.DataObject, tmp_path: Path
+) -> None:
+    text = (REPOSITORY / "examples" / "nango.yaml").read_bytes()
+    for _ in range(data.draw(strategies.integers(1, 4))):
+        start = data.draw(strategies.integers(0, len(text)))
+        end = data.draw(strategies.integers(start, min(len(text), start + 20)))
+        text = text[:start] + data.draw(strategies.sampled_from(ODD)) + text[end:]
+    file = tmp_path / "fleet.yaml"
+    file.write_bytes(text)
+    try:
+        read(file)
+    except FleetError as fault:
+        for line in str(fault).splitlines():
+            assert line.isprintable()
+            assert line.startswith("and perhaps more") or re.match(rf"{re.escape(str(file))}:\d+: ", line)
 
 
 def test_of_very_many_faults_only_the_first_are_told(tmp_path: Path) -> None:
@@ -688,3 +721,13 @@ def test_the_example_with_two_vendors_alerts_and_fails_if_the_load_fails(sandbox
     assert re.search(r"Report .*skipped: Check the load ended with exit code 211", log)
     for secret in ("sandbox-fivetran-key", "sandbox-fivetran-secret", "sandbox-rudderstack-token"):
         assert secret not in log
+
+
+def test_the_fleet_of_the_readme_reads_without_fault(tmp_path: Path) -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    found = [
+        text for text in re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL) if "vessels:" in text
+    ]
+    assert found
+    for text in found:
+        assert read(written(tmp_path, text)).notes == ()
