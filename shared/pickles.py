@@ -2,12 +2,14 @@
 
 Plain values are None, bool, int, float, str, list, tuple, dict, datetime, timedelta and timezone. A pickle is a program
 for a stack machine; before it is run, each of its instructions is held against a list, and its size, the containers it
-makes and its use of the memo are bounded, so that a hostile file can neither run code nor exhaust memory or time.
+makes and its use of the memo are bounded, so that a hostile file can neither run code nor exhaust memory or time. What
+it made is looked at as well: a datetime of February the 255th is one of the things that pickle itself makes.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from datetime import datetime, timedelta, timezone
 from typing import Any, Union
@@ -15,13 +17,18 @@ from typing import Any, Union
 PROTOCOL = 4  # what Python 3.4 and newer can read
 MOST_BYTES = 1_000_000
 MOST_CONTAINERS = 100_000  # an empty list is one byte in the file and about seventy in memory
+MOST_DEPTH = 100  # of containers within containers: much in Python goes as deep as a value does, and ends there
+LONGEST_SHARED = 300  # characters of a text that stands in a value more than once: in the file that takes two bytes
 
 Plain = Union[None, bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone]  # type: ignore[type-arg]
 
 _TYPES = (type(None), bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone)
 
 _TEXTS = {"SHORT_BINUNICODE", "BINUNICODE"}
+_LONG_TEXT = "a long text"
+_KEYS = {*_TEXTS, _LONG_TEXT}  # other keys can be made to collide
 _ATOMS = {"SHORT_BINBYTES", "BINBYTES", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
+_SHAREABLE = _TEXTS | _ATOMS
 _CONTAINERS = {"EMPTY_LIST", "EMPTY_DICT", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
 _MEMO_WRITES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
 _MEMO_READS = {"BINGET", "LONG_BINGET"}
@@ -39,7 +46,8 @@ class NotPlainError(ValueError):
 def dump(value: Plain) -> bytes:
     """`value` as a pickle. Raises NotPlainError if `load` would refuse it for its types or its size.
 
-    No list, tuple or dict may stand in `value` twice: `load` refuses that, too.
+    No list, tuple, dict or text of more than LONGEST_SHARED characters may stand in `value` twice: `load` refuses that,
+    too.
     """
     _refuse_all_but_plain(value)
     written = pickle.dumps(value, protocol=PROTOCOL)
@@ -79,12 +87,19 @@ def _inspect(written: bytes) -> None:
     marks: list[int] = []
     memo: list[str] = []
     containers = 0
+    position = frame_end = 0
     name = ""
     try:
         while name != "STOP":
+            began = position
             opcode = opcodes[source.read(1)]
             name = opcode.name
-            argument = opcode.arg.reader(source) if opcode.arg else None
+            argument: Any = opcode.arg.reader(source) if opcode.arg else None
+            position = source.tell()
+            if began < frame_end < (position if name != "FRAME" else math.inf):
+                raise NotPlainError("its frames do not fit its instructions")  # readers do not agree on such a one
+            if name == "FRAME":
+                frame_end = position + argument
             containers += name in _CONTAINERS
             if containers > MOST_CONTAINERS:
                 raise NotPlainError(f"it holds more than {MOST_CONTAINERS:,} lists, tuples and dicts")
@@ -97,8 +112,8 @@ def _inspect(written: bytes) -> None:
                     raise NotPlainError("its memo has gaps")
             elif name in _MEMO_READS:
                 stack.append(memo[int(argument or 0)])
-                if stack[-1] not in _TEXTS | _ATOMS:  # the same container in many places grows without bounds
-                    raise NotPlainError("it refers to a container twice")
+                if stack[-1] not in _SHAREABLE:  # the same container in many places grows without bounds
+                    raise NotPlainError("it refers to a container or a long text twice")
             else:
                 taken = len(opcode.stack_before)
                 items: list[str] = []
@@ -111,9 +126,10 @@ def _inspect(written: bytes) -> None:
                 under = stack[len(stack) - taken :]
                 del stack[len(stack) - taken :]
                 keys = items[::2] if name == "SETITEMS" else under[1:2] if name == "SETITEM" else []
-                if not _TEXTS.issuperset(keys):  # others can be made to collide
+                if not _KEYS.issuperset(keys):
                     raise NotPlainError("it has a key that is no text")
-                stack += [name] * len(opcode.stack_after)
+                is_long = name in _TEXTS and len(argument) > LONGEST_SHARED
+                stack += [_LONG_TEXT if is_long else name] * len(opcode.stack_after)
     except (KeyError, IndexError, ValueError, OverflowError) as fault:
         if isinstance(fault, NotPlainError):
             raise
@@ -124,16 +140,43 @@ def _inspect(written: bytes) -> None:
 
 def _refuse_all_but_plain(value: object) -> None:
     """Bytes and classes are needed on the way to a datetime, but are no plain values themselves."""
-    unseen = [value]
-    while unseen:
-        item = unseen.pop()
-        if isinstance(item, dict):
-            unseen.extend(item)
-            unseen.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            unseen.extend(item)
-        if type(item) not in _TYPES or type(getattr(item, "tzinfo", None)) not in (type(None), timezone):
-            raise NotPlainError(f"it holds a value of type {type(item).__name__}")
+    level, depth, containers = [value], 0, 0
+    while level:
+        inner: list[object] = []
+        for item in level:
+            if type(item) not in _TYPES or type(getattr(item, "tzinfo", None)) not in (type(None), timezone):
+                raise NotPlainError(f"it holds a value of type {type(item).__name__}")
+            if isinstance(item, str):
+                _refuse_half_characters(item)
+            elif isinstance(item, datetime):
+                _refuse_impossible(item)
+            elif isinstance(item, dict):
+                inner.extend(item)
+                inner.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                inner.extend(item)
+            containers += isinstance(item, (dict, list, tuple))
+        level, depth = inner, depth + 1
+        if depth > MOST_DEPTH and level:
+            raise NotPlainError(f"it is nested more than {MOST_DEPTH} deep")
+    if containers > MOST_CONTAINERS:
+        raise NotPlainError(f"it holds more than {MOST_CONTAINERS:,} lists, tuples and dicts")
+
+
+def _refuse_half_characters(text: str) -> None:
+    """Half a pair of surrogates can be written neither into a URL nor into a file."""
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        raise NotPlainError("it holds a text with half a character") from None
+
+
+def _refuse_impossible(moment: datetime) -> None:
+    """`datetime` believes the bytes in a pickle: the 255th of a month, or an hour 99, that fail only when used."""
+    try:
+        moment.replace(year=moment.year)  # made anew, and checked on the way
+    except ValueError:
+        raise NotPlainError("it holds a time that there is not") from None
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -150,9 +193,9 @@ def _pytz_utc() -> timezone:
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """Protocol 2, as Python 3 writes it, holds the bytes of a datetime as a text."""
-    if encoding != "latin1":
-        raise NotPlainError(f"it names the encoding {encoding!a}")
+    """Protocol 2, as Python 3 writes it, holds the ten bytes of a datetime as a text."""
+    if encoding != "latin1" or len(text) != 10:
+        raise NotPlainError("it encodes something that is no time")
     return text.encode("latin-1")
 
 
