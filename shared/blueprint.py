@@ -14,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
+from urllib.parse import unquote
 
 from shared import inputs
 from shared.artifacts import Artifacts
@@ -23,12 +24,14 @@ from shared.masking import Mask, printable
 from shared.status import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shared.protocols import Clock, Connect, Inputs
 
 log = logging.getLogger(__name__)
 
+MOST_LINE = 20_000  # characters of a log line
+_ORDER = r"##(\w*\[)"  # to the runners of GitHub (##[group]), Azure (##vso[…]) and TeamCity (##teamcity[…])
 
 Given = TypeVar("Given", bound="Inputs")
 
@@ -108,7 +111,20 @@ def _outcome(
 def _mask(kind: type[object], environment: Mapping[str, str]) -> Mask:
     secrets = list(inputs.passwords(kind, environment))
     pairs = itertools.permutations([secret.strip() for secret in secrets], 2)
-    return Mask([*secrets, *map(":".join, pairs)])
+    return Mask([*secrets, *map(":".join, pairs), *_proxy_secrets(environment)])
+
+
+def _proxy_secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    """The password of each proxy that requests may use, as it stands in the URL and as it is sent: alone and as a pair.
+
+    A URL that cannot be parsed is shown by urllib3 in its message.
+    """
+    for variable, url in environment.items():
+        before, _, _ = url.rpartition("@")
+        if before and variable.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            pair = before.rpartition("://")[2]
+            password = pair.partition(":")[2]
+            yield from {password, unquote(password), unquote(pair)} if password else ()
 
 
 def _artifacts(vendor: str, environment: Mapping[str, str], mask: Mask) -> Artifacts:
@@ -148,7 +164,7 @@ class _Formatter(logging.Formatter):
         self._hide = mask
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(self._hide(super().format(record))).replace("##[", "## [")
+        return _no_order(printable(self._hide.start(super().format(record), MOST_LINE)))
 
 
 def _log_to_stderr(mask: Mask, environment: Mapping[str, str]) -> None:
@@ -174,14 +190,19 @@ def _report(report: Mapping[str, Any], mask: Mask, environment: Mapping[str, str
     rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(report['blueprint'])} | |\n| --- | --- |\n{rows}\n")
     line = f"{report['outcome']} (exit code {report['exit_code']}): {report['message']}"
-    _print(sys.stderr, line.replace("##[", "## ["))  # GitHub's runner takes orders from logs
+    _print(sys.stderr, _no_order(line))
     try:
         line = json.dumps(report, default=lambda value: mask(str(value)), allow_nan=False)
     except ValueError:  # a number that JSON has no word for
         line = json.dumps(
             {**{key: mask(str(value)) for key, value in report.items()}, "exit_code": report["exit_code"]}
         )
-    _print(sys.stdout, line.replace("##[", "\\u0023#["))  # the same JSON, and no order to GitHub's runner
+    _print(sys.stdout, re.sub(_ORDER, r"\\u0023#\1", line) if "##" in line else line)  # the same JSON
+
+
+def _no_order(line: str) -> str:
+    """A line of a log that tells its reader to do nothing; what is meant to begin a line never does so here."""
+    return re.sub(_ORDER, r"# #\1", line) if "##" in line else line
 
 
 def _cell(value: object) -> str:

@@ -434,7 +434,7 @@ def _said(answer: Answer, mask: Mask) -> str:
     """The words in an error's body: the vendors' JSON shapes, or the text without its HTML tags. Hidden before cut."""
     if not isinstance(answer.body, dict):
         text = answer.text if answer.body is NOT_JSON else json.dumps(answer.body)
-        return re.sub(r"<[^>]{0,1000}>", " ", mask(text)[:20_000])
+        return re.sub(r"<[^>]{0,1000}>", " ", mask.start(text, 20_000))
     body = mask.tree(answer.body)
     inner = body["error"] if isinstance(body.get("error"), dict) else body
     parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]

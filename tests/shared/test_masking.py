@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
+from typing import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.http import parse_json
 from shared.masking import HIDDEN, Mask, printable
@@ -48,6 +52,131 @@ def test_a_secret_is_hidden_in_every_form(form: str) -> None:
     assert inner[-12:] not in masked
     assert masked.startswith("before ")
     assert masked.endswith(" after")
+
+
+CANARIES = {
+    "short": "q7Zx",
+    "signs of URLs": "k/e+y=&?a%2Fb#c",
+    "quotes and backslashes": "k'e\"y\\n\\u0041`${x}",
+    "markup": "<k>&amp;e&#65;</y>",
+    "like base64": "c2VjcmV0OnNlY3JldA==",
+    "like base64 for URLs": "-_8x-_8x-_8x",
+    "mixed case": "AbCdEfGhIjKlMnOp",
+    "digits": "8401239575",
+    "a phrase": "correct horse battery",
+    "long": "".join(f"{n:x}Z" for n in range(1000, 2250)),
+}
+
+
+def each(template: str) -> Callable[[str], str]:
+    """An escape for every single character, needed or not."""
+    return lambda text: "".join(template.format(ord(one)) for one in text)
+
+
+def some(template: str, signs: str) -> Callable[[str], str]:
+    return lambda text: "".join(template.format(ord(one)) if one in signs else one for one in text)
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "in capitals": str.upper,
+    "in small letters": str.lower,
+    "URL-quoted": lambda text: quote(text, safe=""),
+    "URL-quoted in small letters": lambda text: quote(text, safe="").lower(),
+    "URL-quoted in capitals": lambda text: quote(text, safe="").upper(),
+    "URL-quoted as a path": quote,
+    "URL-quoted as a form": quote_plus,
+    "URL-quoted twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "URL-quoted throughout": each("%{:02x}"),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON within JSON": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
+    "JSON that is safe in HTML": some("\\u{:04x}", "\"\\'&<>+/="),
+    "JSON throughout": each("\\u{:04X}"),
+    "JSON with escaped slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "HTML": html.escape,
+    "HTML in decimal numbers": each("&#{};"),
+    "HTML in hexadecimal numbers": each("&#x{:X};"),
+    "HTML of a URL": lambda text: html.escape(quote(text, safe="")),
+    "a Python literal": lambda text: repr(text)[1:-1],
+    "base64": in_base64,
+    "base64 without padding": lambda text: in_base64(text).rstrip("="),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
+    "base64 URL-quoted": lambda text: quote(in_base64(text), safe=""),
+    "base64 in JSON that is safe in HTML": lambda text: some("\\u{:04x}", "+/=")(in_base64(text)),
+    "hex": lambda text: text.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("secret", CANARIES.values(), ids=CANARIES)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_nothing_is_left_of_a_secret_however_it_is_written(way: Callable[[str], str], secret: str) -> None:
+    masked = Mask([secret])(f"before <{way(secret)}> after")
+    assert re.fullmatch(r"before <\*\*\*> after", masked)
+
+
+@pytest.mark.parametrize("way", [str, each("%{:02X}"), each("\\u{:04x}")])
+def test_nothing_is_left_of_secrets_that_overlap(way: Callable[[str], str]) -> None:
+    assert Mask(["abcd1234", "1234efgh"])(f"-{way('abcd1234efgh')}-") == "-***-"
+    assert Mask(["abcXabc"])(f"-{way('abcXabcXabc')}-") == "-***-"
+
+
+@pytest.mark.parametrize("secret", CANARIES.values(), ids=CANARIES)
+@pytest.mark.parametrize("before", range(7))
+def test_hardly_anything_is_left_of_a_secret_within_a_longer_text_in_base64(before: int, secret: str) -> None:
+    masked = Mask([secret])(in_base64("x" * before + secret + "y" * 5))
+    kept = masked.replace("*", "")
+    assert secret[3:-3] not in base64.b64decode(kept[: len(kept) // 4 * 4]).decode("latin-1") or len(secret) < 8
+    if len(secret) >= 8:
+        assert HIDDEN in masked
+        assert len(kept) <= len(in_base64("x" * before + "y" * 5)) + 4
+
+
+@pytest.mark.parametrize("around", ["İ", "ŉ", "ß", "ﬁ", "K", "ſ"])  # noqa: RUF001
+@pytest.mark.parametrize("secret", ["k3y-of-sesame", "İk3y-Of-sesameİ", "straße-K-ſecret"])  # noqa: RUF001
+def test_letters_whose_other_case_is_longer_shift_nothing(secret: str, around: str) -> None:
+    assert Mask([secret])(f"{around}{secret}{around} %C4%B0 {secret}") == f"{around}{HIDDEN}{around} %C4%B0 {HIDDEN}"
+
+
+@pytest.mark.parametrize("way", [str, ascii, repr, json.dumps], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("secret", ["tökén-of-mine", "🚀 token", "\ud800token", "to\nken\x00"])
+def test_a_secret_that_cannot_be_one_is_hidden_as_messages_of_this_project_would_show_it(
+    secret: str, way: Callable[[str], str]
+) -> None:
+    if way is json.dumps and not secret.isascii():
+        pytest.skip("no message holds an input in JSON")
+    assert Mask([secret])(way(secret)).strip("'\"") == HIDDEN
+
+
+@given(
+    text=st.text(st.sampled_from("abK%&#x;u0041\\\"'/İ25amp\n"), max_size=60),
+    secret=st.text(st.sampled_from("abK%&#;u41\\\"'"), min_size=4, max_size=8),
+)
+def test_masking_leaves_no_secret_and_changes_nothing_else(text: str, secret: str) -> None:
+    mask = Mask([secret])
+    masked = mask(f"{text}{secret}{text}")
+    assert secret.lower() not in masked.lower() or secret.lower() in text.lower().replace("*", "")
+    assert HIDDEN in masked
+    assert mask("nothing of it") == "nothing of it"
+
+
+@given(st.text(st.sampled_from("x %&;amp41\\u00")), st.integers(0, 80))
+def test_a_text_that_is_cut_is_what_the_whole_one_begins_with(text: str, most: int) -> None:
+    mask = Mask(["se&cr%et"])
+    assert mask(text * 9).startswith(mask.start(text * 9, most))
+
+
+@pytest.mark.parametrize("at", range(70, 110))
+@pytest.mark.parametrize("way", ["plain", "URL-quoted throughout", "JSON throughout", "base64"])
+def test_a_secret_is_hidden_wherever_a_long_text_is_cut(way: str, at: int) -> None:
+    shown = Mask([PLAIN]).start("-" * at + WAYS[way](PLAIN) * 200, 100)
+    assert set(shown) <= {"-", "*", "="}
+    assert len(shown) <= 100
+
+
+def test_megabytes_of_escapes_are_cut_before_they_are_looked_through() -> None:
+    mask = Mask([PLAIN])
+    looked_at = [len(mask.words(sign * 5_000_000)) for sign in ("&amp;", "%41", "\\\\", " ", "\x1b")]
+    assert max(looked_at) <= 500
 
 
 @pytest.mark.parametrize("secret", [" s3cret+of/many=signs ", "\ts3cret+of/many=signs\n"])
