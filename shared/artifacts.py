@@ -105,7 +105,7 @@ class Artifacts:
         """
         self._attempt = os.urandom(8).hex()
         try:
-            before = {path: path.read_bytes() for path in self._paths(STARTING) if path.is_file()}
+            before = self._left_by_others()
             self._starting = self._write_all(STARTING, self._plain(draft))
         except OSError as error:
             self._clear_starting()
@@ -172,7 +172,7 @@ class Artifacts:
     def save_response(self, name: str, answer: Answer) -> None:
         """Keep the vendor's last answer as `responses/<name>`, secrets hidden. Raises OSError."""
         if answer.body is NOT_JSON:
-            body: object = {"status": answer.status, "text": self._mask(answer.text)[:MOST_TEXT]}
+            body: object = {"status": answer.status, "text": self._mask.start(answer.text, MOST_TEXT)}
         else:
             body = answer.body
         _make_folder(self._responses)
@@ -191,11 +191,20 @@ class Artifacts:
             _write(path, [written])
         return written
 
+    def _left_by_others(self) -> dict[Path, bytes]:
+        """The contents of STARTING, without what no trigger can have written. Raises OSError."""
+        left = {}
+        for path in self._paths(STARTING):
+            if path.is_file():
+                with contextlib.suppress(NotPlainError):
+                    left[path] = _content(path)
+        return left
+
     def _clear_starting(self) -> None:
         """Remove STARTING, but not one that another trigger has put in its place since."""
         for path in self._paths(STARTING):
-            with contextlib.suppress(OSError):
-                if not self._starting or path.read_bytes() == self._starting:
+            with contextlib.suppress(OSError, NotPlainError):
+                if not self._starting or _content(path) == self._starting:
                     path.unlink()
 
     def _found(self, prefix: str, kind: HandoverKind[H]) -> list[_Found[H]]:
@@ -234,10 +243,7 @@ class Artifacts:
         """The plain value in a file, None if it is not there. Raises ArtifactError."""
         path = self._variables / name
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise NotPlainError("it is no file")  # a pipe would be waited for
-            with path.open("rb") as file:
-                value = pickles.load(file.read(pickles.MOST_BYTES + 1))
+            value = pickles.load(_content(path))
             if value is None:
                 raise NotPlainError("it is empty")
             return value
@@ -255,6 +261,22 @@ class Artifacts:
         return ArtifactError(
             f"{folder} cannot be written to ({why}); {so} (SHIPYARD_ARTIFACTS_DIRECTORY names the folder)"
         )
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file. Raises OSError, or NotPlainError for what is none or is too long, of which nothing is read."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise NotPlainError("it is no file")
+        if state.st_size > pickles.MOST_BYTES:
+            raise NotPlainError(f"it is longer than {pickles.MOST_BYTES:,} bytes")
+        return file.read(pickles.MOST_BYTES + 1)  # it may grow
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a pipe as well, for whose writer an ordinary open waits."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _attempt(plain: object) -> object:
@@ -278,9 +300,10 @@ def _latest(found: Sequence[_Found[H]]) -> _Found[H] | None:
 
 def _refuse_folders(folder: Path) -> None:
     """Raise OSError if a folder lies where a file is to be written."""
-    for one in os.scandir(folder):
-        if one.name.endswith((".pickle", ".json")) and one.is_dir():
-            raise IsADirectoryError(errno.EISDIR, f"{one.name} is a folder")
+    with os.scandir(folder) as entries:
+        for one in entries:
+            if one.name.endswith((".pickle", ".json")) and one.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{one.name} is a folder")
 
 
 def _make_folder(folder: Path) -> None:

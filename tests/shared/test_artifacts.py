@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import pickle
+import socket
 import stat
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -717,6 +719,77 @@ def test_a_folder_in_the_place_of_a_hand_over_is_told(tmp_path: Path, variables:
     (variables / "sync.pickle").mkdir(parents=True)
     with pytest.raises(errors.ArtifactError, match=r"sync\.pickle"):
         artifacts(tmp_path).find(Sync, "source_1")
+
+
+def bind(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a folder": Path.mkdir,
+    "a device without end": lambda path: path.symlink_to("/dev/zero"),
+    "a device that is empty": lambda path: path.symlink_to("/dev/null"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a socket": bind,
+    "a sparse file of a terabyte": lambda path: (path.touch(), os.truncate(path, 1 << 40)),
+}
+
+
+@posix_only
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+@pytest.mark.parametrize("name", ["sync.pickle", "starting.pickle", "log1_sync.pickle"])
+def test_what_is_no_file_or_too_long_is_told_and_not_read(
+    tmp_path: Path, variables: Path, make: Callable[[Path], object], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables.mkdir(parents=True)
+    monkeypatch.chdir(variables)  # a socket has a short name only
+    make(Path(name))
+    with pytest.raises(errors.ArtifactError, match=name):
+        artifacts(tmp_path, None, "log1").find(Sync, "source_1")
+
+
+@posix_only
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_a_trigger_makes_up_for_a_starting_file_that_no_trigger_wrote(
+    tmp_path: Path, variables: Path, make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables.mkdir(parents=True)
+    monkeypatch.chdir(variables)
+    make(Path("starting.pickle"))
+    if make in (NO_FILES["a folder"], NO_FILES["a link to itself"]):
+        with pytest.raises(errors.ArtifactError, match="nothing was started"):
+            trigger(tmp_path)
+        return
+    trigger(tmp_path)
+    assert (variables / "sync.pickle").is_file()
+    assert not os.path.lexists("starting.pickle")
+
+
+@posix_only
+def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, variables: Path) -> None:
+    variables.mkdir(parents=True)
+    path = variables / "sync.pickle"
+    path.write_bytes(b"")
+    grown = threading.Event()
+
+    def grow() -> None:
+        with path.open("ab") as file:
+            while not grown.is_set():
+                file.write(b"\x80\x04" + b"N0" * 32_768)
+                if file.tell() > 1 << 23:
+                    file.truncate(0)
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        for _ in range(50):
+            with pytest.raises(errors.ArtifactError, match="sync"):
+                artifacts(tmp_path).find(Sync, "source_1")
+    finally:
+        grown.set()
+        thread.join()
 
 
 def test_a_fault_in_a_hand_over_shows_no_secret(tmp_path: Path, variables: Path) -> None:
