@@ -384,7 +384,7 @@ class RudderStackClient:
             raise
         key = "runId" if target.is_source else "syncId"
         sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
-        if not isinstance(sync_id, str) or not sync_id:
+        if not _is_sync_id(sync_id):
             raise StartUnclearError(
                 f"RudderStack answered the start without a {key}: {self._api.words(answer)}", answer.status
             )
@@ -455,7 +455,7 @@ class RudderStackClient:
             body = self._api.json_object(answer)
             try:
                 new = {sync["id"]: sync for sync in body["syncs"]}
-                if not isinstance(body["syncs"], list) or not all(isinstance(sync_id, str) for sync_id in new):
+                if not isinstance(body["syncs"], list) or not all(map(_is_sync_id, new)):
                     raise TypeError("a list of syncs with ids")
                 paging = body.get("paging") or {}
                 more = bool(paging.get("next")) and not new.keys() <= syncs.keys()
@@ -584,7 +584,12 @@ def _path(target: Handover) -> str:
     return f"/v2/sources/{target.id}" if target.is_source else f"/v2/retl-connections/{target.id}"
 
 
+def _is_sync_id(value: object) -> bool:
+    """Whether it may be part of a URL, encoded; `.` and `..` would name another thing there."""
+    return isinstance(value, str) and inputs.fits(value, "[ -~]+") and value not in (".", "..")
+
+
 def _sync_id(value: object) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= inputs.LONGEST_IDENTIFIER:
+    if not isinstance(value, str) or not _is_sync_id(value):
         raise TypeError("no id of a sync")
     return value

@@ -55,10 +55,14 @@ def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """An instant out of a file, or None. Raises TypeError."""
-    if value is None or (isinstance(value, datetime) and value.tzinfo is not None):
-        return value
-    raise TypeError("a time without its time zone")
+    """An instant out of a file, or None. Raises TypeError or ValueError."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError("a time without its time zone")
+    if not datetime.min.year < value.year < datetime.max.year:
+        raise ValueError("a time at the end of all times")  # the next second, or the same in UTC, cannot be told
+    return value
 
 
 class _Found(Generic[H]):

@@ -861,6 +861,14 @@ def test_a_good_status_of_a_source_without_an_id_of_which_nothing_shows_is_uncle
     assert len(rudderstack.starts("/start")) == 1
 
 
+@pytest.mark.parametrize("odd", ["..", ".", "", "x" * 201, "\ud800", "sync\n1", 7, ["sync-1"]], ids=ascii)
+def test_an_id_that_can_be_no_part_of_a_url_is_none(rudderstack: Vendor, job: Job, odd: object) -> None:
+    rudderstack.expect("POST", SOURCE_START, {"runId": odd})
+    rudderstack.expect("GET", SOURCE_STATUS, a_run("running"), many=True)
+    assert trigger(job, OF_SOURCE) == (0, "started")
+    assert job.sync_id is None
+
+
 # Waiting in the same run
 
 

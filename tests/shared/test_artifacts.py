@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
@@ -660,6 +660,12 @@ UNREADABLE = {
     + deep(5000)
     + b"\x8c\x07sync_idN\x8c\x0bserver_timeNu.",
     "a time without its zone": pickle.dumps(handed_over(Sync(server_time=NOW.replace(tzinfo=None))), 4),
+    "a time at the end of all times": pickle.dumps(
+        handed_over(Sync(server_time=datetime.max.replace(tzinfo=timezone.utc))), 4
+    ),
+    "a time before all times": pickle.dumps(
+        handed_over(Sync(server_time=datetime.min.replace(tzinfo=timezone(timedelta(hours=1))))), 4
+    ),
     "a time that is a text": pickle.dumps({**handed_over(Sync()), "server_time": "now"}, 4),
 }
 
