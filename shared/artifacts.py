@@ -262,9 +262,10 @@ class Artifacts:
 
     def _unwritable(self, folder: Path, error: Exception, so: str) -> ArtifactError:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return ArtifactError(
-            f"{folder} cannot be written to ({why}); {so} (SHIPYARD_ARTIFACTS_DIRECTORY names the folder)"
-        )
+        cure = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+        if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
+            cure = f"let the user with the id {os.getuid()} write there; {cure}"
+        return ArtifactError(f"{folder} cannot be written to ({why}); {so} ({cure})")
 
 
 def _content(path: Path) -> bytes:
