@@ -1,4 +1,4 @@
-"""What the engines read (Dockerfile, compose file, action, workflow, pipeline), by their own checkers and held together."""
+"""What the engines read: Dockerfile, compose file, action, workflow, pipeline; by their own checkers, and together."""
 
 from __future__ import annotations
 
@@ -136,3 +136,32 @@ def test_gitlab_retries_a_trigger_on_exactly_the_codes_of_the_catalogue() -> Non
     expected = [code for code in blueprint.exit_codes if blueprint.guardrails.try_again_on(code)]
     assert job["retry"] == {"max": blueprint.guardrails.retry_count, "exit_codes": sorted(expected)}
     assert blueprint.guardrails.retry_wait == 0  # GitLab has no wait
+
+
+@pytest.mark.parametrize(("page", "example"), [("github-actions", WORKFLOW), ("gitlab-ci", PIPELINE)])
+def test_the_page_of_an_engine_shows_the_example_that_is_tested(page: str, example: str) -> None:
+    text = (REPOSITORY / "docs" / "engines" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{(REPOSITORY / example).read_text(encoding='utf-8')}```\n" in text
+    assert example in text.split("```")[0]
+
+
+def test_the_page_of_the_action_names_its_inputs_and_outputs() -> None:
+    text = (REPOSITORY / "docs" / "engines" / "github-actions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    action = parsed(ACTION)
+    named = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    assert named == [*action["inputs"], *action["outputs"]]
+
+
+@pytest.mark.parametrize("page", ["docker", "github-actions", "gitlab-ci"])
+def test_what_the_pages_name_exists(page: str) -> None:
+    file = REPOSITORY / "docs" / "engines" / f"{page}.md"
+    text = file.read_text(encoding="utf-8")
+    known = {one.reference for blueprint in load() for one in blueprint.inputs}
+    assert set(re.findall(r"\bFIVETRAN_[A-Z_]+", text)) <= known
+    for name in re.findall(r'run "([^"]+)"', text):
+        find(name)
+    for path in re.findall(r"\b((?:[a-z_]+_blueprints|examples|script)/[\w./-]+\w)", text):
+        assert (REPOSITORY / path).is_file(), path
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (file.parent / target).is_file(), target

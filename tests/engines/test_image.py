@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from shared import VERSION
+from tools.catalogue import REPOSITORY
 
 IMAGE = os.environ.get("TEST_IMAGE", "")
 NETWORK = shlex.split(os.environ.get("DOCKER_RUN_ARGS", ""))
@@ -214,3 +216,37 @@ def test_only_what_runs_is_in_the_image() -> None:
     vendors = {"rudderstack_blueprints", "fivetran_blueprints", "nango_blueprints"}
     once = {"LICENSE", "blueprints.yaml", "requirements.txt", "requirements-tools.txt", "script", "shared", "tools"}
     assert top == vendors | once
+
+
+def test_what_the_docs_show_goes_through(sandbox: list[str], volume: str) -> None:
+    page = (REPOSITORY / "docs" / "engines" / "docker.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^docker run (.+--env-file \.env .+)$", page, re.MULTILINE)
+    assert len(lines) == 3
+    connector = f"--env=FIVETRAN_CONNECTOR_ID=succeeds_in_1_x{uuid.uuid4().hex[:8]}"
+    for line in lines:
+        words = [IMAGE if word == "sync-blueprints" else word for word in shlex.split(line)]
+        words[words.index("artifacts:/artifacts")] = f"{volume}:/artifacts"
+        words[words.index("--env-file") : words.index("--env-file") + 2] = [*sandbox, connector]
+        done = docker("run", *[word.replace("30s", "1s") for word in words])
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(bool(NETWORK), reason="needs a network of its own, because the port is fixed")
+def test_the_services_of_compose_work_together(volume: str) -> None:
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))["services"]
+    name = f"sandbox-{uuid.uuid4().hex[:12]}"
+    docker_says("run", "--detach", "--name", name, *HARDENED, "--network=none", IMAGE, *services["sandbox"]["command"])
+    try:
+        wait_for("# ", name)
+        test = services["sandbox"]["healthcheck"]["test"]
+        assert test[0] == "CMD"
+        assert docker("exec", name, *test[1:]).returncode == 0
+        assert docker("exec", name, *[word.replace("8642", "8643") for word in test[1:]]).returncode != 0
+        for service in (services["trigger"], services["check"]):
+            # Without a network between containers there is no name to look up.
+            variables = {**service["environment"], "FIVETRAN_API_URL": "http://127.0.0.1:8642"}
+            mounted = [f"--network=container:{name}", f"--volume={volume}:/artifacts", IMAGE]
+            done = run(*mounted, *service["command"], **variables)
+            assert done.returncode == 0, done.stderr
+    finally:
+        docker("rm", "--force", "--volumes", name)
