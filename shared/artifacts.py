@@ -264,7 +264,8 @@ class Artifacts:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         cure = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
         if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
-            cure = f"let the user with the id {os.getuid()} write there; {cure}"
+            place = Path(error.filename).parent if error.filename else folder
+            cure = f"let the user with the id {os.getuid()} write to {place}; {cure}"
         return ArtifactError(f"{folder} cannot be written to ({why}); {so} ({cure})")
 
 

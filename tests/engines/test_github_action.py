@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -77,6 +78,8 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            # Where the tests themselves run in the background, SIGINT is ignored, and would stay so.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Step:

@@ -183,7 +183,7 @@ def test_a_folder_that_root_owns_is_221_with_what_to_do(sandbox: list[str], volu
     docker_says("run", "--rm", "--user=0", "--network=none", *mounted, "--entrypoint=sh", IMAGE, "-c", closed)
     done = run(*sandbox, *mounted, IMAGE, TRIGGER, FIVETRAN_CONNECTOR_ID="succeeds_in_0_xroot")
     assert (done.returncode, result(done)["outcome"]) == (221, "artifact_error")
-    assert "let the user with the id 10001 write there" in done.stderr
+    assert "let the user with the id 10001 write to /artifacts;" in done.stderr
 
 
 def test_any_user_may_run_it(sandbox: list[str], volume: str) -> None:
