@@ -58,6 +58,10 @@ def masks(blueprints: Iterable[Blueprint], environment: Mapping[str, str]) -> li
 def outputs(written: str, exit_code: int) -> str:
     """The outputs of the last attempt out of those of all; where that left none (it was killed), what is known."""
     last = dict(line.split("=", 1) for line in written.split("\n") if line)
+    if last.get("outcome") == "interrupted" and exit_code in (130, 143):
+        last["exit-code"] = str(
+            exit_code
+        )  # the signal that came, where the script got the SIGTERM that it was passed as
     if last.get("exit-code") != str(exit_code):
         message = f"ended with exit code {exit_code} and without a result; the log says more"
         last = {"exit-code": str(exit_code), "outcome": "error", "sync-id": "", "message": message}

@@ -279,7 +279,8 @@ def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -
             break
     process.send_signal(signal.SIGINT)  # to the step's first process alone, as the runner does
     step = job.finish(process)
-    assert (step.exit_code, step.outputs["exit-code"], step.outputs["outcome"]) == (143, "143", "interrupted")
+    assert (step.exit_code, step.outputs["exit-code"], step.outputs["outcome"]) == (130, "130", "interrupted")
+    assert "the sync" in step.outputs["message"]
 
 
 def test_without_a_usable_python_the_step_says_what_to_do(job: Job) -> None:

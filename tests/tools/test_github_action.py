@@ -45,6 +45,11 @@ def test_an_attempt_that_was_killed_is_not_told_as_an_earlier_one(written: str) 
     assert "exit code 137" in told
 
 
+def test_a_run_that_was_interrupted_is_told_by_its_own_signal_and_in_the_scripts_words() -> None:
+    written = "exit-code=143\noutcome=interrupted\nsync-id=7\nmessage=the sync goes on\n"
+    assert outputs(written, 130) == written.replace("143", "130")
+
+
 def test_the_summary_keeps_one_table_for_each_blueprint() -> None:
     written = "| A | |\n| x |\n\n| B | |\n| 1 |\n\n| B | |\n| 2 |\n\n"
     assert last_tables(written) == "| A | |\n| x |\n\n| B | |\n| 2 |\n\n"
