@@ -270,6 +270,19 @@ def test_what_lies_in_the_checkout_is_not_imported(job: Job) -> None:
     assert job.run(CREDENTIALS).outputs["outcome"] == "valid"
 
 
+def test_paths_with_backslashes_and_a_virtual_environment_of_windows_are_found(job: Job) -> None:
+    temporary, action = job.folder / r"D:\a\_temp", job.folder / r"D:\a\_actions"
+    action.symlink_to(REPOSITORY, target_is_directory=True)
+    scripts = temporary / "sync-blueprints-{}.{}.{}".format(*sys.version_info) / "Scripts"
+    scripts.mkdir(parents=True)
+    (scripts.parent / "ready").touch()
+    (scripts / "python.exe").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (scripts / "python.exe").chmod(0o755)
+    with_ = {"python-version": "3.x"}
+    step = job.run(CREDENTIALS, with_, RUNNER_TEMP=str(temporary), GITHUB_ACTION_PATH=str(action))
+    assert (step.exit_code, step.outputs["outcome"]) == (0, "valid"), step.stderr
+
+
 def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -> None:
     given = {"FIVETRAN_CONNECTOR_ID": connector("succeeds_in_600"), "FIVETRAN_WAIT": "TRUE"}
     process = job.start({"blueprint": TRIGGER}, given)
