@@ -204,14 +204,18 @@ def run_fleet(
 def fleet_environments(fleet: Fleet, environment: Mapping[str, str]) -> list[dict[str, str]]:
     """The variables of each vessel: the environment's, then its own, then the platform's.
 
-    All log ids are drawn first: each vessel is told those of the vessels immediately before and after it.
+    An input that some blueprint's vessel is given is taken from the environment by none: a check that takes its id from
+    the trigger before it is not to get another one from outside. All log ids are drawn first: each vessel is told those
+    of the vessels immediately before and after it.
     """
+    inputs = {name for vessel in fleet.vessels if vessel.is_blueprint for name in vessel.variables}
     log_ids = [str(uuid.uuid4()) for _ in fleet.vessels]
     fleet_log_id = str(uuid.uuid4())
     environments = []
     for place, vessel in enumerate(fleet.vessels):
         own = {name: value for name, value in vessel.variables.items() if value is not None}
-        inherited = {name: value for name, value in environment.items() if name not in vessel.variables}
+        given = {*vessel.variables, *(inputs if vessel.is_blueprint else ())}
+        inherited = {name: value for name, value in environment.items() if name not in given}
         platform = {
             "SHIPYARD_ARTIFACTS_DIRECTORY": environment["SHIPYARD_ARTIFACTS_DIRECTORY"],
             "SHIPYARD_ORG_NAME": "local",

@@ -21,7 +21,7 @@ from hypothesis import strategies
 
 from tools.catalogue import REPOSITORY, Guardrails, find
 from tools.fleet import MOST_BYTES, Fleet, FleetError, read
-from tools.run import FleetRun, run_fleet
+from tools.run import FleetRun, fleet_environments, run_fleet
 from tools.sandbox import Sandbox
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
@@ -495,6 +495,15 @@ def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tm
     told = results(run(written(tmp_path, text), {**ENVIRONMENT, "A": "theirs", "B": "theirs", "C": "theirs"}))["Mine"]
     assert {name: told.get(name) for name in "ABC"} == {"A": "own", "B": None, "C": "theirs"}
     assert told["SHIPYARD_LOG_ID"] != "x"
+
+
+def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint() -> None:
+    fleet = read(REPOSITORY / "examples" / "fivetran.yaml")
+    outside = {"FIVETRAN_CONNECTOR_ID": "another", "FIVETRAN_API_URL": "http://localhost", **ENVIRONMENT}
+    environments = fleet_environments(fleet, {**outside, "SHIPYARD_ARTIFACTS_DIRECTORY": "x"})
+    ids = [variables.get("FIVETRAN_CONNECTOR_ID") for variables in environments]
+    assert ids == ["succeeds_in_5", "succeeds_in_5", None]
+    assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 
 @pytest.mark.parametrize("given", ["null", '""', "None", "SHIPYARD_HIDDEN"])
