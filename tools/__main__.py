@@ -12,6 +12,8 @@ COMMANDS = {  # each is tools/<command>.py with `main(argv) -> exit code`, impor
     "demo": "run every trigger and check against the sandbox, and show what they do",
     "publish": "create or update the blueprints in the platform, over its API",
     "run": "run blueprints, or a fleet of them, as an orchestrator would, with their guardrails",
+    "export": "print blueprints as files for other engines",
+    "run": "run blueprints as an orchestrator would, with their guardrails",
     "sandbox": "imitate the vendors' APIs on this machine",
 }
 

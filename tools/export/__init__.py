@@ -1,0 +1,153 @@
+"""python -m tools export: blueprints with their guardrails as files for other engines."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared import inputs
+from shared.errors import InvalidInputError
+from tools.catalogue import Blueprint, CatalogueError, Input, find, parse_duration
+from tools.export import container, fleet, github
+from tools.export.steps import SECRET, Engine, ExportError, Options, Step, is_check, is_trigger
+
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
+
+ENGINES: Mapping[str, Engine] = {
+    "platform": fleet.ENGINE,
+    "docker": container.ENGINE,
+    "github": github.ENGINE,
+}
+
+
+def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
+    """An engine's text for one blueprint, taken apart so that a page can fill it in without this program.
+
+    The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
+    included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
+    `escapes`, and none may hold `refused`. `defaults` are inputs to be filled in where the user gives none.
+    """
+    one = ENGINES[engine]
+    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
+    lines = one.render([Step(blueprint, {name: value})], Options()).splitlines(keepends=True)
+    block = [number for number, line in enumerate(lines) if name in line or value in line]
+    first, last = block[0], block[-1] + 1
+    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[one.quoting]
+    return {
+        "head": "".join(lines[:first]),
+        "per_input": "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}"),
+        "tail": "".join(lines[last:]),
+        "empty": one.render([Step(blueprint, {})], Options()),
+        "quoting": one.quoting,
+        "escapes": [list(pair) for pair in one.escapes],
+        "refused": one.refused,
+        "defaults": dict(one.defaults(blueprint)),
+    }
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command: prints the file. Returns 2 for a wrong command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools export",
+        description="Print blueprints, one after the other, as a file for an engine, with the catalogue's guardrails.",
+        epilog="Secrets are never written out: the file says where the engine takes them from.",
+    )
+    defaults = Options()
+    parser.add_argument("engine", choices=list(ENGINES), metavar="ENGINE", help=", ".join(ENGINES))
+    parser.add_argument("blueprints", nargs="+", metavar="NAME", help="a blueprint's name or file")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="[N:]NAME=VALUE",
+        help="for every blueprint that has this input, or with N: for the Nth alone; a check gets no ids that the "
+        "trigger before it hands over",
+    )
+    parser.add_argument("--name", help="of the whole (default: made from the first blueprint's)")
+    parser.add_argument("--image", default=defaults.image, help="default: %(default)s")
+    parser.add_argument("--schedule", metavar="CRON", help='five fields, e.g. "0 2 * * *"')
+    parser.add_argument("--namespace", help="of Kubernetes and Argo")
+    parser.add_argument("--folder", default=defaults.folder, help="of the project on an Airflow worker (%(default)s)")
+    parser.add_argument("--retry-count", type=int, metavar="N", help="in place of the catalogue's")
+    parser.add_argument("--retry-wait", metavar="5m", help="in place of the catalogue's")
+    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="of one attempt, likewise")
+    given = parser.parse_args(argv)
+    try:
+        steps = _steps(given)
+        options = Options(given.name, given.image, given.namespace, given.schedule, given.folder)
+        text = ENGINES[given.engine](steps, options)
+    except (CatalogueError, ExportError) as fault:
+        parser.exit(2, f"export: {fault}\n")
+    sys.stdout.buffer.write(text.encode())
+    return 0
+
+
+def _steps(given: argparse.Namespace) -> list[Step]:
+    """The blueprints of the command line with their guardrails and inputs. Raises CatalogueError or ExportError."""
+    rails: dict[str, Any] = {
+        **({} if given.retry_count is None else {"retry_count": given.retry_count}),
+        **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
+        **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
+    }
+    blueprints = [find(name) for name in given.blueprints]
+    chosen: list[dict[str, str]] = [{} for _ in blueprints]
+    for text in given.input:
+        for place, name, value in _destinations(text, blueprints, given.engine):
+            chosen[place][name] = value
+    for blueprint, values in zip(blueprints, chosen):
+        _check(blueprint, values)
+    return [
+        Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
+        for blueprint, values in zip(blueprints, chosen)
+    ]
+
+
+def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
+    """Which blueprints (by their places) take an `--input`. Raises ExportError."""
+    found = re.fullmatch(r"(?:([0-9]+):)?([A-Za-z0-9_]+)=(.*)", text, re.DOTALL)
+    if not found:
+        raise ExportError(f"--input takes NAME=VALUE or N:NAME=VALUE, not {text!r}")
+    number, name, value = found.groups()
+    if number and not 1 <= int(number) <= len(blueprints):
+        raise ExportError(f"--input {number}:{name}: there are {len(blueprints)} blueprints; the first is 1")
+    candidates = [int(number) - 1] if number else range(len(blueprints))
+    takers = {place: spec for place in candidates for spec in blueprints[place].inputs if spec.reference == name}
+    if not takers:
+        known = [spec.reference for place in candidates for spec in blueprints[place].inputs if spec.type != SECRET]
+        raise ExportError(f"no blueprint here has an input {name}; there are {', '.join(dict.fromkeys(known))}")
+    if any(spec.type == SECRET for spec in takers.values()):
+        raise ExportError(f"{name} is a secret and is never written out; the file says where {engine} takes it from")
+    refused = ENGINES[engine].refused
+    if refused and refused in value:
+        raise ExportError(f"{name} holds {refused}, which {engine} would take for an expression of its own")
+    if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise ExportError(f"{name} holds something that is no text")
+    for place, spec in takers.items():
+        if number or not (_is_handed_over(spec) and _follows_a_trigger(blueprints[place], blueprints)):
+            yield place, name, value
+
+
+def _is_handed_over(spec: Input) -> bool:
+    """Whether it is one of the ids that say what is synced; a trigger hands all of them over."""
+    return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
+
+
+def _follows_a_trigger(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> bool:
+    """Whether it is a check with a trigger of the same vendor before it."""
+    before = list(blueprints)[: blueprints.index(blueprint)]
+    return is_check(blueprint) and any(is_trigger(one) and one.vendor == blueprint.vendor for one in before)
+
+
+def _check(blueprint: Blueprint, values: Mapping[str, str]) -> None:
+    """Hold the inputs against what the script declares. Raises ExportError naming all faults, as a run would."""
+    script = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
+    passwords = {spec.reference: "given-by-the-engine" for spec in blueprint.inputs if spec.type == SECRET}
+    try:
+        inputs.read(script.Inputs, {**passwords, **values})
+    except InvalidInputError as fault:
+        raise ExportError(f"{blueprint.name}: {fault}") from None
