@@ -13,7 +13,7 @@ from typing import Any
 from shared import inputs
 from shared.errors import InvalidInputError
 from tools.catalogue import Blueprint, CatalogueError, Input, find, parse_duration
-from tools.export import container, fleet, github
+from tools.export import airflow, container, fleet, github
 from tools.export.steps import SECRET, Engine, ExportError, Options, Step, is_check, is_trigger
 
 __all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
@@ -22,6 +22,7 @@ ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
     "docker": container.ENGINE,
     "github": github.ENGINE,
+    "airflow": airflow.ENGINE,
 }
 
 

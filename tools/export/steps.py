@@ -14,6 +14,9 @@ from tools.catalogue import Blueprint, Guardrails, find
 SECRET = "Password"  # noqa: S105 - the catalogue's type of an input that is a secret
 ARTIFACTS = "SHIPYARD_ARTIFACTS_DIRECTORY"
 
+# Interrupted, killed, terminated, vendor not reached while waiting, a fault of the script.
+_BROKEN_OFF = (130, 137, 143, 220, 249)
+
 # Characters that JSON leaves as they are and YAML 1.1 refuses or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -54,6 +57,7 @@ class Engine:
     """
 
     render: Callable[[Sequence[Step], Options], str]  # pure; the same text for the same arguments
+    options: tuple[str, ...] = ()  # the Options that it takes
     quoting: str = "json"
     escapes: tuple[tuple[str, str], ...] = ()
     refused: str = ""  # a text that no value may hold, because the engine knows no way to write it
@@ -125,9 +129,30 @@ def ranges(rails: Guardrails) -> list[str]:
     return [str(first) if first == last else f"{first}-{last}" for first, last in rails.exclude_exit_code_ranges]
 
 
-def codes(rails: Guardrails) -> list[int]:
-    """The excluded exit codes one by one, sorted, each once."""
-    return sorted({code for first, last in rails.exclude_exit_code_ranges for code in range(first, last + 1)})
+def final_codes(step: Step) -> list[int]:
+    """The exit codes after which a step is not tried again: sorted, each once.
+
+    They are the catalogue's, and for a trigger that waits also those of a wait that broke off: its sync runs, and
+    another attempt would stop it and start a second one.
+    """
+    excluded = step.blueprint.guardrails.exclude_exit_code_ranges
+    codes = {code for first, last in excluded for code in range(first, last + 1)}
+    return sorted(codes | (set(_BROKEN_OFF) if waits_after_starting(step) else set()))
+
+
+def waits_after_starting(step: Step) -> bool:
+    """Whether it is a trigger that stays until its sync has ended."""
+    wait = f"{step.blueprint.vendor.upper()}_WAIT"
+    return is_trigger(step.blueprint) and step.inputs.get(wait, "").strip().upper() == "TRUE"
+
+
+def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:
+    """The place of the trigger whose sync a check is to judge; None where it has to find out by itself."""
+    if not is_check(blueprints[place]):
+        return None
+    own = [one for one in range(place) if blueprints[one].vendor == blueprints[place].vendor]
+    triggers = [one for one in own if is_trigger(blueprints[one])]
+    return triggers[-1] if triggers else None
 
 
 def comment(*paragraphs: str, indent: str = "") -> list[str]:
