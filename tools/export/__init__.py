@@ -7,14 +7,25 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from shared import inputs
 from shared.errors import InvalidInputError
 from tools.catalogue import Blueprint, CatalogueError, Input, find, parse_duration
-from tools.export import airflow, container, fleet, github
-from tools.export.steps import SECRET, Engine, ExportError, Options, Step, is_check, is_trigger
+from tools.export import airflow, argo, container, fleet, github, kubernetes
+from tools.export.steps import (
+    SECRET,
+    Engine,
+    ExportError,
+    Options,
+    Step,
+    check_schedule,
+    handed_over_by,
+    is_check,
+    is_trigger,
+    listed,
+)
 
 __all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
 
@@ -22,6 +33,8 @@ ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
     "docker": container.ENGINE,
     "github": github.ENGINE,
+    "kubernetes": kubernetes.ENGINE,
+    "argo": argo.ENGINE,
     "airflow": airflow.ENGINE,
 }
 
@@ -80,12 +93,23 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     try:
         steps = _steps(given)
-        options = Options(given.name, given.image, given.namespace, given.schedule, given.folder)
+        options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
+        _check_options(given.engine, options)
         text = ENGINES[given.engine](steps, options)
     except (CatalogueError, ExportError) as fault:
         parser.exit(2, f"export: {fault}\n")
     sys.stdout.buffer.write(text.encode())
     return 0
+
+
+def _check_options(engine: str, options: Options) -> None:
+    """Raises ExportError for an option that the engine has no use for, and for a schedule that is none."""
+    for field in fields(Options):
+        if getattr(options, field.name) != field.default and field.name not in ENGINES[engine].options:
+            able = [name for name, one in ENGINES.items() if field.name in one.options]
+            raise ExportError(f"--{field.name} says nothing to {engine}; it is for {listed(able)}")
+    if options.schedule is not None:
+        check_schedule(options.schedule)
 
 
 def _steps(given: argparse.Namespace) -> list[Step]:
@@ -100,6 +124,7 @@ def _steps(given: argparse.Namespace) -> list[Step]:
     for text in given.input:
         for place, name, value in _destinations(text, blueprints, given.engine):
             chosen[place][name] = value
+    _check_order(blueprints)
     for blueprint, values in zip(blueprints, chosen):
         _check(blueprint, values)
     return [
@@ -129,7 +154,7 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} holds something that is no text")
     for place, spec in takers.items():
-        if number or not (_is_handed_over(spec) and _follows_a_trigger(blueprints[place], blueprints)):
+        if number or not _is_handed_over(spec) or handed_over_by(place, blueprints) is None:
             yield place, name, value
 
 
@@ -138,10 +163,12 @@ def _is_handed_over(spec: Input) -> bool:
     return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
 
 
-def _follows_a_trigger(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> bool:
-    """Whether it is a check with a trigger of the same vendor before it."""
-    before = list(blueprints)[: blueprints.index(blueprint)]
-    return is_check(blueprint) and any(is_trigger(one) and one.vendor == blueprint.vendor for one in before)
+def _check_order(blueprints: Sequence[Blueprint]) -> None:
+    """Raises ExportError where it cannot be told which sync a check is to judge, or one would be judged by none."""
+    for place, check in enumerate(blueprints):
+        own = [one for one in blueprints[:place] if one.vendor == check.vendor and (is_trigger(one) or is_check(one))]
+        if is_check(check) and len(own) > 1 and is_trigger(own[-1]) and is_trigger(own[-2]):
+            raise ExportError(f"{check.name} comes after two triggers; name a check after each of them")
 
 
 def _check(blueprint: Blueprint, values: Mapping[str, str]) -> None:

@@ -14,7 +14,6 @@ from tools.export.steps import (
     final_codes,
     handed_over_by,
     in_json,
-    listed,
     name_of,
     slug,
     titles,
@@ -155,8 +154,8 @@ def render(steps: Sequence[Step], options: Options) -> str:
     lines = [
         f'"""{", then ".join(step.blueprint.name for step in steps)}: a DAG for Airflow 2.10, 2.11 and 3.',
         "",
-        "Printed by `python -m tools export airflow`. It needs the project on each worker, see FOLDER, and these Airflow",
-        "variables, which are read when a task runs and stand nowhere in this file:",
+        "Printed by `python -m tools export airflow`. It needs the project on each worker, see FOLDER, and Airflow",
+        "variables of these names, which are read when a task runs:",
         "",
         *(f"    {secret}" for secret in secrets),
         '"""',
@@ -170,7 +169,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
         "    max_active_runs=1,  # a second run would meet the sync of the first one",
         "):",
     ]
-    for place, (task, step) in enumerate(zip(tasks, steps)):
+    for place, task in enumerate(tasks):
         lines += [f"    {line}".rstrip() for line in _task(task, place, tasks, steps)]
     if len(tasks) > 1:
         lines += ["", f"    {' >> '.join(tasks)}"]

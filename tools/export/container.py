@@ -28,4 +28,4 @@ def render(steps: Sequence[Step], options: Options) -> str:
     return "\n".join(lines) + "\n"
 
 
-ENGINE = Engine(render, quoting="shell")
+ENGINE = Engine(render, options=("name", "image"), quoting="shell")

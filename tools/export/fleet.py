@@ -52,4 +52,4 @@ def guardrails(rails: Guardrails) -> list[str]:
     ]
 
 
-ENGINE = Engine(render)
+ENGINE = Engine(render, options=("name",))

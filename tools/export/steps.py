@@ -17,6 +17,16 @@ ARTIFACTS = "SHIPYARD_ARTIFACTS_DIRECTORY"
 # Interrupted, killed, terminated, vendor not reached while waiting, a fault of the script.
 _BROKEN_OFF = (130, 137, 143, 220, 249)
 
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_CRON = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("weekday", 0, 6, _DAYS),
+)
+
 # Characters that JSON leaves as they are and YAML 1.1 refuses or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -155,14 +165,26 @@ def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:
     return triggers[-1] if triggers else None
 
 
+def check_schedule(schedule: str) -> None:
+    """Raises ExportError unless it is what Kubernetes, Argo and Airflow all take: five fields of cron."""
+    fields = schedule.split()
+    if len(fields) != len(_CRON):
+        raise ExportError(f"{schedule!r} is no schedule; it has five fields, as in '0 2 * * *': every day at 2:00 UTC")
+    for text, (unit, first, last, names) in zip(fields, _CRON):
+        for part in text.split(","):
+            found = re.fullmatch(r"(\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?", part.lower(), re.ASCII)
+            ends = [end for end in (found[2], found[3]) if end] if found else [""]
+            numbers = [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
+            if any(not first <= number <= last for number in numbers) or numbers != sorted(numbers):
+                raise ExportError(f"{part!r} is no {unit} of a schedule; those are numbers from {first} to {last}")
+
+
 def comment(*paragraphs: str, indent: str = "") -> list[str]:
-    """Lines of a comment in YAML, shell or Python, each paragraph filled by itself."""
+    """Lines of a comment in YAML, shell or Python, each paragraph filled by itself; an indented one stays as it is."""
     return [
-        line
+        f"{indent}# {line}"
         for paragraph in paragraphs
-        for line in textwrap.wrap(
-            paragraph, 110, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
-        )
+        for line in ([paragraph] if paragraph[0] == " " else textwrap.wrap(paragraph, 108, break_on_hyphens=False))
     ]
 
 
