@@ -87,7 +87,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--schedule", metavar="CRON", help='five fields, e.g. "0 2 * * *"')
     parser.add_argument("--namespace", help="of Kubernetes and Argo")
     parser.add_argument("--folder", default=defaults.folder, help="of the project on an Airflow worker (%(default)s)")
-    parser.add_argument("--retry-count", type=int, metavar="N", help="in place of the catalogue's")
+    parser.add_argument("--retry-count", metavar="N", help="in place of the catalogue's")
     parser.add_argument("--retry-wait", metavar="5m", help="in place of the catalogue's")
     parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="of one attempt, likewise")
     given = parser.parse_args(argv)
@@ -115,7 +115,7 @@ def _check_options(engine: str, options: Options) -> None:
 def _steps(given: argparse.Namespace) -> list[Step]:
     """The blueprints of the command line with their guardrails and inputs. Raises CatalogueError or ExportError."""
     rails: dict[str, Any] = {
-        **({} if given.retry_count is None else {"retry_count": given.retry_count}),
+        **({} if given.retry_count is None else {"retry_count": _count(given.retry_count)}),
         **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
         **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
     }
@@ -131,6 +131,12 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
         for blueprint, values in zip(blueprints, chosen)
     ]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise ExportError(f"{text!r} is no number of retries; write 0 or more")
+    return int(text)
 
 
 def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
