@@ -12,7 +12,7 @@ from typing import Any
 
 from shared import inputs
 from shared.errors import InvalidInputError
-from tools.catalogue import Blueprint, CatalogueError, Input, find, parse_duration
+from tools.catalogue import Blueprint, CatalogueError, Input, find, load, parse_duration
 from tools.export import airflow, argo, container, fleet, github, kubernetes
 from tools.export.steps import (
     SECRET,
@@ -119,7 +119,8 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
         **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
     }
-    blueprints = [find(name) for name in given.blueprints]
+    known = load()
+    blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
     for text in given.input:
         for place, name, value in _destinations(text, blueprints, given.engine):

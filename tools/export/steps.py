@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import textwrap
@@ -81,13 +82,18 @@ class Engine:
 
 def changed(step: Step) -> dict[str, str]:
     """The guardrails that are not the catalogue's, as `python -m tools run` and the action call them."""
-    rails, own = find(step.blueprint.name).guardrails, step.blueprint.guardrails
+    rails, own = _in_the_catalogue(step.blueprint.name), step.blueprint.guardrails
     texts = {
         "retry-count": (str(rails.retry_count), str(own.retry_count)),
         "retry-wait": (duration(rails.retry_wait), duration(own.retry_wait)),
         "runtime-cutoff": (duration(rails.runtime_cutoff), duration(own.runtime_cutoff)),
     }
     return {name: asked for name, (usual, asked) in texts.items() if asked != usual}
+
+
+@functools.cache
+def _in_the_catalogue(name: str) -> Guardrails:
+    return find(name).guardrails
 
 
 def is_trigger(blueprint: Blueprint) -> bool:
