@@ -71,14 +71,11 @@ class Blueprint(BaseOperator):
         if not path.is_file():
             raise AirflowFailException(f"{path} is not there; set SYNC_BLUEPRINTS_FOLDER to the project's folder")
         exit_code, stdout = self.run(path, self.environment(context["run_id"]))
-        try:
-            result = json.loads(stdout)
-        except ValueError:  # it was killed before it could say anything
-            result = {"exit_code": exit_code, "outcome": "no result", "message": f"{self.script} printed none"}
+        result = self.result(stdout)
         if exit_code == 0:
             return result
         context["ti"].xcom_push(key="return_value", value=result)
-        said = f"{result['outcome']} (exit code {exit_code}): {result['message']}"
+        said = f"{result.get('outcome', self.script)} (exit code {exit_code}): {result.get('message', 'no result')}"
         if exit_code in self.fail_at_once:
             raise AirflowFailException(said)
         raise AirflowException(said)
@@ -97,6 +94,14 @@ class Blueprint(BaseOperator):
             "SHIPYARD_LOG_ID": self.id_of(run_id, self.task_id),
             "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": ",".join(self.id_of(run_id, task) for task in self.handed_over_by),
         }
+
+    def result(self, stdout):
+        """The line of JSON; empty where a script was killed before it could print it."""
+        try:
+            result = json.loads(stdout)
+        except ValueError:
+            return {}
+        return result if isinstance(result, dict) else {}
 
     def id_of(self, *names):
         """An id that can be a file's name and is the same in every attempt."""

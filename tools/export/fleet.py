@@ -46,7 +46,7 @@ def guardrails(rails: Guardrails) -> list[str]:
         "guardrails:",
         f"  retry_count: {rails.retry_count}",
         f"  retry_wait: {duration(rails.retry_wait)}",
-        f"  runtime_cutoff: {duration(rails.runtime_cutoff)}",
+        f"  runtime_cutoff: {duration(rails.runtime_cutoff, hours=True)}",
         "  exclude_exit_code_ranges:",
         *(f'    - "{text}"' for text in ranges(rails)),
     ]

@@ -134,10 +134,10 @@ def titles(steps: Sequence[Step]) -> list[str]:
     ]
 
 
-def duration(seconds: float) -> str:
-    """Seconds as the platform writes them: 0s, 5m0s, 4h0m0s."""
-    hours, minutes, rest = int(seconds) // 3600, int(seconds) // 60 % 60, int(seconds) % 60
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+def duration(seconds: float, *, hours: bool = False) -> str:
+    """Seconds as the platform writes them: 0s, 5m0s, 4h0m0s; with `hours` 0h10m0s, too."""
+    whole, minutes, rest = int(seconds) // 3600, int(seconds) // 60 % 60, int(seconds) % 60
+    return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def ranges(rails: Guardrails) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,26 +70,41 @@ class Airflow:
         command = [self.program, "db", "migrate"]
         subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
 
-    def test(self, sandbox: Sandbox, dag_id: str, *arguments: str) -> Outcome:
-        """Export a trigger and its check, and run them with `airflow dags test`."""
+    def test(self, sandbox: Sandbox, dag_id: str, *arguments: str, terminate_after: int | None = None) -> Outcome:
+        """Export a trigger and its check, and run them with `airflow dags test`.
+
+        With `terminate_after` it gets SIGTERM once the sandbox has been called so often.
+        """
         url = ("--input", f"FIVETRAN_API_URL={sandbox.url}")
         text = exported("airflow", *NAMES, "--name", dag_id, *url, *arguments)
         (self.home / "dags" / f"{dag_id}.py").write_text(text, encoding="utf-8")
         secrets = {f"AIRFLOW_VAR_{name}": sandbox.environment[name] for name in sandbox.environment if name in SECRETS}
-        ran = subprocess.run(
+        with subprocess.Popen(
             [self.program, "dags", "test", dag_id],
             env={**self.environment, **secrets},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        ) as process:
+            try:
+                if terminate_after is not None:
+                    wait_until(lambda: len(sandbox.requests) >= terminate_after)
+                    process.terminate()
+                log, _ = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
             query = "select task_id, state, try_number from task_instance where dag_id = ?"
             rows = database.execute(query, [dag_id]).fetchall()
-        assert rows, ran.stdout
-        return Outcome({task: (state, attempts) for task, state, attempts in rows}, ran.stdout)
+        assert rows, log
+        return Outcome({task: (state, attempts) for task, state, attempts in rows}, log)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +166,18 @@ def test_a_script_that_runs_too_long_is_terminated_and_says_so(airflow: Airflow)
         time.sleep(3)  # it would have looked again
         assert len(sandbox.requests) == asked
     assert ended.tasks == {TRIGGER_TASK: ("success", 1), CHECK_TASK: ("failed", 1)}, ended.log
+    assert "interrupted (exit code 143)" in ended.log
+
+
+def test_a_task_that_is_stopped_ends_its_script(airflow: Airflow) -> None:
+    joined = ("--input", "FIVETRAN_CONNECTOR_ID=running_in_600", "--input", "FIVETRAN_IF_RUNNING=join")
+    waits = ("--input", "2:FIVETRAN_WAIT=TRUE", "--input", "2:FIVETRAN_POLL_INTERVAL=1", "--retry-count", "0")
+    with Sandbox() as sandbox:
+        ended = airflow.test(sandbox, "stopped", *joined, *waits, terminate_after=6)
+        asked = len(sandbox.requests)
+        time.sleep(3)  # it would have looked again
+        assert len(sandbox.requests) == asked
+    assert ended.tasks[CHECK_TASK] == ("failed", 1), ended.log
     assert "interrupted (exit code 143)" in ended.log
 
 
