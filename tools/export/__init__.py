@@ -44,24 +44,38 @@ def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
 
     The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
     included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
-    `escapes`, and none may hold `refused`. `defaults` are inputs to be filled in where the user gives none.
+    `escapes`, and none may hold `refused`. `defaults` are inputs to be filled in where the user gives none. With an
+    input of `variants` set to TRUE (in any case) its `head` and `tail` take the place of the others.
     """
     one = ENGINES[engine]
-    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
-    lines = one.render([Step(blueprint, {name: value})], Options()).splitlines(keepends=True)
-    block = [number for number, line in enumerate(lines) if name in line or value in line]
-    first, last = block[0], block[-1] + 1
-    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[one.quoting]
+    head, per_input, tail = _parts(one, blueprint, {})
+    wait = f"{blueprint.vendor.upper()}_WAIT"
+    variants = {}
+    if is_trigger(blueprint):
+        waiting_head, _, waiting_tail = _parts(one, blueprint, {wait: "TRUE"})
+        variants[wait] = {"head": waiting_head, "tail": waiting_tail}
     return {
-        "head": "".join(lines[:first]),
-        "per_input": "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}"),
-        "tail": "".join(lines[last:]),
+        "head": head,
+        "per_input": per_input,
+        "tail": tail,
         "empty": one.render([Step(blueprint, {})], Options()),
         "quoting": one.quoting,
         "escapes": [list(pair) for pair in one.escapes],
         "refused": one.refused,
         "defaults": dict(one.defaults(blueprint)),
+        "variants": variants,
     }
+
+
+def _parts(engine: Engine, blueprint: Blueprint, given: Mapping[str, str]) -> tuple[str, str, str]:
+    """What stands before the inputs (those `given` left out), the lines of one input, and what stands after them."""
+    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
+    lines = engine.render([Step(blueprint, {**given, name: value})], Options()).splitlines(keepends=True)
+    block = [number for number, line in enumerate(lines) if name in line or value in line]
+    first, last = block[0], block[-1] + 1
+    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[engine.quoting]
+    per_input = "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}")
+    return "".join(lines[: first - len(given) * (last - first)]), per_input, "".join(lines[last:])
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import yaml
@@ -17,24 +18,27 @@ from hypothesis import strategies as st
 from tests.exporting import export, exported
 from tools.catalogue import REPOSITORY, Blueprint, find, load
 from tools.export import ENGINES, Options, Step, template
-from tools.export.steps import SECRET, in_json, in_shell
+from tools.export.steps import SECRET, in_json, in_shell, is_trigger
 
 TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
 CONNECTOR = "FIVETRAN_CONNECTOR_ID=speak_inexpensive"
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 
 
-def filled_in(parts: dict[str, object], inputs: Sequence[tuple[str, str]]) -> str:
+def filled_in(parts: dict[str, Any], inputs: Sequence[tuple[str, str]]) -> str:
     """What the catalogue's page makes of a template."""
     if not inputs:
-        return str(parts["empty"])
+        return parts["empty"]
     blocks = []
     for name, value in inputs:
         for what, by in parts["escapes"]:
             value = value.replace(what, by)
         quoted = in_shell(value) if parts["quoting"] == "shell" else in_json(value)
-        blocks.append(str(parts["per_input"]).replace("{name}", name).replace("{value}", quoted))
-    return "".join([str(parts["head"]), *blocks, str(parts["tail"])])
+        blocks.append(parts["per_input"].replace("{name}", name).replace("{value}", quoted))
+    for name, variant in parts["variants"].items():
+        if dict(inputs).get(name, "").strip().upper() == "TRUE":
+            parts = {**parts, **variant}
+    return "".join([parts["head"], *blocks, parts["tail"]])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -42,7 +46,8 @@ def filled_in(parts: dict[str, object], inputs: Sequence[tuple[str, str]]) -> st
 def test_a_template_filled_in_is_what_the_engine_prints(engine: str, blueprint: Blueprint) -> None:
     values = [(spec.reference, f"$(x) {{{{ ${{{{ 'y' \"z\" 𝄞\n{spec.reference}") for spec in blueprint.inputs]
     inputs = [pair for pair, spec in zip(values, blueprint.inputs) if spec.type != SECRET]
-    for some in ([], inputs[:1], inputs):
+    waits = [(f"{blueprint.vendor.upper()}_WAIT", "true")] if is_trigger(blueprint) else []
+    for some in ([], inputs[:1], inputs, inputs[:1] + waits):
         assert filled_in(template(engine, blueprint), some) == ENGINES[engine].render(
             [Step(blueprint, dict(some))], Options()
         )
