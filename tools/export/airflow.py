@@ -137,8 +137,9 @@ class Blueprint(BaseOperator):
             return 128 - exit_code if exit_code < 0 else exit_code, stdout.read()
 
     def log_lines(self, lines):
-        for line in lines:
-            self.log.info("%s", line.rstrip())
+        with lines:
+            for line in lines:
+                self.log.info("%s", line.rstrip())
 
     def on_kill(self):
         """Airflow calls this when the task is to end. The script ends with 143 and says what still runs."""

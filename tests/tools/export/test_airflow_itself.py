@@ -188,11 +188,3 @@ def test_a_missing_variable_is_named_and_not_tried_again(airflow: Airflow, sandb
     assert ended.tasks[TRIGGER_TASK] == ("failed", 1), ended.log
     assert "Airflow has no variable FIVETRAN_API_SECRET" in ended.log
     assert not sandbox.requests
-
-
-def test_each_run_has_a_folder_of_its_own(airflow: Airflow, sandbox: Sandbox) -> None:
-    connector = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_5", "--retry-wait", "1s")
-    before = set((airflow.home / "sync-blueprints").glob("*"))
-    for _ in range(2):
-        airflow.test(sandbox, "twice", *connector)
-    assert len(set((airflow.home / "sync-blueprints").glob("*")) - before) == 2
