@@ -19,6 +19,13 @@ KINDS = {  # what a blueprint does, by the name of its script
     "update_connector": "update",
     "check_credentials": "credentials",
 }
+SUCCESSES = {  # the outcome words of exit code 0
+    "trigger": ("started", "joined", "succeeded"),
+    "check": ("succeeded",),
+    "update": ("updated",),
+    "credentials": ("valid",),
+}
+INTERRUPTED = (130, 143)  # SIGINT and SIGTERM
 CLASSES: list[type[BlueprintError]] = [
     one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "again")
 ]
@@ -29,7 +36,7 @@ class ExitCode:
     """`meaning` and `what_to_do` are for people, and may hold {vendor} and {VENDOR}; `of` puts the names in."""
 
     code: int
-    outcomes: tuple[str, ...]  # the words in the result's JSON; of an error
+    outcomes: tuple[str, ...]  # the words in the result's JSON; those of 0 are in SUCCESSES
     meaning: str
     what_to_do: str
     retry: str  # would trying again help? "yes", "no", "check: yes", "" or a sentence
@@ -74,7 +81,7 @@ def _read(section: str) -> dict[int, ExitCode]:
         classes = [one for one in CLASSES if getattr(one, "exit_code", None) == code]
         found[code] = ExitCode(
             code,
-            tuple(dict.fromkeys(one.outcome for one in classes)),
+            tuple(dict.fromkeys(one.outcome for one in classes)) or ((errors.Interruption.outcome,) if code in INTERRUPTED else ()),
             docstring(classes[0]) if classes else words["meaning"],
             words["what_to_do"],
             classes[0].again if classes else words.get("retry", ""),
