@@ -10,6 +10,7 @@ from collections.abc import Sequence
 COMMANDS = {  # each is tools/<command>.py with `main(argv) -> exit code`, imported only when it is called
     "bundle": "make one zip file for each vendor, to upload to an orchestrator",
     "demo": "run every trigger and check against the sandbox, and show what they do",
+    "docs": "write the pages in docs/",
     "export": "print blueprints as files for other engines",
     "publish": "create or update the blueprints in the platform, over its API",
     "run": "run blueprints, or a fleet of them, as an orchestrator would, with their guardrails",

@@ -9,11 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from tools.catalogue import REPOSITORY, Blueprint, Input, load
 from tools.docs import exit_codes, troubleshooting
+from tools.export import fleet
+from tools.export.steps import SECRET, Step
 
 DOCS = REPOSITORY / "docs"
 PARTS = Path(__file__).with_name("parts")
 WIDTH = 120
 NOTICE = "<!-- Made by `python -m tools docs` from blueprints.yaml and tools/docs/: change those, not this page. -->"
+NOT_GIVEN = "not given"
 FILES = {  # what a file of a trigger holds, by its name without the log id
     "sync.pickle": "All that the check needs, as one dict of plain values.",
     "starting.pickle": "The same, from just before the start is sent until its outcome is known.",
@@ -146,7 +149,13 @@ def variables(inputs: Sequence[Input]) -> str:
 
 
 def yaml_template(blueprint: Blueprint) -> str:
-    return "{}\n"
+    """A vessel of the platform with every input of the blueprint: its default, or null."""
+    given = {one.reference: NOT_GIVEN if one.default is None else one.default for one in blueprint.inputs}
+    text = "\n".join(fleet.vessel(Step(blueprint, given))) + "\n"
+    for one in blueprint.inputs:
+        remark = ("  # required" if one.required else "") + (", by a credential" if one.type == SECRET else "")
+        text = text.replace(f'{one.reference}: "{NOT_GIVEN}"', f"{one.reference}: null{remark}")
+    return text
 
 
 def exit_code_table(blueprint: Blueprint) -> str:
