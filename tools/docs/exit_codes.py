@@ -78,10 +78,11 @@ def _read(section: str) -> dict[int, ExitCode]:
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))[section]
     found = {}
     for code, words in raw.items():
-        classes = [one for one in CLASSES if getattr(one, "exit_code", None) == code]
+        classes = [one for one in CLASSES if one.exit_code == code]
+        interrupted = [errors.Interruption.outcome] if code in INTERRUPTED else []
         found[code] = ExitCode(
             code,
-            tuple(dict.fromkeys(one.outcome for one in classes)) or ((errors.Interruption.outcome,) if code in INTERRUPTED else ()),
+            tuple(dict.fromkeys([one.outcome for one in classes] + interrupted)),
             docstring(classes[0]) if classes else words["meaning"],
             words["what_to_do"],
             classes[0].again if classes else words.get("retry", ""),

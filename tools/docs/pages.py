@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tools.catalogue import REPOSITORY, Blueprint, Input, load
+from tools.catalogue import REPOSITORY, Blueprint, Input, find, load
 from tools.docs import exit_codes, troubleshooting
 from tools.export import fleet
-from tools.export.steps import SECRET, Step
+from tools.export.steps import SECRET, Options, Step
 
 DOCS = REPOSITORY / "docs"
 PARTS = Path(__file__).with_name("parts")
 WIDTH = 120
 NOTICE = "<!-- Made by `python -m tools docs` from blueprints.yaml and tools/docs/: change those, not this page. -->"
 NOT_GIVEN = "not given"
+EXAMPLE_FLEET: Mapping[str, Mapping[str, str]] = {
+    "Fivetran - Update Connector": {
+        "FIVETRAN_CONNECTOR_ID": "speak_inexpensive",
+        "FIVETRAN_SCHEDULE_TYPE": "manual",
+    },
+    "Fivetran - Execute Sync": {"FIVETRAN_CONNECTOR_ID": "speak_inexpensive", "FIVETRAN_IF_RUNNING": "join"},
+    "Fivetran - Check Sync Status": {},
+}
 FILES = {  # what a file of a trigger holds, by its name without the log id
     "sync.pickle": "All that the check needs, as one dict of plain values.",
     "starting.pickle": "The same, from just before the start is sent until its outcome is known.",
@@ -51,6 +59,7 @@ def pages() -> dict[str, str]:
     """All pages that are made, by their names in docs/."""
     blueprints = load()
     made = {page_name(blueprint): blueprint_page(blueprint, blueprints) for blueprint in blueprints}
+    made["platform.md"] = platform_page(blueprints)
     return {"README.md": overview(blueprints, made), **made}
 
 
@@ -65,6 +74,7 @@ def blueprint_page(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str
     sections = [
         f"# {blueprint.name}",
         NOTICE,
+        blueprint.synopsis,
         "## Overview",
         *(wrapped(linked(paragraph, others)) for paragraph in blueprint.description.split("\n") if paragraph.strip()),
         wrapped(
@@ -77,8 +87,8 @@ def blueprint_page(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str
         variables(blueprint.inputs),
         wrapped(
             "Every value arrives as text. Blanks around it are cut; an empty value and the text `None` count as not "
-            "given. Booleans are `TRUE` or `FALSE`, and an option is taken in any case. Passwords belong in a credential "
-            "of the platform or a secret of your engine, never in a file or on a command line."
+            "given. Booleans are `TRUE` or `FALSE`, and an option is taken in any case. Passwords belong in a "
+            "credential of the platform or a secret of your engine, never in a file or on a command line."
         ),
         "## YAML",
         wrapped(
@@ -103,20 +113,41 @@ def blueprint_page(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str
 
 
 def overview(blueprints: Sequence[Blueprint], made: Iterable[str]) -> str:
-    """docs/README.md: the hand-written part with its lists of pages filled in."""
-    text = (PARTS / "README.md").read_text(encoding="utf-8").strip()
     listed = [[f"[{one.name}]({page_name(one)})", one.synopsis] for one in blueprints]
-    filled = {
-        "<!-- blueprints -->": table(["Page", "What it does"], listed),
-        "<!-- other pages -->": table(["Page", "What it is for"], other_pages(made)),
-        "<!-- other exit codes -->": table(
-            ["Code", "What it means", "What to do"],
-            [[f"{one.code}", one.meaning, one.what_to_do] for one in exit_codes.others().values()],
-        ),
-    }
-    for mark, words in filled.items():
-        text = text.replace(mark, words)
-    return text.replace("\n", f"\n\n{NOTICE}\n", 1) + "\n"
+    others = [[str(one.code), one.meaning, one.what_to_do] for one in exit_codes.others().values()]
+    return filled(
+        "README.md",
+        {
+            "blueprints": table(["Page", "What it does"], listed),
+            "other pages": table(["Page", "What it is for"], other_pages(made)),
+            "other exit codes": table(["Code", "What it means", "What to do"], others),
+        },
+    )
+
+
+def platform_page(blueprints: Sequence[Blueprint]) -> str:
+    chain = [find(name, blueprints) for name in EXAMPLE_FLEET]
+    steps = [Step(one, EXAMPLE_FLEET[one.name]) for one in chain]
+    listed = [[f"[{one.name}]({page_name(one)})", f"`{one.file_to_run}`"] for one in blueprints]
+    return filled(
+        "platform.md",
+        {
+            "files to run": table(["Blueprint", "File To Run"], listed),
+            "fleet": f"```yaml\n{fleet.render(steps, Options('Fivetran to warehouse'))}```",
+        },
+    )
+
+
+def filled(name: str, marks: Mapping[str, str]) -> str:
+    """A hand-written page with each `<!-- mark -->` replaced."""
+    text = (PARTS / name).read_text(encoding="utf-8")
+    for mark, words in marks.items():
+        before, found, after = text.partition(f"<!-- {mark} -->")
+        if not found:
+            raise ValueError(f"{name} has no place for its {mark}: <!-- {mark} -->")
+        text = before + words + after
+    title, _, rest = text.partition("\n")
+    return f"{title}\n\n{NOTICE}\n{rest}"
 
 
 def other_pages(made: Iterable[str]) -> list[list[str]]:
@@ -175,12 +206,12 @@ def retried(blueprint: Blueprint) -> str:
     """After which codes the guardrails of the catalogue try again."""
     rails = blueprint.guardrails
     codes = [str(code) for code in exit_codes.load() if code in blueprint.exit_codes and rails.try_again_on(code)]
-    times = "once" if rails.retry_count == 1 else f"{rails.retry_count} times"
-    after = f", {rails.retry_wait / 60:g} minutes apart" if rails.retry_wait else ", at once"
+    times = "once" if rails.retry_count == 1 else f"up to {rails.retry_count} times"
+    wait = f"{rails.retry_wait / 60:g} minutes later" if rails.retry_wait else "without a pause"
     return (
-        f"The guardrails above try again at most {times}{after}: after {', '.join(codes[:-1])} and {codes[-1]}, and when "
-        f"a run took longer than {_hours(rails.runtime_cutoff)} (which ends it with 143). "
-        "Codes that no blueprint ends with are in the [overview](README.md#other-exit-codes)."
+        f"The guardrails above try again {times}, {wait}, after {', '.join(codes[:-1])} and {codes[-1]}. A run that "
+        f"takes longer than {_hours(rails.runtime_cutoff)} is ended with 143. Codes that no blueprint ends with are in "
+        "the [overview](README.md#other-exit-codes)."
     )
 
 
@@ -200,7 +231,7 @@ def files(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str:
     parts = [
         wrapped(
             "They lie in the artifacts folder, which `SHIPYARD_ARTIFACTS_DIRECTORY` names: by default "
-            "`shipyard-artifacts` in the folder that the blueprint was started in. The blueprints of one fleet share it."
+            "`shipyard-artifacts` in the folder that the blueprint was started in. All vessels of a fleet share it."
         )
     ]
     if handed:
@@ -208,16 +239,16 @@ def files(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str:
     if read:
         parts += [
             wrapped(
-                "Read, if they are there. First those that carry a log id of the vessels directly before this one, then "
-                "those without:"
+                "Read, if they are there: first those with a log id of the vessels directly before this one, then those "
+                "without:"
             ),
             _file_table(read),
         ]
     if handed or read:
         parts.append(
             wrapped(
-                "`{log_id_}` is the log id of the trigger's vessel (`SHIPYARD_LOG_ID`) and an underscore; where there is "
-                "no log id, there is only the name without it. The files are Python pickles of plain values, and only "
+                "`{log_id_}` is the log id of the trigger's vessel (`SHIPYARD_LOG_ID`) and an underscore; each such file "
+                "is also written under its name without it. The files are Python pickles of plain values, and only "
                 "plain values are ever read from them. A check that finds a `starting.pickle` but not its sync knows "
                 "that the trigger was killed half-way (exit 221)."
             )
@@ -225,7 +256,9 @@ def files(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str:
     if kept:
         names = " and ".join(f"`{path}`" for path in kept)
         parts.append(
-            wrapped(f"Kept for you, also when the run ends badly: {blueprint.vendor}'s last answer as JSON, in {names}.")
+            wrapped(
+                f"Kept for you, also when the run ends badly: {blueprint.vendor}'s last answer as JSON, in {names}."
+            )
         )
     return "\n\n".join(parts)
 

@@ -1,8 +1,8 @@
-"""Messages that people search for, with what happened and what to do, read from troubleshooting.yaml beside this file."""
+"""Messages that people search for, with what happened and what to do; troubleshooting.yaml beside this file has them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -26,19 +26,17 @@ class Trouble:
 
 
 def load() -> list[Trouble]:
-    found = []
-    for raw in yaml.safe_load(FILE.read_text(encoding="utf-8")):
-        found.append(
-            Trouble(
-                message=raw["message"],
-                codes=tuple(raw["codes"]),
-                cause=raw["cause"],
-                cure=raw["cure"],
-                kinds=tuple(raw.get("kinds", KINDS.values())),
-                vendor=raw.get("vendor", ""),
-            )
+    return [
+        Trouble(
+            message=raw["message"],
+            codes=tuple(raw["codes"]),
+            cause=raw["cause"],
+            cure=raw["cure"],
+            kinds=tuple(raw.get("kinds", KINDS.values())),
+            vendor=raw.get("vendor", ""),
         )
-    return found
+        for raw in yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    ]
 
 
 def of(blueprint: Blueprint) -> list[Trouble]:
@@ -49,13 +47,11 @@ def of(blueprint: Blueprint) -> list[Trouble]:
         "page": f"{blueprint.vendor.lower()}-authorization.md",
     }
     return [
-        Trouble(
-            one.message,
-            tuple(code for code in one.codes if code in blueprint.exit_codes),
-            one.cause.format(**names),
-            one.cure.format(**names),
-            one.kinds,
-            one.vendor,
+        replace(
+            one,
+            codes=tuple(code for code in one.codes if code in blueprint.exit_codes),
+            cause=one.cause.format(**names),
+            cure=one.cure.format(**names),
         )
         for one in load()
         if one.vendor in ("", blueprint.vendor) and kind_of(blueprint) in one.kinds
