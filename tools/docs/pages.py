@@ -239,17 +239,17 @@ def files(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> str:
     if read:
         parts += [
             wrapped(
-                "Read, if they are there: first those with a log id of the vessels directly before this one, then those "
-                "without:"
+                "Read, if they are there: first those with a log id of the vessels directly before this one, then "
+                "those without:"
             ),
             _file_table(read),
         ]
     if handed or read:
         parts.append(
             wrapped(
-                "`{log_id_}` is the log id of the trigger's vessel (`SHIPYARD_LOG_ID`) and an underscore; each such file "
-                "is also written under its name without it. The files are Python pickles of plain values, and only "
-                "plain values are ever read from them. A check that finds a `starting.pickle` but not its sync knows "
+                "`{log_id_}` is the log id of the trigger's vessel (`SHIPYARD_LOG_ID`) and an underscore; each such "
+                "file is also written under its name without it. The files are Python pickles, of which only plain "
+                "values are ever read. A check that finds a `starting.pickle` but not its sync knows "
                 "that the trigger was killed half-way (exit 221)."
             )
         )

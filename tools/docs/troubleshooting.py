@@ -1,4 +1,4 @@
-"""Messages that people search for, with what happened and what to do; troubleshooting.yaml beside this file has them."""
+"""Messages that people search for, what happened and what to do: troubleshooting.yaml beside this file, read."""
 
 from __future__ import annotations
 
