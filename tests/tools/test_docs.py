@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from shared import errors
+from rudderstack_blueprints import client as rudderstack
+from shared import errors, waiting
 from tools.__main__ import COMMANDS
 from tools.catalogue import REPOSITORY, Blueprint, load
 from tools.docs import exit_codes, pages, troubleshooting
@@ -267,6 +268,19 @@ def test_a_message_that_is_quoted_is_one_of_the_code(one: troubleshooting.Troubl
     assert set(one.codes) <= {code for blueprint in shown for code in blueprint.exit_codes}
 
 
+def test_the_spans_of_time_in_the_words_are_those_of_the_code() -> None:
+    words = exit_codes.FILE.read_text(encoding="utf-8") + troubleshooting.FILE.read_text(encoding="utf-8")
+    assert f"could not be reached for {waiting.FAILING_AT_MOST // 60} minutes" in words
+    assert rudderstack.STOP_TAKES_AT_MOST == 5 * 60
+    assert "still ran five minutes later" in words
+    for blueprint in BLUEPRINTS:
+        if exit_codes.kind_of(blueprint) == "check":
+            rails = blueprint.guardrails
+            assert (rails.retry_wait, rails.retry_count * rails.retry_wait) == (5 * 60, 2 * 3600)
+            text = " ".join(section(page_of(blueprint), "Recommended set-up").split())
+            assert "every five minutes, up to two hours" in text
+
+
 @each_blueprint
 def test_troubleshooting_has_a_message_for_every_bad_ending(blueprint: Blueprint) -> None:
     codes = {code for one in troubleshooting.of(blueprint) for code in one.codes}
@@ -288,12 +302,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_reached_from_the_overview() -> None:
-    reached, waiting = set(), [DOCS / "README.md"]
-    while waiting:
-        page = waiting.pop()
+    reached, left = set(), [DOCS / "README.md"]
+    while left:
+        page = left.pop()
         reached.add(page)
         links = re.findall(r"\]\(\s*([^)#\s]+\.md)", prose(page.read_text(encoding="utf-8")))
-        waiting += {(page.parent / link).resolve() for link in links if "://" not in link} - reached - set(waiting)
+        left += {(page.parent / link).resolve() for link in links if "://" not in link} - reached - set(left)
     assert set(PAGES) <= reached
 
 
