@@ -1,4 +1,7 @@
-"""The catalogue page, docs/index.html: one file with a form for each blueprint and the texts to copy from it."""
+"""The catalogue page, docs/index.html: one file with a form for each blueprint and the texts to copy from it.
+
+The parts beside this file are put into one another as they are: there is no build step, and no other file.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import html
 import importlib
 import inspect
 import json
+import re
 from pathlib import Path
 from string import Template
 
@@ -49,7 +53,7 @@ def render() -> str:
         ),
         list="\n".join(_group(vendor, [one for one in blueprints if one.vendor == vendor]) for vendor in vendors),
         first=page_of(blueprints[0]),
-        codes="\n".join(_row(one) for one in {**exit_codes.load(), **exit_codes.others()}.values()),
+        codes="\n".join(_row(one) for _, one in sorted({**exit_codes.load(), **exit_codes.others()}.items())),
     )
 
 
@@ -140,7 +144,8 @@ def _group(vendor: str, blueprints: list[Blueprint]) -> str:
 
 
 def _row(one: exit_codes.ExitCode) -> str:
-    cells = f"<td>{_text(one.meaning.format(**GENERAL))}</td><td>{_text(one.retry)}</td>"
+    meaning = re.sub("`([^`]+)`", r"<code>\1</code>", _text(one.meaning.format(**GENERAL)))
+    cells = f"<td>{meaning}</td><td>{_text(one.retry)}</td>"
     return f'<tr><th scope="row">{one.code}</th>{cells}</tr>'
 
 

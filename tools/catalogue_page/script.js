@@ -254,7 +254,8 @@ function choose(slug) {
   byId("synopsis").textContent = blueprint.synopsis;
   byId("description").replaceChildren(...paragraphs(blueprint.description));
   byId("page").href = blueprint.page;
-  byId("form").replaceChildren(secrets(blueprint.inputs.filter(isSecret)), ...blueprint.inputs.filter(isTyped).map(field));
+  byId("form").replaceChildren(secrets(blueprint.inputs.filter(isSecret)), ...blueprint.inputs.filter(isTyped).map(field),
+    make("button", { class: "main" }, "Check and copy"));
   for (const link of document.querySelectorAll("#list a"))
     link.toggleAttribute("aria-current", link.hash === `#${blueprint.slug}`);
   byId("which").value = blueprint.slug;
@@ -275,7 +276,9 @@ function update() {
     place.hidden = !said.length;
     byId(input.name).toggleAttribute("aria-invalid", said.length > 0);
   }
-  byId("text").textContent = render(blueprint, engine, given);
+  const text = render(blueprint, engine, given);
+  if (byId("text").textContent !== text) say("copied", "");
+  byId("text").textContent = text;
   say("state", faults.length
     ? `Not ready: ${faults.length === 1 ? "1 input is" : `${faults.length} things are`} missing or wrong. The blueprint would end with ${
       faults.every(([name]) => name.endsWith("_POLL_INTERVAL")) ? 205 : 206}.`
@@ -312,8 +315,15 @@ async function toClipboard(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch { // not every browser has it for a page that is a file
-    getSelection().selectAllChildren(byId("text"));
-    return document.execCommand("copy");
+    const [before, box] = [document.activeElement, make("textarea", { "aria-hidden": "true" })];
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    before.focus();
+    if (!done) getSelection().selectAllChildren(byId("text"));
+    return done;
   }
 }
 

@@ -50,6 +50,10 @@ class Page:
         """Press keys, wherever the focus is."""
         self.driver.switch_to.active_element.send_keys(*keys)
 
+    def wait_for(self, selector: str) -> None:
+        """Until there is such an element, at most ten seconds."""
+        assert self.driver.find_element("css selector", selector)
+
     def text(self, selector: str) -> str:
         return str(self.script("return document.querySelector(a).innerText", selector))
 
@@ -74,6 +78,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.implicitly_wait(10)  # seconds, at most
     yield driver
     driver.quit()
 
