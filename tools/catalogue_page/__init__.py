@@ -154,7 +154,7 @@ def _hash(text: str) -> str:
 
 
 def _in_script(text: str) -> str:
-    r"""JSON that cannot end the script element that it stands in: `<` occurs in texts alone, where \u003c is the same."""
+    r"""JSON that cannot end the script element it stands in: `<` occurs in texts alone, where \u003c means the same."""
     return text.replace("<", "\\u003c")
 
 

@@ -209,6 +209,8 @@ function make(tag, attributes, ...children) {
   return node;
 }
 
+const mark = (node, name, on) => (on ? node.setAttribute(name, "true") : node.removeAttribute(name));
+
 // Text with `words in backquotes` as code.
 const rich = (text) => text.split(/`([^`]+)`/).map((part, place) => (place % 2 ? make("code", {}, part) : part));
 const paragraphs = (text) => text.split(/\n+/).map((one) => make("p", {}, ...rich(one)));
@@ -257,7 +259,7 @@ function choose(slug) {
   byId("form").replaceChildren(secrets(blueprint.inputs.filter(isSecret)), ...blueprint.inputs.filter(isTyped).map(field),
     make("button", { class: "main" }, "Check and copy"));
   for (const link of document.querySelectorAll("#list a"))
-    link.toggleAttribute("aria-current", link.hash === `#${blueprint.slug}`);
+    mark(link, "aria-current", link.hash === `#${blueprint.slug}`);
   byId("which").value = blueprint.slug;
   update();
   answer();
@@ -274,16 +276,17 @@ function update() {
     const place = byId(`${input.name}-fault`);
     if (place.textContent !== said.join("; ")) place.textContent = said.join("; ");
     place.hidden = !said.length;
-    byId(input.name).toggleAttribute("aria-invalid", said.length > 0);
+    mark(byId(input.name), "aria-invalid", said.length > 0);
   }
   const text = render(blueprint, engine, given);
   if (byId("text").textContent !== text) say("copied", "");
   byId("text").textContent = text;
-  say("state", faults.length
-    ? `Not ready: ${faults.length === 1 ? "1 input is" : `${faults.length} things are`} missing or wrong. The blueprint would end with ${
-      faults.every(([name]) => name.endsWith("_POLL_INTERVAL")) ? 205 : 206}.`
-    : "Ready to copy.");
-  byId("state").classList.toggle("ready", !faults.length);
+  const fresh = faults.length > 0 && !faults.some(([name]) => touched.has(name));
+  const code = faults.every(([name]) => name.endsWith("_POLL_INTERVAL")) ? 205 : 206;
+  const count = faults.length === 1 ? "1 thing is" : `${faults.length} things are`;
+  say("state", fresh ? "Still to do:" : faults.length
+    ? `Not ready: ${count} missing or wrong, and the blueprint would end with ${code}.` : "Ready to copy.");
+  byId("panel").className = fresh ? "fresh" : faults.length ? "" : "ready";
   byId("faults").replaceChildren(...faults.map(([name, sentence]) =>
     make("li", {}, make("button", { type: "button", class: "plain", onclick: () => reach(name) }, sentence))));
   return faults;

@@ -1,5 +1,6 @@
 """The page's rules held against the scripts': both judge the same texts, and say the same."""
 
+# ruff: noqa: RUF001  # letters that look like others are what is tried
 from __future__ import annotations
 
 import importlib
@@ -19,24 +20,39 @@ from tools.catalogue import Blueprint, find, load
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 BLANKS = "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
+# fmt: off
 TEXTS = [
-    *("", " ", "None", " None\n", "none", "NONE", "null", "Nöne", "'None'", BLANKS, f"{BLANKS}None{BLANKS}"),
-    *("a", "speak_inexpensive", "A-1_b", "-", "x" * 200, "x" * 201, "x" * 60, "x" * 61, "x" * 10_000, " " * 10_000 + "x"),
-    *("a b", "a\u00a0b", "\u00a0a\u2003", "\u2003", "\ufeffa", "\u200ba", "\u180ea", "a\x1c", "\x1fa", "a\x00", "a\x7f"),
-    *("a\nb", "a\n", "a\r\nb", "a\tb", "\x1b[31mred", "a\x85", "a\u2028b", "../x", "..", "a/b", "a\\b", "%2e%2e", "a.b"),
-    *("ä", "é", "e\u0301", "ß", "ſ", "İ", "\u212a", "１", "٣", "Ａ", "а", "\u202ea", "😀", "😀" * 60, "😀" * 61, "\ud800"),  # noqa: RUF001
-    *("\udfffx", "it's", 'say "x"', "it's \"x\"", "`x`", "$(id)", "${{ x }}", "${HOME}", "a,b", "a, b", "a,,b", ",", "a::b"),
-    *("a::b::c", "a::", "::b", "a:b", "a.b-c_d::v.1", f"{'x' * 200},y", f"{'x' * 201},y", "a ,\u00a0b\u2003,c", "~:.@ _-"),
-    *("salesforce@2", "{a}", "[a|b]", "a+b=c;d~e", "a\"b'c", "€"),
-    *("TRUE", "true", "TrUe", "FALSE", "fAlSe", "falſe", "ＴＲＵＥ", "yes", "1", "0", "TRUE FALSE", "t\u212aue"),  # noqa: RUF001
-    *("restart", "RESTART", "join", "Wait", "fail", "restart,join", "incremental", "Full", "us", "eU", "manual", "AUTO"),
-    *("-1", "+1", "+0", "007", "3600", "3601", "999999999", "1000000000", "9" * 5000, "1.5", "1e3", "1_000", "0x10", "1 2"),
-    *("--rebase_incremental", "--model_refs models/a b", "--begin_time\u00a01", "--begin_time\n\n --end_time", "--nope", "\n"),
-    *("--end_time\x0b--end_time", "--end_time\x1c--nope", "--end_time\u2028--model_refs", "--end_timex", "x --end_time"),
-    *("{}", "[]", "1", '"a"', "null", "true", '{"a": 1}', '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}', '{"a": -1e999}'),
-    *('{"a": "1e999"}', '{"a": 1e308}', '{"a": 0.1e-999}', '{"a": 01}', '{"a": 1.}', '{"a": .5}', '{"a": +1}', '{"a": -0}'),
-    *("{'a': 1}", '{"a": 1,}', '{"a": 1} x', '{"a": 1}{}', '{"a"}', "{", "}", '{"a": "\n"}', '{"a": "\\ud800"}', '{"a": "😀"}'),
-    *('{"a": "\x7f"}', '{"a": "\\x"}', '{"a": "\ud800"}', '\ufeff{"a": 1}', '\ufeff\ufeff{"a": 1}', '{"a": 1}\ufeff', '{\u00a0"a": 1}'),
+    "", " ", "None", " None\n", "none", "NONE", "null", "Nöne", "'None'", BLANKS, f"{BLANKS}None{BLANKS}",
+    "a", "speak_inexpensive", "A-1_b", "-", "x" * 200, "x" * 201, "x" * 60, "x" * 61, "x" * 10_000,
+    " " * 10_000 + "x",
+    "a b", "a\u00a0b", "\u00a0a\u2003", "\u2003", "\ufeffa", "\u200ba", "\u180ea", "a\x1c", "\x1fa", "a\x00",
+    "a\x7f",
+    "a\nb", "a\n", "a\r\nb", "a\tb", "\x1b[31mred", "a\x85", "a\u2028b", "../x", "..", "a/b", "a\\b",
+    "%2e%2e", "a.b",
+    "ä", "é", "e\u0301", "ß", "ſ", "İ", "\u212a", "１", "٣", "Ａ", "а", "\u202ea", "😀", "😀" * 60, "😀" * 61,
+    "\ud800",
+    "\udfffx", "it's", 'say "x"', "it's \"x\"", "`x`", "$(id)", "${{ x }}", "${HOME}", "a,b", "a, b", "a,,b",
+    ",", "a::b",
+    "a::b::c", "a::", "::b", "a:b", "a.b-c_d::v.1", f"{'x' * 200},y", f"{'x' * 201},y", "a ,\u00a0b\u2003,c",
+    "~:.@ _-",
+    "salesforce@2", "{a}", "[a|b]", "a+b=c;d~e", "a\"b'c", "€",
+    "TRUE", "true", "TrUe", "FALSE", "fAlSe", "falſe", "ＴＲＵＥ", "yes", "1", "0", "TRUE FALSE", "t\u212aue",
+    "restart", "RESTART", "join", "Wait", "fail", "restart,join", "incremental", "Full", "us", "eU", "manual",
+    "AUTO",
+    "-1", "+1", "+0", "007", "3600", "3601", "999999999", "1000000000", "9" * 5000, "1.5", "1e3", "1_000",
+    "0x10", "1 2",
+    "--rebase_incremental", "--model_refs models/a b", "--begin_time\u00a01", "--begin_time\n\n --end_time",
+    "--nope", "\n",
+    "--end_time\x0b--end_time", "--end_time\x1c--nope", "--end_time\u2028--model_refs", "--end_timex",
+    "x --end_time",
+    "{}", "[]", "1", '"a"', "null", "true", '{"a": 1}', '{"a": NaN}', '{"a": -Infinity}', '{"a": 1e999}',
+    '{"a": -1e999}',
+    '{"a": "1e999"}', '{"a": 1e308}', '{"a": 0.1e-999}', '{"a": 01}', '{"a": 1.}', '{"a": .5}', '{"a": +1}',
+    '{"a": -0}',
+    "{'a': 1}", '{"a": 1,}', '{"a": 1} x', '{"a": 1}{}', '{"a"}', "{", "}", '{"a": "\n"}', '{"a": "\\ud800"}',
+    '{"a": "😀"}',
+    '{"a": "\x7f"}', '{"a": "\\x"}', '{"a": "\ud800"}', '\ufeff{"a": 1}', '\ufeff\ufeff{"a": 1}',
+    '{"a": 1}\ufeff', '{\u00a0"a": 1}',
     f'{{"a": {"9" * 400}}}',
     f'{{"a": {"9" * 401}}}',
     f'{{"a": -{"9" * 400}}}',
@@ -46,25 +62,37 @@ TEXTS = [
     f'{{"a": {"[" * 100}{"]" * 100}}}',
     f'{{"a": "{"[" * 101}"}}',
     '{"a": ' * 20_000,
-    *("https://x", "HTTPS://X", "http://127.0.0.1:8080/base/", "https://x/", "https://x/v1/", "https://x/v2", "//x", "x.test"),
-    *("http://[::1]:9", "http://[::1]", "http://[::1", "http://::1]", "https://", "https:///x", "https:/x", "https:x", "http:"),
-    *("ftp://x", "javascript:alert(1)", "https://a@b", "https://a:b@c", "https://x?y", "https://x?", "https://x#", "https://x y"),
-    *("https://x:", "https://x:0", "https://x:00080", "https://x:65535", "https://x:65536", "https://x:port", "https://x:1:2"),
-    *("https://:80", "https://x\\y", "https://x/\u00e9", "https://é.test", "https://x/\x00", "https://x\n.test", "https://x/a:b"),
-    *("https://x/[", "https://x/%2e", f"https://{'x' * 10_000}", "https://😀", " https://x\u00a0", "https://x//", "https://x/@"),
-    *(inputs.PREDEFINED_GROUP, f"x{inputs.PREDEFINED_GROUP}y", inputs.PREDEFINED_GROUP.lower()),
+    "https://x", "HTTPS://X", "http://127.0.0.1:8080/base/", "https://x/", "https://x/v1/", "https://x/v2",
+    "//x", "x.test",
+    "http://[::1]:9", "http://[::1]", "http://[::1", "http://::1]", "https://", "https:///x", "https:/x",
+    "https:x", "http:",
+    "ftp://x", "javascript:alert(1)", "https://a@b", "https://a:b@c", "https://x?y", "https://x?",
+    "https://x#", "https://x y",
+    "https://x:", "https://x:0", "https://x:00080", "https://x:65535", "https://x:65536", "https://x:port",
+    "https://x:1:2",
+    "https://:80", "https://x\\y", "https://x/\u00e9", "https://é.test", "https://x/\x00", "https://x\n.test",
+    "https://x/a:b",
+    "https://x/[", "https://x/%2e", f"https://{'x' * 10_000}", "https://😀", " https://x\u00a0", "https://x//",
+    "https://x/@",
+    inputs.PREDEFINED_GROUP, f"x{inputs.PREDEFINED_GROUP}y", inputs.PREDEFINED_GROUP.lower(),
 ]
+# fmt: on
 GOOD = {
     "FIVETRAN_CONNECTOR_ID": "speak_inexpensive",
     "NANGO_PROVIDER_CONFIG_KEY": "salesforce",
     "RUDDERSTACK_SOURCE_ID": "source",
     "FIVETRAN_PAUSED": "TRUE",
 }
+# fmt: off
 CUSTOM = [
-    *('{"paused": true}', '{"paused": 1}', '{"paused": 1.0}', '{"paused": "TRUE"}', '{"paused": null}', '{"paused": false}'),
-    *('{"is_historical_sync": true}', '{"is_historical_sync": false}', '{"schedule_type": "manual"}', "{}", '{"x": 1}', "{"),
-    *('{"schedule_type": "MANUAL"}', '{"run_setup_tests": true}', '{"__proto__": 1}', '{"constructor": 1}', "None", ""),
+    '{"paused": true}', '{"paused": 1}', '{"paused": 1.0}', '{"paused": "TRUE"}', '{"paused": null}',
+    '{"paused": false}',
+    '{"is_historical_sync": true}', '{"is_historical_sync": false}', '{"schedule_type": "manual"}', "{}",
+    '{"x": 1}', "{",
+    '{"schedule_type": "MANUAL"}', '{"run_setup_tests": true}', '{"__proto__": 1}', '{"constructor": 1}',
+    "None", "",
 ]
+# fmt: on
 COMBINATIONS: list[tuple[str, dict[str, list[str]]]] = [
     (
         "RudderStack - Trigger Sync",
@@ -107,7 +135,10 @@ COMBINATIONS: list[tuple[str, dict[str, list[str]]]] = [
         },
     ),
 ]
-READ = "const one = blueprints.find(({ name }) => name === a); return b.map((typed) => read(one, typed).faults.map(([, said]) => said))"
+READ = """
+const one = blueprints.find(({ name }) => name === a);
+return b.map((typed) => read(one, typed).faults.map(([, said]) => said))
+"""
 
 
 def said_by_the_script(blueprint: Blueprint, typed: Mapping[str, str]) -> str:
@@ -149,12 +180,13 @@ def test_the_page_finds_the_same_contradictions(page: Page, name: str, values: d
 
 def test_the_page_cuts_the_same_blanks(page: Page) -> None:
     every = [chr(code) for code in range(sys.maxunicode + 1)]
-    assert page.script("return a.filter((one) => strip(one) === '')", every) == [one for one in every if not one.strip()]
+    blank = [one for one in every if not one.strip()]
+    assert page.script("return a.filter((one) => strip(one) === '')", every) == blank
 
 
 def test_the_page_shows_every_character_as_python_does(page: Page) -> None:
-    every = [chr(code) for code in [*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10100), 0x1F600, sys.maxunicode]]
-    every += ["'", '"', "'\"", "\\'", '\\"']
+    codes = [*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10100), 0x1F600, sys.maxunicode]
+    every = [*map(chr, codes), "'", '"', "'\"", "\\'", '\\"']
     assert page.script("return a.map(shown)", every) == [inputs.shown(one) for one in every]
 
 

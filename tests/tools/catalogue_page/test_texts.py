@@ -17,12 +17,18 @@ from tools.export import ENGINES, Options, Step
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+# fmt: off
 HOSTILE = [
-    *("it's", 'say "x"', "a\\b\\", "\\'\"", "${{ secrets.X }}", "$${{", "$(touch x)", "`touch x`", "$HOME", "%s", "{x}"),
-    *("{{ x }}", "{{workflow.name}}", "{% x %}", "{name}", "{value}", "$&", "a\nb", "\n", "a\r\n\tb", "--rm", "- a: b", "# x"),
-    *("a: b", "yes", "null", "~", "2:00", "1e3", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u00a0", "\ufeff", "\ufffe"),
-    *("ä😀", "</script>", "<!--", "]]>", "!!python/object", "&a *a", "| x", "> x", "%YAML", "---\n", '"""', "'''", "x" * 10_000),
+    "it's", 'say "x"', "a\\b\\", "\\'\"", "${{ secrets.X }}", "$${{", "$(touch x)", "`touch x`", "$HOME",
+    "%s", "{x}",
+    "{{ x }}", "{{workflow.name}}", "{% x %}", "{name}", "{value}", "$&", "a\nb", "\n", "a\r\n\tb", "--rm",
+    "- a: b", "# x",
+    "a: b", "yes", "null", "~", "2:00", "1e3", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u00a0",
+    "\ufeff", "\ufffe",
+    "ä😀", "</script>", "<!--", "]]>", "!!python/object", "&a *a", "| x", "> x", "%YAML", "---\n", '"""',
+    "'''", "x" * 10_000,
 ]
+# fmt: on
 RENDER = "const one = blueprints.find(({ name }) => name === a); return c.map((given) => render(one, b, given))"
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 
@@ -96,7 +102,7 @@ def test_a_docker_line_hands_every_value_over_as_it_is(page: Page) -> None:
     for text, value in zip(
         texts(page, blueprint, "docker", [{"FIVETRAN_CUSTOM_UPDATE": value} for value in values]), values
     ):
-        line = f"docker() {{ for one in \"$@\"; do printf '%s\\0' \"$one\"; done; }}\n{text}"
+        line = f'docker() {{ for one in "$@"; do printf \'%s\\0\' "$one"; done; }}\n{text}'
         done = subprocess.run(["/bin/sh", "-euc", line], capture_output=True, check=True)
         arguments = done.stdout.decode().split("\0")
         assert f"FIVETRAN_CUSTOM_UPDATE={value}" in arguments
