@@ -122,8 +122,9 @@ def test_the_command_tells_of_a_stale_page_and_writes_it_anew(tmp_path: Path) ->
     assert docs("--check") == (0, "")
     catalogue = copy / "blueprints.yaml"
     catalogue.write_text(catalogue.read_text(encoding="utf-8").replace("Nango drops a start", "Nango loses a start"))
-    assert docs("--check") == (1, "docs/nango-trigger-sync.md is stale: run python -m tools docs\n")
-    assert docs() == (0, "docs/nango-trigger-sync.md was written\n")
+    made = ("nango-trigger-sync.md", "index.html")
+    assert docs("--check") == (1, "".join(f"docs/{name} is stale: run python -m tools docs\n" for name in made))
+    assert docs() == (0, "".join(f"docs/{name} was written\n" for name in made))
     assert "Nango loses a start" in (copy / "docs/nango-trigger-sync.md").read_text(encoding="utf-8")
     assert docs("--check") == (0, "")
 

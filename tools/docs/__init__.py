@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from tools import catalogue_page
 from tools.docs import pages
 
 
@@ -14,7 +15,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, and exit with 1 if a page would change")
     check = parser.parse_args(argv).check
     stale = []
-    for name, text in pages.pages().items():
+    for name, text in {**pages.pages(), "index.html": catalogue_page.render()}.items():
         path = pages.DOCS / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             stale.append(name)

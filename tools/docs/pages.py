@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tools import catalogue_page
 from tools.catalogue import REPOSITORY, Blueprint, Input, find, load
 from tools.docs import exit_codes, troubleshooting
 from tools.export import fleet
@@ -61,7 +60,7 @@ def pages() -> dict[str, str]:
     blueprints = load()
     made = {page_name(blueprint): blueprint_page(blueprint, blueprints) for blueprint in blueprints}
     made["platform.md"] = platform_page(blueprints)
-    return {"README.md": overview(blueprints, made), **made, "index.html": catalogue_page.render()}
+    return {"README.md": overview(blueprints, made), **made}
 
 
 def page_name(blueprint: Blueprint) -> str:
