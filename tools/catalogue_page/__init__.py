@@ -103,6 +103,7 @@ def _blueprint(one: Blueprint) -> dict[str, object]:
         "kind": exit_codes.kind_of(one),
         "script": one.file_to_run,
         "page": page_of(one),
+        "authorization": f"{one.vendor.lower()}-authorization.md",
         "synopsis": one.synopsis,
         "description": one.description,
         "exit_codes": one.exit_codes,

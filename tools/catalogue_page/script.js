@@ -219,7 +219,8 @@ function secrets(inputs) {
   const item = (input) => make("details", {},
     make("summary", {}, input.label, " ", make("code", {}, input.name)), make("p", { class: "hint" }, ...rich(input.about)));
   return make("div", { class: "secrets" },
-    make("p", {}, "Secrets are not typed in here: the text refers to them by name. Where they come from:"), ...inputs.map(item));
+    make("p", {}, "Secrets are not typed in here: the text refers to them by name. ",
+      make("a", { href: blueprint.authorization }, "How they are made"), "."), ...inputs.map(item));
 }
 
 function field(input) {
@@ -280,7 +281,7 @@ function update() {
   }
   const text = render(blueprint, engine, given);
   if (byId("text").textContent !== text) say("copied", "");
-  byId("text").textContent = text;
+  byId("text").replaceChildren(...text.split(/(?<=\n)/).map(hanging));
   const fresh = faults.length > 0 && !faults.some(([name]) => touched.has(name));
   const code = faults.every(([name]) => name.endsWith("_POLL_INTERVAL")) ? 205 : 206;
   const count = faults.length === 1 ? "1 thing is" : `${faults.length} things are`;
@@ -290,6 +291,14 @@ function update() {
   byId("faults").replaceChildren(...faults.map(([name, sentence]) =>
     make("li", {}, make("button", { type: "button", class: "plain", onclick: () => reach(name) }, sentence))));
   return faults;
+}
+
+// A line of a text: where it is too long, what follows is indented more than its beginning.
+function hanging(line) {
+  const [node, indent] = [make("span", {}, line), line.search(/[^ ]|$/) + 2];
+  node.style.paddingLeft = `${indent}ch`;
+  node.style.textIndent = `-${indent}ch`;
+  return node;
 }
 
 function say(id, text) {
@@ -407,7 +416,7 @@ function theme(name) {
   document.documentElement.dataset.theme = name;
   byId("theme").setAttribute("aria-pressed", name === "dark");
   try {
-    localStorage.setItem("theme", name);
+    localStorage.setItem("sync-blueprints-theme", name);
   } catch { /* a browser that keeps nothing: the theme holds for this visit */ }
 }
 
@@ -425,7 +434,7 @@ function start() {
   byId("which").addEventListener("change", answer);
   let kept = null;
   try {
-    kept = localStorage.getItem("theme");
+    kept = localStorage.getItem("sync-blueprints-theme");
   } catch { /* as above */ }
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   if (kept === "dark" || kept === "light") theme(kept);
@@ -439,6 +448,8 @@ function start() {
   choose(location.hash.slice(1));
   chooseEngine(engine);
   filter();
+  const far = byId("name").getBoundingClientRect().top > innerHeight;
+  if (far && location.hash === `#${blueprint.slug}`) byId("name").scrollIntoView(); // on a phone, past the list
 }
 
 start();
