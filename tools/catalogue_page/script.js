@@ -262,6 +262,10 @@ function choose(slug) {
   for (const link of document.querySelectorAll("#list a"))
     mark(link, "aria-current", link.hash === `#${blueprint.slug}`);
   byId("which").value = blueprint.slug;
+  const check = blueprints.find(({ vendor, kind }) => vendor === blueprint.vendor && kind === "check");
+  byId("next").replaceChildren(...(blueprint.kind !== "trigger" ? [] : [
+    "Exit code 0 of a trigger says that the sync has begun. To learn how it ends, run ",
+    make("a", { href: `#${check.slug}` }, check.name), " after it, or set Wait to TRUE."]));
   update();
   answer();
 }
@@ -271,7 +275,8 @@ function update() {
   const { given, faults } = read(blueprint, typed);
   const { refused } = blueprint.templates[engine];
   for (const [name, value] of Object.entries(given))
-    if (refused && value.includes(refused)) faults.push([name, `${name} holds ${refused}, which cannot be written in this text`]);
+    if (refused && value.includes(refused))
+      faults.push([name, `${name} holds ${refused}, which ${engine} would take for an expression of its own`]);
   for (const input of blueprint.inputs.filter(isTyped)) {
     const said = faults.filter(([name]) => name === input.name && touched.has(name)).map(([, sentence]) => sentence);
     const place = byId(`${input.name}-fault`);
@@ -288,8 +293,10 @@ function update() {
   say("state", fresh ? "Still to do:" : faults.length
     ? `Not ready: ${count} missing or wrong, and the blueprint would end with ${code}.` : "Ready to copy.");
   byId("panel").className = fresh ? "fresh" : faults.length ? "" : "ready";
-  byId("faults").replaceChildren(...faults.map(([name, sentence]) =>
-    make("li", {}, make("button", { type: "button", class: "plain", onclick: () => reach(name) }, sentence))));
+  const list = byId("faults");
+  if (list.textContent !== faults.map(([, sentence]) => sentence).join(""))
+    list.replaceChildren(...faults.map(([name, sentence]) =>
+      make("li", {}, make("button", { type: "button", class: "plain", onclick: () => reach(name) }, sentence))));
   return faults;
 }
 
@@ -378,10 +385,8 @@ function filter() {
 function answer() {
   const text = strip(byId("code").value);
   const one = blueprints.find(({ slug }) => slug === byId("which").value);
-  const node = byId("answer");
   const lines = text ? explain(text, one) : [];
-  if (node.innerText !== lines.join("\n"))
-    node.replaceChildren(...lines.map((line, place) => make(place ? "p" : "h3", {}, ...rich(line))));
+  byId("answer").replaceChildren(...lines.map((line, place) => make(place ? "p" : "h3", {}, ...rich(line))));
 }
 
 function explain(text, one) {
@@ -432,6 +437,9 @@ function start() {
   byId("form").addEventListener("submit", (event) => { event.preventDefault(); copy(); });
   byId("code").addEventListener("input", answer);
   byId("which").addEventListener("change", answer);
+  addEventListener("mousedown", (event) => { // else a field that loses the focus shows its fault, and moves the button away
+    if (event.target.closest?.("button")) event.preventDefault();
+  });
   let kept = null;
   try {
     kept = localStorage.getItem("sync-blueprints-theme");

@@ -93,6 +93,28 @@ def test_with_a_keyboard_alone_one_comes_from_the_search_to_the_copied_text(page
     }
 
 
+@each_width
+def test_a_click_on_a_button_straight_from_a_field_does_what_it_says(page: Page, width: int) -> None:
+    page.open("#fivetran-execute-sync", width=width)
+    for name, press in [("FIVETRAN_POLL_INTERVAL", "form > button"), ("FIVETRAN_API_URL", "#copy")]:
+        page.driver.find_element("id", name).send_keys("soon")
+        page.driver.find_element("css selector", press).click()
+        assert page.text("#copied").startswith("Not copied: FIVETRAN_CONNECTOR_ID")
+        page.driver.find_element("id", name).send_keys(" or later")
+        page.driver.find_element(
+            "css selector", f"#faults li:nth-child({2 if name.endswith('URL') else 1}) button"
+        ).click()
+        assert focused(page) in ("FIVETRAN_API_URL", "FIVETRAN_CONNECTOR_ID")
+
+
+def test_a_trigger_tells_what_to_run_next(page: Page) -> None:
+    page.open("#nango-trigger-sync")
+    page.driver.find_element("css selector", "#next a").click()
+    page.wait_for("#name:focus")
+    assert page.text("#name") == "Nango - Check Sync Status"
+    assert page.text("#next") == ""
+
+
 def test_the_skip_link_leads_past_the_list(page: Page) -> None:
     page.keys(TAB, ENTER)
     assert focused(page) == "name"
@@ -160,6 +182,12 @@ def test_what_is_typed_in_is_never_markup(page: Page) -> None:
     )
     assert page.text("#faults").count("<img") == 1
     assert page.script("return document.querySelectorAll('main :is(img, script, b)').length") == 0
+
+
+def test_no_other_script_runs(page: Page) -> None:
+    page.script("document.body.append(make('script', {}, 'window.bad = 1'))")
+    assert page.script("return window.bad") is None
+    assert ["Content Security Policy" in entry["message"] for entry in page.driver.get_log("browser")] == [True]
 
 
 def test_a_vendor_and_words_narrow_the_list(page: Page) -> None:
