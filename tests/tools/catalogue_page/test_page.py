@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.tools.catalogue_page.conftest import Page
-from tools.catalogue import REPOSITORY, load
+from tools.catalogue import REPOSITORY, Blueprint, load
 from tools.catalogue_page import HERE
 from tools.docs import exit_codes
 
@@ -27,6 +27,7 @@ SHOWN = {  # in the docs
     (375, False, "filled in"): "phone.png",
     (375, True, "with an answer"): "phone-dark.png",
 }
+each_state = pytest.mark.parametrize("state", ["as it opens", "filled in", "with faults", "with an answer"])
 each_width = pytest.mark.parametrize("width", [1280, 375])
 each_theme = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
@@ -212,7 +213,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_the_choice_stays(pa
 
 
 @pytest.mark.parametrize("blueprint", load(), ids=lambda one: one.name)
-def test_every_code_of_a_blueprint_has_its_answer(page: Page, blueprint: object) -> None:
+def test_every_code_of_a_blueprint_has_its_answer(page: Page, blueprint: Blueprint) -> None:
     page.script("byId('which').value = blueprints.find(({ name }) => name === a).slug", blueprint.name)
     known = {**exit_codes.load(), **exit_codes.others()}
     for code in [*blueprint.exit_codes, *exit_codes.others()]:
@@ -221,6 +222,8 @@ def test_every_code_of_a_blueprint_has_its_answer(page: Page, blueprint: object)
         answer = page.script("return byId('answer').textContent")
         assert answer.startswith(f"{code}: {meaning.replace('`', '')}{what_to_do.replace('`', '')}")
         assert "{vendor}" not in answer
+        again = exit_codes.again(known[code], exit_codes.kind_of(blueprint)).rstrip(".")
+        assert (f"Would trying again help? {again.capitalize()}." in answer) == bool(again)
 
 
 @pytest.mark.parametrize(
@@ -263,10 +266,29 @@ def test_without_javascript_every_blueprint_has_a_link_to_its_page_and_every_cod
 
 @each_width
 @each_theme
-@pytest.mark.parametrize("state", ["as it opens", "filled in", "with faults", "with an answer"])
-def test_the_page_fits_the_window_and_can_be_read(
-    page: Page, width: int, dark: bool, state: str, pytestconfig: pytest.Config
-) -> None:
+@each_state
+def test_the_page_fits_the_window(page: Page, width: int, dark: bool, state: str, pytestconfig: pytest.Config) -> None:
+    show(page, width, dark, state)
+    assert page.script("return document.documentElement.scrollWidth") == width
+    if pytestconfig.getoption("screenshots") and (width, dark, state) in SHOWN:
+        keep(page, SHOWN[width, dark, state])
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core here (npm install --no-save --no-package-lock axe-core)")
+@each_width
+@each_theme
+@each_state
+def test_axe_finds_nothing_that_keeps_anybody_out(page: Page, width: int, dark: bool, state: str) -> None:
+    show(page, width, dark, state)
+    page.driver.execute_script(AXE.read_text(encoding="utf-8"))
+    found = page.driver.execute_async_script(
+        "const done = arguments[0]; axe.run().then((one) => done(one.violations.map((each) => "
+        "[each.id, each.nodes.map((node) => node.html + node.failureSummary)])))"
+    )
+    assert found == []
+
+
+def show(page: Page, width: int, dark: bool, state: str) -> None:
     page.open("#fivetran-execute-sync", width=width, dark=dark)
     if state == "with faults":
         page.script("chooseEngine('docker')")
@@ -277,16 +299,6 @@ def test_the_page_fits_the_window_and_can_be_read(
     if state == "with an answer":
         page.fill_in(code="212")
         page.script("byId('exit-codes').scrollIntoView()")
-    assert page.script("return document.documentElement.scrollWidth") == width
-    if pytestconfig.getoption("screenshots") and (width, dark, state) in SHOWN:
-        keep(page, SHOWN[width, dark, state])
-    if AXE.is_file():
-        page.driver.execute_script(AXE.read_text(encoding="utf-8"))
-        found = page.driver.execute_async_script(
-            "const done = arguments[0]; axe.run().then((one) => done(one.violations.map((each) => "
-            "[each.id, each.nodes.map((node) => node.html + node.failureSummary)])))"
-        )
-        assert found == []
 
 
 def test_on_paper_the_whole_text_is_there(page: Page) -> None:
