@@ -189,7 +189,9 @@ function render(blueprint, engine, given) {
   const inputs = Object.entries({ ...template.defaults, ...given });
   const line = ([name, value]) =>
     template.per_input.replaceAll("{name}", name).replaceAll("{value}", () => quoted(value, template));
-  return inputs.length ? template.head + inputs.map(line).join("") + template.tail : template.empty;
+  const variant = Object.keys(template.variants).find((name) => given[name]?.toLowerCase() === "true");
+  const { head, tail } = template.variants[variant] ?? template;
+  return inputs.length ? head + inputs.map(line).join("") + tail : template.empty;
 }
 
 // ---- The page.

@@ -50,7 +50,9 @@ def not_refused(engine: str, given: Mapping[str, str]) -> bool:
 def test_the_page_makes_the_texts_of_export_for_every_blueprint(page: Page, engine: str) -> None:
     for blueprint in load():
         every = {one.reference: one.default or "x" for one in blueprint.inputs if one.type != "Password"}
-        inputs: list[dict[str, str]] = [{}, every, *({name: value} for name, value in every.items())]
+        yes = {one.reference: "True" for one in blueprint.inputs if one.type == "Boolean"}
+        inputs: list[dict[str, str]] = [{}, every, {**every, **yes}]
+        inputs += [{name: value} for values in (every, yes) for name, value in values.items()]
         assert texts(page, blueprint, engine, inputs) == [by_export(blueprint, engine, one) for one in inputs]
 
 
