@@ -36,7 +36,7 @@ FILES = {  # what a file of a trigger holds, by its name without the log id
     "execution_time.pickle": "The time of the start (UTC).",
 }
 OTHER_PAGES = {  # beside those of the blueprints; the ones that are there are listed, in this order
-    "index.html": "choose a blueprint, fill in a form, copy the ready YAML, command or manifest; open it in a browser",
+    "catalogue-page.md": "choose a blueprint, fill in a form, copy the ready YAML, command or manifest",
     "rudderstack-authorization.md": "make an access token, find the ids, try it",
     "fivetran-authorization.md": "make an API key, find the connector's id, try it",
     "nango-authorization.md": "make an API key, find the integration's id, try it",
