@@ -266,8 +266,8 @@ function choose(slug) {
   byId("which").value = blueprint.slug;
   const check = blueprints.find(({ vendor, kind }) => vendor === blueprint.vendor && kind === "check");
   byId("next").replaceChildren(...(blueprint.kind !== "trigger" ? [] : [
-    "Exit code 0 of a trigger says that the sync has begun. To learn how it ends, run ",
-    make("a", { href: `#${check.slug}` }, check.name), " after it, or set Wait to TRUE."]));
+    "Without Wait, exit code 0 says that the sync has begun: run ",
+    make("a", { href: `#${check.slug}` }, check.name), " after it to learn how it ends."]));
   update();
   answer();
 }
