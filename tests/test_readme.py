@@ -181,7 +181,7 @@ def test_every_variable_and_every_file_that_is_named_exists() -> None:
     vendors = "|".join({one.vendor.upper() for one in BLUEPRINTS})
     assert set(re.findall(rf"\b(?:{vendors})_[A-Z_]+", README)) <= known
     for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (REPOSITORY / target).is_file(), target
+        assert (REPOSITORY / target).exists(), target
     for name in re.findall(r"`([a-z_]+/|[a-z_-]+\.(?:yaml|txt))`", README):
         assert (REPOSITORY / name).exists() or name == "responses/", name
 
