@@ -16,6 +16,7 @@ import yaml
 from tests.exporting import exported
 from tools.catalogue import REPOSITORY, Blueprint, find, load
 from tools.export import ENGINES, Options, Step
+from tools.sandbox import Sandbox
 
 TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
 CONNECTOR = ("--input", "FIVETRAN_CONNECTOR_ID=speak_inexpensive")
@@ -100,3 +101,17 @@ def test_github_takes_nothing_in_a_value_for_an_expression() -> None:
     expressions = re.findall(r"\$\{\{(.*?)\}\}", written)
     assert expressions == [" '${{' "]
     assert re.sub(r"\$\{\{ '(.*?)' \}\}", r"\1", written) == AWKWARD
+
+
+@pytest.mark.sockets
+def test_a_fleet_runs_on_this_machine(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        url, connector = f"FIVETRAN_API_URL={sandbox.url}", "FIVETRAN_CONNECTOR_ID=succeeds_in_1"
+        wait = "2:FIVETRAN_WAIT=TRUE"
+        given = [part for text in (url, connector, wait) for part in ("--input", text)]
+        fleet = tmp_path / "fleet.yaml"
+        fleet.write_text(exported("platform", TRIGGER.name, CHECK.name, *given), encoding="utf-8")
+        command = [sys.executable, "-m", "tools", "run", "--fleet", str(fleet)]
+        ran = subprocess.run(command, env={**os.environ, **sandbox.environment}, cwd=REPOSITORY, check=False)
+        assert ran.returncode == 0
+        assert sandbox.starts == [("fivetran", "succeeds_in_1")]
