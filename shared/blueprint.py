@@ -55,17 +55,21 @@ class Job:
 
 
 def run(
-    name: str, main: Callable[[Given, Job], Result], kind: type[Given], environment: Mapping[str, str] = os.environ
+    name: str,
+    main: Callable[[Given, Job], Result],
+    kind: type[Given],
+    environment: Mapping[str, str] = os.environ,
+    clock: Clock = time,
+    connect: Connect = Wire,
 ) -> NoReturn:
     """Run the blueprint `name` ("Vendor - What it does"): read its inputs of class `kind`, call `main`, report, exit.
 
     Exits with 0 if `main` returns, else with the code of the error that it raises.
     """
-    began = time.monotonic()
     vendor = name.split(" - ")[0].lower()
     mask = _mask(kind, environment)
     _log_to_stderr(mask, environment)
-    job = Job(_artifacts(vendor, environment, mask), mask)
+    job = Job(_artifacts(vendor, environment, mask), mask, clock, connect)
     exit_code, outcome, message = _outcome(main, kind, environment, job)
     _save_responses(job)
     report = {
@@ -76,7 +80,7 @@ def run(
         "id": mask.tree(job.id),
         "sync_id": mask.tree(job.sync_id),
         "message": mask.words(message, 2000),
-        "seconds": round(time.monotonic() - began, 3),
+        "seconds": round(clock.monotonic() - job.began, 3),
     }
     _report({**report, **mask.tree(job.facts), **report}, mask, environment)  # the same keys first, always
     sys.exit(exit_code)
@@ -165,6 +169,11 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return _no_order(printable(self._hide.start(super().format(record), MOST_LINE)))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging wants
+        """Nothing: urllib3 logs a traceback with every header that it cannot read, which is no fault of ours."""
+        del ei
+        return ""
 
 
 def _log_to_stderr(mask: Mask, environment: Mapping[str, str]) -> None:

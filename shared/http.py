@@ -115,8 +115,16 @@ def bearer(token: str) -> Auth:
 class Wire:
     """One keep-alive session to one host, with the credentials given and no others, following no redirect."""
 
-    def __init__(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        auth: Auth,
+        headers: Mapping[str, str],
+        clock: Clock,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
         self._url = url
+        self._connect_timeout = connect_timeout
         self._clock = clock
         self._session = _Session()
         self._session.auth = auth  # set, so that requests never looks into ~/.netrc
@@ -140,9 +148,9 @@ class Wire:
         `files`: the parts of a form in place of the JSON, each a file's name and content.
         """
         sent = self._clock.monotonic()
-        timeout = (CONNECT_TIMEOUT, read_timeout)
+        timeout = (self._connect_timeout, read_timeout)
         try:
-            with _deadline(CONNECT_TIMEOUT + read_timeout):
+            with _deadline(self._connect_timeout + read_timeout):
                 response = self._session.request(
                     method, self._url + path, params=params, json=body, files=files, timeout=timeout, stream=True
                 )
@@ -181,7 +189,10 @@ class Api:
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = TRIES) -> Answer:
         """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
-        return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
+        try:
+            return self._repeated("GET", path, params, None, READ_TIMEOUT, tries)
+        except SyncAlreadyRunningError as error:  # only a start can meet a running sync
+            raise StatusCheckFailedError(f"{error}, which makes no sense", status=409) from error
 
     def change(
         self, path: str, body: object = None, *, method: str = "POST", read_timeout: float = READ_TIMEOUT

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: no NaN, no infinity, nothing that takes a run's time or stack."""
+"""JSON as RFC 8259 has it: no NaN, no infinity, no key twice, nothing that takes a run's time or stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse(text: str) -> Any:
         raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
     return json.loads(
         text.removeprefix("\ufeff"),
-        object_pairs_hook=_sharing() if len(text) > LARGE else None,
+        object_pairs_hook=_sharing() if len(text) > LARGE else _object,
         parse_constant=_refuse,
         parse_int=_whole,
         parse_float=_finite,
@@ -32,10 +32,11 @@ def _sharing() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
     known: dict[str, str] = {}
 
     def share(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return {
-            key: known.setdefault(value, value) if isinstance(value, str) and len(value) <= SHORT else value
-            for key, value in pairs
-        }
+        found = _object(pairs)
+        for key, value in found.items():
+            if isinstance(value, str) and len(value) <= SHORT:
+                found[key] = known.setdefault(value, value)
+        return found
 
     return share
 
@@ -44,6 +45,13 @@ def _depth(content: bytes) -> int:
     """How deep brackets are nested, at most; those within texts count, too, which are hardly ever so many."""
     brackets = content.translate(None, delete=_ALL_BUT_BRACKETS)
     return max(itertools.accumulate(1 if one in b"[{" else -1 for one in brackets), default=0)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):  # nobody knows which of its values is meant
+        raise ValueError("an object has the same key twice")
+    return found
 
 
 def _refuse(name: str) -> object:

@@ -7,7 +7,13 @@ import math
 import random
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.errors import BlueprintError, InvalidCredentialsError, StatusCheckFailedError, SyncIncompleteError
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    StatusCheckFailedError,
+    SyncIncompleteError,
+)
 from shared.status import Result, Verdict, result_of
 
 if TYPE_CHECKING:
@@ -38,9 +44,22 @@ def follow(
             f"gave up waiting after {given.wait_timeout} min ({last}); the sync goes on at {vendor}"
         )
 
+    proven = just_started
+
+    def waited_for() -> Result:
+        nonlocal proven
+        try:
+            verdict = look()
+        except BadRequestError as error:
+            if not proven:
+                raise
+            # The sync runs, and was seen before: what refuses or redirects this look is a passing fault on the way.
+            raise StatusCheckFailedError(str(error)) from error
+        proven = True
+        return result_of(verdict)
+
     if given.wait:
-        wait = Wait.of(job, given, least)
-        return wait.until(lambda: result_of(look()), gave_up, proven=just_started, pause_first=just_started)
+        return Wait.of(job, given, least).until(waited_for, gave_up, proven=just_started, pause_first=just_started)
     verdict = look()
     if verdict.confirm_in is not None:
         job.clock.sleep(verdict.confirm_in)

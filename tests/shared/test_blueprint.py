@@ -267,6 +267,19 @@ def test_a_traceback_gives_no_order_to_the_runner_of_a_ci(run_here: Runner) -> N
     assert "##[error]forged" in ran.report["message"]
 
 
+def test_a_traceback_that_a_library_logs_is_not_shown(run_here: Runner) -> None:
+    def main(_given: Any, _job: Job) -> Result:
+        try:
+            raise ValueError("a header without a colon")
+        except ValueError as error:
+            logging.getLogger("urllib3.connection").warning("Failed to parse headers: %s", error, exc_info=True)
+        return Result("succeeded", "")
+
+    ran = run_here(main)
+    assert "Failed to parse headers: a header without a colon" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 # Inputs and the platform's variables
 
 

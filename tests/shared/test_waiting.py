@@ -436,6 +436,23 @@ def test_the_poll_interval_is_the_longest_time_between_two_looks(job: Job, clock
     assert max(after - before for before, after in zip(times, times[1:])) <= 3.3 + 1e-6
 
 
+@pytest.mark.parametrize("just_started", [True, False])
+def test_a_look_that_is_refused_while_waiting_is_survived_for_the_sync_was_not_refused(
+    job: Job, just_started: bool
+) -> None:
+    refused = errors.BadRequestError("Acme refused the request with 418")
+    looks = in_turn(*([] if just_started else verdicts(R)), refused, *verdicts(S))
+    assert follow(looks, waiting(), job, least=2, vendor="Acme", just_started=just_started).outcome == "succeeded"
+    with pytest.raises(errors.StatusCheckFailedError, match="418"):
+        follow(in_turn(*verdicts(R), refused), waiting(), job, least=2, vendor="Acme", just_started=just_started)
+
+
+def test_a_check_whose_first_look_is_refused_ends_at_once(job: Job, clock: FakeClock) -> None:
+    with pytest.raises(errors.BadRequestError):
+        follow(in_turn(errors.BadRequestError("418")), waiting(), job, least=2, vendor="Acme")
+    assert clock.sleeps == []
+
+
 def test_after_a_start_of_ones_own_failing_looks_are_survived_from_the_first_on(job: Job) -> None:
     looks = in_turn(UNREACHABLE, *verdicts(S))
     assert follow(looks, waiting(), job, least=2, vendor="Acme", just_started=True).outcome == "succeeded"
