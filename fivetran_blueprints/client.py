@@ -41,6 +41,7 @@ STALE_FOR = 60  # seconds in which a connection may go on showing the state befo
 LOST_AT_ONCE = 5  # seconds in which a running sync hardly ends by itself
 RESCHEDULE_MARGIN = 60  # seconds after the time that Fivetran names
 _ABSENT = object()
+_ALWAYS_SHOWN = {"paused": bool, "is_historical_sync": bool, "schedule_type": str}
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
@@ -187,7 +188,7 @@ def judge(handover: Handover, now: Connection, before: Connection | None = None)
         return _not_ended(now), handover
     if handover.interrupted:
         # A Date header has whole seconds: the interrupted sync may end a second later than the start was accepted.
-        if now.syncing or max(moved) < handover.execution_time + timedelta(seconds=1):
+        if now.syncing or max(moved) - handover.execution_time < timedelta(seconds=1):
             return _not_ended(now), handover._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at)
         if before is None or before.stamps != now.stamps:
             settling = Verdict(SyncStatus.RUNNING, "the stamps are still settling", confirm_in=CONFIRM_IN)
@@ -339,9 +340,10 @@ class FivetranClient:
     def _shown(self, answer: Answer, connector_id: str, changes: Mapping[str, object]) -> dict[str, Any]:
         """The connection in an answer, with every field that Fivetran always shows."""
         data = self._data(answer)
-        always = changes.keys() & {"paused", "schedule_type", "is_historical_sync"} & set(_unseen(changes, data))
-        if data.get("id") not in (None, connector_id) or always:
-            raise self._api.nonsense(answer, f"{', '.join(sorted(always)) or 'the connection that was asked for'}")
+        shown = {key: _shown_value(data, key) for key in _ALWAYS_SHOWN if key in changes}
+        odd = [key for key, value in shown.items() if not isinstance(value, _ALWAYS_SHOWN[key]) or _hidden(value)]
+        if data.get("id") not in (None, connector_id) or odd:
+            raise self._api.nonsense(answer, ", ".join(odd) or "the connection that was asked for")
         return data
 
     def _found_update(

@@ -366,6 +366,16 @@ def test_an_answer_without_a_field_that_every_connection_has_confirms_nothing(
     assert update(job, **given) == (220, "unreachable")
 
 
+@pytest.mark.parametrize("shown", [None, "", "x", "true", [], {}, 1])
+def test_a_historical_sync_that_is_shown_in_no_sensible_way_is_looked_for_and_not_called_refused(
+    fivetran: Vendor, job: Job, shown: Any
+) -> None:
+    may_look_first(fivetran, connection())
+    fivetran.expect("PATCH", DETAILS, changed(is_historical_sync=shown), body=HISTORICAL)
+    fivetran.expect("GET", DETAILS, connection("syncing", is_historical_sync=True), many=True)
+    assert update(job, HISTORICAL_SYNC="TRUE") == (0, "updated")
+
+
 def test_an_answer_without_a_status_does_not_confirm_a_historical_sync(fivetran: Vendor, job: Job) -> None:
     answer = changed()
     del answer["data"]["status"]

@@ -624,6 +624,9 @@ GARBAGE = {
     "an empty id": ({"syncId": "", "runId": ""}, 200),
     "an id of another kind": ({"syncId": 5, "runId": None}, 201),
     "a list": ([], 201),
+    "an id that no URL can hold": ({"syncId": "\ud800", "runId": "\ud800"}, 200),
+    "an id that is a step up": ({"syncId": "..", "runId": ".."}, 200),
+    "an id longer than a hand-over may have": ({"syncId": "x" * 201, "runId": "x" * 201}, 200),
 }
 EITHER = {**LOST_STARTS, **GARBAGE}
 OLD = sync("succeeded", "old", "11:00:00")

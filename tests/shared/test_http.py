@@ -650,6 +650,8 @@ def test_a_date_in_retry_after_is_not_held_against_the_local_clock() -> None:
         ("Fri, 31 Dec 9999 23:59:59 -1400", None),
         ("\x00", None),
         (", ,", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Sun, 01 Jan 0100 00:00:00 GMT", None),
     ],
 )
 def test_an_http_date_is_read_as_utc_or_is_none(text: str, expected: datetime | None) -> None:
