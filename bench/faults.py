@@ -77,6 +77,7 @@ def _kills(given: argparse.Namespace) -> list[str]:
     _print("triggers ended with", found.ended)
     _print("checks after that", {str(code): number for code, number in found.checks.items()})
     print(f"of which had started a sync: {found.started:,}; left a temporary file: {found.leftovers:,}")
+    print(f"from a signal to the end of a waiting trigger: {found.longest:.2f} s at most")
     return found.broken
 
 

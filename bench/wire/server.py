@@ -87,7 +87,7 @@ class Line:
 
     def say(self, moves: Iterable[Move]) -> None:
         """One after the other; a client that is gone hears nothing of it."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # the latter where the server was closed meanwhile
             for move in moves:
                 if isinstance(move, bytes):
                     self._connection.sendall(move)

@@ -19,6 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shared.blueprint import run
+from tools.catalogue import load
+
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.scandir", "fcntl.flock", "http.client.send")
 SCRIPTS = sorted(
@@ -72,8 +75,10 @@ def main() -> None:
     for script in SCRIPTS:
         importlib.import_module(script[:-3].replace("/", "."))
     importlib.import_module("encodings.idna")  # what a first request imports
+    names = {one.file_to_run: one.name for one in load()}
     for line in sys.stdin:
-        print(json.dumps(_obey(json.loads(line))), flush=True)
+        order = json.loads(line)
+        print(json.dumps(_obey({**order, "name": names[order["script"]]})), flush=True)
 
 
 def _obey(order: dict[str, Any]) -> dict[str, Any]:
@@ -119,12 +124,8 @@ def _be_the_script(order: dict[str, Any], folder: Path) -> None:
         os.environ.update(order["environment"])
         os.chdir(folder)
         module = importlib.import_module(order["script"][:-3].replace("/", "."))
-        from shared.blueprint import run
-        from tools.catalogue import load
-
-        name = next(one.name for one in load() if one.file_to_run == order["script"])
         sys.addaudithook(_hook(order, os.open(folder / "moments", os.O_WRONLY | os.O_CREAT)))
-        run(name, module.main, module.Inputs, os.environ)
+        run(order["name"], module.main, module.Inputs, os.environ)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except KeyboardInterrupt:  # before the run took signals into its own hands
