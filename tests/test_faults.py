@@ -152,14 +152,16 @@ def tmpfs(folder: Path, options: str) -> Iterator[None]:
         pytest.skip("no file system may be mounted here")
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)],  # noqa: S607
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip("no file system may be mounted here")
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S607
 
 
 def impossible(place: str, folder: Path, stack: contextlib.ExitStack) -> Path:

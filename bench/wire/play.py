@@ -140,11 +140,17 @@ def _connect(clock: Clock, patience: float) -> Connect:
 
     class Impatient(Wire):
         def send(
-            self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+            self,
+            method: str,
+            path: str,
+            params: Mapping[str, str] | None,
+            body: object,
+            read_timeout: float,
+            files: Mapping[str, tuple[str, bytes]] | None = None,
         ) -> Answer:
             began = time.monotonic()
             try:
-                return super().send(method, path, params, body, patience)
+                return super().send(method, path, params, body, patience, files)
             except WireError:
                 if time.monotonic() - began >= patience:
                     clock.elapsed += read_timeout
