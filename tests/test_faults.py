@@ -27,7 +27,7 @@ from tools.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
-CASES, KILLS, INTERRUPTIONS = 340, 40, 15
+CASES, KILLS, INTERRUPTIONS = 340, 30, 10
 SEED = 20261122
 PATIENCE = 60  # seconds until a process counts as stuck
 VENDORS = ("rudderstack", "fivetran", "nango")
