@@ -40,8 +40,10 @@ def all_cases() -> list[Case]:
         for case in cases()
         if case.mutation is not None
         or not (FAULTS[case.fault].slow or FAULTS[case.fault].heavy)
-        or ((case.call <= (3 if not case.lasting else 2) and "log id" not in case.scene)
-        and not (FAULTS[case.fault].heavy and case.lasting and "waits" in case.scene))
+        or (
+            (case.call <= (3 if not case.lasting else 2) and "log id" not in case.scene)
+            and not (FAULTS[case.fault].heavy and case.lasting and "waits" in case.scene)
+        )
     ]
 
 
