@@ -18,17 +18,14 @@ PROTOCOL = 4  # what Python 3.4 and newer can read
 MOST_BYTES = 1_000_000
 MOST_CONTAINERS = 100_000  # an empty list is one byte in the file and about seventy in memory
 MOST_DEPTH = 100  # of containers within containers: much in Python goes as deep as a value does, and ends there
-LONGEST_SHARED = 300  # characters of a text that stands in a value more than once: in the file that takes two bytes
+MOST_TEXT = 5_000_000  # characters, each text counted wherever it stands: in the file that may take two bytes
 
 Plain = Union[None, bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone]  # type: ignore[type-arg]
 
 _TYPES = (type(None), bool, int, float, str, list, tuple, dict, datetime, timedelta, timezone)
 
 _TEXTS = {"SHORT_BINUNICODE", "BINUNICODE"}
-_LONG_TEXT = "a long text"
-_KEYS = {*_TEXTS, _LONG_TEXT}  # other keys can be made to collide
 _ATOMS = {"SHORT_BINBYTES", "BINBYTES", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
-_SHAREABLE = _TEXTS | _ATOMS
 _CONTAINERS = {"EMPTY_LIST", "EMPTY_DICT", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
 _MEMO_WRITES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
 _MEMO_READS = {"BINGET", "LONG_BINGET"}
@@ -46,8 +43,7 @@ class NotPlainError(ValueError):
 def dump(value: Plain) -> bytes:
     """`value` as a pickle. Raises NotPlainError if `load` would refuse it for its types or its size.
 
-    No list, tuple, dict or text of more than LONGEST_SHARED characters may stand in `value` twice: `load` refuses that,
-    too.
+    No list, tuple or dict may stand in `value` twice: `load` refuses that, too.
     """
     _refuse_all_but_plain(value)
     written = pickle.dumps(value, protocol=PROTOCOL)
@@ -77,16 +73,16 @@ def _refuse_long(written: bytes) -> None:
 def _inspect(written: bytes) -> None:
     """Raise NotPlainError unless every instruction is allowed, every key is a text, and nothing trails.
 
-    Runs the pickle on a stack of kinds (the name of what made a value) in place of values.
+    Runs the pickle on a stack of kinds (the length of a text, else the name of what made a value) in place of values.
     """
     import pickletools  # here, because a trigger writes pickles and reads none, and the import takes milliseconds
 
     opcodes = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes if opcode.name in _ALLOWED}
     source = io.BytesIO(written)
-    stack: list[str] = []
+    stack: list[str | int] = []
     marks: list[int] = []
-    memo: list[str] = []
-    containers = 0
+    memo: list[str | int] = []
+    containers = fetched = 0
     position = frame_end = 0
     name = ""
     try:
@@ -111,12 +107,17 @@ def _inspect(written: bytes) -> None:
                 if entry >= len(memo):
                     raise NotPlainError("its memo has gaps")
             elif name in _MEMO_READS:
-                stack.append(memo[int(argument or 0)])
-                if stack[-1] not in _SHAREABLE:  # the same container in many places grows without bounds
-                    raise NotPlainError("it refers to a container or a long text twice")
+                kind = memo[argument]
+                stack.append(kind)
+                if isinstance(kind, int):
+                    fetched += kind
+                    if fetched > MOST_TEXT:
+                        raise NotPlainError(f"it holds more than {MOST_TEXT:,} characters")
+                elif kind not in _ATOMS:  # the same container in many places grows without bounds
+                    raise NotPlainError("it refers to a container twice")
             else:
                 taken = len(opcode.stack_before)
-                items: list[str] = []
+                items: list[str | int] = []
                 if pickletools.markobject in opcode.stack_before:
                     start = marks.pop()
                     items, taken = stack[start:], taken - 2
@@ -126,10 +127,9 @@ def _inspect(written: bytes) -> None:
                 under = stack[len(stack) - taken :]
                 del stack[len(stack) - taken :]
                 keys = items[::2] if name == "SETITEMS" else under[1:2] if name == "SETITEM" else []
-                if not _KEYS.issuperset(keys):
+                if any(isinstance(key, str) for key in keys):  # others can be made to collide
                     raise NotPlainError("it has a key that is no text")
-                is_long = name in _TEXTS and len(argument) > LONGEST_SHARED
-                stack += [_LONG_TEXT if is_long else name] * len(opcode.stack_after)
+                stack += [len(argument) if name in _TEXTS else name] * len(opcode.stack_after)
     except (KeyError, IndexError, ValueError, OverflowError) as fault:
         if isinstance(fault, NotPlainError):
             raise
@@ -140,13 +140,14 @@ def _inspect(written: bytes) -> None:
 
 def _refuse_all_but_plain(value: object) -> None:
     """Bytes and classes are needed on the way to a datetime, but are no plain values themselves."""
-    level, depth, containers = [value], 0, 0
+    level, depth, containers, characters = [value], 0, 0, 0
     while level:
         inner: list[object] = []
         for item in level:
             if type(item) not in _TYPES or type(getattr(item, "tzinfo", None)) not in (type(None), timezone):
                 raise NotPlainError(f"it holds a value of type {type(item).__name__}")
             if isinstance(item, str):
+                characters += len(item)
                 _refuse_half_characters(item)
             elif isinstance(item, datetime):
                 _refuse_impossible(item)
@@ -161,6 +162,8 @@ def _refuse_all_but_plain(value: object) -> None:
             raise NotPlainError(f"it is nested more than {MOST_DEPTH} deep")
     if containers > MOST_CONTAINERS:
         raise NotPlainError(f"it holds more than {MOST_CONTAINERS:,} lists, tuples and dicts")
+    if characters > MOST_TEXT:
+        raise NotPlainError(f"it holds more than {MOST_TEXT:,} characters")
 
 
 def _refuse_half_characters(text: str) -> None:

@@ -284,7 +284,7 @@ HOSTILE = {
     "a frame longer than the rest": b"\x80\x04" + frame(100) + b"N.",
     "a marks' heap": b"\x80\x04" + b"(" * 900_000 + b".",
     "a memo read back as a container": b"\x80\x04]\x94h\x00\x86.",
-    "a text longer than all ids twice": b"\x80\x04]" + long_text("x" * 301) + b"\x94ah\x00a.",
+    "a long text a thousand times": b"\x80\x04](" + long_text("x" * 9000) + b"\x94" + b"h\x00" * 1000 + b"e.",
     "a text encoded again and again": b"\x80\x04"
     + long_text("x" * 900_000)
     + b"q\x00"
