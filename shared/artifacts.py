@@ -318,7 +318,9 @@ def _make_folder(folder: Path) -> None:
         if not one.is_dir():
             one.parent.mkdir(parents=True, exist_ok=True)
             one.mkdir(mode=0o700, exist_ok=True)
-        elif one != folder.parent.parent and one.stat().st_mode & 0o077:
+        elif one == folder.parent.parent:
+            continue
+        if stat.S_IMODE(one.stat().st_mode) != 0o700:  # also where the umask takes from the owner
             with contextlib.suppress(OSError):  # somebody else's: what matters are the files, and they are 0600
                 one.chmod(0o700)
 
@@ -353,6 +355,9 @@ def _write(path: Path, content: Sequence[bytes]) -> None:
         try:
             handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(handle, "wb") as file:
+                if stat.S_IMODE(os.fstat(handle).st_mode) != 0o600 and hasattr(os, "fchmod"):
+                    with contextlib.suppress(OSError):  # file systems without modes
+                        os.fchmod(handle, 0o600)
                 if fcntl is not None:
                     with contextlib.suppress(OSError):  # file systems without locks
                         fcntl.flock(file, fcntl.LOCK_EX)  # tells _remove_leftovers that the writer lives

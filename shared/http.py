@@ -22,7 +22,13 @@ from urllib.parse import urlsplit
 gc.disable()  # what an import makes stays: looking for garbage in between takes up to a tenth of a short run
 import requests
 from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    NewConnectionError,
+)
 
 gc.freeze()  # nor is it looked through at the end
 gc.enable()
@@ -156,7 +162,8 @@ class Wire:
                 )
                 with response:
                     text = _text(response)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+        except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
+            # requests has a TypeError for a proxy without a host, such as http://user@
             raise WireError(_reason(error, read_timeout), sent=_may_have_been_sent(error)) from error
         body = parse_json(text)
         return Answer(
@@ -421,7 +428,8 @@ def _may_have_been_sent(error: BaseException) -> bool:
 
     urllib3's ProxyError alone does not tell: it also wraps the loss of a connection after the request was sent.
     """
-    if isinstance(error, (InvalidURL, InvalidHeader, InvalidSchema)) or "CA certificate bundle" in str(error):
+    never_sent = (InvalidURL, InvalidHeader, InvalidSchema, LocationValueError, TypeError)
+    if isinstance(error, never_sent) or "CA certificate bundle" in str(error):
         return False
     chain = list(_chain(error))
     if any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain):
