@@ -97,7 +97,7 @@ class Artifacts:
                 _refuse_folders(folder)
                 probe = folder / f".probe-{os.urandom(4).hex()}.tmp"
                 _write(probe, [b"\0" * 65536])
-                probe.unlink()
+                probe.unlink(missing_ok=True)  # another trigger may have taken it for a leftover
             except OSError as error:
                 raise self._unwritable(folder, error, "nothing was started") from error
 

@@ -343,11 +343,10 @@ def http_date(text: str) -> datetime | None:
     """The instant in an HTTP date (RFC 9110, always UTC), None if it is none."""
     try:
         parsed = parsedate_to_datetime(text)
-        if not 1000 < parsed.year < 9999:  # nothing can be added to the last moment of a calendar
-            return None
-        return parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
+        found = parsed.replace(tzinfo=timezone.utc) if parsed.tzinfo is None else parsed.astimezone(timezone.utc)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
+    return found if 1970 <= found.year < 9999 else None  # the second after the last one cannot be told
 
 
 def retry_after(answer: Answer) -> float | None:
