@@ -13,6 +13,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -270,6 +271,12 @@ def test_a_full_disk_is_found_out_before_a_start(tmp_path: Path) -> None:
     )
     assert "nothing was started" in done.stdout
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_many_may_prepare_one_folder_at_the_same_time(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(artifacts(tmp_path).prepare) for _ in range(400)]:
+            done.result()
 
 
 def test_preparing_again_leaves_what_lies_there(tmp_path: Path, variables: Path) -> None:
