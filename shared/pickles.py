@@ -27,6 +27,9 @@ _TYPES = (type(None), bool, int, float, str, list, tuple, dict, datetime, timede
 _TEXTS = {"SHORT_BINUNICODE", "BINUNICODE"}
 _ATOMS = {"SHORT_BINBYTES", "BINBYTES", "GLOBAL", "STACK_GLOBAL", "REDUCE"}
 _CONTAINERS = {"EMPTY_LIST", "EMPTY_DICT", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"}
+_LISTS = {"EMPTY_LIST", "APPEND", "APPENDS"}  # an instruction that fills a container leaves it on the stack
+_DICTS = {"EMPTY_DICT", "SETITEM", "SETITEMS"}
+_FILLS = {"APPEND": _LISTS, "APPENDS": _LISTS, "SETITEM": _DICTS, "SETITEMS": _DICTS}
 _MEMO_WRITES = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
 _MEMO_READS = {"BINGET", "LONG_BINGET"}
 _REST = {
@@ -126,6 +129,8 @@ def _inspect(written: bytes) -> None:
                     raise NotPlainError("it takes more than there is")
                 under = stack[len(stack) - taken :]
                 del stack[len(stack) - taken :]
+                if name in _FILLS and under[0] not in _FILLS[name]:
+                    raise NotPlainError("it fills what is no container")
                 keys = items[::2] if name == "SETITEMS" else under[1:2] if name == "SETITEM" else []
                 if any(isinstance(key, str) for key in keys):  # others can be made to collide
                     raise NotPlainError("it has a key that is no text")

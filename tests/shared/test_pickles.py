@@ -256,6 +256,8 @@ HOSTILE = {
     "longer than a megabyte": b"\x80\x04" + b"N0" * 600_000 + b"N.",
     "an unhashable key": b"\x80\x04}]Ns.",
     "an append to a number": b"\x80\x04K\x01Na.",
+    "nothing appended to nothing": b"\x80\x04N(e.",
+    "no items set in a text": b"\x80\x04X\x01\x00\x00\x00a(u.",
     "an item set in a text": b"\x80\x04X\x01\x00\x00\x00aNNs.",
     "a mark without an end": b"\x80\x04(.",
     "a call of a number": b"\x80\x04K\x01)R.",
