@@ -652,7 +652,6 @@ def test_a_date_in_retry_after_is_not_held_against_the_local_clock() -> None:
         ("Mon, 01 Jan 1900 00:00:00 GMT", None),
         ("\x00", None),
         (", ,", None),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
         ("Sun, 01 Jan 0100 00:00:00 GMT", None),
     ],
 )
