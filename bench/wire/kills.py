@@ -194,11 +194,11 @@ def _how_it_ended(ended: Mapping[str, Any], moment: Moment, started: int) -> Ite
         if ended["exit_code"] not in (-signal.SIGKILL, 0):
             yield f"it ended with {ended['exit_code']}: {ended['stderr']}"
         return
-    code = 128 + moment.signals[0]
+    codes = [128 + number for number in moment.signals]  # of two that come at once, either may be the one that counts
     if ended["seconds"] > STUCK and moment.after is not None:
         yield f"it took {ended['seconds']:.1f} s to end"
-    if ended["exit_code"] not in (code, 0):  # 0: it came when all was done
-        yield f"it ended with {ended['exit_code']} for {code}: {ended['stderr'][-800:]}"
+    if ended["exit_code"] not in (*codes, 0):  # 0: it came when all was done
+        yield f"it ended with {ended['exit_code']} for one of {codes}: {ended['stderr'][-800:]}"
     if "Traceback" in ended["stderr"]:
         yield f"a traceback: {ended['stderr'][-2000:]}"
     if ended["stdout"].count("\n") != 1:
@@ -207,7 +207,7 @@ def _how_it_ended(ended: Mapping[str, Any], moment: Moment, started: int) -> Ite
     report = json.loads(ended["stdout"])
     if report["exit_code"] != ended["exit_code"]:
         yield "the result tells another exit code"
-    if ended["exit_code"] == code and started and "nothing was started" in report["message"]:
+    if ended["exit_code"] in codes and started and "nothing was started" in report["message"]:
         yield "it says that nothing was started"
 
 
