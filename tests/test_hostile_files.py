@@ -103,8 +103,7 @@ def test_every_hostile_pickle_is_refused_by_the_real_check(tmp_path: Path) -> No
 
 def test_many_entries_of_one_long_name_take_little_memory(tmp_path: Path) -> None:
     """They are a hand-over like others, whose entries the vendor does not know any more."""
-    most = pickles.MOST_TEXT // (3 * len(NAME) + 5) - 10
-    entries = [(f"{number:05x}", NAME, NAME, NAME, None, False) for number in range(most)]
+    most = 60_000  # some 960,000 bytes
     handover = {
         "version": 1,
         "attempt": "x",
@@ -113,7 +112,10 @@ def test_many_entries_of_one_long_name_take_little_memory(tmp_path: Path) -> Non
         "syncs": ["orders"],
         "server_time": None,
         "start_grace": 600,
-        "entries": entries,
+        "ids": [f"{number:05x}" for number in range(most)],
+        "finished_at": [None] * most,
+        "were_running": [False] * most,
+        "labels": [NAME] * most,
     }
     with Sandbox() as sandbox:
         environment = {**sandbox.environment, "LOG_LEVEL": "DEBUG"}

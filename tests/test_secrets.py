@@ -176,6 +176,7 @@ def test_a_vendor_that_echoes_them_in_every_way_brings_no_secret_to_light(
             **IDS,
             **given,
             kind.variable("API_URL"): vendor.url,
+            kind.variable("IF_RUNNING"): "fail",  # by default a 409 is waited for
             "LOG_LEVEL": "DEBUG",
             "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder),
             "GITHUB_OUTPUT": str(folder / "output"),
