@@ -1,4 +1,4 @@
-"""What Nango's status costs by its number of entries: python bench/scale.py [--sizes 200 2000 20000 100000].
+"""What Nango's status costs by its number of entries: python bench/scale.py [--sizes 200 2000 …] [--plot FILE].
 
 A server on this machine answers with entries as Nango 0.71.4 writes them, one of three syncs each. For each size a
 trigger for all connections runs, then the check that judges what it handed over, then a check without a hand-over, each
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,12 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import Pipe, Process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.startup import Cost, cost, warm  # noqa: E402  # found only now
+from bench.processes import INHERITED, PYTHON, Cost, Run, cost, product, table
 
 SYNCS = ("orders", "customers", "invoices")
 SIZES = (200, 2_000, 20_000, 100_000)
@@ -87,55 +87,108 @@ def _serve(entries: int, told: Connection) -> None:
         server.serve_forever()
 
 
-def measure(entries: int, folder: Path) -> tuple[int, list[Cost | None]]:
-    """Bytes of the body, and the costs of a trigger, its check and a check on its own (None: too many to hand over)."""
+class Point(NamedTuple):
+    """What one kind of run costs at one size, over the same run with one entry."""
+
+    run: str
+    entries: int
+    body: int  # bytes
+    cost: Cost
+    cpu: float  # seconds more
+    memory: float  # bytes more
+
+
+def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, Cost]]:
+    """Bytes of the body, and the costs by run; two are left out where there are too many entries to hand over."""
     ours, theirs = Pipe()
     server = Process(target=_serve, args=(entries, theirs))  # one of its own: what we hold, our children seem to use
     server.start()
     port, length = ours.recv()
     environment = {
-        "PATH": os.environ["PATH"],
+        **INHERITED,
         "NANGO_API_URL": f"http://127.0.0.1:{port}",
         "NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11",
         "NANGO_PROVIDER_CONFIG_KEY": "bench",
     }
     handed_over = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handed-over")}
     alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
-    trigger, check = ([sys.executable, str(ROOT / "nango_blueprints" / name)] for name in SCRIPTS)
-    costs = [cost(trigger, handed_over), cost(check, handed_over)] if entries <= MOST_HANDED_OVER else [None, None]
+    trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
+    runs = {"trigger": Run(trigger, handed_over), "check of it": Run(check, handed_over)}
+    if entries > MOST_HANDED_OVER:
+        runs.clear()
+    runs["check alone"] = Run(check, alone)
     try:
-        return length, [*costs, cost(check, alone)]
+        return length, {name: cost(run) for name, run in runs.items()}
     finally:
         server.terminate()
         server.join()
 
 
-SCRIPTS = ("trigger_sync.py", "check_sync_status.py")
-RUNS = ("trigger", "check of it", "check alone")
+def measured(sizes: Sequence[int]) -> list[Point]:
+    points = []
+    with tempfile.TemporaryDirectory() as name:
+        scripts = product(Path(name) / "product") / "nango_blueprints"
+        _, least = measure(1, scripts, Path(name) / "1")
+        for size in sizes:
+            length, costs = measure(size, scripts, Path(name) / str(size))
+            for run, one in costs.items():
+                more = (one.memory - least[run].memory) * 2**20
+                points.append(Point(run, size, length, one, one.cpu - least[run].cpu, more))
+    return points
+
+
+def tables(points: Sequence[Point]) -> str:
+    header = ("run", "entries", "body, MB", "CPU, s", "microseconds an entry", "peak, MiB", "times the body")
+    rows = [
+        (
+            one.run,
+            f"{one.entries:,}",
+            f"{one.body / 1e6:.2f}",
+            f"{one.cost.cpu:.2f}",
+            f"{one.cpu / one.entries * 1e6:.1f}",
+            f"{one.cost.memory:.1f}",
+            f"{one.memory / one.body:.1f}",
+        )
+        for one in points
+    ]
+    return f"Python {PYTHON}.\n\n{table(header, rows)}"
+
+
+def plot(points: Sequence[Point], file: Path) -> None:
+    """CPU time and memory by the number of entries, as SVG."""
+    from bench.plots import figure, save
+
+    picture, (left, right) = figure("CPU time of one run", "Memory beyond that of a run with one entry")
+    for run in dict.fromkeys(one.run for one in points):
+        of_it = [one for one in points if one.run == run]
+        entries = [one.entries for one in of_it]
+        left.plot(entries, [one.cost.cpu for one in of_it], marker="o", label=run)
+        right.plot(entries, [one.memory / 1e6 for one in of_it], marker="o", label=run)
+    bodies = {one.entries: one.body for one in points}
+    right.plot(list(bodies), [body * 6 / 1e6 for body in bodies.values()], "--", color="0.4", label="6 times the body")
+    right.plot(list(bodies), [body / 1e6 for body in bodies.values()], ":", color="0.4", label="the body")
+    left.set(ylabel="seconds", xlabel="entries", xscale="log", yscale="log")
+    right.set(ylabel="MB", xlabel="entries", xscale="log", yscale="log")
+    left.legend()
+    right.legend()
+    save(picture, file)
+
+
+def report(sizes: Sequence[int] = SIZES, picture: Path | None = None) -> str:
+    """The table; the plot of the same figures goes to `picture`."""
+    points = measured(sizes)
+    if picture:
+        plot(points, picture)
+    return tables(points)
 
 
 def main() -> None:
-    """Print a table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of entries")
-    sizes: Sequence[int] = parser.parse_args().sizes
-    warm()
-    print(f"Python {sys.version.split()[0]}")
-    print(f"{'entries':>8} {'body, MB':>8}  {'run':12} {'CPU, s':>7} {'us an entry':>11} {'peak, MB':>8} times body")
-    with tempfile.TemporaryDirectory() as folder:
-        _, least = measure(1, Path(folder) / "1")
-        for size in sizes:
-            length, costs = measure(size, Path(folder) / str(size))
-            for run, one, smallest in zip(RUNS, costs, least):
-                if one is None or smallest is None:
-                    continue
-                more = (one.memory - smallest.memory) * 2**20
-                each = (one.cpu - smallest.cpu) / size * 1e6
-                print(
-                    f"{size:8} {length / 1e6:8.2f}  {run:12} {one.cpu:7.2f} {each:11.1f} "
-                    f"{one.memory:8.1f} {more / length:10.1f}",
-                    flush=True,
-                )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them, too (needs bench/requirements.txt)")
+    given = parser.parse_args()
+    print(report(given.sizes, given.plot))
 
 
 if __name__ == "__main__":

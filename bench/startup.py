@@ -1,118 +1,182 @@
 """What a run costs beside a bare `requests` script that makes the same calls: python bench/startup.py [--pairs 25].
 
-Both are whole processes against the sandbox on this machine, in turn (ours, bare, ours, bare …), after one of each that
-does not count. CPU is user and system time as the operating system accounts it, memory the peak of the resident set;
-the ratios are those of the medians. Absolute figures say little on a shared machine; ratios of one call hold.
+All are whole processes against the sandbox on this machine, in turn (ours, bare, older, ours, bare …), after one of
+each that does not count. Ours and the bare script run in a new virtual environment with requirements.txt and nothing
+else, an older Shipyard package in one of its own; everything has its bytecode. CPU is user and system time as the
+operating system accounts it, memory the peak of the resident set. A ratio is the median of those of the pairs; absolute
+figures say little on a shared machine. The bare script repeats the very calls that ours made, which are counted at the
+sandbox, and so are the connections.
 """
 
 from __future__ import annotations
 
 import argparse
-import compileall
-import os
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.sandbox import Sandbox  # noqa: E402  # found only now
+from bench.older import OLDER
+from bench.processes import (
+    INHERITED,
+    PYTHON,
+    ROOT,
+    Run,
+    cost,
+    environment_with,
+    in_turn,
+    instructions,
+    medians,
+    product,
+    ratios,
+    table,
+)
+from tools.sandbox import Request, Sandbox
 
 BARE = """
 import os, requests
 with requests.Session() as session:
-    {setup}
+    {login}
     for method, path, body in {calls!r}:
-        answer = session.request(method, {url!r} + path, json=body, timeout=(10, 60))
-        answer.json()
+        session.request(method, {url!r} + path, json=body, timeout=(10, 60)).json()
 """
-FIVETRAN = 'session.auth = (os.environ["FIVETRAN_API_KEY"], os.environ["FIVETRAN_API_SECRET"])'
-RUDDERSTACK = 'session.headers["Authorization"] = "Bearer " + os.environ["RUDDERSTACK_ACCESS_TOKEN"]'
-NANGO = 'session.headers["Authorization"] = "Bearer " + os.environ["NANGO_SECRET_KEY"]'
-STATUS = "/sync/status?provider_config_key=sandbox&syncs=*&connection_id=succeeds_in_0"
-TRIGGER = {"provider_config_key": "sandbox", "syncs": [], "connection_id": "succeeds_in_0"}
-INPUTS = {
-    "FIVETRAN_CONNECTOR_ID": "succeeds_in_0",
-    "RUDDERSTACK_CONNECTION_ID": "succeeds_in_0",
-    "NANGO_PROVIDER_CONFIG_KEY": "sandbox",
-    "NANGO_CONNECTION_ID": "succeeds_in_0",
+LOGIN = {
+    "fivetran": 'session.auth = (os.environ["FIVETRAN_API_KEY"], os.environ["FIVETRAN_API_SECRET"])',
+    "rudderstack": 'session.headers["Authorization"] = "Bearer " + os.environ["RUDDERSTACK_ACCESS_TOKEN"]',
+    "nango": 'session.headers["Authorization"] = "Bearer " + os.environ["NANGO_SECRET_KEY"]',
 }
-Calls = Sequence[tuple[str, str, object]]
-JOBS: Sequence[tuple[str, str, Calls]] = (
-    (
-        "fivetran_blueprints/trigger_sync.py",
-        FIVETRAN,
-        [
-            ("GET", "/v1/connections/succeeds_in_0", None),
-            ("POST", "/v1/connections/succeeds_in_0/sync", {"force": True}),
-        ],
-    ),
-    ("fivetran_blueprints/check_sync_status.py", FIVETRAN, [("GET", "/v1/connections/succeeds_in_0", None)]),
-    (
-        "rudderstack_blueprints/trigger_sync.py",
-        RUDDERSTACK,
-        [("POST", "/v2/retl-connections/succeeds_in_0/start", {"syncType": "incremental"})],
-    ),
-    ("nango_blueprints/trigger_sync.py", NANGO, [("GET", STATUS, None), ("POST", "/sync/trigger", TRIGGER)]),
-    ("nango_blueprints/check_sync_status.py", NANGO, [("GET", STATUS, None)]),
+FIVETRAN = {"FIVETRAN_CONNECTOR_ID": "succeeds_in_0"}
+CONNECTION, SOURCE = {"RUDDERSTACK_CONNECTION_ID": "succeeds_in_0"}, {"RUDDERSTACK_SOURCE_ID": "succeeds_in_0"}
+NANGO = {"NANGO_PROVIDER_CONFIG_KEY": "sandbox", "NANGO_CONNECTION_ID": "succeeds_in_0"}
+
+
+class Job(NamedTuple):
+    """A script and its inputs. A check judges what the trigger before it has handed over."""
+
+    script: str
+    inputs: Mapping[str, str]
+    note: str = ""
+
+    @property
+    def vendor(self) -> str:
+        return self.script.partition("_")[0]
+
+
+JOBS = (
+    Job("fivetran_blueprints/trigger_sync.py", FIVETRAN),
+    Job("fivetran_blueprints/check_sync_status.py", FIVETRAN),
+    Job("rudderstack_blueprints/trigger_sync.py", SOURCE, " (source)"),
+    Job("rudderstack_blueprints/check_sync_status.py", SOURCE, " (source)"),
+    Job("rudderstack_blueprints/trigger_sync.py", CONNECTION, " (connection)"),
+    Job("rudderstack_blueprints/check_sync_status.py", CONNECTION, " (connection)"),
+    Job("nango_blueprints/trigger_sync.py", NANGO),
+    Job("nango_blueprints/check_sync_status.py", NANGO),
 )
 
 
-class Cost(NamedTuple):
-    """Of one process: seconds of CPU, seconds on the wall, and peak memory in MiB."""
+class Measured(NamedTuple):
+    """The runs of one job: ours, without bytecode, the bare script, perhaps an older package's; and our requests."""
 
-    cpu: float
-    wall: float
-    memory: float
-
-
-def warm() -> None:
-    """Compile the bytecode, as an image or an earlier run has done."""
-    for package in (*ROOT.glob("*_blueprints"), ROOT / "shared"):
-        compileall.compile_dir(package, quiet=1)
+    job: Job
+    runs: Mapping[str, Run]
+    requests: list[Request]
 
 
-def cost(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Run a command to its end. Raises RuntimeError if it does not exit with 0."""
-    began = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} exited with {process.returncode}")
-    per_mebibyte = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / per_mebibyte)
+def measured(sandbox: Sandbox, folder: Path, python: str, *, older: bool) -> Iterator[Measured]:
+    """What is to be measured, one job after the other; by then its own script has run once."""
+    compiled = product(folder / "compiled")
+    bare_of_bytecode = product(folder / "not-compiled", compiled=False)
+    for number, job in enumerate(JOBS):
+        artifacts = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / f"artifacts-{job.vendor}{job.note}")}
+        environment = {**INHERITED, **sandbox.environment, **job.inputs, **artifacts, "LOG_LEVEL": "WARNING"}
+        ours = Run((python, str(compiled / job.script)), environment)
+        before = len(sandbox.requests)
+        cost(ours)
+        requests = sandbox.requests[before:]
+        bare = folder / f"bare-{number}.py"
+        calls = [(one.method, _path(one), one.json()) for one in requests]
+        bare.write_text(BARE.format(login=LOGIN[job.vendor], calls=calls, url=sandbox.url), encoding="utf-8")
+        runs = {
+            "ours": ours,
+            "bare": Run((python, str(bare)), environment),
+            "uncompiled": Run(
+                (python, str(bare_of_bytecode / job.script)), {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
+            ),
+        }
+        predecessor = OLDER.get(job.script)
+        if older and predecessor and job.inputs != CONNECTION:  # it knows sources only
+            place = environment_with(folder / predecessor.requirement, predecessor.requirement)
+            runs["older"] = predecessor.run(place, folder, environment, sandbox.url)
+        yield Measured(job, runs, requests)
+
+
+def _path(request: Request) -> str:
+    return request.path + ("?" + urlencode(request.query, doseq=True) if request.query else "")
+
+
+def report(pairs: int = 25, *, older: bool = True, counted: bool = False) -> str:
+    """The tables: ratios to the bare script, and beside the older packages. `counted` adds instructions."""
+    rows, beside = [], []
+    with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
+        folder = Path(name)
+        python = environment_with(folder / "requirements", "-r", str(ROOT / "requirements.txt")) if older else None
+        for job, runs, requests in measured(sandbox, folder, python or sys.executable, older=older):
+            costs = in_turn(runs, pairs)
+            ours, bare, more = costs["ours"], costs["bare"], ratios(costs["ours"], costs["bare"])
+            counts = {what: instructions(runs[what]) for what in runs if counted and what != "uncompiled"}
+            extra = statistics.median(one.cpu - other.cpu for one, other in zip(costs["uncompiled"], ours))
+            rows.append(
+                (
+                    f"{job.vendor} {Path(job.script).stem}{job.note}",
+                    str(len(requests)),
+                    str(len({one.client for one in requests})),
+                    f"{counts['ours'] / counts['bare']:.3f}" if counts else "",
+                    *(f"{one:.3f}" for one in more),
+                    f"{medians(ours).cpu * 1000:.0f} ({medians(bare).cpu * 1000:.0f})",
+                    f"{medians(ours).memory:.1f} ({medians(bare).memory:.1f})",
+                    f"{extra * 1000:+.0f}",
+                )
+            )
+            if "older" in runs:
+                theirs, mine = ratios(costs["older"], bare), ratios(ours, costs["older"])
+                beside.append(
+                    (
+                        OLDER[job.script].requirement,
+                        f"{counts['older'] / counts['bare']:.3f}" if counts else "",
+                        *(f"{one:.3f}" for one in theirs),
+                        f"{counts['ours'] / counts['older']:.3f}" if counts else "",
+                        *(f"{one:.3f}" for one in mine),
+                    )
+                )
+    header = ("to the bare script", "calls", "connections", "instructions", "CPU", "wall", "memory")
+    figures = ("CPU, ms (bare)", "memory, MiB (bare)", "CPU without our bytecode, ms")
+    text = f"Python {PYTHON}, {pairs} pairs.\n\n{table((*header, *figures), rows)}"
+    if beside:
+        kinds = ("instructions", "CPU", "wall", "memory")
+        names = [f"{kind}, older : bare" for kind in kinds] + [f"{kind}, ours : older" for kind in kinds]
+        text += "\n" + table(("trigger, beside", *names), beside)
+    return text
 
 
 def main() -> None:
-    """Print a table of medians and ratios."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--pairs", type=int, default=25, help="counted runs of each (default 25)")
-    pairs = parser.parse_args().pairs
-    warm()
-    print(f"Python {sys.version.split()[0]}, {pairs} pairs")
-    print(f"{'script':42} {'CPU ratio':>10} {'wall ratio':>10} {'memory ratio':>12}   medians: CPU s, MiB (bare)")
-    with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
-        inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-        artifacts = {"SHIPYARD_ARTIFACTS_DIRECTORY": folder, "LOG_LEVEL": "WARNING"}
-        environment: dict[str, str] = {**inherited, **sandbox.environment, **INPUTS, **artifacts}
-        for script, setup, calls in JOBS:
-            bare = Path(folder) / "bare.py"
-            bare.write_text(BARE.format(setup=setup, calls=calls, url=sandbox.url), encoding="utf-8")
-            commands = ([sys.executable, str(ROOT / script)], [sys.executable, str(bare)])
-            runs = [[cost(command, environment) for command in commands] for _ in range(pairs + 1)][1:]
-            ours, others = (Cost(*map(statistics.median, zip(*side))) for side in zip(*runs))
-            ratios = Cost(*(mine / theirs for mine, theirs in zip(ours, others)))
-            print(
-                f"{script:42} {ratios.cpu:10.3f} {ratios.wall:10.3f} {ratios.memory:12.3f}"
-                f"   {ours.cpu:.3f} ({others.cpu:.3f}), {ours.memory:.1f} ({others.memory:.1f})"
-            )
+    parser.add_argument("--instructions", action="store_true", help="count instructions, too (needs valgrind)")
+    parser.add_argument(
+        "--here", action="store_true", help="use this interpreter's packages and no older ones: needs no registry"
+    )
+    given = parser.parse_args()
+    if given.instructions and not shutil.which("valgrind"):
+        parser.error("--instructions needs valgrind")
+    print(report(given.pairs, older=not given.here, counted=given.instructions))
 
 
 if __name__ == "__main__":

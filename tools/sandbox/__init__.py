@@ -112,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
         path, _, query = self.requestline.split(" ")[1].partition("?")  # self.path has lost a double slash
         request = Request(self.command, path, parse_qs(query, keep_blank_values=True), self.headers, body)
+        request.client = self.client_address
         answer = sandbox.answer(request)
         if answer is LOST:
             self.close_connection = True

@@ -67,6 +67,7 @@ class Request:
     headers: Message
     body: str
     status: int | None = None
+    client: tuple[str, int] | None = None  # the other end of the connection
 
     def json(self) -> Any:
         """The body's JSON, None without one; raises ValueError."""

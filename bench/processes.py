@@ -1,0 +1,122 @@
+"""What the measurements share: whole processes and what they cost, virtual environments, tables."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = ".".join(map(str, sys.version_info[:3]))
+INHERITED = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+
+
+class Cost(NamedTuple):
+    """Of one process: seconds of CPU, seconds on the wall, and peak memory in MiB."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+class Run(NamedTuple):
+    """A process to measure."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+def cost(run: Run) -> Cost:
+    """Run a process to its end. Raises RuntimeError if it does not exit with 0."""
+    with tempfile.TemporaryFile("w+") as stderr:
+        began = time.monotonic()
+        process = subprocess.Popen(run.command, env=run.environment, stdout=subprocess.DEVNULL, stderr=stderr)
+        _, status, usage = os.wait4(process.pid, 0)
+        took = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        stderr.seek(0)
+        _check(run, process.returncode, stderr.read())
+    per_mebibyte = 1024 * 1024 if sys.platform == "darwin" else 1024
+    return Cost(usage.ru_utime + usage.ru_stime, took, usage.ru_maxrss / per_mebibyte)
+
+
+def _check(run: Run, exit_code: int, said: str) -> None:
+    if exit_code:
+        raise RuntimeError(f"{' '.join(run.command)} exited with {exit_code}: {said.strip()[-500:]}")
+
+
+def in_turn(runs: Mapping[str, Run], pairs: int) -> dict[str, list[Cost]]:
+    """The costs of each run: one of each that does not count, then all of them in turn, `pairs` times."""
+    for run in runs.values():
+        cost(run)
+    costs: dict[str, list[Cost]] = {name: [] for name in runs}
+    for _ in range(pairs):
+        for name, run in runs.items():
+            costs[name].append(cost(run))
+    return costs
+
+
+def ratios(costs: Sequence[Cost], of: Sequence[Cost]) -> Cost:
+    """The median over the pairs of how much each cost is of that measured beside it."""
+    return medians([Cost(*(mine / theirs for mine, theirs in zip(*pair))) for pair in zip(costs, of)])
+
+
+def medians(costs: Iterable[Cost]) -> Cost:
+    return Cost(*map(statistics.median, zip(*costs)))
+
+
+def instructions(run: Run) -> int:
+    """How many instructions a process takes, as valgrind counts them: the same again, however busy the machine is."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *run.command]
+    environment = {**run.environment, "PYTHONHASHSEED": "0"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    _check(run, ended.returncode, ended.stderr)
+    collected = re.search(r"Collected : (\d+)", ended.stderr)
+    if collected is None:
+        raise RuntimeError(f"valgrind told no count: {ended.stderr[-500:]}")
+    return int(collected[1])
+
+
+def product(folder: Path, *, compiled: bool = True) -> Path:
+    """A copy of what runs, with its bytecode (as an image or an earlier run leaves it) or without any."""
+    for package in ("shared", "fivetran_blueprints", "nango_blueprints", "rudderstack_blueprints"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    if compiled and not compileall.compile_dir(folder, quiet=1):
+        raise RuntimeError("the scripts could not be compiled")
+    return folder
+
+
+def empty_environment(folder: Path) -> str:
+    """The interpreter of a new virtual environment, of this Python, without even pip."""
+    venv.create(folder, symlinks=True)
+    return str(folder / "bin" / "python")
+
+
+def pip_install(python: str, *what: str) -> Run:
+    """Installs into another interpreter's environment; the registry is the one that pip is set up for."""
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return Run((*pip, *what), environment)
+
+
+def environment_with(folder: Path, *what: str) -> str:
+    """The interpreter of a new virtual environment with what pip is told to install."""
+    python = empty_environment(folder)
+    cost(pip_install(python, *what))
+    return python
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others are figures."""
+    marks = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, marks, *rows)) + "\n"

@@ -1,0 +1,36 @@
+"""What the page on performance says and can be checked without a clock: the simulated waits, and calls on the wire."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from bench import startup, waiting
+from bench.__main__ import PAGE, marked, put
+from tools.sandbox import Sandbox
+
+
+def test_the_page_shows_the_tables_that_the_simulation_of_waits_prints():
+    assert marked(PAGE.read_text(encoding="utf-8"), "waiting") == waiting.report(), (
+        "python -m bench --only waiting --write"
+    )
+
+
+def test_a_table_goes_between_its_marks_and_nowhere_else():
+    page = "before\n<!-- one -->\nold\n<!-- end -->\n<!-- two -->\nother\n<!-- end -->\n"
+    assert put(page, "one", r"new \1" + "\n") == page.replace("old", r"new \1")
+    assert marked(page, "two") == "other\n"
+    assert marked(page, "three") is None
+
+
+@pytest.mark.sockets
+def test_a_trigger_makes_one_call_or_two_and_a_check_one_over_one_connection(tmp_path):
+    with Sandbox() as sandbox:
+        found = {
+            (job.script, *job.inputs): (len(requests), len({one.client for one in requests}))
+            for job, _, requests in startup.measured(sandbox, tmp_path, sys.executable, older=False)
+        }
+    calls = {"fivetran_blueprints/trigger_sync.py": 2, "nango_blueprints/trigger_sync.py": 2}
+    assert found == {about: (calls.get(about[0], 1), 1) for about in found}
+    assert len(found) == len(startup.JOBS)
