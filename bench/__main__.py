@@ -50,19 +50,25 @@ def main() -> None:
     """Print all tables, or some."""
     pictures = ROOT / "docs"
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--only", metavar="PART,…", help="startup, imports, waiting, idle, scale, install")
+    parser.add_argument(
+        "--only",
+        metavar="PART,…",
+        help="startup, instructions (needs valgrind), imports, waiting, idle, scale, install",
+    )
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md, draw the plots")
     given = parser.parse_args()
-    valgrind = shutil.which("valgrind") is not None
     parts: dict[str, Callable[[], str]] = {
-        "startup": lambda: startup.report(given.pairs, counted=valgrind),
+        "startup": lambda: startup.report(given.pairs),
+        "instructions": startup.counts,
         "imports": lambda: imports.report(given.pairs),
         "waiting": waiting.report,
         "idle": idle.report,
         "scale": lambda: scale.report(picture=pictures / "scale.svg" if given.write else None),
         "install": lambda: install.report(given.pairs),
     }
+    if not shutil.which("valgrind"):
+        del parts["instructions"]
     chosen = given.only.split(",") if given.only else list(parts)
     if unknown := set(chosen) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")

@@ -9,8 +9,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 import venv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,17 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ".".join(map(str, sys.version_info[:3]))
 INHERITED = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+
+# A small process starts the measured one, because what a parent holds counts as its child's peak until that has begun.
+LAUNCHER = """
+import os, sys, time
+began = time.monotonic()
+to_nowhere = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[to_nowhere])
+_, status, used = os.wait4(process, 0)
+took = time.monotonic() - began
+print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, took, used.ru_maxrss)
+"""
 
 
 class Cost(NamedTuple):
@@ -38,16 +47,12 @@ class Run(NamedTuple):
 
 def cost(run: Run) -> Cost:
     """Run a process to its end. Raises RuntimeError if it does not exit with 0."""
-    with tempfile.TemporaryFile("w+") as stderr:
-        began = time.monotonic()
-        process = subprocess.Popen(run.command, env=run.environment, stdout=subprocess.DEVNULL, stderr=stderr)
-        _, status, usage = os.wait4(process.pid, 0)
-        took = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        stderr.seek(0)
-        _check(run, process.returncode, stderr.read())
+    launcher = (sys.executable, "-I", "-S", "-c", LAUNCHER, *run.command)
+    ended = subprocess.run(launcher, env=run.environment, capture_output=True, text=True, check=True)
+    exit_code, cpu, wall, memory = ended.stdout.split()
+    _check(run, int(exit_code), ended.stderr)
     per_mebibyte = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return Cost(usage.ru_utime + usage.ru_stime, took, usage.ru_maxrss / per_mebibyte)
+    return Cost(float(cpu), float(wall), int(memory) / per_mebibyte)
 
 
 def _check(run: Run, exit_code: int, said: str) -> None:

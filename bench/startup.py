@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -67,6 +68,10 @@ class Job(NamedTuple):
     @property
     def vendor(self) -> str:
         return self.script.partition("_")[0]
+
+    @property
+    def name(self) -> str:
+        return f"{self.vendor} {Path(self.script).stem}{self.note}"
 
 
 JOBS = (
@@ -121,62 +126,73 @@ def _path(request: Request) -> str:
     return request.path + ("?" + urlencode(request.query, doseq=True) if request.query else "")
 
 
-def report(pairs: int = 25, *, older: bool = True, counted: bool = False) -> str:
-    """The tables: ratios to the bare script, and beside the older packages. `counted` adds instructions."""
-    rows, beside = [], []
+@contextmanager
+def _measured(older: bool) -> Iterator[Iterator[Measured]]:
     with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
-        folder = Path(name)
-        python = environment_with(folder / "requirements", "-r", str(ROOT / "requirements.txt")) if older else None
-        for job, runs, requests in measured(sandbox, folder, python or sys.executable, older=older):
+        folder, python = Path(name), sys.executable
+        if older:
+            python = environment_with(folder / "requirements", "-r", str(ROOT / "requirements.txt"))
+        yield measured(sandbox, folder, python, older=older)
+
+
+def report(pairs: int = 25, *, older: bool = True) -> str:
+    """Two tables: ratios to the bare script, and those of and to the older packages."""
+    rows, beside = [], []
+    with _measured(older) as jobs:
+        for job, runs, requests in jobs:
             costs = in_turn(runs, pairs)
-            ours, bare, more = costs["ours"], costs["bare"], ratios(costs["ours"], costs["bare"])
-            counts = {what: instructions(runs[what]) for what in runs if counted and what != "uncompiled"}
+            ours, bare = costs["ours"], costs["bare"]
             extra = statistics.median(one.cpu - other.cpu for one, other in zip(costs["uncompiled"], ours))
             rows.append(
                 (
-                    f"{job.vendor} {Path(job.script).stem}{job.note}",
+                    job.name,
                     str(len(requests)),
                     str(len({one.client for one in requests})),
-                    f"{counts['ours'] / counts['bare']:.3f}" if counts else "",
-                    *(f"{one:.3f}" for one in more),
+                    *(f"{one:.3f}" for one in ratios(ours, bare)),
                     f"{medians(ours).cpu * 1000:.0f} ({medians(bare).cpu * 1000:.0f})",
                     f"{medians(ours).memory:.1f} ({medians(bare).memory:.1f})",
                     f"{extra * 1000:+.0f}",
                 )
             )
-            if "older" in runs:
-                theirs, mine = ratios(costs["older"], bare), ratios(ours, costs["older"])
-                beside.append(
-                    (
-                        OLDER[job.script].requirement,
-                        f"{counts['older'] / counts['bare']:.3f}" if counts else "",
-                        *(f"{one:.3f}" for one in theirs),
-                        f"{counts['ours'] / counts['older']:.3f}" if counts else "",
-                        *(f"{one:.3f}" for one in mine),
-                    )
-                )
-    header = ("to the bare script", "calls", "connections", "instructions", "CPU", "wall", "memory")
+            if "older" in costs:
+                both = (*ratios(costs["older"], bare), *ratios(ours, costs["older"]))
+                beside.append((OLDER[job.script].requirement, *(f"{one:.3f}" for one in both)))
+    kinds = ("CPU", "wall", "memory")
     figures = ("CPU, ms (bare)", "memory, MiB (bare)", "CPU without our bytecode, ms")
-    text = f"Python {PYTHON}, {pairs} pairs.\n\n{table((*header, *figures), rows)}"
+    text = f"Python {PYTHON}, {pairs} pairs.\n\n"
+    text += table(("ours : bare", "calls", "connections", *kinds, *figures), rows)
     if beside:
-        kinds = ("instructions", "CPU", "wall", "memory")
-        names = [f"{kind}, older : bare" for kind in kinds] + [f"{kind}, ours : older" for kind in kinds]
-        text += "\n" + table(("trigger, beside", *names), beside)
+        names = [f"{kind}, {whose}" for whose in ("older : bare", "ours : older") for kind in kinds]
+        text += "\n" + table(("the older trigger", *names), beside)
     return text
+
+
+def counts(*, older: bool = True) -> str:
+    """A table of instructions, once each."""
+    rows = []
+    with _measured(older) as jobs:
+        for job, runs, _ in jobs:
+            ours, bare = instructions(runs["ours"]), instructions(runs["bare"])
+            theirs = f"{instructions(runs['older']) / bare:.3f}" if "older" in runs else ""
+            rows.append((job.name, f"{ours / bare:.3f}", theirs, f"{bare / 1e6:,.0f}"))
+    header = ("instructions", "ours : bare", "older package : bare", "bare, millions")
+    return f"Python {PYTHON}, counted by valgrind.\n\n{table(header, rows)}"
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--pairs", type=int, default=25, help="counted runs of each (default 25)")
-    parser.add_argument("--instructions", action="store_true", help="count instructions, too (needs valgrind)")
+    parser.add_argument(
+        "--instructions", action="store_true", help="count instructions instead of time (needs valgrind)"
+    )
     parser.add_argument(
         "--here", action="store_true", help="use this interpreter's packages and no older ones: needs no registry"
     )
     given = parser.parse_args()
     if given.instructions and not shutil.which("valgrind"):
         parser.error("--instructions needs valgrind")
-    print(report(given.pairs, older=not given.here, counted=given.instructions))
+    print(counts(older=not given.here) if given.instructions else report(given.pairs, older=not given.here))
 
 
 if __name__ == "__main__":
