@@ -167,8 +167,11 @@ def plot(points: Sequence[Point], file: Path) -> None:
     bodies = {one.entries: one.body for one in points}
     right.plot(list(bodies), [body * 6 / 1e6 for body in bodies.values()], "--", color="0.4", label="6 times the body")
     right.plot(list(bodies), [body / 1e6 for body in bodies.values()], ":", color="0.4", label="the body")
-    left.set(ylabel="seconds", xlabel="entries", xscale="log", yscale="log")
-    right.set(ylabel="MB", xlabel="entries", xscale="log", yscale="log")
+    left.set(ylabel="seconds", ylim=0)
+    right.set(ylabel="MB", ylim=0)
+    for axes in (left, right):
+        axes.set(xlabel="entries", xlim=0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     left.legend()
     right.legend()
     save(picture, file)
