@@ -35,15 +35,18 @@ def _marks(part: str) -> str:
     return rf"(<!-- {re.escape(part)} -->\n)(.*?)(<!-- end -->)"
 
 
-def _write(part: str, text: str) -> None:
-    if part == "imports":
-        (ROOT / "bench" / f"imports-{VERSION}.md").write_text(text, encoding="utf-8")
-        return
+def _mark(part: str) -> str | None:
+    """The mark under which the page keeps what this Python prints."""
     page = PAGE.read_text(encoding="utf-8")
-    mark = next((one for one in (f"{part} {VERSION}", part) if marked(page, one) is not None), None)
+    return next((one for one in (f"{part} {VERSION}", part) if marked(page, one) is not None), None)
+
+
+def _write(part: str, text: str) -> None:
+    mark = _mark(part)
     if mark is None:
-        raise SystemExit(f"{PAGE.name} has no marks for {part} {VERSION}")
-    PAGE.write_text(put(page, mark, text), encoding="utf-8")
+        (ROOT / "bench" / f"{part}-{VERSION}.md").write_text(text, encoding="utf-8")
+    else:
+        PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), mark, text), encoding="utf-8")
 
 
 def main() -> None:
@@ -72,6 +75,9 @@ def main() -> None:
     chosen = given.only.split(",") if given.only else list(parts)
     if unknown := set(chosen) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
+    homeless = [part for part in chosen if part != "imports" and _mark(part) is None]
+    if given.write and homeless:
+        parser.error(f"{PAGE.name} keeps no {', '.join(homeless)} of Python {VERSION}; choose others with --only")
     for part in chosen:
         began = time.monotonic()
         text = parts[part]()
