@@ -312,13 +312,13 @@ def test_every_page_is_reached_from_the_overview() -> None:
 @each_page
 def test_lines_are_wrapped_but_for_tables_and_what_cannot_be(page: Path) -> None:
     for line in prose(page.read_text(encoding="utf-8")).splitlines():
-        assert len(line) <= 120 or line.startswith("|"), line
+        assert len(line) <= 120 or line.startswith(("|", "![")), line
 
 
 @each_page
 def test_no_mark_is_left_that_was_to_be_filled_in(page: Path) -> None:
     text = page.read_text(encoding="utf-8").replace(pages.NOTICE, "")
-    assert "<!--" not in text
+    assert "<!--" not in re.sub(r"<!-- [a-z]+( 3\.[0-9]+)? -->", "", text)  # around tables that bench/ writes
     assert not re.search(r"\{(vendor|VENDOR|page)\}", text)
 
 
