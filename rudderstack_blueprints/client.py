@@ -182,7 +182,10 @@ def judge_sync(sync: Mapping[str, Any], *, fail_on_failed_rows: bool = False) ->
 
 
 def judge_run(run: Mapping[str, Any]) -> Verdict:
-    """What a source's run says: `finished` with an error is a failure, and without a status `finishedAt` decides."""
+    """What a source's run says: `finished` with an error is a failure, and without a status `finishedAt` decides.
+
+    An error that is there and says nothing (`[]`, `{}`) is neither.
+    """
     word = run.get("status")
     error = run.get("error")
     if word in (None, ""):
@@ -191,8 +194,8 @@ def judge_run(run: Mapping[str, Any]) -> Verdict:
         word = status.value
     else:
         status = RUN_WORDS.get(str(word).lower(), SyncStatus.UNKNOWN)
-    if status is SyncStatus.SUCCEEDED and error:
-        status = SyncStatus.FAILED
+    if status is SyncStatus.SUCCEEDED and error not in (None, ""):
+        status, word = (SyncStatus.FAILED, word) if error else (SyncStatus.UNKNOWN, f"{word}, error {error}")
     return Verdict(status, _message(status, word, error), _times(run))
 
 

@@ -350,7 +350,7 @@ def _json(value: object, mask: Mask, inset: str = "") -> Iterator[str]:
 
 def _write(path: Path, content: Sequence[bytes]) -> None:
     """All parts of `content`, or nothing. Raises OSError."""
-    for _ in range(5):
+    for _ in range(100):  # each time, another trigger may take it for a leftover
         temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
         try:
             handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

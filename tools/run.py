@@ -382,6 +382,7 @@ def _pass_on(source: IO[bytes], target: BinaryIO | None, results: list[dict[str,
                     target.write(line if line.endswith(b"\n") else line + b"\n")  # another one's may follow
                     target.flush()
                 except (OSError, ValueError):  # nobody reads it any more; the script is not to blame
+                    _let_go(target)
                     target = None
 
 
@@ -424,14 +425,23 @@ def _summary(done: FleetRun) -> list[str]:
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[4]]) for row in rows]
 
 
+def _let_go(target: BinaryIO) -> None:
+    """Lose what could not be written, so that Python does not try again at its end and fails for it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
+
+
 def _line_writer(target: BinaryIO) -> Callable[[bytes], None]:
     """Writes a line at a time, from any thread."""
     lock = threading.Lock()
 
     def write(line: bytes) -> None:
-        with lock, contextlib.suppress(OSError, ValueError):  # nobody reads it any more; that stops no vessel
-            target.write(line)
-            target.flush()
+        try:
+            with lock:
+                target.write(line)
+                target.flush()
+        except (OSError, ValueError):  # nobody reads it any more; that stops no vessel
+            _let_go(target)
 
     return write
 

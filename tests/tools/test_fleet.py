@@ -560,15 +560,20 @@ def test_stdout_has_one_line_of_json_for_each_vessel_and_stderr_the_rest_with_it
     assert log[-1] == "run: the fleet a fleet ended with exit code 3"
 
 
-def test_a_reader_of_stdout_that_has_gone_away_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("as_fleet", [True, False])
+def test_a_reader_of_stdout_that_has_gone_away_changes_nothing(tmp_path: Path, as_fleet: bool) -> None:
     file = fleet_of(tmp_path, {"a": TELLS, "b": exits(211)}, {"a": {"b": "SUCCESS"}})
+    what = ["--fleet", str(file)] if as_fleet else [str(tmp_path / "script_0.py"), str(tmp_path / "script_1.py")]
     reading, writing = os.pipe()
     os.close(reading)
-    command_line = [sys.executable, "-m", "tools", "run", "--fleet", str(file)]
-    done = subprocess.run(command_line, cwd=REPOSITORY, stdout=writing, stderr=subprocess.PIPE, check=False)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command_line = [sys.executable, "-m", "tools", "run", *what]
+    done = subprocess.run(
+        command_line, cwd=REPOSITORY, env=buffered, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
     os.close(writing)
     assert done.returncode == 211
-    assert b"ended with exit code 211" in done.stderr.splitlines()[-1]
+    assert b"exit code 211" in done.stderr.splitlines()[-1]
 
 
 def test_a_bad_fleet_is_exit_code_2_and_nothing_is_run(tmp_path: Path) -> None:

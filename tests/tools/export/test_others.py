@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -55,9 +56,9 @@ def test_a_fleet_holds_a_value_as_it_is() -> None:
 def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[list[str]]]:
     """Run the lines in a shell whose `docker` writes its arguments down and exits with the next code."""
     seen = folder / "seen"
-    program = folder / "docker"
-    program.write_text(
-        f"#!{sys.executable}\n"
+    program, stub = folder / "docker", folder / "stub.py"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(stub))} "$@"\n')
+    stub.write_text(
         "import json, pathlib, sys\n"
         f"seen = pathlib.Path({str(seen)!r})\n"
         "with seen.open('a') as file: file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
