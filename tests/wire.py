@@ -153,12 +153,17 @@ class Ending:
 
 
 def ending(script: ModuleType, environment: Mapping[str, str], job: Job) -> Ending:
-    """Run the script's `main`."""
+    """Run the script's `main`. Whatever is said of it, at its end or if it were interrupted, has no gap."""
     try:
         result = run_main(script, environment, job)
     except BlueprintError as error:
-        return Ending(error.exit_code, error.outcome, str(error))
-    return Ending(0, result.outcome, result.message)
+        ended = Ending(error.exit_code, error.outcome, str(error))
+    else:
+        ended = Ending(0, result.outcome, result.message)
+    assert ended.message
+    assert ended.outcome == "invalid_input" or not re.search(r"\bNone\b", ended.message)  # None is an option of some
+    assert not re.search(r"\bNone\b", job.goes_on)
+    return ended
 
 
 def files(folder: Path) -> dict[str, Any]:

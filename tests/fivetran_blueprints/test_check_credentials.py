@@ -49,7 +49,7 @@ def test_another_base_url_is_asked_with_or_without_its_version(fivetran: Vendor,
 def test_it_says_which_account_they_belong_to(fivetran: Vendor, job: Job) -> None:
     fivetran.expect("GET", ACCOUNT, VALID)
     assert "Acme <East>" in check(job).message
-    assert "Acme <East>" in job.facts.values()
+    assert job.facts == {"account": "Acme <East>"}
 
 
 def test_an_account_without_a_name_is_told_by_its_id(fivetran: Vendor, job: Job) -> None:

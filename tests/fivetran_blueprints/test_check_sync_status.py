@@ -103,6 +103,16 @@ def test_the_local_clock_decides_nothing(
     assert check(tmp_path, clock) == expected
 
 
+@pytest.mark.parametrize("other", [None, "another_connector"])
+def test_a_connection_of_another_id_than_asked_for_makes_no_sense(
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock, other: str | None
+) -> None:
+    answer = connection(succeeded_at=at("12:05:00"))
+    triggered(fivetran, tmp_path)
+    fivetran.expect("GET", DETAILS, {**answer, "data": {**answer["data"], "id": other}})
+    assert check(tmp_path, clock) == (SUCCEEDED if other is None else (220, "unreachable"))
+
+
 def test_a_success_just_before_the_trigger_is_not_taken_for_its_sync(
     fivetran: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
@@ -124,6 +134,15 @@ def test_the_trigger_of_an_upstream_log_id_comes_first(fivetran: Vendor, tmp_pat
     assert check(tmp_path, clock, "5") == SUCCEEDED
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
     assert check(tmp_path, clock, "6") == RUNNING
+
+
+def test_of_two_upstream_triggers_the_inputs_choose(fivetran: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(fivetran, tmp_path, log_id="5")
+    ours = tmp_path / "fivetran-blueprints" / "variables" / "5_sync.pickle"
+    theirs = {**pickle.loads(ours.read_bytes()), "connector_id": "another_one"}  # noqa: S301
+    left(tmp_path, **{"6_sync": theirs})
+    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
+    assert check(tmp_path, clock, "5", "6") == SUCCEEDED
 
 
 def test_a_hand_over_of_another_connector_is_passed_over_with_a_warning(
@@ -371,7 +390,9 @@ def test_a_history_that_is_of_no_help_changes_nothing(
     fivetran.expect("GET", HISTORY, answer, status=status, query={"limit": "10"})
     ended = check(tmp_path, clock)
     assert ended == FAILED
-    assert "2026-11-22T12:05:00Z" in ended.message
+    assert ended.message.endswith(
+        "it failed at 2026-11-22T12:05:00Z; see https://fivetran.com/dashboard/connections/" + ID
+    )
 
 
 def test_a_failure_tells_the_tasks_the_warnings_and_the_setup(

@@ -351,7 +351,7 @@ def test_everything_that_a_verdict_needs_is_read() -> None:
     ],
 )
 def test_an_answer_with_odd_values_is_never_taken_for_a_connection(change: dict[str, Any]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
+    with pytest.raises((KeyError, TypeError, ValueError), match=next(iter(change))):
         read_connection(connection(**change)["data"])
 
 

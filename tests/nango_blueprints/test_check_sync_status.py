@@ -231,11 +231,30 @@ def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
     assert nango.sent == []
 
 
-def test_a_hand_over_without_entries_ends_the_check(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"ids": []},
+        {"ids": [1.5]},
+        {"ids": [True]},
+        {"ids": ["a", "b"]},
+        {"finished_at": [[]]},
+        {"labels": [5]},
+        {"labels": ["a", "b"]},
+        {"start_grace": "600"},
+        {"start_grace": -1},
+        {"start_grace": 10**9},
+        {"syncs": ["a/b"]},
+    ],
+    ids=str,
+)
+def test_a_hand_over_that_no_trigger_writes_ends_the_check(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, odd: dict[str, Any]
+) -> None:
     triggered(nango, tmp_path)
     path = tmp_path / "nango-blueprints" / "variables" / "sync.pickle"
     handed = pickle.loads(path.read_bytes())  # noqa: S301
-    path.write_bytes(pickle.dumps({**handed, "ids": []}, protocol=4))
+    path.write_bytes(pickle.dumps({**handed, **odd}, protocol=4))
     ended = check(tmp_path, clock)
     assert ended == (221, "artifact_error")
     assert "sync.pickle" in ended.message
@@ -435,6 +454,14 @@ def test_the_result_tells_the_counts_and_the_records(nango: Vendor, tmp_path: Pa
     assert job.id == INTEGRATION
     assert (job.facts["syncs"], job.facts["succeeded"]) == (2, 2)
     assert job.facts["rows"] == {"added": 2, "updated": 4, "deleted": 0}
+
+
+@pytest.mark.parametrize("odd", ["none", ["LabItem"], {"LabItem": 3}, {"LabItem": {"added": "3"}}], ids=str)
+def test_records_of_another_shape_are_not_told(nango: Vendor, tmp_path: Path, clock: FakeClock, odd: object) -> None:
+    nango.expect("GET", STATUS, entries(entry(latestResult=odd)), query=QUERY)
+    job = make_job(tmp_path, "nango", clock)
+    assert ending(check_sync_status, ENVIRONMENT, job) == SUCCEEDED
+    assert job.facts["rows"] == {}
 
 
 def test_the_result_tells_when_the_last_of_the_syncs_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -167,6 +167,17 @@ def test_more_syncs_than_can_be_handed_over_are_not_started(nango: Vendor, job: 
     assert ended == (221, "artifact_error")
     assert "nothing was started; choose fewer syncs" in ended.message
     assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("date", "expected"), [(True, NOW), (False, NOW + timedelta(hours=1))])
+def test_the_time_of_the_start_is_the_servers_and_only_without_one_the_local_one(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, date: bool, expected: datetime
+) -> None:
+    clock.offset = 3600
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY, date=date)
+    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY, date=False)
+    assert trigger(make_job(tmp_path, "nango", clock)) == (0, "started")
+    assert files(tmp_path)["sync.pickle"]["server_time"] == expected
 
 
 def test_with_a_log_id_it_is_written_under_both_names(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:

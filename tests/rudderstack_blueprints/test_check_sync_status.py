@@ -203,7 +203,9 @@ def test_a_later_run_is_never_taken_for_the_success_of_one_without_an_id(
     job = make_job(tmp_path, "rudderstack", clock)
     assert ending(trigger_sync, {**OF_SOURCE, "RUDDERSTACK_IF_RUNNING": "join"}, job) == (0, "joined")
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", "12:30:00", "12:40:00"))
-    assert check(tmp_path, clock, OF_SOURCE) == UNKNOWN
+    job = make_job(tmp_path, "rudderstack", clock)
+    assert ending(check_sync_status, OF_SOURCE, job) == UNKNOWN
+    assert job.facts == {"started_at": "2026-11-22T12:30:00Z", "finished_at": "2026-11-22T12:40:00Z"}
 
 
 def test_a_sync_of_another_id_than_asked_for_makes_no_sense(
@@ -301,6 +303,14 @@ def test_pages_that_repeat_themselves_are_not_turned_for_ever(
     rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE, next="2"))
     rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE, next="2"), query={"page": "2"})
     assert check(tmp_path, clock, OF_CONNECTION) == SUCCEEDED
+
+
+def test_a_thousand_pages_are_enough(rudderstack: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(EARLY, next="2"))
+    for page in range(2, 1001):
+        query = {"page": str(page)}
+        rudderstack.expect("GET", SYNCS, syncs(sync("succeeded", f"sync-{page}"), next="more"), query=query)
+    assert check(tmp_path, clock, OF_CONNECTION) == UNREACHABLE
 
 
 def test_a_running_sync_of_a_connection_is_incomplete(rudderstack: Vendor, tmp_path: Path, clock: FakeClock) -> None:
@@ -448,6 +458,14 @@ def test_a_500_of_a_source_is_the_vendors_fault_only_if_the_source_can_be_read(
         expected = UNREACHABLE
     assert ended == expected
     assert SOURCE in ended.message or expected == UNREACHABLE
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_another_5xx_of_a_source_is_not_probed(
+    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, status: int
+) -> None:
+    rudderstack.expect("GET", SOURCE_STATUS, HTML, status=status, many=True)
+    assert check(tmp_path, clock, OF_SOURCE) == UNREACHABLE
 
 
 def test_a_500_of_a_connection_is_the_vendors_fault(rudderstack: Vendor, tmp_path: Path, clock: FakeClock) -> None:

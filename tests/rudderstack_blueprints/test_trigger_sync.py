@@ -242,6 +242,17 @@ def test_the_wait_for_a_stop_ends_with_the_time_of_the_run(rudderstack: Vendor, 
     assert 60 <= rudderstack.clock.elapsed < 120
 
 
+@pytest.mark.parametrize("status", [400, 409])
+def test_a_stop_that_is_refused_because_the_sync_has_just_ended_does_not_matter(
+    rudderstack: Vendor, job: Job, status: int
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, RUNNING_ALREADY, status=409, body=INCREMENTAL)
+    rudderstack.expect("POST", CONNECTION_STOP, {"error": "no sync is running"}, status=status)
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body=INCREMENTAL)
+    assert trigger(job, OF_CONNECTION) == (0, "started")
+
+
 def test_a_word_that_a_stopped_sync_ends_with_is_not_waited_for(rudderstack: Vendor, job: Job) -> None:
     stopped(rudderstack)
     rudderstack.expect("GET", SYNCS, syncs(sync("halted", "old")), query=RUNNING_ONES)
@@ -505,7 +516,7 @@ def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_mor
         (403, {"message": "not in your plan"}, (200, "invalid_credentials"), ["not in your plan"]),
         (400, {"error": "bad", "code": "E1", "details": {"field": "syncType"}}, (201, "refused"), ["bad", "E1"]),
         (422, {"message": "odd", "details": ["a", "b"]}, (201, "refused"), ["odd"]),
-        (404, HTML, (204, "not_found"), [CONNECTION, "RUDDERSTACK_SOURCE_ID"]),
+        (404, HTML, (204, "not_found"), [CONNECTION, "if it is a source, give its id as RUDDERSTACK_SOURCE_ID"]),
         (404, None, (204, "not_found"), [CONNECTION, "RUDDERSTACK_SOURCE_ID"]),
     ],
 )
@@ -529,7 +540,8 @@ def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: Ve
     rudderstack.expect("POST", SOURCE_START, {"message": "nothing here"}, status=404)
     ended = trigger(job, OF_SOURCE)
     assert ended == (204, "not_found")
-    assert all(word in ended.message for word in (SOURCE, "nothing here", "RUDDERSTACK_CONNECTION_ID"))
+    hint = "if it is a Reverse ETL connection, give its id as RUDDERSTACK_CONNECTION_ID"
+    assert all(word in ended.message for word in (SOURCE, "nothing here", hint))
 
 
 @pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
@@ -587,6 +599,28 @@ def test_two_500s_in_an_outage_are_no_proof_of_an_unknown_source(rudderstack: Ve
     rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
     rudderstack.expect("GET", SOURCE_PATH, {"error": "boom"}, status=500, many=True)
     rudderstack.expect("GET", "/v2/workspace", {"error": "boom"}, status=500)
+    rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "12:00:01"))
+    assert trigger(job, OF_SOURCE) == (0, "started")
+    assert [sent.path for sent in rudderstack.sent].count(SOURCE_PATH) == 3
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_other_calls_that_are_refused_are_answered_too(rudderstack: Vendor, job: Job, status: int) -> None:
+    rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
+    for _ in range(2):
+        rudderstack.expect("GET", SOURCE_PATH, {"error": "boom"}, status=500, many=True)
+        rudderstack.expect("GET", "/v2/workspace", None, status=status)
+    ended = trigger(job, OF_SOURCE)
+    assert ended == (204, "not_found")
+    assert "answers other calls" in ended.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_source_that_may_not_be_read_is_not_taken_for_an_unknown_one(
+    rudderstack: Vendor, job: Job, status: int
+) -> None:
+    rudderstack.expect("POST", SOURCE_START, {"error": "boom"}, status=500)
+    rudderstack.expect("GET", SOURCE_PATH, None, status=status)
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "12:00:01"))
     assert trigger(job, OF_SOURCE) == (0, "started")
 
@@ -745,6 +779,15 @@ def test_a_lost_start_that_cannot_be_found_out_about_is_unclear_and_not_sent_aga
     assert rudderstack.starts("/start") == [INCREMENTAL]
     checked = ending(check_sync_status, OF_CONNECTION, make_job(tmp_path, "rudderstack", clock))
     assert checked == (221, "artifact_error")
+
+
+def test_a_lost_start_at_a_server_that_tells_no_time_is_unclear_and_not_sent_again(
+    rudderstack: Vendor, job: Job
+) -> None:
+    rudderstack.expect("POST", CONNECTION_START, HTML, status=502, body=INCREMENTAL, date=False)
+    rudderstack.expect("GET", SYNCS, syncs(sync("running")), date=False)
+    assert trigger(job, OF_CONNECTION) == (202, "unclear")
+    assert len(rudderstack.starts("/start")) == 1
 
 
 def test_an_unclear_full_sync_is_sent_twice_at_most(rudderstack: Vendor, job: Job) -> None:

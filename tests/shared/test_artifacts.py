@@ -181,6 +181,11 @@ def test_folders_and_files_are_for_nobody_elses_eyes(tmp_path: Path, umask: int)
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
+def test_folders_of_any_depth_are_made(tmp_path: Path) -> None:
+    trigger(tmp_path / "a" / "b" / "c")
+    assert artifacts(tmp_path / "a" / "b" / "c").find(Sync, None) == Sync()
+
+
 @posix_only
 def test_folders_are_closed_from_the_first_moment(tmp_path: Path) -> None:
     before = os.umask(0)
@@ -552,6 +557,13 @@ def test_files_of_a_log_id_that_is_not_upstream_are_not_looked_at(tmp_path: Path
     assert artifacts(tmp_path, "log2", "log1").find(Sync, None) is None
 
 
+def test_only_the_two_files_that_are_written_with_a_log_id_are_looked_for_with_one(
+    tmp_path: Path, variables: Path
+) -> None:
+    put(variables, "log1_source_id.pickle", "a")
+    assert artifacts(tmp_path, None, "log1").find(Sync, None) is None
+
+
 def test_a_hand_over_for_another_id_is_passed_over_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -858,6 +870,7 @@ def test_a_secret_is_hidden_wherever_an_answer_holds_it(responses: Path, body: A
 
 def test_an_answer_is_kept_as_indented_utf8_json(responses: Path) -> None:
     assert kept(responses, Answer(200, {"a": ["é", 1]})) == '{\n  "a": [\n    "é",\n    1\n  ]\n}'
+    assert kept(responses, Answer(200, [{"é": TOKEN}])) == '[\n  {\n    "é": "***"\n  }\n]'
 
 
 @pytest.mark.parametrize("status", [200, 404, 502])

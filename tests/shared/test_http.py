@@ -234,6 +234,13 @@ def test_an_answer_is_what_the_vendor_said(wire: Wire, vendor: responses.Request
     vendor.get(f"{URL}/x", json={"a": 1}, status=418, headers={"Date": clock.date(), "X-Own": "y"})
     answer = wire.send("GET", "/x", None, None, 60)
     assert (answer.status, answer.body, answer.date, answer.headers["x-own"]) == (418, {"a": 1}, NOW, "y")
+    assert answer.text == ""
+
+
+def test_of_an_answer_that_is_no_json_the_text_is_kept(wire: Wire, vendor: responses.RequestsMock) -> None:
+    vendor.get(f"{URL}/x", body="<html>", status=502)
+    answer = wire.send("GET", "/x", None, None, 60)
+    assert (answer.body, answer.text) == (NOT_JSON, "<html>")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -358,6 +365,8 @@ def test_a_refusal_is_raised_as_what_it_means_and_never_repeated(
     if status == 409 and method(call) == "GET":
         kind = errors.StatusCheckFailedError  # a look meets no running sync: whatever that means, it is no verdict
     assert type(caught.value) is kind
+    assert "in its own words" in str(caught.value)
+    assert getattr(caught.value, "status", status) == status
     assert clock.sleeps == []
 
 
@@ -515,6 +524,13 @@ def test_the_pauses_have_jitter(api: Api, vendor: responses.RequestsMock, clock:
         with pytest.raises(errors.StatusCheckFailedError):
             api.get("/x")
     assert clock.sleeps[:4] != clock.sleeps[4:]
+
+
+def test_a_failure_without_words_is_told_by_its_kind(api: Api, vendor: responses.RequestsMock) -> None:
+    for _ in range(5):
+        vendor.get(f"{URL}/x", body=requests.ConnectionError(ConnectionResetError()))
+    with pytest.raises(errors.StatusCheckFailedError, match="ConnectionResetError"):
+        api.get("/x")
 
 
 def test_a_failed_read_says_why_and_how_often(api: Api, vendor: responses.RequestsMock) -> None:
