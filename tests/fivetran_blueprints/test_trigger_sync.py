@@ -850,6 +850,16 @@ def test_it_waits_until_the_sync_has_succeeded(fivetran: Vendor, job: Job, tmp_p
     assert set(files(tmp_path)) == PLAIN_FILES
 
 
+def test_a_first_look_after_its_own_start_comes_after_a_pause_and_may_fail(fivetran: Vendor, job: Job) -> None:
+    fivetran.expect("GET", DETAILS, connection())
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    for _ in range(5):
+        fivetran.expect("GET", DETAILS, HTML, status=503)
+    fivetran.expect("GET", DETAILS, succeeded_then())
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    assert fivetran.sent[2].at > 1
+
+
 @pytest.mark.parametrize(
     ("last", "expected"),
     [

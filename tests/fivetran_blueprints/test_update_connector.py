@@ -337,6 +337,7 @@ def test_of_several_fields_only_those_that_did_not_take_are_named(fivetran: Vend
     [
         ({"config": {"host": "new"}}, {"config": {"host": "new", "user": "me"}}),
         ({"config": {"host": "new", "password": "pass-word"}}, {"config": {"host": "new", "password": "******"}}),
+        ({"config": {"host": "new", "password": "pass-word"}}, {"config": {"host": "new"}}),
         ({"sync_frequency": "60"}, {"sync_frequency": 60}),
     ],
 )
@@ -347,6 +348,7 @@ def test_what_fivetran_adds_or_hides_or_spells_in_its_own_way_took_all_the_same(
     ended = update(job, CUSTOM_UPDATE=json.dumps(custom))
     assert ended == (0, "updated")
     assert "pass-word" not in ended.message
+    assert ("does not show config" in ended.message) == ("***" in str(shown))
 
 
 @pytest.mark.parametrize(

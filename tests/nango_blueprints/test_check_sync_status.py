@@ -382,6 +382,7 @@ def test_the_first_few_that_failed_are_named_with_their_connections(
     assert ended == FAILED
     assert "300" in ended.message
     assert f"c0/{NAME}" in ended.message
+    assert "and 295 more" in ended.message
     assert len(ended.message) < 1000
 
 

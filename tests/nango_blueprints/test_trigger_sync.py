@@ -642,6 +642,16 @@ def test_it_waits_until_the_run_has_ended(
     assert set(files(tmp_path)) == {"sync.pickle"}
 
 
+def test_a_first_look_after_its_own_start_comes_after_a_pause_and_may_fail(nango: Vendor, job: Job) -> None:
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
+    for _ in range(5):
+        nango.expect("GET", STATUS, HTML, status=503, query=QUERY)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert trigger(job, WAIT="TRUE") == (0, "succeeded")
+    assert nango.sent[2].at > 4
+
+
 def test_real_runs_are_waited_for(nango: Vendor, job: Job) -> None:
     nango.expect("GET", STATUS, recorded("sequence 1")[1], query=QUERY)
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)

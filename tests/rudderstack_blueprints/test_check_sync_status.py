@@ -173,7 +173,9 @@ def test_a_hand_over_of_another_kind_is_passed_over_with_a_warning(
     triggered(rudderstack, tmp_path, OF_CONNECTION)
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished"))
     assert check(tmp_path, clock, OF_SOURCE) == SUCCEEDED
-    assert any(record.levelname == "WARNING" and CONNECTION in record.message for record in caplog.records)
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert CONNECTION in warning
+    assert f"RUDDERSTACK_SOURCE_ID is {SOURCE}" in warning
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ def test_a_sources_files_are_handed_over(rudderstack: Vendor, job: Job, tmp_path
     assert set(left) == {"source_id.pickle", "sync_id.pickle", "sync.pickle"}
     assert (left["source_id.pickle"], left["sync_id.pickle"]) == (SOURCE, "run-1")
     assert (left["sync.pickle"]["source_id"], left["sync.pickle"]["sync_id"]) == (SOURCE, "run-1")
+    assert left["sync.pickle"]["connection_id"] is None
 
 
 def test_with_a_log_id_its_own_file_is_written_under_both_names(
@@ -677,6 +678,7 @@ def test_a_lost_start_of_a_connection_that_began_since_is_ours_and_is_not_sent_a
     assert rudderstack.starts("/start") == [INCREMENTAL]
     left = files(tmp_path)
     assert left["sync_id.pickle"] == "ours"
+    assert NOW - timedelta(seconds=10) <= left["sync.pickle"]["server_time"] <= NOW + timedelta(seconds=10)
     assert "starting.pickle" not in left
 
 
@@ -926,6 +928,15 @@ def test_it_waits_until_the_sync_has_succeeded(rudderstack: Vendor, job: Job) ->
     assert ended == (0, "succeeded")
     assert job.sync_id == "sync-1"
     assert job.facts["rows"] == {"total": 90, "succeeded": 90, "failed": 0, "changed": 90}
+
+
+def test_a_first_look_after_its_own_start_comes_after_a_pause_and_may_fail(rudderstack: Vendor, job: Job) -> None:
+    rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body=INCREMENTAL)
+    for _ in range(5):
+        rudderstack.expect("GET", SYNC, HTML, status=503)
+    rudderstack.expect("GET", SYNC, sync("succeeded"))
+    assert trigger(job, OF_CONNECTION, WAIT="TRUE") == (0, "succeeded")
+    assert rudderstack.sent[1].at > 1
 
 
 def test_it_waits_for_a_run_by_its_id(rudderstack: Vendor, job: Job) -> None:

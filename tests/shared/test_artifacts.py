@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import socket
 import stat
 import subprocess
@@ -240,6 +241,7 @@ def test_a_folder_that_cannot_be_made_is_found_out_before_a_start(tmp_path: Path
         artifacts(tmp_path / "artifacts").prepare()
     assert caught.value.exit_code == 221
     assert "SHIPYARD_ARTIFACTS_DIRECTORY" in str(caught.value)
+    assert not re.search(r"\bNone\b", str(caught.value))
 
 
 @posix_only
@@ -715,6 +717,7 @@ def test_a_hand_over_that_cannot_be_read_is_told_even_if_an_id_is_given(
         raised = error.with_traceback(None)
     assert type(raised).__name__ == "ArtifactError"
     assert name in str(raised)
+    assert not re.search(r"\bNone\b", str(raised))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04.", pickle.dumps(["../x", NOW], 4), pickle.dumps(["x", "now"], 4)])
@@ -744,6 +747,15 @@ def test_a_folder_in_the_place_of_a_hand_over_is_told(tmp_path: Path, variables:
     (variables / "sync.pickle").mkdir(parents=True)
     with pytest.raises(errors.ArtifactError, match=r"sync\.pickle"):
         artifacts(tmp_path).find(Sync, "source_1")
+
+
+@pytest.mark.parametrize(("pattern", "fits"), [("[a/b]+", True), ("[a-z]+", False)], ids=["fits", "does not"])
+def test_an_id_in_a_file_fits_the_pattern_that_it_is_to_have(pattern: str, fits: bool) -> None:
+    if fits:
+        assert identifier("a/b", pattern) == "a/b"
+    else:
+        with pytest.raises(ValueError, match="characters"):
+            identifier("a/b", pattern)
 
 
 def bind(path: Path) -> None:

@@ -486,6 +486,25 @@ def test_no_secret_is_anywhere(run_here: Runner, tmp_path: Path, form: str, endi
             assert secret.lower() not in place.lower()
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "all_proxy"])
+@pytest.mark.parametrize("url", ["http://me:pass%2Fword-1@proxy:8080", "me:pass%2Fword-1@proxy"])
+@pytest.mark.parametrize(
+    "form",
+    ["pass%2Fword-1", "pass/word-1", base64.b64encode(b"me:pass/word-1").decode()],
+    ids=["quoted", "plain", "sent"],
+)
+def test_the_password_of_a_proxy_is_a_secret(run_here: Runner, variable: str, url: str, form: str) -> None:
+    ran = run_here(tells(form, "failure"), {**GOOD, variable: url})
+    assert form not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("url", ["http://me@proxy:8080", "http://proxy:8080", ""])
+def test_a_proxy_without_a_password_hides_nothing(run_here: Runner, url: str) -> None:
+    assert (
+        run_here(tells("me of proxy", "failure"), {**GOOD, "HTTPS_PROXY": url}).report["message"] == "it is me of proxy"
+    )
+
+
 def test_no_secret_is_in_the_name_of_a_fact(run_here: Runner) -> None:
     def main(_given: Any, job: Job) -> Result:
         job.facts[f"rows of {SECRET}"] = 7
