@@ -515,7 +515,12 @@ def test_a_retry_after_at_each_look_for_its_turn_outlasts_the_time_out_by_no_mor
         (401, None, (200, "invalid_credentials"), ["RUDDERSTACK_ACCESS_TOKEN"]),
         (401, {"error": "invalid token"}, (200, "invalid_credentials"), ["invalid token"]),
         (403, {"message": "not in your plan"}, (200, "invalid_credentials"), ["not in your plan"]),
-        (400, {"error": "bad", "code": "E1", "details": {"field": "syncType"}}, (201, "refused"), ["bad", "E1"]),
+        (
+            400,
+            {"error": "bad", "code": "E1", "details": {"field": "syncType"}},
+            (201, "refused"),
+            ["bad", "E1", "syncType"],
+        ),
         (422, {"message": "odd", "details": ["a", "b"]}, (201, "refused"), ["odd"]),
         (404, HTML, (204, "not_found"), [CONNECTION, "if it is a source, give its id as RUDDERSTACK_SOURCE_ID"]),
         (404, None, (204, "not_found"), [CONNECTION, "RUDDERSTACK_SOURCE_ID"]),
@@ -563,7 +568,7 @@ def test_a_start_that_was_never_accepted_is_known_not_to_have_started(
         rudderstack.expect("POST", CONNECTION_START, answer, status=status, body=INCREMENTAL)
     ended = trigger(job, OF_CONNECTION)
     assert ended == (202, "not_started")
-    assert "nothing was started" in ended.message
+    assert "(5 tries); nothing was started" in ended.message
     assert files(tmp_path) == {}
 
 

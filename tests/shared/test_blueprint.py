@@ -392,6 +392,18 @@ def test_a_check_finds_what_a_trigger_of_an_upstream_log_id_handed_over(
     assert ran.report["message"] == expected
 
 
+@pytest.mark.parametrize(
+    ("upstream", "expected"), [("Log-1_A.b", "sync_1"), ("x,Log-1_A.b", "sync_1"), ("x", "nothing")]
+)
+def test_what_another_trigger_hands_over_meanwhile_changes_nothing_for_the_checks_of_a_log_id(
+    run_here: Runner, tmp_path: Path, upstream: str, expected: str
+) -> None:
+    run_here(hands_over, {**GOOD, "SHIPYARD_LOG_ID": "Log-1_A.b"})
+    (tmp_path / "shipyard-artifacts" / "acme-blueprints" / "variables" / "sync.pickle").unlink()
+    ran = run_here(takes_over, {**GOOD, "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": upstream})
+    assert ran.report["message"] == expected
+
+
 def test_a_trigger_writes_the_names_of_its_log_id(run_here: Runner, tmp_path: Path) -> None:
     run_here(hands_over, {**GOOD, "SHIPYARD_LOG_ID": " log1 "})
     variables = tmp_path / "shipyard-artifacts" / "acme-blueprints" / "variables"
@@ -428,6 +440,13 @@ def test_an_answer_that_cannot_be_kept_is_a_warning_and_no_other_verdict(run_her
 
 
 # Secrets
+
+
+def test_a_main_gets_the_inputs_and_a_mask_that_knows_their_secrets(run_here: Runner) -> None:
+    def main(given: Any, job: Job) -> Result:
+        return Result("succeeded", f"{len(given.key)} {job.mask.words(SECRET)}")
+
+    assert run_here(main).report["message"] == f"{len(KEY)} ***"
 
 
 FORMS = {
@@ -478,6 +497,7 @@ def test_no_secret_is_anywhere(run_here: Runner, tmp_path: Path, form: str, endi
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
     }
     ran = run_here(tells(form, ending), environment)
+    assert ran.exit_code == {"success": 0, "failure": 211, "fault": 249}[ending]
     written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) == 3
     names = " ".join(path.name for path in tmp_path.rglob("*"))

@@ -717,8 +717,16 @@ def test_a_start_whose_answer_is_lost_is_never_repeated(
 
 @pytest.mark.parametrize(
     ("failure", "sent"),
-    [(REFUSED, False), (NO_CONNECTION, False), (UNTRUSTED, False), (NO_ANSWER, True), (RESET, True), (CUT_OFF, True)],
-    ids=["refused", "no connection", "TLS", "no answer", "reset", "cut off"],
+    [
+        (REFUSED, False),
+        (NO_CONNECTION, False),
+        (UNTRUSTED, False),
+        (requests.exceptions.InvalidURL("no host"), False),
+        (NO_ANSWER, True),
+        (RESET, True),
+        (CUT_OFF, True),
+    ],
+    ids=["refused", "no connection", "TLS", "no URL", "no answer", "reset", "cut off"],
 )
 def test_it_is_known_whether_the_vendor_may_have_seen_a_request(
     wire: Wire, vendor: responses.RequestsMock, failure: Exception, sent: bool
