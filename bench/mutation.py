@@ -54,11 +54,15 @@ def main() -> int:
     parser.add_argument("patterns", nargs="*", help="names of mutants, default all")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--survivors", action="store_true", help="run nothing; list what survived and may matter")
+    parser.add_argument("--again", action="store_true", help="run only those that survived the last time")
     given = parser.parse_args()
     mutants = generate(given.patterns or ["*"], given.jobs)
     if not given.survivors:
         os.chdir("mutants")
-        plugin = Runner([one for one in mutants if not killed(one) and not one.wording], given.jobs)
+        tried = [one for one in mutants if not killed(one) and not one.wording]
+        if given.again:
+            tried = [one for one in tried if killed(one) is not None]
+        plugin = Runner(tried, given.jobs)
         options = ["-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider", "-m", "not slow and not sockets"]
         failed = pytest.main([*options, *FOLDERS], [plugin])
         os.chdir("..")
