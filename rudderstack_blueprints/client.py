@@ -202,7 +202,7 @@ def judge_run(run: Mapping[str, Any]) -> Verdict:
 def _message(status: SyncStatus, word: object, error: object) -> str:
     said = f": {error}" if error else ""
     if status is SyncStatus.UNKNOWN:
-        return f"it has {f'a status that is not known here, {word!r}' if word else 'no status'}{said}"
+        return f"it has a status that is not known here, {word!r}{said}" if word else f"it has no status{said}"
     return {
         SyncStatus.RUNNING: "it is running",
         SyncStatus.SUCCEEDED: "it succeeded",
