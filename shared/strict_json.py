@@ -10,7 +10,9 @@ from typing import Any, Callable
 MOST_DEPTH = 100  # of nested lists and objects
 MOST_DIGITS = 400  # of a whole number: int() takes quadratic time
 LARGE = 100_000  # characters from which on memory matters more than time
-SHORT = 20
+SHORT = 20  # characters
+SMALL = 4  # members
+MOST_KNOWN = 1_000
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -28,14 +30,21 @@ def parse(text: str) -> Any:
 
 
 def _sharing() -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """A hook that keeps each short text but once: in a long list they are mostly the same few words."""
-    known: dict[str, str] = {}
+    """A hook that keeps short texts and small objects of counts but once: in a long list they are mostly the same."""
+    known: dict[object, Any] = {}
+
+    def kept(key: object, value: Any) -> Any:
+        return known.setdefault(key, value) if len(known) < MOST_KNOWN else known.get(key, value)
 
     def share(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = _object(pairs)
         for key, value in found.items():
             if isinstance(value, str) and len(value) <= SHORT:
-                found[key] = known.setdefault(value, value)
+                found[key] = kept(value, value)
+        if len(found) <= SMALL and all(
+            type(value) is int for value in found.values()
+        ):  # True is no count, and equals 1
+            found = kept(tuple(found.items()), found)
         return found
 
     return share
