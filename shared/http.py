@@ -14,6 +14,7 @@ import random
 import re
 import signal
 import threading
+import traceback
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -422,13 +423,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = inner[0] if inner else None
 
 
+def _has_no_connection(error: BaseException) -> bool:
+    """Whether requests failed while it looked for a connection to send over, as at a proxy without a host."""
+    names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, TypeError) and any(name.startswith("get_connection") for name in names)
+
+
 def _may_have_been_sent(error: BaseException) -> bool:
     """False only where no connection (or no trusted one) was made, so that the vendor cannot have seen the request.
 
     urllib3's ProxyError alone does not tell: it also wraps the loss of a connection after the request was sent.
     """
-    never_sent = (InvalidURL, InvalidHeader, InvalidSchema, LocationValueError, TypeError)
-    if isinstance(error, never_sent) or "CA certificate bundle" in str(error):
+    never_sent = (InvalidURL, InvalidHeader, InvalidSchema, LocationValueError)
+    if isinstance(error, never_sent) or "CA certificate bundle" in str(error) or _has_no_connection(error):
         return False
     chain = list(_chain(error))
     if any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain):

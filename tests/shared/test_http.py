@@ -725,8 +725,9 @@ def test_a_start_whose_answer_is_lost_is_never_repeated(
         (NO_ANSWER, True),
         (RESET, True),
         (CUT_OFF, True),
+        (TypeError("in the midst of an answer"), True),
     ],
-    ids=["refused", "no connection", "TLS", "no URL", "no answer", "reset", "cut off"],
+    ids=["refused", "no connection", "TLS", "no URL", "no answer", "reset", "cut off", "odd"],
 )
 def test_it_is_known_whether_the_vendor_may_have_seen_a_request(
     wire: Wire, vendor: responses.RequestsMock, failure: Exception, sent: bool
