@@ -1,4 +1,4 @@
-# The scripts with what they need, for `docker run IMAGE fivetran_blueprints/trigger_sync.py`; see docs/engines/docker.md.
+# The scripts with what they need, for `docker run IMAGE fivetran_blueprints/trigger_sync.py`; see docs/orchestrators/docker.md.
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim
 
@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir --no-compile --disable-pip-version-check --root-u
 COPY LICENSE blueprints.yaml ./
 COPY script script/
 COPY shared shared/
-COPY tools tools/
+COPY sync_blueprints sync_blueprints/
 COPY rudderstack_blueprints rudderstack_blueprints/
 COPY fivetran_blueprints fivetran_blueprints/
 COPY nango_blueprints nango_blueprints/

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import idle, imports, install, scale, startup, waiting
+from bench import scale, startup, waiting
 from bench.processes import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         metavar="PART,…",
-        help="startup, instructions (needs valgrind), imports, waiting, idle, scale, install",
+        help="startup, instructions (needs valgrind), waiting, scale",
     )
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md, draw the plots")
@@ -64,18 +64,15 @@ def main() -> None:
     parts: dict[str, Callable[[], str]] = {
         "startup": lambda: startup.report(given.pairs),
         "instructions": startup.counts,
-        "imports": lambda: imports.report(given.pairs),
         "waiting": waiting.report,
-        "idle": idle.report,
         "scale": lambda: scale.report(picture=pictures / "scale.svg" if given.write else None),
-        "install": lambda: install.report(given.pairs),
     }
     if not shutil.which("valgrind"):
         del parts["instructions"]
     chosen = given.only.split(",") if given.only else list(parts)
     if unknown := set(chosen) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
-    homeless = [part for part in chosen if part != "imports" and _mark(part) is None]
+    homeless = [part for part in chosen if _mark(part) is None]
     if given.write and homeless:
         parser.error(f"{PAGE.name} keeps no {', '.join(homeless)} of Python {VERSION}; choose others with --only")
     for part in chosen:

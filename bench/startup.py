@@ -39,7 +39,7 @@ from bench.processes import (
     ratios,
     table,
 )
-from tools.sandbox import Request, Sandbox
+from sync_blueprints.sandbox import Request, Sandbox
 
 BARE = """
 import os, requests

@@ -23,12 +23,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.processes import table
-from bench.simulation.world import World, quiet
 from shared.artifacts import Artifacts
 from shared.blueprint import Job
 from shared.errors import SyncIncompleteError
 from shared.masking import Mask
 from shared.waiting import Wait, duration
+from tests.simulation.world import World, quiet
 
 SEED = 8
 WAITS = 250  # runs of the wait loop, each as long as the longest sync

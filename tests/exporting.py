@@ -1,4 +1,4 @@
-"""Running `python -m tools export` within a test."""
+"""Running `python -m sync_blueprints export` within a test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import io
 from dataclasses import dataclass
 
-from tools.export import main
+from sync_blueprints.export import main
 
 
 @dataclass(frozen=True)

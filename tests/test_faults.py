@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from bench.wire import kills
-from bench.wire.play import FAULTS, SCENES, Case, environment_of, files, play
-from bench.wire.server import Clock, FaultServer, Plan
-from bench.wire.survey import sample, survey
-from bench.wire.zygote import Zygote
-from tools.catalogue import REPOSITORY
-from tools.sandbox import Sandbox
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
+from tests.faults import kills
+from tests.faults.play import FAULTS, SCENES, Case, environment_of, files, play
+from tests.faults.server import Clock, FaultServer, Plan
+from tests.faults.survey import sample, survey
+from tests.faults.zygote import Zygote
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
@@ -64,7 +64,7 @@ def test_an_answer_that_is_right_but_odd_changes_nothing(scene: str) -> None:
 
 def test_no_fault_on_the_wire_breaks_a_promise() -> None:
     found = survey(sample(CASES, SEED))
-    told = [f'{one.case}: {one.broken}; python bench/faults.py --one "{one.case}"' for one in found.broken]
+    told = [f'{one.case}: {one.broken}; python -m tests.faults --one "{one.case}"' for one in found.broken]
     assert not told, "\n".join(told)
     assert sum(found.played.values()) == CASES
     assert set(found.played) == {fault.kind for fault in FAULTS.values()} | {"fields"}

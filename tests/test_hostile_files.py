@@ -12,10 +12,10 @@ import pytest
 
 from shared import pickles
 from shared.artifacts import HANDOVER
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
 from tests.shared.test_pickles import HOSTILE
 from tests.test_scripts import FIVETRAN, NANGO, NOBODY_LISTENS, Ended, Kind, in_parallel, run
-from tools.catalogue import REPOSITORY
-from tools.sandbox import Sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 

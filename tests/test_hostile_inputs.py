@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from shared import inputs
 from shared.blueprint import _mask
 from shared.errors import InvalidInputError
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Request, Sandbox
+from sync_blueprints.sandbox.world import Answer
 from tests.test_scripts import FIVETRAN, KINDS, SCRIPTS, Kind, Stage, finish, in_parallel, run
-from tools.catalogue import REPOSITORY
-from tools.sandbox import Request, Sandbox
-from tools.sandbox.world import Answer
 
 MODULES = [importlib.import_module(f"{script.parent.name}.{script.stem}") for script in SCRIPTS]
 IDENTIFIERS = ("RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID", "FIVETRAN_CONNECTOR_ID")

@@ -8,7 +8,7 @@ import pytest
 
 from bench import startup, waiting
 from bench.__main__ import PAGE, marked, put
-from tools.sandbox import Sandbox
+from sync_blueprints.sandbox import Sandbox
 
 
 def test_the_page_shows_the_tables_that_the_simulation_of_waits_prints():

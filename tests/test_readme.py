@@ -1,4 +1,4 @@
-"""The README held against the catalogue, the errors, the files that triggers write, and the commands there are.
+"""The README held against the catalog, the errors, the files that triggers write, and the commands there are.
 
 Where a table is wrong, the failing test shows the rows as they should be.
 """
@@ -19,10 +19,10 @@ from shared import VERSION, errors
 from shared.artifacts import Artifacts
 from shared.inputs import specifications
 from shared.masking import Mask
+from sync_blueprints.__main__ import COMMANDS
+from sync_blueprints.catalog import REPOSITORY, load
 from tests.support import NOW
-from tests.test_catalogue import default_as_text, module_of
-from tools.__main__ import COMMANDS
-from tools.catalogue import REPOSITORY, load
+from tests.test_catalog import default_as_text, module_of
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLUEPRINTS = load()
@@ -54,7 +54,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("vendor", ["RudderStack", "Fivetran", "Nango"])
-def test_the_variables_of_a_vendor_are_those_of_the_catalogue_and_of_the_code(vendor: str) -> None:
+def test_the_variables_of_a_vendor_are_those_of_the_catalog_and_of_the_code(vendor: str) -> None:
     blueprints = [one for one in BLUEPRINTS if one.vendor == vendor]
     expected: dict[str, list[str]] = {}
     for variable in dict.fromkeys(one.reference for blueprint in blueprints for one in blueprint.inputs):
@@ -78,7 +78,7 @@ def test_the_variables_of_a_vendor_are_those_of_the_catalogue_and_of_the_code(ve
         ]
     table = rows(section(vendor))
     assert {row[0]: row[1:5] for row in table} == expected
-    assert [row[0] for row in table] == list(expected), "the catalogue has them in another order"
+    assert [row[0] for row in table] == list(expected), "the catalog has them in another order"
     assert all(row[5] for row in table), "every variable has a meaning"
 
 
@@ -102,12 +102,12 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     assert [row[:3] for row in table[-2:]] == [[str(128 + n), "Interruption", outcome] for n in (2, 15)]
 
 
-def test_the_exit_codes_are_those_of_the_catalogue() -> None:
+def test_the_exit_codes_are_those_of_the_catalog() -> None:
     listed = {int(row[0]) for row in rows(section("Exit codes"))}
     assert listed == {code for blueprint in BLUEPRINTS for code in blueprint.exit_codes}
 
 
-def test_the_scripts_are_those_of_the_catalogue() -> None:
+def test_the_scripts_are_those_of_the_catalog() -> None:
     expected = [[one.file_to_run, one.name, one.synopsis] for one in BLUEPRINTS]
     assert rows(README.partition("\n## ")[0]) == expected
 
@@ -135,18 +135,18 @@ def test_the_files_handed_over_are_those_that_the_triggers_write(tmp_path: Path)
         listed = {row[0] for row in table if row[2] == "every trigger" or row[2].startswith(f"{vendor} trigger")}
         both = {name.replace("{log_id_}", prefix) for name in listed for prefix in ("LOG_", "")}
         assert both == written
-        catalogued = {
+        catalogd = {
             Path(file).name.replace("{log_id_}", "LOG_")
             for blueprint in BLUEPRINTS
             for file in blueprint.files_written
             if blueprint.vendor == vendor and "/variables/" in file
         }
-        assert both == catalogued
+        assert both == catalogd
 
 
-def test_the_guardrails_of_the_fleet_are_the_catalogues() -> None:
-    catalogue = yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text(encoding="utf-8"))["blueprints"]
-    by_name = {one["name"]: one for one in catalogue}
+def test_the_guardrails_of_the_fleet_are_the_catalogs() -> None:
+    catalog = yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text(encoding="utf-8"))["blueprints"]
+    by_name = {one["name"]: one for one in catalog}
     (fleet,) = [one for one in map(yaml.safe_load, blocks("yaml")) if "vessels" in one]
     for vessel in fleet["vessels"].values():
         blueprint = by_name[vessel["source"]["blueprint"]]
@@ -165,7 +165,7 @@ def test_the_commands_exist() -> None:
         words = [word for word in words if not re.fullmatch(r"[A-Z_]+=.*", word)]
         if words[0].startswith("script/"):
             assert (REPOSITORY / words[0]).stat().st_mode & 0o100, words
-        elif words[1:3] == ["-m", "tools"]:
+        elif words[1:3] == ["-m", "sync_blueprints"]:
             assert words[3] in COMMANDS
             assert set(words[4:]) <= {one.name for one in BLUEPRINTS}
         elif words[0].endswith("python"):

@@ -17,12 +17,12 @@ import pytest
 
 from shared.masking import printable
 from shared.status import instant
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.fleet import chain, vessel_of
+from sync_blueprints.run import VesselRun, run_fleet
+from sync_blueprints.sandbox import Request, Sandbox
+from sync_blueprints.sandbox.world import Answer
 from tests.test_scripts import CATALOGUE, SCRIPTS, SUCCESS, Ended, complete, empty_but_for, in_parallel, run
-from tools.catalogue import REPOSITORY
-from tools.fleet import chain, vessel_of
-from tools.run import VesselRun, run_fleet
-from tools.sandbox import Request, Sandbox
-from tools.sandbox.world import Answer
 
 pytestmark = pytest.mark.sockets
 
@@ -337,7 +337,7 @@ FLEET = ("Fivetran - Update Connector", "Fivetran - Execute Sync", "Fivetran - C
 
 @pytest.fixture
 def fleet(sandbox: Sandbox, tmp_path: Path) -> Callable[[str], list[VesselRun]]:
-    """Runs the recommended set-up for a connector, with the catalogue's guardrails."""
+    """Runs the recommended set-up for a connector, with the catalog's guardrails."""
 
     def run_it(connector_id: str) -> list[VesselRun]:
         environment = {

@@ -24,10 +24,10 @@ import pytest
 
 from shared import pickles
 from shared.inputs import Specification, specifications
-from tools.catalogue import REPOSITORY, load
-from tools.sandbox import Request, Sandbox
-from tools.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
-from tools.sandbox.world import Answer
+from sync_blueprints.catalog import REPOSITORY, load
+from sync_blueprints.sandbox import Request, Sandbox
+from sync_blueprints.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
+from sync_blueprints.sandbox.world import Answer
 
 pytestmark = pytest.mark.sockets
 
@@ -174,7 +174,7 @@ class Stage:
         result = ended.result
         blueprint = CATALOGUE[self.kind.script(verb)]
         assert result["blueprint"] == blueprint.name, ended
-        assert ended.exit_code in blueprint.exit_codes, (ended, "the catalogue does not know this exit code")
+        assert ended.exit_code in blueprint.exit_codes, (ended, "the catalog does not know this exit code")
         assert_no_secret_in(self.sandbox, ended, self.artifacts)
         assert_private(self.artifacts)
         refused = ended.exit_code in range(200, 207) and result["outcome"] != "unclear"
@@ -196,7 +196,7 @@ def empty_but_for(sandbox: Sandbox, artifacts: Path) -> dict[str, str]:
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path = REPOSITORY) -> Ended:
-    """Python with these arguments; in the repository, so that a script's path in the catalogue is its argument."""
+    """Python with these arguments; in the repository, so that a script's path in the catalog is its argument."""
     done = subprocess.run(
         [sys.executable, *arguments],
         env=dict(environment),

@@ -19,10 +19,10 @@ from urllib.parse import unquote, unquote_plus
 import pytest
 import trustme
 
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
 from tests.shared.test_masking import CANARIES, WAYS
 from tests.test_scripts import SCRIPTS, VENDORS, Ended, Kind, Stage, assert_private, empty_but_for, in_parallel, run
-from tools.catalogue import REPOSITORY
-from tools.sandbox import Sandbox
 
 pytestmark = pytest.mark.sockets
 

@@ -1,4 +1,4 @@
-"""The real scripts over random timelines of a model of each vendor; see bench/simulation for what is modelled."""
+"""The real scripts over random timelines of a model of each vendor; see tests/simulation for what is modelled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.simulation.survey import SIMULATE, one, surveys
-from bench.simulation.world import quiet
+from tests.simulation.survey import SIMULATE, one, surveys
+from tests.simulation.world import quiet
 
 TIMELINES = 20_000
 
@@ -18,7 +18,7 @@ TIMELINES = 20_000
 def test_no_timeline_ends_with_a_wrong_verdict_a_double_start_or_a_missed_end():
     found = surveys(dict.fromkeys(SIMULATE, TIMELINES))
     told = [
-        f"{vendor}: {fault}; replay it with: python bench/verdicts.py {vendor} --seed {seed}"
+        f"{vendor}: {fault}; replay it with: python -m tests.simulation {vendor} --seed {seed}"
         for vendor, survey in found.items()
         for seed, fault in survey.faults[:5]
     ]

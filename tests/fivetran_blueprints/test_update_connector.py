@@ -12,10 +12,10 @@ import pytest
 from fivetran_blueprints import update_connector
 from shared.blueprint import Job
 from shared.errors import Interruption
+from sync_blueprints.catalog import find
 from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, ID, NOT_FOUND, at, connection
 from tests.support import FakeClock, make_job
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
-from tools.catalogue import find
 
 EXIT_CODES = find("Fivetran - Update Connector").exit_codes
 PAUSE = {"run_setup_tests": False, "paused": True}
@@ -429,7 +429,7 @@ def test_a_refused_update_is_never_repeated(
 
 
 @pytest.mark.parametrize("given", [{"PAUSED": "TRUE"}, {"HISTORICAL_SYNC": "TRUE"}], ids=["change", "start"])
-def test_a_conflict_ends_with_an_exit_code_that_the_catalogue_knows(
+def test_a_conflict_ends_with_an_exit_code_that_the_catalog_knows(
     fivetran: Vendor, job: Job, given: dict[str, str]
 ) -> None:
     may_look_first(fivetran, connection("syncing"))

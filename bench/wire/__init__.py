@@ -1,1 +1,0 @@
-"""The real scripts against a server that breaks every rule of HTTP, over real sockets; `bench/faults.py` counts."""

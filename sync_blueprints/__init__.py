@@ -1,0 +1,1 @@
+"""For people and CI, not for a blueprint's run: python -m sync_blueprints <command>."""

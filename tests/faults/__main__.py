@@ -1,0 +1,90 @@
+"""Count what the real scripts promise under faults on the wire, and when they are killed or interrupted.
+
+`python -m tests.faults [--cases N | --full] [--seed N]`: faults of a server over real sockets.
+`python -m tests.faults --kills [--cases N | --full] [--seed N]`: triggers ended at each of their moments.
+`python -m tests.faults --one "SCENE / call 2 / FAULT"`: one case, with its log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from sync_blueprints.sandbox import Sandbox
+from tests.faults import kills
+from tests.faults.play import FAULTS, SCENES, cases, play
+from tests.faults.survey import all_cases, sample, survey
+from tests.faults.zygote import Zygote
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=2_000, help="how many, drawn at random (default 2000)")
+    parser.add_argument("--full", action="store_true", help="all of them; some hours")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", action="store_true", help="kill and interrupt triggers")
+    parser.add_argument("--one", help="play one case, named as it is printed")
+    given = parser.parse_args()
+    if given.one:
+        return _one(given.one)
+    began = time.monotonic()
+    broken = _kills(given) if given.kills else _faults(given)
+    for one in broken:
+        print(f"BROKEN: {one}")
+    print(f"{time.monotonic() - began:.0f} s, seed {given.seed}, broken promises: {len(broken)}")
+    return 1 if broken else 0
+
+
+def _one(name: str) -> int:
+    case = next((case for case in cases() if str(case) == name), None)
+    if case is None:
+        print(f"there is no case {name!r}", file=sys.stderr)
+        return 2
+    played = play(case)
+    print(played.log, *played.broken, sep="\n")
+    print(f"exit code {played.exit_code}, {played.outcome}, {played.starts} started, {played.seconds:.1f} s")
+    return 1 if played.broken else 0
+
+
+def _faults(given: argparse.Namespace) -> list[str]:
+    chosen = all_cases() if given.full else sample(given.cases, given.seed)
+    print(f"{len(SCENES)} scenes, {len(FAULTS)} faults; {len(chosen):,} cases")
+    found = survey(chosen)
+    _print("cases by kind of fault", found.played)
+    _print("endings", {f"{script} {code} {outcome}": n for (script, code, outcome), n in found.endings.items()})
+    print(f"syncs started: {found.started:,}; longest case: {found.longest:.1f} s")
+    return [f"{one.case}: {'; '.join(one.broken)}" for one in found.broken]
+
+
+def _kills(given: argparse.Namespace) -> list[str]:
+    clock, rng = kills.Clock(), random.Random(given.seed)
+    with Sandbox(clock=clock) as sandbox, Zygote() as zygote:
+        moments = list(kills.everything(sandbox, clock, zygote))
+        rng.shuffle(moments)
+        chosen = moments if given.full else moments[: given.cases]
+        print(
+            f"{len(moments):,} moments and signals, of which {len(chosen):,} here; {len(chosen) // 4:,} while waiting"
+        )
+        found = kills.kill([*chosen, *kills.at_random(len(chosen) // 4, rng)], sandbox, clock, zygote)
+    _print("triggers ended with", found.ended)
+    _print("checks after that", {str(code): number for code, number in found.checks.items()})
+    print(f"of which had started a sync: {found.started:,}; left a temporary file: {found.leftovers:,}")
+    print(f"from a signal to the end of a waiting trigger: {found.longest:.2f} s at most")
+    return found.broken
+
+
+def _print(title: str, counted: Counter[str] | dict[str, int]) -> None:
+    pairs: Iterable[tuple[str, int]] = Counter(counted).most_common()
+    print(f"{title}: " + ", ".join(f"{name} {number:,}" for name, number in pairs))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

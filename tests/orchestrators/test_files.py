@@ -1,0 +1,167 @@
+"""What the engines read: Dockerfile, compose file, action, workflow, pipeline; by their own checkers, and together."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from shared import VERSION
+from sync_blueprints.catalog import REPOSITORY, find, load
+from sync_blueprints.sandbox import Sandbox
+
+ACTION = "action.yml"
+WORKFLOW = "examples/github-actions/sync.yml"
+PIPELINE = "examples/gitlab-ci/sync.gitlab-ci.yml"
+COMPOSE = "docker-compose.yaml"
+DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def parsed(name: str) -> Any:
+    return yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
+
+
+def ran(name: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A checker that requirements-dev.txt puts beside this Python."""
+    program = shutil.which(name, path=str(Path(sys.executable).parent))
+    assert program, f"{name} is missing; script/bootstrap installs it"
+    return subprocess.run(
+        [program, *arguments], cwd=REPOSITORY, input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def assert_fine(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        "hadolint Dockerfile",
+        f"check-jsonschema --builtin-schema vendor.compose-spec {COMPOSE}",
+        f"check-jsonschema --builtin-schema vendor.github-actions {ACTION}",
+        f"check-jsonschema --builtin-schema vendor.github-workflows {WORKFLOW}",
+        "check-jsonschema --builtin-schema custom.github-workflows-require-timeout " + WORKFLOW,
+        f"check-jsonschema --builtin-schema vendor.gitlab-ci {PIPELINE}",
+        f"zizmor --quiet --offline {ACTION} {WORKFLOW}",
+        "shellcheck script/bootstrap script/demo script/lint script/test script/test-docker .ci/run",
+    ],
+)
+def test_the_checkers_find_nothing(command: str) -> None:
+    assert_fine(ran(*command.split()))
+
+
+@pytest.mark.slow
+def test_shellcheck_finds_nothing_in_what_action_and_pipeline_run() -> None:
+    workflow, pipeline = parsed(WORKFLOW), parsed(PIPELINE)
+    steps = [*parsed(ACTION)["runs"]["steps"], *(step for job in workflow["jobs"].values() for step in job["steps"])]
+    scripts = [step["run"] for step in steps if "run" in step]
+    jobs = [job for job in pipeline.values() if isinstance(job, dict) and ("script" in job or "before_script" in job)]
+    scripts += ["\n".join(job.get("before_script", []) + job.get("script", [])) for job in jobs]
+    assert len(scripts) == 5
+    for script in scripts:
+        assert_fine(ran("shellcheck", "--shell=bash", "-", stdin=script))
+
+
+def test_the_actions_scripts_hold_no_expressions() -> None:
+    """An expression in a script is pasted in before the shell reads it: whoever writes its value writes the script."""
+    for step in parsed(ACTION)["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+
+
+def test_whatever_the_action_uses_is_pinned_to_a_commit() -> None:
+    steps = [
+        *parsed(ACTION)["runs"]["steps"],
+        *(step for one in parsed(WORKFLOW)["jobs"].values() for step in one["steps"]),
+    ]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert len(used) == 3
+    assert [one for one in used if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_what_the_dockerfile_copies_is_what_dockerignore_lets_through() -> None:
+    copied = {name for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()}
+    let_through = set(
+        re.findall(r"^!([^/\n]+)", (REPOSITORY / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    vendors = {path.parts[0] for path in (Path(one.file_to_run) for one in load())}
+    assert vendors < copied
+    assert copied - vendors == let_through - {"*_blueprints"}
+
+
+def test_the_image_is_labelled_with_this_version() -> None:
+    assert re.findall(r"^ARG VERSION=(.+)$", DOCKERFILE, re.MULTILINE) == [VERSION]
+
+
+def test_no_file_with_credentials_gets_into_git_or_the_image() -> None:
+    assert ".env" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()  # and .env is not let through
+
+
+def test_the_variables_of_the_example_env_file_exist_and_hold_nothing() -> None:
+    known = {one.reference: one for blueprint in load() for one in blueprint.inputs}
+    lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("# "))
+    assert {name.lstrip("#") for name in given} <= set(known)
+    assert {value for name, value in given.items() if not name.startswith("#")} == {""}
+    required = {one.reference for one in known.values() if one.type == "Password"}
+    assert required <= set(given)
+
+
+def test_compose_talks_to_its_own_sandbox() -> None:
+    services = parsed(COMPOSE)["services"]
+    with Sandbox() as sandbox:
+        for name in ("trigger", "check"):
+            given = services[name]["environment"]
+            assert given["FIVETRAN_API_URL"] == "http://sandbox:8642"
+            assert {"FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"} <= given.keys()
+            assert (
+                sandbox.environment.items()
+                >= {key: given[key] for key in given if "_API_" in key and "URL" not in key}.items()
+            )
+            assert services[name]["volumes"] == ["artifacts:/artifacts"]
+
+
+def test_gitlab_retries_a_trigger_on_exactly_the_codes_of_the_catalog() -> None:
+    job = parsed(PIPELINE)["start-sync"]
+    (file,) = [word for line in job["script"] for word in line.split() if word.endswith("_sync.py")]
+    blueprint = find(file)
+    expected = [code for code in blueprint.exit_codes if blueprint.guardrails.try_again_on(code)]
+    assert job["retry"] == {"max": blueprint.guardrails.retry_count, "exit_codes": sorted(expected)}
+    assert blueprint.guardrails.retry_wait == 0  # GitLab has no wait
+
+
+@pytest.mark.parametrize(("page", "example"), [("github-actions", WORKFLOW), ("gitlab-ci", PIPELINE)])
+def test_the_page_of_an_engine_shows_the_example_that_is_tested(page: str, example: str) -> None:
+    text = (REPOSITORY / "docs" / "orchestrators" / f"{page}.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{(REPOSITORY / example).read_text(encoding='utf-8')}```\n" in text
+    assert example in text.split("```")[0]
+
+
+def test_the_page_of_the_action_names_its_inputs_and_outputs() -> None:
+    text = (REPOSITORY / "docs" / "orchestrators" / "github-actions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    action = parsed(ACTION)
+    named = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
+    assert named == [*action["inputs"], *action["outputs"]]
+
+
+@pytest.mark.parametrize("page", ["docker", "github-actions", "gitlab-ci"])
+def test_what_the_pages_name_exists(page: str) -> None:
+    file = REPOSITORY / "docs" / "orchestrators" / f"{page}.md"
+    text = file.read_text(encoding="utf-8")
+    known = {one.reference for blueprint in load() for one in blueprint.inputs}
+    assert set(re.findall(r"\bFIVETRAN_[A-Z_]+", text)) <= known
+    for name in re.findall(r'run "([^"]+)"', text):
+        find(name)
+    for path in re.findall(r"\b((?:[a-z_]+_blueprints|examples|script)/[\w./-]+\w)", text):
+        assert (REPOSITORY / path).is_file(), path
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (file.parent / target).is_file(), target

@@ -1,0 +1,307 @@
+"""The GitHub Action: its one step is run as GitHub's runner runs it, in an empty checkout, against the sandbox."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
+
+ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
+EXAMPLE = yaml.safe_load((REPOSITORY / "examples" / "github-actions" / "sync.yml").read_text(encoding="utf-8"))
+BASH = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail")  # as the runner starts it for `shell: bash`
+TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
+CREDENTIALS = "fivetran_blueprints/check_credentials.py"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sockets,
+    pytest.mark.skipif(os.name != "posix", reason="the paths and signals here are POSIX's"),
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of the action; `outputs` as the runner reads them."""
+
+    exit_code: int
+    outputs: dict[str, str]
+    summary: str
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job on a runner. The paths have blanks, the checkout is empty."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "check out"
+
+    def start(self, with_: Mapping[str, str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
+        """`uses:` the action with these inputs and this env."""
+        (step,) = [step for step in ACTION["runs"]["steps"] if "run" in step]
+        inputs = {**{name: one.get("default", "") for name, one in ACTION["inputs"].items()}, **with_}
+        values = {f"inputs.{name}": value for name, value in inputs.items()}
+        values["steps.python.outputs.python-path"] = sys.executable if inputs["python-version"] else ""
+        own = {name: values[text[len("${{ ") : -len(" }}")]] for name, text in step["env"].items()}
+        for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+            (self.folder / name).write_text("", encoding="utf-8")
+        script = self.folder / "step.sh"
+        script.write_text(step["run"], encoding="utf-8")
+        return subprocess.Popen(
+            [*BASH, str(script)],
+            cwd=self.checkout,
+            env={**self.variables, **variables, **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            # Where the tests themselves run in the background, SIGINT is ignored, and would stay so.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
+
+    def finish(self, process: subprocess.Popen[str]) -> Step:
+        stdout, stderr = process.communicate(timeout=120)
+        written = (self.folder / "GITHUB_OUTPUT").read_text(encoding="utf-8")
+        assert re.fullmatch(r"([a-z-]+=.*\n)*", written)
+        summary = (self.folder / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
+        outputs = dict(line.split("=", 1) for line in written.splitlines())
+        return Step(process.returncode, outputs, summary, stdout, stderr)
+
+    def run(self, blueprint: str, with_: Mapping[str, str] | None = None, **variables: str) -> Step:
+        before = sorted(self.checkout.iterdir())
+        step = self.finish(self.start({"blueprint": blueprint, **(with_ or {})}, variables))
+        assert sorted(self.checkout.iterdir()) == before
+        return step
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    folder = tmp_path_factory.mktemp("runner")
+    (folder / "an action").symlink_to(REPOSITORY, target_is_directory=True)
+    (folder / "temp of the runner").mkdir()
+    with Sandbox() as sandbox:
+        yield Job(
+            folder,
+            {
+                **sandbox.environment,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "GITHUB_ACTION_PATH": str(folder / "an action"),
+                "GITHUB_OUTPUT": str(folder / "GITHUB_OUTPUT"),
+                "GITHUB_STEP_SUMMARY": str(folder / "GITHUB_STEP_SUMMARY"),
+                "RUNNER_TEMP": str(folder / "temp of the runner"),
+                # No index: the requirements are found installed, among the packages of the tests' own Python.
+                "PIP_NO_INDEX": "1",
+                "PYTHONPATH": sysconfig.get_path("purelib"),
+            },
+        )
+
+
+@pytest.fixture
+def job(runner: Job) -> Job:
+    for leftover in runner.checkout.glob("*"):
+        leftover.unlink()
+    runner.checkout.mkdir(exist_ok=True)
+    return runner
+
+
+def connector(behaviour: str) -> str:
+    return f"{behaviour}_x{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def vendor_that_says(status: int, body: str) -> Iterator[str]:
+    """The URL of a server that answers every request so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("python_version", ["", "3.x"])
+@pytest.mark.parametrize(
+    ("behaviour", "exit_code", "outcome"),
+    [("succeeds_in_1", 0, "succeeded"), ("fails_in_0", 211, "failed"), ("paused", 201, "refused")],
+)
+def test_the_step_ends_with_the_blueprints_exit_code_and_has_its_outputs(
+    job: Job, behaviour: str, exit_code: int, outcome: str, python_version: str
+) -> None:
+    with_ = {"python-version": python_version}
+    step = job.run(TRIGGER, with_, FIVETRAN_CONNECTOR_ID=connector(behaviour), FIVETRAN_WAIT="TRUE")
+    assert (step.exit_code, step.outputs["exit-code"]) == (exit_code, str(exit_code)), step.stderr
+    assert step.outputs["outcome"] == outcome
+    assert step.outputs["message"] in step.stderr
+    assert {f"${{{{ steps.run.outputs.{name} }}}}" for name in step.outputs} == {
+        output["value"] for output in ACTION["outputs"].values()
+    }
+
+
+def test_a_later_step_of_the_job_finds_what_was_handed_over(job: Job) -> None:
+    one = connector("succeeds_in_1")
+    assert job.run(TRIGGER, FIVETRAN_CONNECTOR_ID=one).exit_code == 0
+    step = job.run(CHECK, FIVETRAN_WAIT="TRUE")
+    assert (step.exit_code, step.outputs["outcome"]) == (0, "succeeded")
+    assert f'"id": "{one}"' in step.stdout
+
+
+def test_the_example_goes_through_and_says_what_came_of_it(job: Job) -> None:
+    (example,) = EXAMPLE["jobs"].values()
+    start, check, say = example["steps"]
+    started = job.run(start["with"]["blueprint"], FIVETRAN_CONNECTOR_ID=connector("succeeds_in_1"))
+    assert started.exit_code == 0, started.stderr
+    with_ = {name: text for name, text in check["with"].items() if name != "blueprint"}
+    checked = job.run(check["with"]["blueprint"], with_, **check["env"])
+    values = {f"${{{{ steps.{check['id']}.outputs.{name} }}}}": text for name, text in checked.outputs.items()}
+    environment = {name: values[text] for name, text in say["env"].items()}
+    said = subprocess.run([*BASH, "-c", say["run"]], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == f"succeeded (exit code 0) {checked.outputs['message']}\n"
+
+
+def test_several_blueprints_run_one_after_the_other(job: Job) -> None:
+    step = job.run(f"{TRIGGER}\n{CHECK}\n", {"retry-wait": "0s"}, FIVETRAN_CONNECTOR_ID=connector("fails_in_0"))
+    assert (step.exit_code, step.outputs["outcome"]) == (211, "failed")
+    assert re.findall(r"^\| (Fivetran.*?) \|", step.summary, re.MULTILINE) == [TRIGGER, CHECK]
+
+
+def test_with_retries_the_last_attempt_alone_is_told(job: Job) -> None:
+    with_ = {"retry-count": "2", "retry-wait": "0s"}
+    step = job.run(CHECK, with_, FIVETRAN_CONNECTOR_ID=connector("running_in_60"))
+    assert (step.exit_code, step.outputs["outcome"]) == (210, "running")
+    assert "attempt 3 ended with exit code 210" in step.stderr
+    assert step.summary.count(CHECK) == 1
+
+
+@pytest.mark.parametrize("file", [CREDENTIALS, CREDENTIALS.replace("/", "\\"), f"  {CREDENTIALS}  "])
+def test_a_file_does_as_well_as_a_name(job: Job, file: str) -> None:
+    step = job.run(file)
+    assert (step.exit_code, step.outputs["outcome"]) == (0, "valid")
+
+
+def test_a_missing_input_of_the_blueprint_is_206(job: Job) -> None:
+    step = job.run(TRIGGER)
+    assert (step.exit_code, step.outputs["exit-code"], step.outputs["outcome"]) == (206, "206", "invalid_input")
+
+
+@pytest.mark.parametrize(
+    ("blueprint", "with_", "says"),
+    [
+        ("Fivetran - Nothing", {}, "there is no blueprint 'Fivetran - Nothing'"),
+        (" \n ", {}, "the input blueprint is empty"),
+        ("--help", {}, "there is no blueprint '--help'"),
+        ('$(touch "$RUNNER_TEMP/injected")"; touch "$RUNNER_TEMP/injected', {}, "there is no blueprint"),
+        (TRIGGER, {"retry-count": "many"}, "without a result"),
+        (TRIGGER, {"retry-wait": "1s --artifacts=/tmp"}, "without a result"),
+    ],
+)
+def test_a_wrong_input_of_the_action_is_2_with_outputs(
+    job: Job, blueprint: str, with_: dict[str, str], says: str
+) -> None:
+    step = job.run(blueprint, with_)
+    assert (step.exit_code, step.outputs["exit-code"]) == (2, "2")
+    assert says in step.outputs["message"]
+    assert not list(job.folder.rglob("injected"))
+
+
+def test_the_secrets_are_masked_before_anything_else_is_printed(job: Job) -> None:
+    step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_KEY="first half%0A\nsecond::half")
+    said = step.stdout.splitlines()
+    assert said[:3] == [
+        "::add-mask::first half%250A%0Asecond::half",
+        "::add-mask::first half%250A",
+        "::add-mask::second::half",
+    ]
+    assert said[3] == f"::add-mask::{job.variables['FIVETRAN_API_SECRET']}"
+    assert "half" not in "".join(said[4:]) + step.stderr
+
+
+def test_a_hostile_vendor_gives_no_orders_to_the_runner(job: Job) -> None:
+    said = "no\r\nexit-code=0\noutcome=succeeded\n::error::x\n##[set-env name=PATH]x\n::add-mask::o\nmessage<<EOF\nEOF"
+    with vendor_that_says(401, json.dumps({"code": "AuthFailed", "message": f"{said}\u2028::stop-commands::x"})) as url:
+        step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_URL=url)
+    assert (step.exit_code, step.outputs["exit-code"]) == (200, "200")
+    assert (step.outputs["outcome"], step.outputs["sync-id"]) == ("invalid_credentials", "")
+    assert "no exit-code=0 outcome=succeeded ::error::x" in step.outputs["message"]
+    printed = (step.stdout + step.stderr).splitlines()
+    orders = [line for line in printed if line.strip().startswith("::")]
+    assert orders == [line for line in printed if line.startswith("::add-mask::")]
+    assert len(orders) == 2
+    assert "##[" not in step.stdout + step.stderr
+
+
+def test_what_lies_in_the_checkout_is_not_imported(job: Job) -> None:
+    for name in ("json", "yaml", "requests", "shared", "sync_blueprints", "fivetran_blueprints"):
+        (job.checkout / f"{name}.py").write_text("raise SystemExit('imported from the checkout')", encoding="utf-8")
+    assert job.run(CREDENTIALS).outputs["outcome"] == "valid"
+
+
+def test_paths_with_backslashes_and_a_virtual_environment_of_windows_are_found(job: Job) -> None:
+    temporary, action = job.folder / r"D:\a\_temp", job.folder / r"D:\a\_actions"
+    action.symlink_to(REPOSITORY, target_is_directory=True)
+    scripts = temporary / "sync-blueprints-{}.{}.{}".format(*sys.version_info) / "Scripts"
+    scripts.mkdir(parents=True)
+    (scripts.parent / "ready").touch()
+    (scripts / "python.exe").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+    (scripts / "python.exe").chmod(0o755)
+    with_ = {"python-version": "3.x"}
+    step = job.run(CREDENTIALS, with_, RUNNER_TEMP=str(temporary), GITHUB_ACTION_PATH=str(action))
+    assert (step.exit_code, step.outputs["outcome"]) == (0, "valid"), step.stderr
+
+
+def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -> None:
+    given = {"FIVETRAN_CONNECTOR_ID": connector("succeeds_in_600"), "FIVETRAN_WAIT": "TRUE"}
+    process = job.start({"blueprint": TRIGGER}, given)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "it is running" in line:
+            break
+    process.send_signal(signal.SIGINT)  # to the step's first process alone, as the runner does
+    step = job.finish(process)
+    assert (step.exit_code, step.outputs["exit-code"], step.outputs["outcome"]) == (130, "130", "interrupted")
+    assert "the sync" in step.outputs["message"]
+
+
+def test_without_a_usable_python_the_step_says_what_to_do(job: Job) -> None:
+    with_ = {"blueprint": TRIGGER}
+    (job.folder / "no python").mkdir(exist_ok=True)
+    bash = Path("/bin/bash" if Path("/bin/bash").exists() else "/usr/bin/bash")
+    if not (job.folder / "no python" / "bash").exists():
+        (job.folder / "no python" / "bash").symlink_to(bash)
+    step = job.finish(job.start(with_, {"PATH": str(job.folder / "no python")}))
+    assert step.exit_code == 1
+    assert "::error title=sync-blueprints::no Python 3.9 or newer" in step.stdout

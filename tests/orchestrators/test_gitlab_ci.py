@@ -1,0 +1,116 @@
+"""The GitLab pipeline: its jobs' scripts are run as GitLab's runner runs them, each in a checkout of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
+
+PIPELINE = yaml.safe_load((REPOSITORY / "examples/gitlab-ci/sync.gitlab-ci.yml").read_text(encoding="utf-8"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sockets,
+    pytest.mark.skipif(os.name != "posix", reason="the pipeline's image is Linux"),
+]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """`artifacts` are what GitLab keeps between two jobs."""
+
+    folder: Path
+    variables: Mapping[str, str]
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "kept"
+
+    def run(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """One job: a new checkout, the artifacts of the jobs before it, before_script and script in one shell."""
+        description = merged(PIPELINE[PIPELINE[job]["extends"]], PIPELINE[job])
+        checkout = self.folder / f"check out {uuid.uuid4().hex[:8]}"
+        checkout.mkdir()
+        for path in REPOSITORY.iterdir():  # by links, and no .venv
+            if not path.name.startswith("."):
+                (checkout / path.name).symlink_to(path)
+        if self.artifacts.exists():
+            shutil.copytree(self.artifacts, checkout / "artifacts")
+        given = {**PIPELINE["variables"], **description["variables"], **self.variables, **variables}
+        given["CI_PROJECT_DIR"] = str(checkout)
+        expanded = {name: text.replace("$CI_PROJECT_DIR", str(checkout)) for name, text in given.items()}
+        shell = ["bash", "-e", "-o", "pipefail", "-c"]
+        script = "\n".join([*description["before_script"], *description["script"]])
+        done = subprocess.run(
+            [*shell, script],
+            cwd=checkout,
+            env=expanded,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode == 0 or description["artifacts"]["when"] == "always":
+            shutil.rmtree(self.artifacts, ignore_errors=True)
+            (path,) = description["artifacts"]["paths"]
+            if (checkout / path).exists():
+                shutil.copytree(checkout / path, self.artifacts)
+        return done
+
+
+def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """As `extends` does; the jobs here share no nested keys."""
+    assert not [key for key in base.keys() & own.keys() if isinstance(base[key], dict)]
+    return {**base, **own}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    with Sandbox() as sandbox:
+        yield Runner(
+            tmp_path,
+            {
+                **sandbox.environment,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                # No index: the requirements are found installed, among the packages of the tests' own Python.
+                "PIP_NO_INDEX": "1",
+                "PYTHONPATH": sysconfig.get_path("purelib"),
+            },
+        )
+
+
+@pytest.mark.parametrize(("connector", "expected"), [("succeeds_in_1", 0), ("fails_in_1", 211)])
+def test_the_check_judges_what_the_trigger_of_the_job_before_started(
+    runner: Runner, connector: str, expected: int
+) -> None:
+    started = runner.run("start-sync", FIVETRAN_CONNECTOR_ID=connector)
+    assert started.returncode == 0, started.stderr
+    checked = runner.run("check-sync", FIVETRAN_CONNECTOR_ID=connector, FIVETRAN_WAIT="TRUE")
+    assert checked.returncode == expected, checked.stderr
+    assert "was handed over" in checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"FIVETRAN_CONNECTOR_ID": ""}, 206),
+        ({"FIVETRAN_CONNECTOR_ID": "succeeds", "FIVETRAN_API_KEY": "wrong-key"}, 200),
+    ],
+)
+def test_a_job_ends_with_the_exit_code_of_the_script(runner: Runner, variables: dict[str, str], expected: int) -> None:
+    done = runner.run("start-sync", **variables)
+    assert done.returncode == expected, done.stderr
+    assert expected not in PIPELINE["start-sync"]["retry"]["exit_codes"]

@@ -1,0 +1,378 @@
+"""RudderStack: one Reverse ETL connection or one source, and its syncs.
+
+Choices, where the vendor's pages leave one:
+- A start that is accepted makes a sync at once; its `startedAt` is that moment (0, 3 or 6 digits), for some sources
+  Go's zero time until it begins some seconds later. While it is not ended a start is a 409.
+- A list of syncs has them in any order, 1 to 10 a page; a new one appears in it at once. `finishedAt` is filled while
+  it runs. `/status` of a source may show the run before for up to 10 s; a run asked for by its id is always true.
+- Stop: 204, or a 400 if nothing runs; the sync ends up to 7 minutes later, with any word.
+- A start with a 2xx may lack its id (older sources: 201 or 204 without a body).
+- One sync in fifty ends with a word that nobody knows.
+
+Where no client can know (counted apart):
+- "foreign start": the answer to a start is lost, or comes without an id, and somebody else's sync began within 3 s
+  before it or until the look for it; it cannot be told from ours.
+- "another run since": a run without an id, of which only the latest run of its source tells, and that is another now.
+- "run without a start": one that shows no time of its start cannot be told from the next one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, Callable, cast
+
+from rudderstack_blueprints import check_sync_status, trigger_sync
+from rudderstack_blueprints.client import Handover
+from shared.status import instant
+from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
+
+FOREIGN = "foreign start"
+ANOTHER = "another run since"
+NO_START = "run without a start"
+
+_SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
+_ID = "an_id"
+_CANCELLED = ("stopped", "cancelled", "canceled", "aborted")
+
+
+class Sync:
+    """A sync (or run). `word` is how it ends, `rows` how many its destination refused."""
+
+    def __init__(self, name: str, seconds: float, word: str, *, foreign: bool, rows: int = 0, error: str = "") -> None:
+        self.name, self.seconds, self.word, self.rows, self.error, self.foreign = (
+            name,
+            seconds,
+            word,
+            rows,
+            error,
+            foreign,
+        )
+        self.started = 0.0
+        self.shown_from = 0.0
+        self.ended: float | None = None
+
+    def truth(self, fail_on_failed_rows: bool) -> str:
+        """The outcome word of its state now."""
+        if self.ended is None:
+            return "running"
+        if self.word in _CANCELLED:
+            return "cancelled"
+        if self.word not in ("failed", "succeeded", "finished"):
+            return "unknown"
+        if self.word == "failed" or self.error or (self.rows and fail_on_failed_rows):
+            return "failed"
+        return "succeeded"
+
+
+class RudderStack(Vendor):
+    """One connection or source."""
+
+    may_answer_401 = True
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        rng = world.rng
+        self.is_source = rng.random() < 0.45
+        self.good_word = "finished" if self.is_source else "succeeded"
+        self.running_word = rng.choice(("running", "running", "running", "processing", "pending", "queued"))
+        self.wordless = self.is_source and rng.random() < 0.15
+        self.snake = rng.random() < 0.3
+        self.zero = self.is_source and rng.random() < 0.1
+        self.lag = rng.uniform(0, 10) if self.is_source and rng.random() < 0.4 else 0.0
+        self.without_id = rng.random() < (0.15 if self.is_source else 0.02)
+        self.per_page = rng.choice((1, 3, 10))
+        self.digits = rng.choice((0, 3, 6))
+        self.fail_on_failed_rows = rng.random() < 0.3
+        self.stop_after = rng.choice((0.0, rng.uniform(0, 20), rng.uniform(0, 60), rng.uniform(0, 420)))
+        self.stop_word = rng.choice((*_CANCELLED, "failed", self.good_word, "draining"))
+        self.plans = [self._plan(rng) for _ in range(3)]
+        self.syncs: list[Sync] = []
+        self.running: Sync | None = None
+        self.witness: Sync | None = None
+        self.target: Sync | None = None
+        self.by_id = False
+        self.searched = False  # the start's answer did not tell the id
+        self.posted_at = 0.0
+        self.seen: set[str] = {"running"}
+        for _ in range(rng.choice((0, 1, 1, 4))):
+            self._add(self._plan(rng, foreign=True), ago=rng.choice((rng.uniform(1, 4), rng.uniform(4, 1e5))))
+        self.syncs.sort(key=lambda sync: sync.started)
+        mood = rng.random()
+        if mood < 0.4:
+            sync = self._plan(rng, foreign=True)
+            sync.seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
+            self._begin(sync)
+            sync.started -= rng.choice((0.0, rng.uniform(0, 5), rng.uniform(0, 5000)))
+            sync.shown_from = sync.started
+        if rng.random() < 0.3:
+            self.frequency = rng.choice((300.0, 1800.0, 7200.0))
+            world.later(rng.uniform(0, self.frequency), self._scheduled)
+        if rng.random() < 0.05:
+            world.later(rng.choice((rng.uniform(0, 3), rng.uniform(0, 30))), self._somebody_starts)
+
+    def _plan(self, rng: random.Random, *, foreign: bool = False) -> Sync:
+        seconds = rng.choice((rng.uniform(1, 15), rng.uniform(5, 300), rng.uniform(60, 1200)))
+        if rng.random() < 0.05:
+            seconds = rng.uniform(1200, 12000)
+        word = rng.choice((self.good_word,) * 5 + ("failed", "failed", "cancelled"))
+        if rng.random() < 0.02:
+            word = "evaporated"
+        error = "it broke" if word == "failed" or (self.is_source and rng.random() < 0.15) else ""
+        if self.wordless:
+            word, error = self.good_word, error if word == "failed" or error else ""
+        rows = rng.choice((0, 0, 0, 7)) if not self.is_source and word == self.good_word else 0
+        return Sync("foreign" if foreign else "ours", seconds, word, foreign=foreign, rows=rows, error=error)
+
+    # What happens at RudderStack
+
+    def _add(self, sync: Sync, ago: float) -> None:
+        sync.started = sync.shown_from = self.world.t - ago
+        sync.ended = self.world.t - ago * 0.1
+        self.syncs.append(sync)
+
+    def _begin(self, sync: Sync) -> None:
+        sync.started, sync.shown_from = self.world.t, self.world.t + self.lag
+        self.syncs.append(sync)
+        self.running = sync
+        sync.name = f"{sync.name} {len(self.syncs)}"
+        self.world.note(f"[{sync.name} runs]")
+        self.world.later(sync.seconds, lambda: self._end(sync, sync.word))
+
+    def _end(self, sync: Sync, word: str) -> None:
+        if self.running is sync:
+            self.world.note(f"[{sync.name}: {word} {sync.error}]")
+            self.running, sync.word, sync.ended = None, word, self.world.t
+
+    def _scheduled(self) -> None:
+        self.world.later(self.frequency, self._scheduled)
+        self._somebody_starts()
+
+    def _somebody_starts(self) -> None:
+        if self.running is None:
+            rng = self.world.rng
+            sync = self._plan(rng, foreign=True)
+            sync.seconds = min(sync.seconds, 900.0)
+            self._begin(sync)
+
+    # What it answers
+
+    def begin_run(self) -> None:
+        super().begin_run()
+        self.first_post: float | None = None
+
+    def sent(self, method: str) -> None:
+        if method == "POST" and self.target is None:
+            self.posted_at = self.world.t if self.first_post is None else self.first_post
+            self.first_post = self.posted_at
+
+    def handle(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Reply:
+        del body
+        if method == "POST":
+            return self._stop() if path.endswith("/stop") else self._start()
+        if path == f"/v2/sources/{_ID}":
+            return 200, {"id": _ID}
+        if path == "/v2/workspace":
+            return 200, {"workspace": {"id": "w"}}
+        if self.running is not None:
+            self.witness = self.running
+        if path.endswith("/syncs"):
+            return self._list(params)
+        if path == f"/v2/sources/{_ID}/status":
+            shown = [sync for sync in self.syncs if sync.shown_from <= self.world.t]
+            self._remember(shown[-1] if shown else None)
+            return (200, self._run(shown[-1])) if shown else (200, {"status": "finished", "startedAt": None})
+        asked = path[: -len("/status")] if self.is_source else path
+        sync = self.syncs[int(asked.rsplit("-", 1)[1])]
+        self._remember(sync)
+        return 200, self._run(sync) if self.is_source else self._sync(sync)
+
+    def _remember(self, shown: Sync | None) -> None:
+        if self.target is not None:
+            self.seen = {self.target.truth(self.fail_on_failed_rows)}
+            if shown is not self.target and not self.by_id and self.target in self.syncs:
+                later = shown is not None and self.syncs.index(shown) > self.syncs.index(self.target)
+                if later:
+                    self.unknowable(ANOTHER)
+                    self.seen.add("unknown")
+
+    def _sync(self, sync: Sync) -> dict[str, Any]:
+        running = sync.ended is None
+        return {
+            "id": self._id(sync), "status": self.running_word if running else sync.word,
+            "startedAt": self._stamp(sync.started), "finishedAt": self._stamp(sync.ended or self.world.t),
+            "error": None if running else sync.error or None,
+            "metrics": {"succeeded": {"total": 3}, "failed": {"total": sync.rows}, "changed": {"total": 3}, "total": 3},
+        }  # fmt: skip
+
+    def _run(self, sync: Sync) -> dict[str, Any]:
+        running = sync.ended is None
+        begun = not self.zero or self.world.t > sync.started + 8 or not running
+        run = {
+            "status": self.running_word if running else sync.word, "error": "" if running else sync.error,
+            "started_at" if self.snake else "startedAt": self._stamp(sync.started) if begun else "0001-01-01T00:00:00Z",
+            "finished_at" if self.snake else "finishedAt":
+                "0001-01-01T00:00:00Z" if sync.ended is None else self._stamp(sync.ended),
+        }  # fmt: skip
+        if self.wordless:
+            del run["status"]
+        return run
+
+    def _stamp(self, t: float) -> str:
+        return stamp(self.world.server(t), self.digits)
+
+    def _id(self, sync: Sync) -> str:
+        return f"sync-{self.syncs.index(sync)}"
+
+    def _list(self, params: Mapping[str, str]) -> Reply:
+        some = [sync for sync in self.syncs if "status" not in params or sync.ended is None]
+        some = sorted(some, key=lambda sync: hash((sync.started, self.per_page)))
+        page, size = int(params.get("page", "1")), self.per_page
+        paging: dict[str, Any] = {"total": len(some)}
+        if page * size < len(some):
+            paging["next"] = f"/v2/retl-connections/{_ID}/syncs?page={page + 1}"
+        return 200, {"syncs": [self._sync(sync) for sync in some[(page - 1) * size : page * size]], "paging": paging}
+
+    def _start(self) -> Reply:
+        if self.running is not None:
+            self.witness = self.running
+            return 409, {"message": "a sync is running"}
+        plan = self.plans[min(len(self.accepted), 2)]
+        sync = Sync("ours", plan.seconds, plan.word, foreign=False, rows=plan.rows, error=plan.error)
+        self._begin(sync)
+        self.accepted.append(sync)
+        if self.without_id:
+            return (self.world.rng.choice((201, 204)), None) if self.is_source else (200, {})
+        return 200, {"runId" if self.is_source else "syncId": self._id(sync)}
+
+    def _stop(self) -> Reply:
+        sync = self.running
+        if sync is None:
+            return (400, {"message": "nothing runs"}) if self.per_page == 1 else (204, None)
+
+        def stop() -> None:
+            if self.running is sync:
+                sync.error = "" if self.stop_word != "failed" else "stopped"
+                self._end(sync, self.stop_word)
+
+        self.world.later(self.stop_after, stop)
+        return 204, None
+
+    # What is true
+
+    def handed_over(self, handover: Any) -> None:
+        self.by_id = handover.sync_id is not None
+        if self.by_id:
+            self.target = self.syncs[int(handover.sync_id.rsplit("-", 1)[1])]
+        elif handover.run_started_at is None:
+            self.target = self.witness if handover.joined else self.syncs[-1]
+            self.unknowable(NO_START)
+        else:
+            started = [sync for sync in self.syncs if instant(self._stamp(sync.started)) == handover.run_started_at]
+            self.target = started[-1] if started else None
+            if len(started) > 1:
+                self.unknowable(FOREIGN)
+        target = self.target
+        if not handover.joined and (target is None or target.foreign):
+            self.wrong.append("told started, and it was not this run's doing")
+            if any(sync.foreign and sync.started >= self.posted_at - 3 for sync in self.syncs):
+                self.unknowable(FOREIGN)
+        if target is not None:
+            self.seen = {target.truth(self.fail_on_failed_rows)}
+
+    def truths(self) -> set[str]:
+        return self.seen
+
+    def ended_at(self) -> float | None:
+        return None if self.target is None else self.target.ended
+
+
+def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
+    """The world of one seed: the same vendor and wire for whoever plays in it."""
+    world = World(rng or random.Random(seed), trace=trace)
+    return Timeline(world, RudderStack(world), faulty=faulty)
+
+
+def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False) -> Outcome:
+    """One timeline through the real scripts."""
+    line = timeline(seed, rng=rng, trace=trace)
+    vendor = cast(RudderStack, line.vendor)
+    rng = line.world.rng
+    random.seed(rng.getrandbits(32))  # the clients' jitter
+    subject = {"RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID": _ID}
+    policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
+    trigger = {**_SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
+    check = {**_SECRETS, **(subject if rng.random() < 0.5 else {})}
+    for environment in (trigger, check):
+        if rng.random() < 0.4:
+            environment["RUDDERSTACK_WAIT"] = "TRUE"
+        if vendor.fail_on_failed_rows:
+            environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
+        environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
+        environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
+    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
+    return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
+
+
+def peers(seed: int) -> dict[str, str]:
+    """How our client and the rules of others fare in one timeline, on a wire that fails now and then.
+
+    All repeat their reads until they succeed. The older Shipyard scripts know sources alone and look at the latest run;
+    the newer ones and the plugins look by the id. Both Shipyards tell a start that failed as not started, the plugins
+    send it up to four times.
+    """
+
+    def ours() -> Outcome:
+        line = timeline(seed)
+        vendor = cast(RudderStack, line.vendor)
+        variable = "RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID"
+        trigger = {**_SECRETS, variable: _ID, "RUDDERSTACK_WAIT": "TRUE", "RUDDERSTACK_IF_RUNNING": "fail"}
+        check = {**_SECRETS, "RUDDERSTACK_WAIT": "TRUE"}
+        vendor.fail_on_failed_rows = False
+        return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, [300.0] * 3)
+
+    def rule_of(tries: int, *, by_id: bool, running: tuple[str, ...], old: bool) -> Callable[[Peer], None]:
+        def run(peer: Peer) -> None:
+            vendor = cast(RudderStack, peer.vendor)
+            vendor.fail_on_failed_rows = False
+            if old and not vendor.is_source:
+                peer.end("not for connections")
+            path = f"/v2/{'sources' if vendor.is_source else 'retl-connections'}/{_ID}"
+            key = "runId" if vendor.is_source else "syncId"
+            sync_id = None
+            for _ in range(tries):
+                answer = peer.start(f"{path}/start", {})
+                if answer is not None and answer.good:
+                    sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
+                    break
+            else:
+                peer.end("wrong" if vendor.accepted else "refused")
+            if sync_id is None and by_id:
+                peer.end("crash")
+            target = vendor.accepted[-1] if vendor.accepted else None
+            if target is None:
+                peer.end("crash")
+                return
+            started = instant(vendor._stamp(target.started))
+            peer.took(Handover(_ID, vendor.is_source, sync_id, None, started))
+            shown = f"{path}/runs/{sync_id}/status" if vendor.is_source else f"{path}/syncs/{sync_id}"
+            while peer.pause(60):
+                now = peer.read(shown if by_id else f"{path}/status")
+                word = now.get("status")
+                if old and (word is None or word not in ("finished", "processing")):
+                    peer.end("crash" if word is None else "not understood")
+                if word in ("finished", "succeeded"):
+                    peer.tell("failed" if now.get("error") and old else "succeeded")
+                elif word == "failed":
+                    peer.tell("failed")
+                elif word not in running and not by_id:
+                    peer.end("not understood")
+
+        return run
+
+    rules = {
+        "Shipyard older": rule_of(1, by_id=False, running=("processing",), old=True),
+        "Shipyard newer": rule_of(1, by_id=True, running=("processing", "running"), old=False),
+        "Airflow/Dagster plugin": rule_of(4, by_id=True, running=("processing", "running"), old=False),
+    }
+    return compare(ours, rules, lambda: timeline(seed))

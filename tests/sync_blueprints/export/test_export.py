@@ -1,0 +1,192 @@
+"""What holds for every engine: inputs, secrets, quoting, and texts that can be taken apart."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
+from sync_blueprints.export import ENGINES, Options, Step, template
+from sync_blueprints.export.steps import SECRET, in_json, in_shell, is_trigger
+from tests.exporting import export, exported
+
+TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
+CONNECTOR = "FIVETRAN_CONNECTOR_ID=speak_inexpensive"
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
+
+
+def filled_in(parts: dict[str, Any], inputs: Sequence[tuple[str, str]]) -> str:
+    """What the catalog's page makes of a template."""
+    if not inputs:
+        return parts["empty"]
+    blocks = []
+    for name, value in inputs:
+        for what, by in parts["escapes"]:
+            value = value.replace(what, by)
+        quoted = in_shell(value) if parts["quoting"] == "shell" else in_json(value)
+        blocks.append(parts["per_input"].replace("{name}", name).replace("{value}", quoted))
+    for name, variant in parts["variants"].items():
+        if dict(inputs).get(name, "").strip().upper() == "TRUE":
+            parts = {**parts, **variant}
+    return "".join([parts["head"], *blocks, parts["tail"]])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("blueprint", load(), ids=lambda blueprint: blueprint.name)
+def test_a_template_filled_in_is_what_the_engine_prints(engine: str, blueprint: Blueprint) -> None:
+    values = [(spec.reference, f"$(x) {{{{ ${{{{ 'y' \"z\" 𝄞\n{spec.reference}") for spec in blueprint.inputs]
+    inputs = [pair for pair, spec in zip(values, blueprint.inputs) if spec.type != SECRET]
+    waits = [(f"{blueprint.vendor.upper()}_WAIT", "true")] if is_trigger(blueprint) else []
+    for some in ([], inputs[:1], inputs, inputs[:1] + waits):
+        assert filled_in(template(engine, blueprint), some) == ENGINES[engine].render(
+            [Step(blueprint, dict(some))], Options()
+        )
+
+
+@given(TEXTS)
+def test_a_quoted_value_is_the_same_in_yaml_json_and_python(text: str) -> None:
+    quoted = in_json(text)
+    assert yaml.safe_load(quoted) == json.loads(quoted) == ast.literal_eval(quoted) == text
+
+
+@pytest.mark.parametrize("text", ["a'b", "$HOME `id` \\", "line\nbreak", "", "''"])
+def test_a_value_quoted_for_the_shell_reaches_a_program_as_it_is(text: str) -> None:
+    ran = subprocess.run(["/bin/sh", "-c", f"printf %s {in_shell(text)}"], capture_output=True, check=True, text=True)
+    assert ran.stdout == text
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_check_after_a_trigger_gets_no_id(engine: str) -> None:
+    text = exported(engine, TRIGGER.name, CHECK.name, "--input", CONNECTOR)
+    assert text.count("speak_inexpensive") == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_input_that_is_no_id_reaches_every_blueprint_that_has_it(engine: str) -> None:
+    url = "FIVETRAN_API_URL=http://127.0.0.1:1"
+    text = exported(engine, TRIGGER.name, CHECK.name, "--input", CONNECTOR, "--input", url)
+    assert text.count("http://127.0.0.1:1") == 2
+
+
+def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
+    text = exported("platform", TRIGGER.name, CHECK.name, "--input", CONNECTOR, "--input", "2:FIVETRAN_WAIT=TRUE")
+    inputs = [vessel["source"]["inputs"] for vessel in yaml.safe_load(text)["vessels"].values()]
+    assert inputs == [{"FIVETRAN_CONNECTOR_ID": "speak_inexpensive"}, {"FIVETRAN_WAIT": "TRUE"}]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ([], "FIVETRAN_CONNECTOR_ID is required"),
+        (["FIVETRAN_API_KEY=abc"], "FIVETRAN_API_KEY is a secret and is never written out"),
+        (["FIVETRAN_ID=abc"], "no blueprint here has an input FIVETRAN_ID; there are FIVETRAN_CONNECTOR_ID, "),
+        (["FIVETRAN_CONNECTOR_ID"], "--input takes NAME=VALUE"),
+        (["2:FIVETRAN_CONNECTOR_ID=a"], "there are 1 blueprints"),
+        (["FIVETRAN_CONNECTOR_ID=a/b"], "FIVETRAN_CONNECTOR_ID is 'a/b'"),
+        ([CONNECTOR, "FIVETRAN_WAIT=maybe", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
+        ([CONNECTOR, "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
+        (["FIVETRAN_CONNECTOR_ID=\udcff"], "no text"),
+        ([CONNECTOR, "3:FIVETRAN_WAIT=TRUE"], "the first is 1"),
+    ],
+)
+def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told: str) -> None:
+    arguments = [part for text in inputs for part in ("--input", text)]
+    printed = export("docker", TRIGGER.name, *arguments)
+    assert (printed.exit_code, printed.stdout) == (2, "")
+    assert told in printed.stderr
+    assert "abc" not in printed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["kubernetes", TRIGGER.name, "--schedule", "@daily"], "it has five fields"),
+        (["argo", TRIGGER.name, "--schedule", "0 24 * * *"], "'24' is no hour"),
+        (["airflow", TRIGGER.name, "--schedule", "0 2 * * 7"], "'7' is no weekday"),
+        (["airflow", TRIGGER.name, "--schedule", "0 5-2 * * *"], "'5-2' is no hour"),
+        (["airflow", TRIGGER.name, "--schedule", "0 2 * foo *"], "'foo' is no month"),
+        (["airflow", TRIGGER.name, "--schedule", "*/0 2 * * *"], "'*/0' is no minute"),
+        (["docker", TRIGGER.name, "--schedule", "0 2 * * *"], "--schedule says nothing to docker"),
+        (["airflow", TRIGGER.name, "--image", "x"], "--image says nothing to airflow"),
+        (["kubernetes", TRIGGER.name, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
+        (["argo", TRIGGER.name, "--name", "n" * 53], "at most 52"),
+        (["kubernetes", TRIGGER.name, "--namespace", "a b"], "'a b' cannot be a name"),
+        (["airflow", TRIGGER.name, "--name", "a b"], "'a b' cannot be the id of a DAG"),
+        (["docker", "Fivetran - Start"], "there is no blueprint 'Fivetran - Start'"),
+        (["docker", TRIGGER.name, "--retry-wait", "5"], "'5' is no duration"),
+        (["docker", TRIGGER.name, "--retry-count", "-1"], "'-1' is no number of retries"),
+        (["argo", TRIGGER.name, TRIGGER.name, CHECK.name], "comes after two triggers"),
+        (["kubernetes", TRIGGER.name, CHECK.name, CHECK.name, "--schedule", "0 2 * * *"], "takes one blueprint"),
+        (["argo", TRIGGER.name, "--input", "FIVETRAN_API_URL=http://a/{{b"], "FIVETRAN_API_URL holds {{"),
+        (["helm", TRIGGER.name], "'helm'"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_with_the_reason(arguments: list[str], told: str) -> None:
+    printed = export(*arguments, "--input", CONNECTOR)
+    assert (printed.exit_code, printed.stdout) == (2, "")
+    assert told in printed.stderr
+
+
+@pytest.mark.parametrize("schedule", ["0 2 * * *", "*/15 0-6,22 1,15 jan-mar MON-FRI", "5 4 * * sun"])
+@pytest.mark.parametrize("engine", ["kubernetes", "argo", "airflow"])
+def test_a_schedule_stands_in_the_text_as_it_was_given(engine: str, schedule: str) -> None:
+    assert f'"{schedule}"' in exported(engine, TRIGGER.name, "--input", CONNECTOR, "--schedule", schedule)
+
+
+@pytest.mark.parametrize("engine", ["docker", "github"])
+def test_guardrails_other_than_the_catalogs_reach_the_runner(engine: str) -> None:
+    usual = exported(engine, TRIGGER.name, "--input", CONNECTOR)
+    assert "retry-wait" not in usual
+    other = exported(engine, TRIGGER.name, "--input", CONNECTOR, "--retry-wait", "5m")
+    assert "5m0s" in other
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("vendor", ["rudderstack", "fivetran", "nango"])
+def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = {
+        "rudderstack": "RUDDERSTACK_CONNECTION_ID=abc",
+        "fivetran": CONNECTOR,
+        "nango": "NANGO_PROVIDER_CONFIG_KEY=hubspot",
+    }
+    trigger = find(f"{vendor}_blueprints/trigger_sync.py")
+    secrets = [spec.reference for spec in trigger.inputs if spec.type == SECRET]
+    for secret in secrets:
+        monkeypatch.setenv(secret, "canary")
+    text = exported(engine, trigger.name, "--input", ids[vendor])
+    assert "canary" not in text
+    assert all(secret in text for secret in secrets)
+
+
+PAGES = sorted((REPOSITORY / "docs/orchestrators").glob("*.md"))
+EXAMPLES = {
+    found[2]: shlex.split(found[1].replace("\\\n", " "))
+    for page in PAGES
+    for found in re.finditer(
+        r"^python -m sync_blueprints export ((?:[^\n]|\\\n)*?)\s*> (examples/orchestrators/\S+)$",
+        page.read_text("utf-8"),
+        re.M,
+    )
+}
+
+
+def test_every_example_is_made_by_a_command_in_the_docs() -> None:
+    files = [
+        path.relative_to(REPOSITORY).as_posix() for path in sorted((REPOSITORY / "examples/orchestrators").iterdir())
+    ]
+    assert sorted(EXAMPLES) == files
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_an_example_is_what_its_command_prints_today(path: str) -> None:
+    assert (REPOSITORY / path).read_text("utf-8") == exported(*EXAMPLES[path]), "run the command again that made it"

@@ -1,0 +1,118 @@
+"""Texts for the platform, the shell and GitHub Actions: read as these read them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
+from sync_blueprints.export import ENGINES, Options, Step
+from sync_blueprints.sandbox import Sandbox
+from tests.exporting import exported
+
+TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
+CONNECTOR = ("--input", "FIVETRAN_CONNECTOR_ID=speak_inexpensive")
+AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
+PARAMETERS = Step(find("RudderStack - Trigger Sync"), {"RUDDERSTACK_PARAMETERS": AWKWARD})
+
+
+def vessels(text: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load(text)["vessels"].values())
+
+
+@pytest.mark.parametrize("blueprint", load(), ids=lambda blueprint: blueprint.name)
+def test_a_vessel_has_the_guardrails_as_the_catalog_writes_them(blueprint: Blueprint) -> None:
+    raw = yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text("utf-8"))["blueprints"]
+    written = next(one["guardrails"] for one in raw if one["name"] == blueprint.name)
+    (vessel,) = vessels(ENGINES["platform"]([Step(blueprint, {})], Options()))
+    assert vessel["guardrails"] == written
+    assert vessel["source"] == {"blueprint": blueprint.name, "inputs": {}, "type": "BLUEPRINT"}
+
+
+def test_vessels_follow_each_other_and_have_names_of_their_own() -> None:
+    fleet = yaml.safe_load(exported("platform", TRIGGER.name, CHECK.name, CHECK.name, *CONNECTOR, "--name", "Nightly"))
+    assert fleet["name"] == "Nightly"
+    assert list(fleet["vessels"]) == [TRIGGER.name, CHECK.name, f"{CHECK.name} 2"]
+    assert fleet["connections"] == {
+        TRIGGER.name: {CHECK.name: "SUCCESS"},
+        CHECK.name: {f"{CHECK.name} 2": "SUCCESS"},
+    }
+
+
+def test_a_fleet_holds_a_value_as_it_is() -> None:
+    (vessel,) = vessels(ENGINES["platform"]([PARAMETERS], Options()))
+    assert vessel["source"]["inputs"] == {"RUDDERSTACK_PARAMETERS": AWKWARD}
+
+
+def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[list[str]]]:
+    """Run the lines in a shell whose `docker` writes its arguments down and exits with the next code."""
+    seen = folder / "seen"
+    program, stub = folder / "docker", folder / "stub.py"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(stub))} "$@"\n')
+    stub.write_text(
+        "import json, pathlib, sys\n"
+        f"seen = pathlib.Path({str(seen)!r})\n"
+        "with seen.open('a') as file: file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
+        f"sys.exit({exit_codes}[len(seen.read_text().splitlines()) - 1])\n"
+    )
+    program.chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    ran = subprocess.run(["/bin/sh", "-c", text], env={"PATH": path, "PYTHONUTF8": "1"}, check=False)
+    return ran.returncode, [json.loads(line) for line in seen.read_text().splitlines()]
+
+
+def test_docker_gets_secrets_by_name_and_values_as_they_are(tmp_path: Path) -> None:
+    text = ENGINES["docker"]([PARAMETERS], Options(name="nightly", image="registry.example/sync:1"))
+    exit_code, (arguments,) = docker(text, tmp_path, [0])
+    assert exit_code == 0
+    assert arguments == [
+        *("run", "--rm", "--read-only", "-e", "RUDDERSTACK_ACCESS_TOKEN", "-v", "nightly-artifacts:/artifacts"),
+        *("-e", f"RUDDERSTACK_PARAMETERS={AWKWARD}", "registry.example/sync:1", "run", "RudderStack - Trigger Sync"),
+    ]
+
+
+@pytest.mark.parametrize(("exit_codes", "ended", "runs"), [([0, 0], 0, 2), ([203], 203, 1), ([0, 211], 211, 2)])
+def test_a_check_runs_in_docker_only_after_its_trigger_succeeded(
+    tmp_path: Path, exit_codes: list[int], ended: int, runs: int
+) -> None:
+    exit_code, seen = docker(exported("docker", TRIGGER.name, CHECK.name, *CONNECTOR), tmp_path, exit_codes)
+    assert (exit_code, len(seen)) == (ended, runs)
+
+
+def test_steps_of_github_hand_over_and_take_secrets_from_github() -> None:
+    trigger, check = yaml.safe_load(exported("github", TRIGGER.name, CHECK.name, *CONNECTOR))["steps"][1:]
+    assert trigger["with"] == {"blueprint": TRIGGER.name}
+    assert trigger["env"]["FIVETRAN_API_KEY"] == "${{ secrets.FIVETRAN_API_KEY }}"
+    assert trigger["env"]["SHIPYARD_ARTIFACTS_DIRECTORY"] == check["env"]["SHIPYARD_ARTIFACTS_DIRECTORY"]
+    assert trigger["id"] != check["id"]
+
+
+def test_github_takes_nothing_in_a_value_for_an_expression() -> None:
+    (_, step) = yaml.safe_load(ENGINES["github"]([PARAMETERS], Options()))["steps"]
+    written = step["env"]["RUDDERSTACK_PARAMETERS"]
+    expressions = re.findall(r"\$\{\{(.*?)\}\}", written)
+    assert expressions == [" '${{' "]
+    assert re.sub(r"\$\{\{ '(.*?)' \}\}", r"\1", written) == AWKWARD
+
+
+@pytest.mark.sockets
+def test_a_fleet_runs_on_this_machine(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        url, connector = f"FIVETRAN_API_URL={sandbox.url}", "FIVETRAN_CONNECTOR_ID=succeeds_in_1"
+        wait = "2:FIVETRAN_WAIT=TRUE"
+        given = [part for text in (url, connector, wait) for part in ("--input", text)]
+        fleet = tmp_path / "fleet.yaml"
+        fleet.write_text(exported("platform", TRIGGER.name, CHECK.name, *given), encoding="utf-8")
+        command = [sys.executable, "-m", "sync_blueprints", "run", "--fleet", str(fleet)]
+        ran = subprocess.run(command, env={**os.environ, **sandbox.environment}, cwd=REPOSITORY, check=False)
+        assert ran.returncode == 0
+        assert sandbox.starts == [("fivetran", "succeeds_in_1")]

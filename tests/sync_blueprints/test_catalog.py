@@ -1,0 +1,194 @@
+"""The catalog and its loader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sync_blueprints.catalog import (
+    CATALOGUE,
+    Blueprint,
+    CatalogError,
+    Guardrails,
+    Input,
+    find,
+    load,
+    parse_duration,
+    parse_exit_codes,
+)
+
+BLUEPRINTS = load()
+INPUTS = {f"{blueprint.name}: {one.reference}": one for blueprint in BLUEPRINTS for one in blueprint.inputs}
+each_blueprint = pytest.mark.parametrize("blueprint", BLUEPRINTS, ids=lambda blueprint: blueprint.name)
+each_input = pytest.mark.parametrize("one", INPUTS.values(), ids=INPUTS)
+
+
+def excluded(*codes: int) -> tuple[tuple[int, int], ...]:
+    return tuple((code, code) for code in codes)
+
+
+NO_USE_TRYING_AGAIN = {
+    "trigger_sync.py": Guardrails(1, 0, 4 * 3600, excluded(200, 201, 203, 204, 205, 206, 210, 211, 212, 213, 221)),
+    "check_sync_status.py": Guardrails(24, 300, 4 * 3600, excluded(200, 201, 204, 205, 206, 211, 212, 213, 221)),
+}
+
+
+@each_blueprint
+def test_the_file_to_run_of_a_blueprint_exists(blueprint: Blueprint) -> None:
+    assert blueprint.path.is_file()
+    assert blueprint.path.parent.name == f"{blueprint.vendor.lower()}_blueprints"
+
+
+def test_names_and_files_are_unique() -> None:
+    assert len({blueprint.name.casefold() for blueprint in BLUEPRINTS}) == len(BLUEPRINTS)
+    assert len({blueprint.file_to_run for blueprint in BLUEPRINTS}) == len(BLUEPRINTS)
+
+
+@each_blueprint
+def test_a_blueprint_is_named_after_its_vendor(blueprint: Blueprint) -> None:
+    assert blueprint.name.startswith(f"{blueprint.vendor} - ")
+
+
+@each_blueprint
+def test_guardrails_stop_where_trying_again_does_not_help(blueprint: Blueprint) -> None:
+    rails = blueprint.guardrails
+    if blueprint.path.name in NO_USE_TRYING_AGAIN:
+        assert rails == NO_USE_TRYING_AGAIN[blueprint.path.name]
+    else:
+        assert (rails.retry_count, rails.retry_wait, rails.runtime_cutoff) == (1, 300, 600)
+        tried_again = {code for code in blueprint.exit_codes if rails.try_again_on(code)}
+        assert tried_again == {130, 143, 220}
+
+
+@each_blueprint
+def test_guardrails_are_what_the_platform_can_do(blueprint: Blueprint) -> None:
+    rails = blueprint.guardrails
+    assert 0 <= rails.retry_count <= 24
+    assert rails.retry_wait in range(0, 3601, 300)
+    assert 0 < rails.runtime_cutoff <= 4 * 3600
+
+
+@each_blueprint
+def test_the_exit_codes_are_sorted_and_hold_those_that_every_blueprint_has(blueprint: Blueprint) -> None:
+    assert list(blueprint.exit_codes) == sorted(set(blueprint.exit_codes))
+    assert {0, 130, 143, 200, 206, 249} <= set(blueprint.exit_codes)
+
+
+@each_blueprint
+def test_a_blueprint_writes_below_its_vendors_folder_only(blueprint: Blueprint) -> None:
+    for file in blueprint.files_written:
+        assert re.fullmatch(rf"{blueprint.vendor.lower()}-blueprints/(variables|responses)/[a-z_{{}}]+\.\w+", file)
+
+
+@each_blueprint
+def test_the_inputs_of_a_blueprint_have_different_names(blueprint: Blueprint) -> None:
+    assert len({one.reference for one in blueprint.inputs}) == len(blueprint.inputs)
+    assert len({one.display_name for one in blueprint.inputs}) == len(blueprint.inputs)
+
+
+@each_blueprint
+def test_an_input_is_named_after_its_vendor(blueprint: Blueprint) -> None:
+    for one in blueprint.inputs:
+        assert re.fullmatch(rf"{blueprint.vendor.upper()}_[A-Z_]+", one.reference)
+
+
+@each_input
+def test_an_input_is_of_a_type_that_the_platform_has(one: Input) -> None:
+    assert one.type in ("Password", "Alphanumeric", "Integer", "Boolean", "Select")
+    assert bool(one.options) == (one.type == "Select")
+
+
+@each_input
+def test_a_default_is_text_and_fits_the_type(one: Input) -> None:
+    if one.default is None:
+        return
+    assert isinstance(one.default, str)
+    assert not one.required
+    fits = {"Integer": r"\d+", "Boolean": "TRUE|FALSE", "Select": "|".join(one.options), "Alphanumeric": ".+"}
+    assert re.fullmatch(fits[one.type], one.default)
+
+
+@each_blueprint
+def test_everything_is_described_in_sentences(blueprint: Blueprint) -> None:
+    for text in (blueprint.synopsis, blueprint.description, *(one.description for one in blueprint.inputs)):
+        assert text.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("45s", 45), ("5m", 300), ("5m0s", 300), ("0h10m0s", 600), ("4h0m0s", 14400), ("1h1s", 3601)],
+)
+def test_a_duration_is_read_as_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5m4h", "1.5m", "5 minutes"])
+def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(CatalogError, match="4h0m0s"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("text", "codes"), [("200", (200, 200)), ("203-206", (203, 206)), ("1-255", (1, 255))])
+def test_a_range_of_exit_codes_is_read(text: str, codes: tuple[int, int]) -> None:
+    assert parse_exit_codes(text) == codes
+
+
+@pytest.mark.parametrize("text", ["", "0", "256", "206-203", "200,201", "200-", "x"])
+def test_what_is_no_range_of_exit_codes_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(CatalogError, match="203-206"):
+        parse_exit_codes(text)
+
+
+def test_a_range_of_exit_codes_includes_both_of_its_ends() -> None:
+    rails = Guardrails(exclude_exit_code_ranges=((203, 206),))
+    assert [code for code in range(201, 209) if rails.try_again_on(code)] == [201, 202, 207, 208]
+    assert not rails.try_again_on(0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fivetran - Execute Sync",
+        "  fivetran -  execute SYNC ",
+        "fivetran_blueprints/trigger_sync.py",
+        str(CATALOGUE.parent / "fivetran_blueprints" / "trigger_sync.py"),
+    ],
+)
+def test_a_blueprint_is_found_by_its_name_in_any_case_and_by_its_file(text: str) -> None:
+    assert find(text).name == "Fivetran - Execute Sync"
+
+
+def test_a_blueprint_is_found_by_a_path_from_where_one_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CATALOGUE.parent / "nango_blueprints")
+    assert find("./trigger_sync.py").name == "Nango - Trigger Sync"
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
+    with pytest.raises(CatalogError) as caught:
+        find("Fivetran - Excute Sync")
+    assert "'Fivetran - Excute Sync'" in str(caught.value)
+    for blueprint in BLUEPRINTS:
+        assert blueprint.name in str(caught.value)
+        assert blueprint.file_to_run in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("retry_wait: 5m0s", "retry_wait: 5x", r"RudderStack - Check Sync Status\), guardrails: '5x' is no duration"),
+        ("    synopsis:", "    synopsys:", "missing synopsis; unknown synopsys"),
+        ("        display_name:", "        displayname:", "input 1: missing display_name; unknown displayname"),
+        ('exclude_exit_code_ranges: ["200"', 'exclude_exit_code_ranges: ["2000"', "'2000' is no range of exit codes"),
+        ("\nblueprints:", "\nblueprint:", "no list `blueprints:`"),
+        ("version:", "version: [", "cannot be read"),
+    ],
+)
+def test_a_mistake_in_the_catalog_is_named_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
+    file = tmp_path / "blueprints.yaml"
+    text = CATALOGUE.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(CatalogError, match=message):
+        load(file)

@@ -1,0 +1,316 @@
+"""Running blueprints as an orchestrator would; the vessels are tiny scripts."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_blueprints.catalog import REPOSITORY, Guardrails
+from sync_blueprints.fleet import Vessel, chain
+from sync_blueprints.run import Stop, run_fleet, run_vessel
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+
+
+class Clock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ClockOnceThere(Clock):
+    """Time stands still until a file exists, then flies: the script is ready before its time is over."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file = file
+
+    def monotonic(self) -> float:
+        if self.file.exists():
+            self.now += 1000
+        return self.now
+
+
+def vessel(folder: Path, code: str, guardrails: Guardrails | None = None, name: str = "vessel") -> Vessel:
+    path = folder / f"{name}.py"
+    path.write_text(textwrap.dedent(code), encoding="utf-8")
+    return Vessel(name, path, guardrails or Guardrails())
+
+
+def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails, name: str = "vessel") -> Vessel:
+    """A vessel that ends with the next of `codes` each time, and tells its environment on stdout."""
+    counter = folder / f"{name}.count"
+    code = f"""
+        import json, os, pathlib, sys
+        counter = pathlib.Path({str(counter)!r})
+        turn = len(counter.read_text()) if counter.exists() else 0
+        counter.write_text("x" * (turn + 1))
+        print(json.dumps({{"turn": turn, **os.environ}}))
+        sys.exit({codes}[turn])
+        """
+    return vessel(folder, code, guardrails, name)
+
+
+def codes(run: Any) -> list[int]:
+    return [attempt.exit_code for attempt in run.attempts]
+
+
+def results(stdout: io.BytesIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.getvalue().splitlines()]
+
+
+def test_a_vessel_that_succeeds_is_run_once(tmp_path: Path) -> None:
+    run = run_vessel(exits_in_turn(tmp_path, [0], Guardrails(retry_count=24)), os.environ, clock=Clock())
+    assert (run.exit_code, codes(run)) == (0, [0])
+
+
+def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds(tmp_path: Path) -> None:
+    clock = Clock()
+    rails = Guardrails(retry_count=24, retry_wait=300)
+    run = run_vessel(exits_in_turn(tmp_path, [210, 220, 0], rails), os.environ, clock=clock)
+    assert (run.exit_code, codes(run)) == (0, [210, 220, 0])
+    assert clock.now == pytest.approx(600)
+    assert run.seconds == pytest.approx(600)
+
+
+def test_retries_come_to_an_end(tmp_path: Path) -> None:
+    run = run_vessel(exits_in_turn(tmp_path, [210, 220, 202], Guardrails(retry_count=2)), os.environ, clock=Clock())
+    assert (run.exit_code, codes(run)) == (202, [210, 220, 202])
+
+
+def test_an_excluded_exit_code_is_not_retried(tmp_path: Path) -> None:
+    rails = Guardrails(retry_count=24, exclude_exit_code_ranges=((200, 200), (203, 212)))
+    run = run_vessel(exits_in_turn(tmp_path, [202, 211], rails), os.environ, clock=Clock())
+    assert (run.exit_code, codes(run)) == (211, [202, 211])
+
+
+def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) -> None:
+    code = r"""print('{"first": 1}\n{"outcome": "started"}\n[1]\n12\n{broken')"""
+    stdout = io.BytesIO()
+    run = run_vessel(vessel(tmp_path, code), os.environ, stdout=stdout)
+    assert run.result == {"outcome": "started"}
+    assert stdout.getvalue().split() == [b'{"first":', b"1}", b'{"outcome":', b'"started"}', b"[1]", b"12", b"{broken"]
+
+
+def test_a_vessel_without_a_json_line_has_no_result(tmp_path: Path) -> None:
+    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result is None
+
+
+@posix_only
+def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_failed_one(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"""
+        import pathlib, time
+        ready = pathlib.Path({str(ready)!r})
+        if not ready.exists():
+            ready.touch()
+            time.sleep(60)
+        """
+    rails = Guardrails(retry_count=1, runtime_cutoff=3600)
+    run = run_vessel(vessel(tmp_path, code, rails), os.environ, clock=ClockOnceThere(ready))
+    assert codes(run) == [128 + signal.SIGTERM, 0]
+
+
+@posix_only
+def test_a_script_that_does_not_end_when_terminated_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"""
+        import pathlib, signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pathlib.Path({str(ready)!r}).touch()
+        time.sleep(60)
+        """
+    run = run_vessel(vessel(tmp_path, code, Guardrails(runtime_cutoff=3600)), os.environ, clock=ClockOnceThere(ready))
+    assert codes(run) == [128 + signal.SIGKILL]
+
+
+@posix_only
+def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path) -> None:
+    code = """
+        import subprocess, sys
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print('{"outcome": "started"}')
+        """
+    started = time.monotonic()
+    run = run_vessel(vessel(tmp_path, code), os.environ)
+    assert (run.exit_code, run.result) == (0, {"outcome": "started"})
+    assert time.monotonic() - started < 30
+
+
+def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
+    stdout = io.BytesIO()
+    rails = Guardrails(retry_count=1)
+    run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, clock=Clock(), stdout=stdout)
+    first, second = results(stdout)
+    assert (first["turn"], second["turn"]) == (0, 1)
+    assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
+
+
+def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) -> None:
+    vessels = [exits_in_turn(tmp_path, [0], Guardrails(), name) for name in ("first", "second", "third")]
+    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
+    seen: list[dict[str, Any]] = [run.result or {} for run in runs]
+    ids = [each["SHIPYARD_LOG_ID"] for each in seen]
+    assert len(set(ids)) == 3
+    neighbours = [
+        [
+            (each[f"SHIPYARD_FLEET_{which}_COUNT"], each[f"SHIPYARD_FLEET_{which}_LOG_IDS"])
+            for which in ("UPSTREAM", "CURRENT", "DOWNSTREAM")
+        ]
+        for each in seen
+    ]
+    assert neighbours == [
+        [("0", ""), ("1", ids[0]), ("1", ids[1])],
+        [("1", ids[0]), ("1", ids[1]), ("1", ids[2])],
+        [("1", ids[1]), ("1", ids[2]), ("0", "")],
+    ]
+    assert [each["SHIPYARD_VESSEL_NAME"] for each in seen] == ["first", "second", "third"]
+    assert len({each["SHIPYARD_VESSEL_ID"] for each in seen}) == 3
+    assert len({each["SHIPYARD_FLEET_LOG_ID"] for each in seen}) == 1
+
+
+def test_a_fleet_stops_at_the_first_vessel_that_fails(tmp_path: Path) -> None:
+    turns = {"first": [0], "second": [211], "third": [0]}
+    vessels = [exits_in_turn(tmp_path, turn, Guardrails(), name) for name, turn in turns.items()]
+    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
+    assert [(run.name, run.exit_code) for run in runs] == [("first", 0), ("second", 211)]
+    assert not (tmp_path / "third.count").exists()
+
+
+def test_an_input_with_the_text_none_is_passed_as_it_is(tmp_path: Path) -> None:
+    environment = {**os.environ, "FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": ""}
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, clock=Clock()).runs
+    assert run.result is not None
+    assert (run.result["FIVETRAN_FORCE"], run.result["FIVETRAN_IF_RUNNING"]) == ("None", "")
+
+
+WRITES = """
+    import json, os, pathlib
+    folder = pathlib.Path(os.environ["SHIPYARD_ARTIFACTS_DIRECTORY"])
+    folder.mkdir(exist_ok=True)
+    (folder / os.environ["SHIPYARD_VESSEL_NAME"]).touch()
+    print(json.dumps({"folder": str(folder), "files": sorted(os.listdir(folder))}))
+    """
+
+
+@pytest.mark.parametrize("given", [None, "", "None"])
+def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp_path: Path, given: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
+    environment.update({"SHIPYARD_ARTIFACTS_DIRECTORY": given} if given is not None else {})
+    vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
+    first, second = run_fleet(chain(vessels), environment).runs
+    assert first.result is not None
+    assert second.result == {"folder": first.result["folder"], "files": ["first", "second"]}
+    assert not Path(first.result["folder"]).exists()
+
+
+def test_a_folder_of_the_users_own_is_used_and_kept(tmp_path: Path) -> None:
+    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment)
+    assert (tmp_path / "users" / "vessel").exists()
+
+
+def test_a_folder_that_is_named_goes_before_the_environments(tmp_path: Path) -> None:
+    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, artifacts=tmp_path / "named")
+    assert (tmp_path / "named" / "vessel").exists()
+    assert not (tmp_path / "users").exists()
+
+
+def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
+    stop = Stop(signal.SIGTERM)
+    done = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), os.environ, stop=stop)
+    assert (done.runs, done.exit_code) == ([], 143)
+
+
+def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "sync_blueprints", "run", *map(str, arguments)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp_path: Path) -> None:
+    code = r"""
+        import sys
+        print("words\n{}")
+        print("a log line", file=sys.stderr)
+        sys.exit(213)
+        """
+    done = command(vessel(tmp_path, code).path)
+    assert done.returncode == 213
+    assert done.stdout.splitlines() == [b"words", b"{}"]
+    assert b"a log line" in done.stderr
+    assert b"vessel.py: attempt 1 ended with exit code 213" in done.stderr
+
+
+def test_guardrails_can_be_given_on_the_command_line(tmp_path: Path) -> None:
+    script = exits_in_turn(tmp_path, [1, 1, 0], Guardrails()).path
+    done = command(script, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+
+
+def test_an_unknown_blueprint_is_answered_with_the_names_there_are() -> None:
+    done = command("Fivetran - Excute Sync")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Fivetran - Execute Sync" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["x.py", "--retry-wait", "5"], ["x.py", "--retry-count", "-1"]])
+def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
+    assert command(*arguments).returncode == 2
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_runner_terminates_the_script_and_is_the_runners_exit_code(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    code = """
+        import signal, sys, time
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+        signal.signal(signal.SIGTERM, lambda *_: (print("terminated"), sys.exit(143)))
+        print("ready", flush=True)
+        time.sleep(60)
+        """
+    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "5", str(vessel(tmp_path, code).path)]
+    # Where the tests themselves run in the background, SIGINT is ignored, and the runner would leave it so.
+    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE, preexec_fn=as_usual) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == b"ready\n"
+        runner.send_signal(number)
+        assert runner.stdout.read() == b"terminated\n"
+    assert runner.returncode == 128 + number
+
+
+@posix_only
+def test_a_signal_between_two_attempts_ends_the_waiting(tmp_path: Path) -> None:
+    path = exits_in_turn(tmp_path, [210], Guardrails()).path
+    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "1", "--retry-wait", "1h", str(path)]
+    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as runner:
+        assert runner.stderr is not None
+        assert b"retry 1 of 1 in 3600 s" in runner.stderr.readline()
+        runner.send_signal(signal.SIGTERM)
+    assert runner.returncode == 128 + signal.SIGTERM

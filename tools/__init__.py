@@ -1,1 +1,0 @@
-"""For people and CI, not for a blueprint's run: python -m tools <command>."""
