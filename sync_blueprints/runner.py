@@ -73,6 +73,7 @@ def run(
     artifacts: str | os.PathLike[str] | None = None,
     log: Log | None = None,
     time_limit: float | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> Result:
     """Run one blueprint as a child process, wait for its end, and return its Result.
 
@@ -99,6 +100,8 @@ def run(
                 `logging` and the text. Default: the logger "sync_blueprints". An exception that it raises ends the run.
     time_limit  seconds, after which the script is ended. What it reports then still counts: a check that had not seen
                 the end of its sync yet raises BlueprintFailed with exit code 143.
+    stopped     asked ten times a second; once it returns True, the script is ended as after time_limit. For callers
+                whose stop comes from another thread or a signal, and that want the result all the same.
 
     Returns a Result with exit_code 0. Raises BlueprintFailed for any other exit code, ValueError for a name or an input
     that does not exist, TypeError for a value that cannot be sent, OSError if no process can be started.
@@ -110,15 +113,21 @@ def run(
     Ending a script never stops a sync that runs at the vendor. Several calls may run side by side in threads.
     """
     blueprint = find(name)
-    given = {**_checked(blueprint, inputs), **_checked(blueprint, secrets or {})}
+    given = {**check_inputs(blueprint, inputs), **check_inputs(blueprint, secrets or {})}
     with _folder(artifacts) as folder:
-        result = execute(blueprint, {**_inherited(), **given, ARTIFACTS: folder}, log, time_limit)
+        result = execute(blueprint, {**_inherited(), **given, ARTIFACTS: folder}, log, time_limit, stopped)
     if result.exit_code:
         raise BlueprintFailed(result)
     return result
 
 
-def execute(blueprint: Blueprint, environment: Mapping[str, str], log: Log | None, time_limit: float | None) -> Result:
+def execute(
+    blueprint: Blueprint,
+    environment: Mapping[str, str],
+    log: Log | None,
+    time_limit: float | None,
+    stopped: Callable[[], bool] | None = None,
+) -> Result:
     """Run a blueprint with exactly this environment, whatever its exit code."""
     emit = _emitter(log)
     lines: list[bytes] = []
@@ -137,6 +146,7 @@ def execute(blueprint: Blueprint, environment: Mapping[str, str], log: Log | Non
         stderr=on_stderr,
         note=lambda text: emit(logging.WARNING, f"{blueprint.name}: {text}"),
         time_limit=time_limit,
+        stopped=stopped or (lambda: False),
     )
     return result_of(blueprint.name, exit_code, lines, last[0], time.monotonic() - began)
 
@@ -189,7 +199,7 @@ def _emitter(log: Log | None) -> Callable[[int, str], object]:
     return lambda level, text: logger.log(level, "%s", text)
 
 
-def _checked(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, str]:
+def check_inputs(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, str]:
     """The variables that these inputs set. Raises ValueError for a name that the blueprint does not have."""
     known = [one.reference for one in blueprint.inputs]
     allowed = {*known, *PLATFORM, *(f"{one.reference}_FILE" for one in blueprint.inputs if one.type == "Password")}

@@ -183,6 +183,15 @@ def test_a_script_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: py
     assert caught.value.exit_code == 137
 
 
+@pytest.mark.slow
+def test_a_caller_that_stops_a_script_gets_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep(60)"
+    lines: list[str] = []
+    with pytest.raises(BlueprintFailed) as caught:
+        run(script(tmp_path, code, monkeypatch), {}, log=lambda _, line: lines.append(line), stopped=lambda: bool(lines))
+    assert (caught.value.exit_code, caught.value.outcome) == (143, "interrupted")
+
+
 def test_a_script_without_a_result_is_described_by_its_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
