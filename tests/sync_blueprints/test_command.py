@@ -152,7 +152,7 @@ def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:
         return out.read_text().split("\n")
 
     assert "explain" in completed("sync-blueprints e")
-    assert len(completed("sync-blueprints run ")) == len(load())
+    assert {one.name for one in load()} <= {name.replace("\\", "") for name in completed("sync-blueprints run ")}
 
 
 @pytest.mark.slow
