@@ -97,12 +97,12 @@ class Api:
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     raise SyncNotStartedError(
                         f"{self.vendor} accepts no trigger request now ({problem}) and asks to come back in "
-                        f"{format_duration(pause)}; nothing was started"
+                        f"{format_duration(pause)}"
                     )
             if not self._back_off(attempt, TRIES, pause, problem):
                 break
         tries = f"{attempt + 1} {'tries' if attempt else 'try'}"
-        raise SyncNotStartedError(f"{self.vendor} could not be reached: {problem} ({tries}); nothing was started")
+        raise SyncNotStartedError(f"{self.vendor} could not be reached: {problem} ({tries})")
 
     def now(self) -> datetime | None:
         """The server's time now (its last Date header plus the time since), up to a second early; None if unknown."""

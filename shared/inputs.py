@@ -53,7 +53,11 @@ class Inputs:
     """The inputs of a blueprint; a class that declares its own inherits from this one."""
 
     vendor: str  # in lower case: it begins the artifacts' folder and, in upper case, the variables
-    starts = False  # whether this run is to start a sync: then it keeps a record of the attempt
+
+    @property
+    def starts(self) -> bool:
+        """Whether this run is to start a sync: then it keeps a record of the attempt."""
+        return False
 
     @property
     def subject(self) -> str | None:

@@ -100,7 +100,8 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
                 return _noted(syncs.join(state), syncs, run)
             state = _made_ready(syncs, state, policy, pace, conflict)
         try:
-            return _noted(start_exactly_once(syncs, state, run), syncs, run)
+            with nothing_started():
+                return _noted(start_exactly_once(syncs, state, run), syncs, run)
         except SyncAlreadyRunningError as error:
             if policy == "fail" or (pace is not None and pace.left <= 0):
                 raise SyncAlreadyRunningError(f"{error}; {_policy_note(syncs, policy)}") from error
@@ -215,8 +216,10 @@ def _policy_note(syncs: Startable[S, H], policy: str) -> str:
 
 @contextlib.contextmanager
 def nothing_started() -> Iterator[None]:
-    """Within a trigger, before its request is sent: an unreachable vendor means that nothing was started."""
+    """Within a trigger, as long as no request was accepted: an unreachable vendor means that nothing was started."""
     try:
         yield
-    except StatusCheckFailedError as error:
+    except StartUnclearError:
+        raise
+    except (StatusCheckFailedError, SyncNotStartedError) as error:
         raise SyncNotStartedError(f"{error}; nothing was started") from error
