@@ -29,7 +29,7 @@ class Connection(NamedTuple):
     schedule_type: str = "manual"
     rescheduled_for: Optional[datetime] = None
     is_historical_sync: bool = False  # one is due or running
-    problems: str = ""  # tasks and warnings, in Fivetran's words
+    problems: tuple[str, ...] = ()  # tasks and warnings, in Fivetran's words
 
     @property
     def syncing(self) -> bool:
