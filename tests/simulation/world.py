@@ -132,7 +132,7 @@ _START_FAULTS = (
 
 
 class SimulatedWire:
-    """The wire to a simulated vendor; a Run takes `connect` of a Timeline in the place of `shared.transport.Transport`."""
+    """The wire to a simulated vendor; a Run takes `connect` of a Timeline in place of `shared.transport.Transport`."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
