@@ -244,7 +244,7 @@ def _unless_old(verdict: Verdict, now: datetime | None, max_age: int | None) -> 
     if now is None or verdict.ended_at is None:
         if verdict.status is not SyncStatus.SUCCEEDED:
             return verdict
-        return verdict._replace(status=SyncStatus.RUNNING, message="it is not known when the latest sync ended")
+        return Verdict(SyncStatus.RUNNING, f"{verdict.message}, but it is not known how long ago", verdict.details)
     if now - verdict.ended_at <= timedelta(minutes=max_age):
         return verdict
     ended = f"the latest sync ended at {format_timestamp(verdict.ended_at)}, more than {max_age} min ago"
