@@ -264,6 +264,8 @@ class Artifacts:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         place = Path(getattr(error, "filename", None) or self._variables / "any")
         hint = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+        if isinstance(error, NotPlainError):  # too many syncs for one file
+            hint = "trigger fewer syncs at a time"
         if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
             hint = f"let the user with the id {os.getuid()} write to {place.parent}; {hint}"
         place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
