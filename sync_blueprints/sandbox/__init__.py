@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,8 +24,13 @@ from sync_blueprints.sandbox import fivetran, nango, rudderstack
 from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
 from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
 
-__all__ = ["BEHAVIORS", "EXAMPLES", "Clock", "Request", "Response", "Sandbox", "World", "main"]
+__all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Clock", "Request", "Response", "Sandbox", "World", "main"]
 
+ID_VARIABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by vendor; and what its scripts need besides
+    "RudderStack": ("RUDDERSTACK_CONNECTION_ID", {}),
+    "Fivetran": ("FIVETRAN_CONNECTOR_ID", {}),
+    "Nango": ("NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox"}),
+}
 CREDENTIALS = """\
 Further credentials, each with a limit of its own:
   RUDDERSTACK_ACCESS_TOKEN  {rudderstack.VIEWER_TOKEN:38}may read, but not start or stop
@@ -33,7 +39,7 @@ Further credentials, each with a limit of its own:
                             {nango.EXECUTE_ONLY_KEY:38}scope environment:syncs:execute alone
                             {nango.ACCOUNT_KEY:38}an account's key: no scope of an environment
                             {nango.OTHER_ENVIRONMENT_KEY:38}of another environment, which has no integrations
-Nango integrations (NANGO_PROVIDER_CONFIG_KEY), and the connections of each if none is named:
+Nango integrations (NANGO_PROVIDER_CONFIG_KEY), and the connections of each if NANGO_CONNECTION_ID is not set:
 {integrations}
 Its syncs are orders, orders::eu and customers; sandbox-old is a server that names no connections in its status.
 """

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 INTRODUCTION = """\
-The text of an id chooses what happens. An id is one of the names below, then perhaps _in_N, then perhaps _x and
-anything, to make an id of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. RudderStack connections
-and sources, Fivetran connectors and Nango connections understand the same names; without _in_N, N is as shown."""
+An id chooses what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
+NANGO_CONNECTION_ID with NANGO_PROVIDER_CONFIG_KEY=sandbox, to a name below, then perhaps _in_N, then perhaps _x and
+anything to make it an id of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. Without _in_N, N is as
+shown. All vendors understand all names."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ EXAMPLES = (
 
 def tables(width: int) -> Iterator[str]:
     """Both tables as lines of at most `width` characters where the names leave room for it."""
-    yield from INTRODUCTION.splitlines()
+    yield from textwrap.wrap(INTRODUCTION, width)
     names = max(map(len, BEHAVIORS)) + 2
     yield ""
     yield f"{'id':{names}}{'N':>5}  what happens"
