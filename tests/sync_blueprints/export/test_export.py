@@ -199,7 +199,9 @@ def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pyte
 
 
 def test_an_example_is_what_its_command_in_the_docs_prints_today() -> None:
-    command = r"^sync-blueprints export ((?:[^\n]|\\\n)*?)\s*> (examples/orchestrators/\S+)$"
+    command = (
+        r"^(?:sync-blueprints|python -m sync_blueprints) export ((?:[^\n]|\\\n)*?)\s*> (examples/orchestrators/\S+)$"
+    )
     pages = [page.read_text("utf-8") for page in sorted((REPOSITORY / "docs/orchestrators").glob("*.md"))]
     commands = {path: text for page in pages for text, path in re.findall(command, page, re.MULTILINE)}
     files = (REPOSITORY / "examples/orchestrators").iterdir()
