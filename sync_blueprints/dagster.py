@@ -24,6 +24,7 @@ from sync_blueprints.runner import BlueprintFailed, Result, Value, run
 
 __all__ = ["sync_asset", "sync_schedule"]
 
+_NOT_SHOWN = ("blueprint", "vendor", "exit_code", "retry", "version")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -61,14 +62,14 @@ def sync_asset(
         retry_policy=retry_policy or dg.RetryPolicy(max_retries=rails.retry_count, delay=rails.retry_wait),
         **{"description": found.synopsis, "kinds": {found.vendor.lower()}, **options},
     )
-    def sync(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def sync() -> dg.MaterializeResult:
         try:
             result = run(
                 found.name,
                 given,
                 secrets=_secrets(found, given, secrets or {}),
                 artifacts=artifacts,
-                log=context.log.log,
+                log=dg.AssetExecutionContext.get().log.log,
                 time_limit=rails.runtime_cutoff if time_limit is None else time_limit,
             )
         except BlueprintFailed as failed:
@@ -109,12 +110,14 @@ def _metadata(result: Result) -> dict[str, Any]:
     """What the vendor reports, so that Dagster links pages, shows times, and plots numbers over time."""
     metadata: dict[str, Any] = {}
     for name, value in result.details.items():
-        if name == "url" and value:
+        if name in _NOT_SHOWN or value is None:
+            continue
+        if name == "url":
             metadata[name] = dg.MetadataValue.url(value)
         elif isinstance(value, Mapping):
             metadata.update({f"{name}_{key}": part for key, part in value.items() if part is not None})
         elif isinstance(value, str) and _TIME.fullmatch(value):
             metadata[name] = dg.MetadataValue.timestamp(datetime.fromisoformat(value.replace("Z", "+00:00")))
-        elif value is not None:
+        else:
             metadata[name] = value
     return metadata
