@@ -8,13 +8,14 @@ import sys
 from collections.abc import Sequence
 
 from sync_blueprints import catalog_page
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.docs import pages
 
 PAGE = "docs/catalog.html"
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command; returns 1 if a page is stale with --check or the site cannot be built, 2 for a wrong command line."""
+    """The command; returns 1 if a page is stale (--check) or the site has dead links, 2 for a wrong command line."""
     parser = argparse.ArgumentParser(prog="sync-blueprints docs", description="Write the pages that are made.")
     parser.add_argument("--check", action="store_true", help="write nothing, and exit 1 if a page would change")
     parser.add_argument("--site", action="store_true", help="then build the site in site/; exit 1 for any warning")
@@ -35,12 +36,12 @@ def made() -> dict[str, str]:
 def build() -> int:
     """Build the site from mkdocs.yml; a dead link ends it with 1."""
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
-    return subprocess.run(command, cwd=pages.REPOSITORY, check=False).returncode
+    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 
 def _is_written(name: str, text: str, check: bool) -> bool:
     """Whether the file is as it should be; if not, it is written, unless that is only checked."""
-    path = pages.REPOSITORY / name
+    path = REPOSITORY / name
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return True
     if not check:

@@ -15,9 +15,7 @@ from sync_blueprints.docs import exit_codes, troubleshooting
 
 DOCS = REPOSITORY / "docs"
 TEMPLATES = Path(__file__).with_name("templates")
-NOTICE = (
-    "<!-- Made by `sync-blueprints docs` from blueprints.yaml and sync_blueprints/docs/: edit those, not this page. -->"
-)
+NOTICE = "<!-- Made by `sync-blueprints docs` from blueprints.yaml and sync_blueprints/docs/; edit those, not this. -->"
 FILES = {  # what a file in variables/ contains
     "sync.pickle": "a dict of everything the check needs",
     "starting.pickle": "the same, while the trigger request is in flight, and after a trigger that started nothing",
@@ -115,15 +113,15 @@ def _of(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> dict[str, obje
 
 def _with_contents(names: Sequence[str]) -> list[tuple[str, str]]:
     """The files in variables/, each once: with {log_id_} where it has one, and what it contains."""
-    known = {
-        path.rpartition("/")[2].replace("{log_id_}", ""): path for path in reversed(names) if "/variables/" in path
-    }
-    return [(path, FILES[name]) for name, path in reversed(known.items())]
+    paths = [name for name in reversed(names) if "/variables/" in name]
+    known = {path.rpartition("/")[2].replace("{log_id_}", ""): path for path in paths}
+    return [(path, FILES[name]) for name, path in reversed(list(known.items()))]
 
 
 def _copied(name: str) -> str:
     """A file of the repository's root as a page of the site: its links lead from docs/."""
     text = (REPOSITORY / name).read_text(encoding="utf-8").replace("](docs/", "](")
+    text = re.sub(r"^## \[(.+?)\]", r"## \1", text, flags=re.MULTILINE)
     title, _, rest = text.partition("\n")
     return f"{title}\n\n{NOTICE}\n{rest}"
 
