@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         sys.path[0] = str(REPOSITORY)
         import importlib
 
-        exit_code: int = importlib.import_module(f"sync_blueprints.{what}").main(arguments[1:])
+        exit_code: int = importlib.import_module("sync_blueprints." + {"run": "fleet_run"}.get(what, what)).main(arguments[1:])
         return exit_code
     path = REPOSITORY / what
     if path.suffix != ".py" or not path.is_file():

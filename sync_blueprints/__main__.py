@@ -17,6 +17,9 @@ COMMANDS = {  # each is sync_blueprints/<command>.py with `main(argv) -> exit co
 }
 
 
+MODULES = {"run": "fleet_run"}  # sync_blueprints.run is the function
+
+
 def main(argv: Sequence[str]) -> int:
     """The exit code of the command called; without a command, help and 2."""
     parser = argparse.ArgumentParser(prog="python -m sync_blueprints")
@@ -27,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     if command is None:
         parser.print_help(sys.stderr)
         return 2
-    exit_code: int = importlib.import_module(f"sync_blueprints.{command}").main(argv[1:])
+    exit_code: int = importlib.import_module(f"sync_blueprints.{MODULES.get(command, command)}").main(argv[1:])
     return exit_code
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from shared import pickles
 from sync_blueprints.catalog import Blueprint, load
 from sync_blueprints.fleet import Vessel, chain
-from sync_blueprints.run import Stop, VesselRun, attempts_in_words, run_fleet, signals_set
+from sync_blueprints.fleet_run import Stop, VesselRun, attempts_in_words, run_fleet, signals_set
 from sync_blueprints.sandbox import Sandbox
 
 RETRY_WAIT = 0.5  # seconds, in place of the catalog's five minutes

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from shared import masking
-from sync_blueprints import run
+from sync_blueprints import fleet_run as run
 from sync_blueprints.catalog import Blueprint, CatalogError, find
 
 GUARDRAILS = ("retry-count", "retry-wait", "runtime-cutoff")

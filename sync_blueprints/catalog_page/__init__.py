@@ -66,7 +66,7 @@ def page_of(blueprint: Blueprint) -> str:
     return f"{slug(blueprint)}.md"
 
 
-def _data(blueprints: tuple[Blueprint, ...]) -> dict[str, object]:
+def _data(blueprints: list[Blueprint]) -> dict[str, object]:
     outside = exit_codes.others()
     codes = {**exit_codes.load(), **outside}
     return {

@@ -17,16 +17,15 @@ import pytest
 
 from shared import VERSION
 from sync_blueprints.bundle import BundleError, bundles_of, main, sources, uncommitted, version_of
-from sync_blueprints.catalog import REPOSITORY, Blueprint, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
 from sync_blueprints.demo import ID_VARIABLES
 from sync_blueprints.sandbox import Sandbox
 
 BLUEPRINTS = load()
-VENDORS = ("RudderStack", "Fivetran", "Nango")
 SOURCES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_bytes()
-    for pattern in ("*_blueprints/*.py", "shared/*.py", "requirements.txt")
-    for path in REPOSITORY.glob(pattern)
+    for folder in (*map(folder_of, VENDORS), REPOSITORY / "shared")
+    for path in (*folder.glob("*.py"), REPOSITORY / "requirements.txt")
 }
 JUNK = (
     "fivetran_blueprints/__pycache__/client.cpython-39.pyc",

@@ -21,7 +21,7 @@ from hypothesis import strategies
 
 from sync_blueprints.catalog import REPOSITORY, Guardrails, find
 from sync_blueprints.fleet import MOST_BYTES, Fleet, FleetError, read
-from sync_blueprints.run import FleetRun, fleet_environments, run_fleet
+from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")

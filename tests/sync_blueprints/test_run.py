@@ -18,7 +18,7 @@ import pytest
 
 from sync_blueprints.catalog import REPOSITORY, Guardrails
 from sync_blueprints.fleet import Vessel, chain
-from sync_blueprints.run import Stop, run_fleet, run_vessel
+from sync_blueprints.fleet_run import Stop, run_fleet, run_vessel
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
