@@ -192,11 +192,11 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():
-        if number or not _is_handed_over(spec) or handed_over_by(place, blueprints) is None:
+        if number or not is_handed_over(spec) or handed_over_by(place, blueprints) is None:
             yield place, name, value
 
 
-def _is_handed_over(spec: Input) -> bool:
+def is_handed_over(spec: Input) -> bool:
     """Whether it is one of the ids that say what is synced; a trigger's handoff has all of them."""
     return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
 

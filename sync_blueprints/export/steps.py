@@ -75,9 +75,13 @@ class Engine:
     defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it sets where the user does not
 
     def __call__(self, steps: Sequence[Step], options: Options) -> str:
-        return self.render(
-            [replace(step, inputs={**self.defaults(step.blueprint), **step.inputs}) for step in steps], options
-        )
+        return self.render([_in_order(step, self.defaults(step.blueprint)) for step in steps], options)
+
+
+def _in_order(step: Step, others: Mapping[str, str]) -> Step:
+    """The step with the inputs that it does not have taken from `others`, all in the order of the catalog."""
+    inputs = {**others, **step.inputs}
+    return replace(step, inputs={one.reference: inputs[one.reference] for one in step.blueprint.inputs if one.reference in inputs})
 
 
 def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
