@@ -1,6 +1,6 @@
 """The texts of `sync-blueprints export` as templates that a page can fill in by itself, byte for byte.
 
-Each export is rendered once for every combination of choices that changes more than a value (a `variant`), with marks in
+Each export is rendered once for every combination of choices that changes more than a value (a variant), with marks in
 place of the values. The variants of one export are then merged: a line says in which variants it is there.
 """
 
@@ -37,6 +37,14 @@ class Selection:
         return first if len(self.blueprints) == 1 else f"{first}-and-check"
 
     @property
+    def name(self) -> str:
+        """What the exported file is called at first."""
+        first = self.blueprints[0]
+        if len(self.blueprints) == 1:
+            return self.id
+        return f"{first.vendor.lower()}-{'sync' if first.kind == 'trigger' else first.kind}"
+
+    @property
     def wait(self) -> str | None:
         """The input that changes the guardrails, if there is a trigger."""
         return f"{self.blueprints[0].prefix}WAIT" if self.blueprints[0].kind in STARTING else None
@@ -66,7 +74,10 @@ class Texts:
         return {
             "keys": _number(self.keys, tuple(variants)),
             "lines": [
-                [_number(self.sets, "".join("01"[place in there] for place in range(len(variants)))), _number(self.lines, line)]
+                [
+                    _number(self.sets, "".join("01"[place in there] for place in range(len(variants)))),
+                    _number(self.lines, line),
+                ]
                 for line, there in merged
             ],
             "defaults": [dict(export.ENGINES[orchestrator].defaults(one)) for one in selection.blueprints],
@@ -85,7 +96,9 @@ def _variants(orchestrator: str, selection: Selection) -> Iterator[tuple[str, st
     engine = export.ENGINES[orchestrator]
     schedules = ["", *(SCHEDULES if orchestrator == "cron" else ["any"])] if "schedule" in engine.options else [""]
     fillings = ["".join(one) for one in itertools.product("01", repeat=len(selection.blueprints))]
-    for schedule, retries, filling in itertools.product(schedules, ["", *RETRIES], [*fillings, *("w" if selection.wait else "")]):
+    for schedule, retries, filling in itertools.product(
+        schedules, ["", *RETRIES], [*fillings, *("w" if selection.wait else "")]
+    ):
         options = {"name": NAME, "image": IMAGE, "schedule": {"": None, "any": ANY_SCHEDULE}.get(schedule, schedule)}
         steps = [
             export.Step(_with_retries(one, retries), _marks(selection, place, filling))
@@ -115,7 +128,7 @@ def _marked(text: str) -> str:
     for mark, name in ((NAME, "name"), (NAME.replace("-", "_"), "name_"), (IMAGE, "image"), (ANY_SCHEDULE, "schedule")):
         text = text.replace(mark, f"{OPEN}{name}{CLOSE}")
     if "zq" in text:
-        raise ValueError(f"a value is not quoted as its export says: {text[text.index('zq') - 40:][:90]!r}")
+        raise ValueError(f"a value is not quoted as its export says: {text[text.index('zq') - 40 :][:90]!r}")
     return text
 
 
@@ -126,7 +139,7 @@ def _merged(texts: Sequence[str]) -> list[tuple[str, set[int]]]:
     for number, text in enumerate(texts):
         places.setdefault(text, []).append(number)
     for text, numbers in places.items():
-        lines = text.splitlines(keepends=True)
+        lines = _units(text)
         matcher = difflib.SequenceMatcher(None, [line for line, _ in merged], lines, autojunk=False)
         found: list[tuple[str, set[int]]] = []
         for kind, first, last, start, end in matcher.get_opcodes():
@@ -134,6 +147,17 @@ def _merged(texts: Sequence[str]) -> list[tuple[str, set[int]]]:
             found += [(line, set(numbers)) for line in lines[start:end] if kind != "equal"]
         merged = found
     return merged
+
+
+def _units(text: str) -> list[str]:
+    """The lines of a text; a line with a value has the line with the input's name, if that is the one before it."""
+    units: list[str] = []
+    for line in text.splitlines(keepends=True):
+        found = re.search(f"{OPEN}[0-9]:([A-Z_]+){CLOSE}", line)
+        if found and units and line.count(found[1]) == 1 and found[1] in re.findall("[A-Z_]+", units[-1]):
+            line = units.pop() + line
+        units.append(line)
+    return units
 
 
 def _number(known: dict[object, int] | dict[str, int] | dict[tuple[str, ...], int], one: object) -> int:

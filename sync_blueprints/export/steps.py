@@ -81,7 +81,9 @@ class Engine:
 def _in_order(step: Step, others: Mapping[str, str]) -> Step:
     """The step with the inputs that it does not have taken from `others`, all in the order of the catalog."""
     inputs = {**others, **step.inputs}
-    return replace(step, inputs={one.reference: inputs[one.reference] for one in step.blueprint.inputs if one.reference in inputs})
+    return replace(
+        step, inputs={one.reference: inputs[one.reference] for one in step.blueprint.inputs if one.reference in inputs}
+    )
 
 
 def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
