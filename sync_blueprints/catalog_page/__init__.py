@@ -115,13 +115,13 @@ def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
     """What a browser checks of an input, from the script's own declaration."""
     try:  # TEMP
         module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
-        declared = {field.variable: field for field in inputs.specifications(module.Inputs).values()}[one.reference]
+        declared = {field.variable: field for field in inputs.fields(module.Inputs).values()}[one.reference]
     except (ImportError, KeyError):
         return {"type": "number", "min": 1} if one.type == "Integer" else {}
     rules = inspect.getclosurevars(declared.parse)
     found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}
     if "pattern" in found:
-        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": 255}
+        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": inputs.MAX_IDENTIFIER}
     if one.type == "Integer":
         found |= {"type": "number"}
     elif one.reference.endswith("_API_URL"):

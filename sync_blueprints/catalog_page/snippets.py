@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sync_blueprints import export
 from sync_blueprints.catalog import STARTING, Blueprint
@@ -160,5 +161,5 @@ def _units(text: str) -> list[str]:
     return units
 
 
-def _number(known: dict[object, int] | dict[str, int] | dict[tuple[str, ...], int], one: object) -> int:
-    return known.setdefault(one, len(known))  # type: ignore[arg-type, call-overload, no-any-return]
+def _number(known: dict[Any, int], one: object) -> int:
+    return known.setdefault(one, len(known))

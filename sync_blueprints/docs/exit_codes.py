@@ -9,18 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from sync_blueprints.catalog import Blueprint
+from sync_blueprints.catalog import STARTING, Blueprint
 
 FILE = Path(__file__).with_name("exit_codes.yaml")
-KINDS = {  # what a blueprint does, by the name of its script
-    "trigger_sync": "trigger",
-    "resync_connector": "trigger",
-    "check_sync_status": "check",
-    "update_connector": "update",
-    "list_syncs": "list",
-    "check_credentials": "credentials",
-}
-SUCCESSES = {  # the outcomes of exit code 0
+SUCCESSES = {  # the outcomes of exit code 0, by kind of blueprint
     "trigger": ("started", "joined", "succeeded"),
     "check": ("succeeded",),
     "update": ("updated",),
@@ -53,7 +45,8 @@ def others() -> dict[int, ExitCode]:
 
 
 def kind_of(blueprint: Blueprint) -> str:
-    return KINDS[Path(blueprint.file_to_run).stem]
+    """A word of SUCCESSES: a resync is a trigger, too."""
+    return "trigger" if blueprint.kind in STARTING else blueprint.kind
 
 
 def outcomes(one: ExitCode, blueprint: Blueprint) -> tuple[str, ...]:
@@ -61,7 +54,7 @@ def outcomes(one: ExitCode, blueprint: Blueprint) -> tuple[str, ...]:
     if one.code:
         return one.outcomes
     words = SUCCESSES[kind_of(blueprint)]
-    return tuple(word for word in words if word != "joined" or blueprint.file_to_run.endswith("/trigger_sync.py"))
+    return tuple(word for word in words if word != "joined" or blueprint.kind != "resync")
 
 
 def again(one: ExitCode, kind: str) -> str:
@@ -88,7 +81,7 @@ def _read(section: str) -> dict[int, ExitCode]:
             words["meaning"],
             words["what_to_do"],
             words.get("retry", ""),
-            {kind: words[kind] for kind in dict.fromkeys(KINDS.values()) if kind in words},
+            {kind: words[kind] for kind in SUCCESSES if kind in words},
         )
         for code, words in raw.items()
     }

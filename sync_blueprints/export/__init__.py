@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sync_blueprints import ROOT
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
 from sync_blueprints.export import airflow, argo, cron, docker, fleet, github, kestra, kubernetes
 from sync_blueprints.export.schedule import check_schedule
@@ -26,8 +25,9 @@ from sync_blueprints.export.steps import (
     is_trigger,
     listed,
 )
+from sync_blueprints.root import ROOT
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main"]
 
 ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
@@ -51,45 +51,6 @@ except errors.InvalidInputError as raised:
     error = raised
 print(error or "")
 """
-
-
-def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
-    """An export's text for one blueprint in parts, so that a page can fill it in without this program.
-
-    The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
-    included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
-    `escapes`, and may contain none of `refused`. `defaults` are inputs to be filled in where the user gives none. With
-    an input of `variants` set to TRUE (case-insensitive) its `head` and `tail` take the place of the others.
-    """
-    one = ENGINES[engine]
-    head, per_input, tail = _parts(one, blueprint, {})
-    variants = {}
-    if is_trigger(blueprint):
-        wait = f"{blueprint.prefix}WAIT"
-        waiting_head, _, waiting_tail = _parts(one, blueprint, {wait: "TRUE"})
-        variants[wait] = {"head": waiting_head, "tail": waiting_tail}
-    return {
-        "head": head,
-        "per_input": per_input,
-        "tail": tail,
-        "empty": one.render([Step(blueprint, {})], Options()),
-        "quoting": one.quoting,
-        "escapes": [list(pair) for pair in one.escapes],
-        "refused": list(one.refused),
-        "defaults": dict(one.defaults(blueprint)),
-        "variants": variants,
-    }
-
-
-def _parts(engine: Engine, blueprint: Blueprint, given: Mapping[str, str]) -> tuple[str, str, str]:
-    """What stands before the inputs (those `given` left out), the lines of one input, and what stands after them."""
-    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
-    lines = engine.render([Step(blueprint, {**given, name: value})], Options()).splitlines(keepends=True)
-    block = [number for number, line in enumerate(lines) if name in line or value in line]
-    first, last = block[0], block[-1] + 1
-    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[engine.quoting]
-    per_input = "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}")
-    return "".join(lines[: first - len(given) * (last - first)]), per_input, "".join(lines[last:])
 
 
 def main(argv: Sequence[str]) -> int:
