@@ -325,7 +325,8 @@ def _difference(found: _Found, target: Mapping[str, Any]) -> str:
     for key, value in target.items():
         recorded = found.plain.get(key)
         if value is not None and recorded != value:
-            return f"its {key} is {recorded}, and this check is for {value}"
+            for_what = f"has no {key}" if recorded is None else f"is for the {key} {recorded}"
+            return f"it {for_what}, and this check is for {value}"
     return ""
 
 

@@ -234,9 +234,12 @@ def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clo
 
 def _unless_old(verdict: Verdict, now: datetime | None, max_age: int | None) -> Verdict:
     """The verdict on a latest sync, unless that ended too long ago: then a newer one is waited for."""
-    if None in (max_age, now, verdict.ended_at) or verdict.status is SyncStatus.RUNNING:
+    if max_age is None or verdict.status is SyncStatus.RUNNING:
         return verdict
-    assert max_age is not None and now is not None and verdict.ended_at is not None  # noqa: S101, PT018 - for mypy
+    if now is None or verdict.ended_at is None:
+        if verdict.status is not SyncStatus.SUCCEEDED:
+            return verdict
+        return Verdict(SyncStatus.RUNNING, f"{verdict.message}, but it is not known how long ago", verdict.details)
     if now - verdict.ended_at <= timedelta(minutes=max_age):
         return verdict
     ended = f"the latest sync ended at {format_timestamp(verdict.ended_at)}, more than {max_age} min ago"

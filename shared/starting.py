@@ -104,7 +104,8 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
                 return _noted(start_exactly_once(syncs, state, run), syncs, run)
         except SyncAlreadyRunningError as error:
             if policy == "fail" or (pace is not None and pace.left <= 0):
-                raise SyncAlreadyRunningError(f"{error}; {_policy_note(syncs, policy)}") from error
+                running = f"a sync of {syncs.label} is already running"
+                raise SyncAlreadyRunningError(f"{running} ({error}); {_policy_note(syncs, policy)}") from error
             conflict = error
             log.info("%s", error)
 
@@ -211,7 +212,8 @@ def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
 
 
 def _policy_note(syncs: Startable[S, H], policy: str) -> str:
-    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}"
+    told = ", and the running sync was told to stop and has not stopped in time" if policy == "restart" else ""
+    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{told}"
 
 
 @contextlib.contextmanager
