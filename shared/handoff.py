@@ -278,6 +278,8 @@ class Artifacts:
     def _not_writable(self, folder: Path, error: Exception, consequence: str) -> ArtifactError:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+        if isinstance(error, NotPlainError):  # too many syncs for one file
+            hint = "trigger fewer syncs at a time"
         if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
             place = Path(error.filename).parent if error.filename else folder
             hint = f"let the user with the id {os.getuid()} write to {place}; {hint}"
