@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import re
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sync_blueprints.catalog import parse_duration, parse_exit_codes
+from sync_blueprints.catalog import REPOSITORY, parse_duration, parse_exit_codes
 from sync_blueprints.export import main
 
 TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
@@ -28,8 +32,9 @@ class Printed:
     stderr: str
 
 
+@functools.cache
 def export(*arguments: str) -> Printed:
-    """Run the command with these arguments."""
+    """Run the command with these arguments, once in all tests."""
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     stderr = io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -46,6 +51,15 @@ def exported(*arguments: str) -> str:
     printed = export(*arguments)
     assert printed.exit_code == 0, printed.stderr
     return printed.stdout
+
+
+def command_in(folder: Path) -> None:
+    """Put a program `sync-blueprints` into the folder, for a PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "sync-blueprints"
+    command = [sys.executable, str(REPOSITORY / "sync_blueprints" / "__main__.py")]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from shared import inputs
+from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
 from sync_blueprints.export import airflow, argo, cron, docker, fleet, github, kestra, kubernetes
 from sync_blueprints.export.schedule import check_schedule
@@ -25,7 +26,6 @@ from sync_blueprints.export.steps import (
     is_trigger,
     listed,
 )
-from sync_blueprints.root import ROOT
 
 __all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main"]
 
@@ -39,18 +39,6 @@ ENGINES: Mapping[str, Engine] = {
     "kestra": kestra.ENGINE,
     "cron": cron.ENGINE,
 }
-
-# The inputs as the script reads them; in a process of its own, for nothing below ROOT is importable in this one.
-_READ_INPUTS = """
-import importlib, json, sys
-from shared import errors, inputs
-try:
-    read = inputs.read(importlib.import_module(sys.argv[1]).Inputs, json.load(sys.stdin))
-    error = read[1] if isinstance(read, tuple) else None
-except errors.InvalidInputError as raised:
-    error = raised
-print(error or "")
-"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,12 +106,13 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         for place, name, value in _destinations(text, blueprints, given.engine):
             chosen[place][name] = value
     _check_order(blueprints)
-    for blueprint, values in zip(blueprints, chosen):
-        _check(blueprint, values)
-    return [
+    steps = [
         Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
         for blueprint, values in zip(blueprints, chosen)
     ]
+    for step in steps:
+        _check_inputs(step)
+    return steps
 
 
 def _count(text: str) -> int:
@@ -170,12 +159,14 @@ def _check_order(blueprints: Sequence[Blueprint]) -> None:
             raise ExportError(f"{check.name} comes after two triggers; name a check after each of them")
 
 
-def _check(blueprint: Blueprint, values: Mapping[str, str]) -> None:
+def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
-    passwords = {spec.reference: "set-by-the-orchestrator" for spec in blueprint.inputs if spec.type == SECRET}
-    module = blueprint.file_to_run[: -len(".py")].replace("/", ".")
-    command = [sys.executable, "-X", "utf8", "-c", _READ_INPUTS, module]
-    given = json.dumps({**passwords, **values})
-    read = subprocess.run(command, cwd=ROOT, input=given, stdout=subprocess.PIPE, encoding="utf-8", check=True)
-    if read.stdout.strip():
-        raise ExportError(f"{blueprint.name}: {read.stdout.strip()}")
+    script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
+    secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
+    try:
+        read = inputs.read(script.Inputs, {**secrets, **step.inputs})
+        error = read[1] if isinstance(read, tuple) else None
+    except InvalidInputError as raised:
+        error = raised
+    if error:
+        raise ExportError(f"{step.blueprint.name}: {error}")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from shared import VERSION
-from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for
+from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for, version
 
 if TYPE_CHECKING:
     import jinja2
@@ -51,7 +50,7 @@ class Options:
     """What a user may choose besides blueprints and inputs; an export takes those that it names in its Engine."""
 
     name: str | None = None  # of the whole; by default made from the first blueprint's
-    image: str = f"sync-blueprints:{VERSION}"
+    image: str = f"sync-blueprints:{version()}"
     namespace: str | None = None
     schedule: str | None = None  # five fields of cron
     folder: str = "/opt/sync-blueprints"  # where the project lies on an Airflow worker

@@ -57,10 +57,11 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
 
 
 def test_each_template_runs_its_script() -> None:
-    arguments = [template["container"]["args"] for template in scripts(exported("argo", *BOTH))]
-    assert arguments == [
-        ["/app/fivetran_blueprints/trigger_sync.py"],
-        ["/app/fivetran_blueprints/check_sync_status.py"],
+    containers = [template["container"] for template in scripts(exported("argo", *BOTH))]
+    assert [one["command"] for one in containers] == [["sync-blueprints"]] * 2
+    assert [one["args"] for one in containers] == [
+        ["fivetran_blueprints/trigger_sync.py"],
+        ["fivetran_blueprints/check_sync_status.py"],
     ]
 
 

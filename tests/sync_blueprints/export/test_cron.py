@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.export.schedule import check_schedule, on_calendar
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported
 
 pytestmark = pytest.mark.skipif(not shutil.which("flock"), reason="flock is util-linux's")
 
@@ -26,13 +25,7 @@ SHELLCHECK = str(Path(sys.executable).parent / "shellcheck")
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home with a space in its path, with `sync-blueprints` on PATH."""
-    program = tmp_path / "a home" / "bin" / "sync-blueprints"
-    program.parent.mkdir(parents=True)
-    program.write_text(
-        f'#!/bin/sh\ncd {shlex.quote(str(REPOSITORY))} && exec {shlex.quote(sys.executable)} -m sync_blueprints "$@"\n',
-        encoding="utf-8",
-    )
-    program.chmod(0o755)
+    command_in(tmp_path / "a home" / "bin")
     return tmp_path / "a home"
 
 

@@ -6,16 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported
 
 HANDOFF = "{{ outputs.fivetran_execute_sync.outputFiles }}"
 
@@ -33,7 +31,7 @@ def test_a_check_gets_the_files_of_its_trigger_and_waits_by_itself_and_neither_i
     assert check["inputFiles"] == HANDOFF
     assert (check["env"]["FIVETRAN_WAIT"], check["env"]["FIVETRAN_WAIT_TIMEOUT"]) == ("TRUE", "230")
     assert check["timeout"] == "PT14400S"
-    assert "retry" not in trigger | check
+    assert "retry" not in {**trigger, **check}
 
 
 def test_runs_do_not_overlap_and_names_are_as_asked_for() -> None:
@@ -51,12 +49,11 @@ def run_as_kestra(task: dict[str, Any], working: Path, secrets: dict[str, str]) 
     def rendered(value: str) -> str:
         return re.sub(r"\{\{ secret\('(\w+)'\) \}\}", lambda found: secrets[found[1]], value)
 
+    command_in(working / "bin")
     environment = {name: rendered(value) for name, value in task["env"].items()}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    script = "\n".join(["set -e", *task["commands"]]).replace("/app/", f"{REPOSITORY}/")
-    return subprocess.run(
-        ["/bin/sh", "-c", script], env={"PATH": path, "WORKING_DIR": str(working), **environment}, check=False
-    ).returncode
+    environment.update({"PATH": f"{working}/bin:{os.environ['PATH']}", "WORKING_DIR": str(working)})
+    script = "\n".join(["set -e", *task["commands"]])
+    return subprocess.run(["/bin/sh", "-c", script], env=environment, check=False).returncode
 
 
 @pytest.mark.sockets
@@ -66,7 +63,6 @@ def test_the_commands_trigger_a_sync_and_check_it(tmp_path: Path, connector: str
         given = ("--input", f"FIVETRAN_CONNECTOR_ID={connector}", "--input", f"FIVETRAN_API_URL={sandbox.url}")
         trigger, check = flow(TRIGGER, CHECK, *given)["tasks"]
         working = [tmp_path / "trigger", tmp_path / "check"]
-        working[0].mkdir()
         assert run_as_kestra(trigger, working[0], sandbox.environment) == 0
         shutil.copytree(working[0], working[1])  # outputFiles of the one, inputFiles of the other
         assert run_as_kestra(check, working[1], sandbox.environment) == exit_code

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from shared import VERSION
+from sync_blueprints.catalog import version
 from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, jobs
 
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -45,11 +45,11 @@ def variables(job: dict[str, Any]) -> dict[str, Any]:
     return {one["name"]: one.get("value") for one in container(job)["env"]}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("api", VERSIONS)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_manifests_are_valid(command: str, version: str) -> None:
+def test_manifests_are_valid(command: str, api: str) -> None:
     for document in yaml.safe_load_all(text(*COMMANDS[command])):
-        kubernetes_validate.validate(document, version, strict=True)
+        kubernetes_validate.validate(document, api, strict=True)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -101,7 +101,7 @@ def test_on_openshift_no_user_or_group_is_fixed() -> None:
 
 def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> None:
     (job,) = jobs(text(*COMMANDS["a trigger"]))
-    assert container(job)["image"] == f"sync-blueprints:{VERSION}"
+    assert container(job)["image"] == f"sync-blueprints:{version()}"
     assert container(job)["imagePullPolicy"] == "IfNotPresent"
 
 
