@@ -84,6 +84,9 @@ def respond(request: Request, world: World) -> Response:
     return misbehave(world, ("fivetran", ids[0]), request, go, refuse, starts=act in (sync, resync))
 
 
+answer = respond  # the older name, which tests still use
+
+
 def _body(request: Request) -> dict[str, Any]:
     if not any(one.replace(" ", "") in ACCEPTED for one in request.headers.get("Accept", "*/*").split(",")):
         raise RefusedError(refuse(406))
@@ -119,7 +122,7 @@ def resync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Respon
     if item.behavior == "incomplete" or (item.behavior == "no_scope" and body):
         return refuse(400, f"Connection with id '{item.id}' cannot be re-synced: incomplete, or without table re-syncs")
     if item.settings["paused"]:
-        item.changes.append((world.now(), {"is_historical_sync": True}))  # queued until it is un-paused
+        item.changes.append((world.now(), {"queued": True}))  # until it is un-paused
     else:
         _begin(world, item, forced=True, historical=True)
     return Response(200, {"code": "Success", "message": "Re-sync has been triggered successfully"})
@@ -140,12 +143,14 @@ def modify(world: World, _: Request, item: Item, body: dict[str, Any]) -> Respon
     change.update({name: {**before.get(name, {}), **body[name]} for name in objects})
     if "daily_sync_time" in change:
         change["daily_sync_time"] = change["daily_sync_time"].zfill(5)
+    if change.get("is_historical_sync"):
+        change["queued"] = True
     after = {**before, **change}
     if after["paused"]:
         item.interrupt(now, "paused")
-    elif after["is_historical_sync"]:
+    elif after["queued"]:
         _begin(world, item, forced=True, historical=True)
-        change["is_historical_sync"] = False  # from now on the run shows it
+        change["queued"] = False
     item.changes.append((now, change))
     return Response(200, {"code": "Success", "message": "Connection has been updated", "data": _details(world, item)})
 
@@ -206,7 +211,7 @@ def _settle(world: World, item: Item) -> None:
     if not item.changes:
         schedule = "manual" if item.behavior == "rescheduled" else "auto"
         first = {"paused": item.behavior == "paused", "schedule_type": schedule, "sync_frequency": 360}
-        item.changes.append((world.born - 90 * DAY, {**first, "is_historical_sync": False}))
+        item.changes.append((world.born - 90 * DAY, {**first, "queued": False}))
     for run in item.ended(now, "cancelled"):
         run.outcome = "paused"
         item.changes.append((run.ends, {"paused": True}))
@@ -234,9 +239,7 @@ def _begin(world: World, item: Item, *, forced: bool, historical: bool = False) 
 def _details(world: World, item: Item) -> dict[str, Any]:
     now = world.shown(item)
     settings = item.settings_at(now)
-    historical = settings.pop("is_historical_sync") or any(
-        run.historical and run.accepted <= now < run.ends for run in item.runs
-    )
+    historical = settings.pop("queued") or any(run.historical and run.accepted <= now < run.ends for run in item.runs)
     last = item.seen(now)[-1] if item.seen(now) else None
     tasks = []
     if last and last.ends <= now and last.outcome == "failed":
@@ -251,7 +254,11 @@ def _details(world: World, item: Item) -> dict[str, Any]:
         "schema": f"sandbox.{item.id}",
         "group_id": "sandbox",
         "created_at": world.stamp(world.born - 90 * DAY, 6),
-        **{name: _own_form(value) if name in ("config", "auth") else value for name, value in settings.items()},
+        **{
+            name: _own_form(value) if name in ("config", "auth") else value
+            for name, value in settings.items()
+            if name != "is_historical_sync"
+        },
         "succeeded_at": _newest(world, item, "succeeded"),
         "failed_at": _newest(world, item, "failed", "interrupted"),
         "status": {
