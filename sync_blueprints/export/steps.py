@@ -73,9 +73,14 @@ class Engine:
     defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it sets where the user does not
 
     def __call__(self, steps: Sequence[Step], options: Options) -> str:
-        return self.render(
-            [replace(step, inputs={**self.defaults(step.blueprint), **step.inputs}) for step in steps], options
-        )
+        return self.render([in_order(step, self.defaults(step.blueprint)) for step in steps], options)
+
+
+def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
+    """The step with its inputs, and those of `others` that it lacks, in the order of the catalog."""
+    inputs = {**(others or {}), **step.inputs}
+    names = [one.reference for one in step.blueprint.inputs]
+    return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
 
 
 def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
