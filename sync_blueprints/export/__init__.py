@@ -13,7 +13,20 @@ from typing import Any
 from shared import inputs
 from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
-from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
+from sync_blueprints.export import (
+    airflow,
+    argo,
+    cron,
+    dagster,
+    docker,
+    fleet,
+    github,
+    gitlab,
+    kestra,
+    kubernetes,
+    local,
+    prefect,
+)
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
@@ -30,9 +43,11 @@ from sync_blueprints.export.steps import (
 __all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main"]
 
 ENGINES: Mapping[str, Engine] = {
+    "local": local.ENGINE,
     "platform": fleet.ENGINE,
     "docker": docker.ENGINE,
     "github": github.ENGINE,
+    "gitlab": gitlab.ENGINE,
     "kubernetes": kubernetes.ENGINE,
     "argo": argo.ENGINE,
     "airflow": airflow.ENGINE,
