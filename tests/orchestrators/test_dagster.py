@@ -82,9 +82,7 @@ def test_a_running_sync_is_joined_and_waited_for(sandbox: Sandbox) -> None:
     assert not sandbox.starts
 
 
-def test_a_secret_may_come_from_a_variable_of_another_name(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_may_come_from_a_variable_of_another_name(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
     monkeypatch.delenv("FIVETRAN_API_KEY")
     for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
