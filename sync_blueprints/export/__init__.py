@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Callable
 
 from shared import inputs
 from shared.errors import InvalidInputError
@@ -27,7 +27,7 @@ from sync_blueprints.export.steps import (
     listed,
 )
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "is_handed_over", "main"]
 
 ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
@@ -39,45 +39,6 @@ ENGINES: Mapping[str, Engine] = {
     "kestra": kestra.ENGINE,
     "cron": cron.ENGINE,
 }
-
-
-def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
-    """An export's text for one blueprint in parts, so that a page can fill it in without this program.
-
-    The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
-    included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
-    `escapes`, and may contain none of `refused`. `defaults` are inputs to be filled in where the user gives none. With
-    an input of `variants` set to TRUE (case-insensitive) its `head` and `tail` take the place of the others.
-    """
-    one = ENGINES[engine]
-    head, per_input, tail = _parts(one, blueprint, {})
-    variants = {}
-    if is_trigger(blueprint):
-        wait = f"{blueprint.prefix}WAIT"
-        waiting_head, _, waiting_tail = _parts(one, blueprint, {wait: "TRUE"})
-        variants[wait] = {"head": waiting_head, "tail": waiting_tail}
-    return {
-        "head": head,
-        "per_input": per_input,
-        "tail": tail,
-        "empty": one.render([Step(blueprint, {})], Options()),
-        "quoting": one.quoting,
-        "escapes": [list(pair) for pair in one.escapes],
-        "refused": list(one.refused),
-        "defaults": dict(one.defaults(blueprint)),
-        "variants": variants,
-    }
-
-
-def _parts(engine: Engine, blueprint: Blueprint, given: Mapping[str, str]) -> tuple[str, str, str]:
-    """What stands before the inputs (those `given` left out), the lines of one input, and what stands after them."""
-    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
-    lines = engine.render([Step(blueprint, {**given, name: value})], Options()).splitlines(keepends=True)
-    block = [number for number, line in enumerate(lines) if name in line or value in line]
-    first, last = block[0], block[-1] + 1
-    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[engine.quoting]
-    per_input = "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}")
-    return "".join(lines[: first - len(given) * (last - first)]), per_input, "".join(lines[last:])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -134,10 +95,11 @@ def _check_options(engine: str, options: Options) -> None:
 def _steps(given: argparse.Namespace) -> list[Step]:
     """The blueprints of the command line with their guardrails and inputs. Raises CatalogError or ExportError."""
     rails: dict[str, Any] = {
-        **({} if given.retry_count is None else {"retry_count": _count(given.retry_count)}),
-        **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
-        **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
+        name: parse(getattr(given, name)) for name, parse in _RAILS.items() if getattr(given, name) is not None
     }
+    for name in rails:
+        if name not in ENGINES[given.engine].guardrails:
+            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.engine}")
     known = load()
     blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
@@ -158,6 +120,13 @@ def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,6}", text):
         raise ExportError(f"{text!r} is not a number of retries; write 0 or more")
     return int(text)
+
+
+_RAILS: Mapping[str, Callable[[str], float]] = {
+    "retry_count": _count,
+    "retry_wait": parse_duration,
+    "runtime_cutoff": parse_duration,
+}
 
 
 def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
@@ -181,11 +150,11 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():
-        if number or not _is_handed_over(spec) or handed_over_by(place, blueprints) is None:
+        if number or not is_handed_over(spec) or handed_over_by(place, blueprints) is None:
             yield place, name, value
 
 
-def _is_handed_over(spec: Input) -> bool:
+def is_handed_over(spec: Input) -> bool:
     """Whether it is one of the ids that say what is synced; a trigger's handoff has all of them."""
     return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
 

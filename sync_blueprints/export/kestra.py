@@ -48,6 +48,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
 ENGINE = Engine(
     render,
     options=("name", "image", "namespace", "schedule"),
+    guardrails=("runtime_cutoff",),
     refused=("{{", "{%", "{#"),  # Kestra renders a variable's value more than once, so that it cannot be escaped
     defaults=waiting_check,
 )

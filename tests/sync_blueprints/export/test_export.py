@@ -1,4 +1,4 @@
-"""What holds for every export: guardrails, inputs, secrets, quoting, and texts that can be taken apart."""
+"""What holds for every export: guardrails, inputs, secrets, and quoting."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import yaml
@@ -17,27 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
-from sync_blueprints.export import ENGINES, Options, Step, template
+from sync_blueprints.export import ENGINES, Options, Step
 from sync_blueprints.export.steps import SECRET, in_json, in_shell, is_trigger
 from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
-
-
-def filled_in(parts: dict[str, Any], inputs: Sequence[tuple[str, str]]) -> str:
-    """What the catalog's page makes of a template."""
-    if not inputs:
-        return parts["empty"]
-    blocks = []
-    for name, value in inputs:
-        for what, by in parts["escapes"]:
-            value = value.replace(what, by)
-        quoted = in_shell(value) if parts["quoting"] == "shell" else in_json(value)
-        blocks.append(parts["per_input"].replace("{name}", name).replace("{value}", quoted))
-    for name, variant in parts["variants"].items():
-        if dict(inputs).get(name, "").strip().upper() == "TRUE":
-            parts = {**parts, **variant}
-    return "".join([parts["head"], *blocks, parts["tail"]])
 
 
 @pytest.mark.parametrize("waits", [False, True])
@@ -63,18 +45,6 @@ def test_where_the_runner_applies_the_guardrails_it_is_told_whether_a_trigger_wa
     text = exported(engine, TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=TRUE")
     assert re.search(r"FIVETRAN_WAIT\W+TRUE", text)
     assert "retry" not in text
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_template_filled_in_is_what_the_export_prints(engine: str) -> None:
-    for blueprint in load():
-        values = [(spec.reference, f"$(x) {{{{ ${{{{ 'y' \"z\" 𝄞\n{spec.reference}") for spec in blueprint.inputs]
-        inputs = [pair for pair, spec in zip(values, blueprint.inputs) if spec.type != SECRET]
-        waits = [(f"{blueprint.prefix}WAIT", "true")] if is_trigger(blueprint) else []
-        for some in ([], inputs[:1], inputs, inputs[:1] + waits):
-            assert filled_in(template(engine, blueprint), some) == ENGINES[engine].render(
-                [Step(blueprint, dict(some))], Options()
-            )
 
 
 @given(TEXTS)
@@ -155,6 +125,7 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told
         (["kestra", TRIGGER, "--input", "FIVETRAN_API_URL=http://a/{%b"], "FIVETRAN_API_URL contains {%"),
         (["kestra", TRIGGER, "--namespace", "Team"], "'Team' cannot be a namespace of Kestra"),
         (["kestra", TRIGGER, "--openshift"], "--openshift means nothing to kestra; it is for kubernetes and argo"),
+        (["kestra", TRIGGER, "--retry-count", "3"], "--retry-count means nothing to kestra"),
         (["docker", TRIGGER, "--secret-files"], "--secret-files means nothing to docker"),
         (["cron", TRIGGER, "--name", "a/b"], "'a/b' cannot be a file's name"),
         (["platform", TRIGGER, "--retry-wait", "30s"], "a fleet has up to 24 retries"),
