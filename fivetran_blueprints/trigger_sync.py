@@ -1,4 +1,4 @@
-"""Start a Fivetran sync and hand its ids to the scripts that run after this one."""
+"""Start a Fivetran sync and save its handoff for the scripts that run after this one."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fivetran_blueprints.client import Credentials, FivetranClient, Waiting
+from fivetran_blueprints.inputs import Connector, Waiting
+from fivetran_blueprints.syncs import FivetranSyncs, started
 from shared import inputs
-from shared.blueprint import Job, run
+from shared.context import Run
+from shared.polling import follow
+from shared.run import run
+from shared.starting import trigger
 from shared.status import Result
 
 
-class Inputs(Waiting, Credentials):
+class Inputs(Waiting, Connector):
     """The environment variables of this blueprint."""
 
-    connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
+    starts = True
+
     if_running: str = inputs.choice("FIVETRAN_IF_RUNNING", "restart", "join", "wait", "fail", default="restart")
     force: bool | None = inputs.boolean("FIVETRAN_FORCE", default=None)
-
-    @property
-    def subject(self) -> str:
-        return self.connector_id
 
     @property
     def policy(self) -> str:
         """What to do if a sync is running; FIVETRAN_FORCE is the older way to say restart or join."""
         return self.if_running if self.force is None else "restart" if self.force else "join"
 
-    def contradictions(self, given: set[str]) -> Iterator[str]:
+    def conflicts(self, given: set[str]) -> Iterator[str]:
         if "FIVETRAN_IF_RUNNING" in given and self.policy != self.if_running:
-            yield f"FIVETRAN_FORCE means {self.policy}, which is at odds with FIVETRAN_IF_RUNNING"
+            yield f"FIVETRAN_FORCE means {self.policy}, which conflicts with FIVETRAN_IF_RUNNING={self.if_running}"
 
 
-def main(given: Inputs, job: Job) -> Result:
-    fivetran = FivetranClient(given, job)
-    job.artifacts.prepare()
-    handover = fivetran.start_sync(given.connector_id, given.policy, given)
-    job.artifacts.save(handover)
-    return fivetran.follow(handover, given, just_started=True) if given.wait else fivetran.started(handover)
+def main(given: Inputs, run: Run) -> Result:
+    force = given.policy == "restart"
+    syncs = FivetranSyncs(given, run, given.connector_id, force=force, deadline=run.deadline(given))
+    handoff = trigger(syncs, given.policy, given, run)
+    run.artifacts.save(handoff)
+    return follow(syncs, handoff, given, run).result() if given.wait else started(handoff)
 
 
 if __name__ == "__main__":

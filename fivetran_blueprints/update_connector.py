@@ -5,28 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fivetran_blueprints.client import Credentials, FivetranClient
+from fivetran_blueprints.changes import secret_texts_in
+from fivetran_blueprints.inputs import Connector
+from fivetran_blueprints.updates import FivetranUpdate
 from shared import inputs
-from shared.blueprint import Job, run
+from shared.context import Run
+from shared.run import run
 from shared.status import Result
 
 
-class Inputs(Credentials):
+class Inputs(Connector):
     """The environment variables of this blueprint; None is no change."""
 
-    connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
-    schedule_type: str | None = inputs.choice("FIVETRAN_SCHEDULE_TYPE", "None", "manual", "auto", default=None)
-    paused: str | None = inputs.choice("FIVETRAN_PAUSED", "None", "TRUE", "FALSE", default=None)
-    historical_sync: str | None = inputs.choice("FIVETRAN_HISTORICAL_SYNC", "None", "TRUE", default=None)
-    custom_update: dict[str, object] | None = inputs.text("FIVETRAN_CUSTOM_UPDATE", inputs.json_object)
-
-    @property
-    def subject(self) -> str:
-        return self.connector_id
+    schedule_type: str | None = inputs.choice("FIVETRAN_SCHEDULE_TYPE", "None", "manual", "auto")
+    paused: str | None = inputs.choice("FIVETRAN_PAUSED", "None", "TRUE", "FALSE")
+    historical_sync: str | None = inputs.choice("FIVETRAN_HISTORICAL_SYNC", "None", "TRUE")
+    custom_update: dict[str, Any] | None = inputs.text(
+        "FIVETRAN_CUSTOM_UPDATE", inputs.json_object, secrets=secret_texts_in
+    )
 
     @property
     def chosen(self) -> dict[str, object]:
@@ -43,21 +44,25 @@ class Inputs(Credentials):
         """All fields that are to change."""
         return {**(self.custom_update or {}), **self.chosen}
 
-    def contradictions(self, given: set[str]) -> Iterator[str]:
+    @property
+    def starts(self) -> bool:
+        return self.changes.get("is_historical_sync") is True
+
+    def conflicts(self, given: set[str]) -> Iterator[str]:
         custom = self.custom_update or {}
         for key, value in self.chosen.items():
             if custom.get(key, value) != value:
-                yield f"FIVETRAN_CUSTOM_UPDATE sets {key} to something else than the input for it"
+                yield f"FIVETRAN_CUSTOM_UPDATE sets {key}, which conflicts with the input for it"
         unreadable = "FIVETRAN_CUSTOM_UPDATE" in given and self.custom_update is None
-        if not self.chosen and not custom.keys() - {"run_setup_tests"} and not unreadable:
-            yield f"nothing is to change: give one of {', '.join(CHANGING)}"
+        if not self.changes.keys() - {"run_setup_tests"} and not unreadable:
+            yield f"there is nothing to change: set one of {', '.join(CHANGING)}"
 
 
 CHANGING = ("FIVETRAN_SCHEDULE_TYPE", "FIVETRAN_PAUSED", "FIVETRAN_HISTORICAL_SYNC", "FIVETRAN_CUSTOM_UPDATE")
 
 
-def main(given: Inputs, job: Job) -> Result:
-    return FivetranClient(given, job).update(given.connector_id, given.changes)
+def main(given: Inputs, run: Run) -> Result:
+    return FivetranUpdate(given, run, given.connector_id, given.changes).apply(starts=given.starts)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
-"""What the blueprints of all vendors share: inputs, errors, HTTP, waiting, files, reporting."""
+"""What the scripts of all vendors share: inputs, errors, HTTP, polling, the handoff, redaction, reporting."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

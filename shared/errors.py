@@ -1,20 +1,22 @@
-"""Every bad ending, each a class that carries its exit code; the first line of a docstring is its row in the README."""
+"""Every bad ending: each class carries its exit code, and the first line of its docstring is its row in the docs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BlueprintError(Exception):
-    """A run that did not reach what it was started for. `str(error)` is the message a person reads."""
+    """A run that did not do what it was asked to do. `str(error)` is the message that a person reads."""
 
     exit_code: int
     outcome: str  # the word in the result's JSON
-    again: str  # would trying again help?
+    retryable = "no"  # would a retry help? "no", "yes" or "check: yes"
 
 
 class InvalidCredentialsError(BlueprintError):
-    """The vendor refuses the credentials or what they may do (401, 403). `status` tells which of the two."""
+    """The vendor refuses the credentials or what they may do (401, 403)."""
 
-    exit_code, outcome, again = 200, "invalid_credentials", "no"
+    exit_code, outcome = 200, "invalid_credentials"
 
     def __init__(self, message: str, status: int = 401) -> None:
         super().__init__(message)
@@ -24,44 +26,50 @@ class InvalidCredentialsError(BlueprintError):
 class BadRequestError(BlueprintError):
     """The vendor refuses the request, or the sync cannot run as it is set up (paused, incomplete)."""
 
-    exit_code, outcome, again = 201, "refused", "no"
+    exit_code, outcome = 201, "refused"
 
 
 class SyncNotStartedError(BlueprintError):
     """The trigger could not reach the vendor (429, 5xx, time-out); the message says whether a sync may have started."""
 
-    exit_code, outcome, again = 202, "not_started", "yes"
+    exit_code, outcome, retryable = 202, "not_started", "yes"
 
 
 class StartUnclearError(SyncNotStartedError):
-    """As above, and it is not known whether the start was accepted.
+    """As above, and it is not known whether the vendor accepted the trigger request.
 
-    `status` is the HTTP status of the answer, None if there was none.
+    `status` is the HTTP status of the response, None if there was none; `timed_out` says that none came in time.
     """
 
     outcome = "unclear"
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, *, timed_out: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.timed_out = timed_out
 
 
 class SyncAlreadyRunningError(BlueprintError):
     """A sync is already running, and `…_IF_RUNNING` or the vendor does not let this one start."""
 
-    exit_code, outcome, again = 203, "already_running", "no"
+    exit_code, outcome = 203, "already_running"
 
 
 class SyncNotFoundError(BlueprintError):
     """The id is unknown to the vendor, or not visible to these credentials."""
 
-    exit_code, outcome, again = 204, "not_found", "no"
+    exit_code, outcome = 204, "not_found"
 
 
 class InvalidInputError(BlueprintError):
-    """An input is missing, malformed or at odds with another; or a check has no id at all."""
+    """An input is missing, malformed or conflicts with another; or a check has neither an id nor a handoff."""
 
-    exit_code, outcome, again = 206, "invalid_input", "no"
+    exit_code, outcome = 206, "invalid_input"
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        """`problems` are the parts of the message, where it has several."""
+        super().__init__(message)
+        self.problems = problems
 
 
 class InvalidPollIntervalError(InvalidInputError):
@@ -71,44 +79,37 @@ class InvalidPollIntervalError(InvalidInputError):
 
 
 class SyncIncompleteError(BlueprintError):
-    """The sync is still running or queued, or waiting for it timed out.
+    """The sync is still running or queued, waiting for it timed out, or its latest success is too old."""
 
-    `look_again_in` are the seconds until the next look makes sense, None if there is nothing to say about it.
-    """
-
-    exit_code, outcome, again = 210, "running", "check: yes"
-
-    def __init__(self, message: str, look_again_in: float | None = None) -> None:
-        super().__init__(message)
-        self.look_again_in = look_again_in
+    exit_code, outcome, retryable = 210, "running", "check: yes"
 
 
 class SyncFailedError(BlueprintError):
-    """The vendor says that the sync failed; its own words are shown."""
+    """The vendor says that the sync failed; its own message is shown."""
 
-    exit_code, outcome, again = 211, "failed", "no"
+    exit_code, outcome = 211, "failed"
 
 
 class SyncCancelledError(BlueprintError):
     """The sync ended without a result: cancelled, stopped or paused."""
 
-    exit_code, outcome, again = 212, "cancelled", "no"
+    exit_code, outcome = 212, "cancelled"
 
 
 class UnknownStatusError(BlueprintError):
-    """The vendor uses a status word that this version does not know; it is shown as it came."""
+    """The vendor uses a status that this version does not know; it is shown as it came."""
 
-    exit_code, outcome, again = 213, "unknown", "no"
+    exit_code, outcome = 213, "unknown"
 
 
 class StatusCheckFailedError(BlueprintError):
-    """The vendor could not be reached (or answered 429, 5xx or nonsense), so the status is not known.
+    """The vendor could not be reached (or answered 429, 5xx or something unexpected), so the status is not known.
 
-    `retry_after` is the pause in seconds that the vendor asked for, if it is too long to be kept by one read;
-    `status` the HTTP status of the last answer, None if there was none.
+    `retry_after` is the pause in seconds that the vendor asked for, if it is too long for one request;
+    `status` is the HTTP status of the last response, None if there was none.
     """
 
-    exit_code, outcome, again = 220, "unreachable", "yes"
+    exit_code, outcome, retryable = 220, "unreachable", "yes"
 
     def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -117,19 +118,19 @@ class StatusCheckFailedError(BlueprintError):
 
 
 class ArtifactError(BlueprintError):
-    """The artifacts folder cannot be written, or what lies in it cannot be read."""
+    """The artifacts folder cannot be written or what is in it cannot be read, or the last trigger did not finish."""
 
-    exit_code, outcome, again = 221, "artifact_error", "no"
+    exit_code, outcome = 221, "artifact_error"
 
 
 class UnexpectedError(BlueprintError):
-    """A fault of these scripts; the log has a traceback."""
+    """A bug in these scripts; the log has a traceback."""
 
-    exit_code, outcome, again = 249, "error", "no"
+    exit_code, outcome = 249, "error"
 
 
 class Interruption(BaseException):
-    """SIGINT (exit code 130) or SIGTERM (143); no `Exception`, so that nothing takes it for a passing fault."""
+    """SIGHUP (exit code 129), SIGINT (130) or SIGTERM (143); no `Exception`, so that nothing survives it by mistake."""
 
     outcome = "interrupted"
 

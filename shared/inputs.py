@@ -1,203 +1,282 @@
 """Inputs: environment variables declared as the attributes of a class, read and checked together.
 
-A declaration holds all that a machine needs to know of its variable; a class may add a method `contradictions(given)`
-that yields a sentence for each pair of inputs at odds, where `given` names the variables that were given.
+    class Inputs(inputs.Inputs):
+        connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
+        wait: bool = inputs.boolean("FIVETRAN_WAIT")
 
-These are no dataclasses because importing those takes a run longer than all else that it does itself.
+A declarator's return type is that of the value, so that mypy checks the annotation; what it returns is a Field.
+(No dataclasses: importing them costs a run more than all else that it does itself.)
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Callable, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Callable, Literal, NamedTuple, Optional, TypeVar, cast, overload
 
-from shared import strict_json
+from shared import values
 from shared.errors import InvalidInputError, InvalidPollIntervalError
+from shared.redaction import MIN_SECRET
+from shared.values import IDENTIFIER as IDENTIFIER
+from shared.values import MAX_INTEGER, PREDEFINED_GROUP
+from shared.values import InputError as InputError
+from shared.values import fits as fits
+from shared.values import json_object as json_object
+from shared.values import shown as shown
 
-PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
-IDENTIFIER = "[A-Za-z0-9_-]+"
-LONGEST_IDENTIFIER = 200  # a file name has at most 255 bytes on most systems
+IN_URL = r"/(?:connections|connectors|retl-connections|sources|integrations)/([^/?#]+)"  # where dashboards show an id
+MAX_SECRET_FILE = 65_536  # characters
 
 T = TypeVar("T")
 
 
-class InputError(ValueError):
-    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
-
-
-class Specification(NamedTuple):
-    """The machine facts of one input. `parse` turns the text into the field's value or raises InputError."""
+class Field(NamedTuple):
+    """The machine facts of one input. `parse` turns the text into the attribute's value or raises InputError."""
 
     variable: str
-    type: str  # Password, Alphanumeric, Integer, Boolean, Select: the orchestrator's words
+    type: str  # Password, Alphanumeric, Integer, Boolean, Select, Date: the orchestrator's words
     parse: Callable[[str], object]
     required: bool = False
     default: object = None
     options: tuple[str, ...] = ()
     multiline: bool = False
+    alias: str = ""  # another variable that means the same
+    secrets: Callable[[str], Iterable[str]] = lambda _: ()  # what in the text must not be shown
 
 
-def specifications(kind: type[object]) -> dict[str, Specification]:
+class Inputs:
+    """The inputs of a blueprint; a class that declares its own inherits from this one."""
+
+    vendor: str  # in lower case: it begins the artifacts' folder and, in upper case, the variables
+
+    @property
+    def starts(self) -> bool:
+        """Whether this run is to start a sync: then it keeps a record of the attempt."""
+        return False
+
+    @property
+    def subject(self) -> str | None:
+        """The vendor's id of what is synced, as far as the inputs tell."""
+        return None
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """The ids as the handoff names them; None for those that are not set."""
+        return {}
+
+    def conflicts(self, given: set[str]) -> Iterator[str]:  # noqa: ARG002 - for those that have conflicts
+        """A sentence for each pair of inputs in conflict; `given` are the variables that are set."""
+        yield from ()
+
+
+Given = TypeVar("Given", bound=Inputs)
+
+
+def fields(kind: type[object]) -> dict[str, Field]:
     """The inputs that a class and those it inherits from declare, by the names of their attributes."""
     classes = reversed(kind.__mro__)
-    return {name: spec for one in classes for name, spec in vars(one).items() if isinstance(spec, Specification)}
+    return {name: field for one in classes for name, field in vars(one).items() if isinstance(field, Field)}
 
 
-def read(kind: type[T], environment: Mapping[str, str]) -> T:
-    """An instance of `kind` whose attributes are the values in `environment`.
-
-    Raises InvalidInputError naming every fault of every input, or InvalidPollIntervalError if that one is the only one.
-    """
-    values: dict[str, object] = {}
-    faults: list[str] = []
-    poll_interval_only = True
-    seen: set[str] = set()
-    for name, spec in specifications(kind).items():
-        values[name] = spec.default
-        text = given_text(environment, spec.variable)
-        try:
-            if text is not None:
-                seen.add(spec.variable)
-                values[name] = _parsed(spec, text)
-            elif spec.required:
-                raise InputError("is required and was not given")
-        except InputError as fault:
-            faults.append(f"{spec.variable} {fault}")
-            poll_interval_only = poll_interval_only and spec.variable.endswith("_POLL_INTERVAL")
+def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, InvalidInputError | None]:
+    """An instance of `kind` with the values of `environment`, and the error that names all problems of all inputs."""
     given = kind()
-    vars(given).update(values)
-    contradictions = list(given.contradictions(seen)) if hasattr(given, "contradictions") else []
-    if contradictions or (faults and not poll_interval_only):
-        raise InvalidInputError("; ".join(faults + contradictions))
-    if faults:
-        raise InvalidPollIntervalError(faults[0])
-    return given
+    problems: list[str] = []
+    only_poll_interval = True
+    seen: set[str] = set()
+    for name, field in fields(kind).items():
+        vars(given)[name] = field.default
+        try:
+            text = _text_of(field, environment)
+            if text is not None:
+                seen.add(field.variable)
+                vars(given)[name] = _parsed(field, text, kind, environment)
+            elif field.required:
+                raise InputError("is required but not set")
+        except InputError as problem:
+            problems.append(f"{field.variable} {problem}")
+            only_poll_interval = only_poll_interval and field.variable.endswith("_POLL_INTERVAL")
+    conflicts = list(given.conflicts(seen))
+    if conflicts or (problems and not only_poll_interval):
+        return given, InvalidInputError("; ".join(problems + conflicts), problems + conflicts)
+    return given, InvalidPollIntervalError(problems[0]) if problems else None
 
 
 def given_text(environment: Mapping[str, str], variable: str) -> str | None:
-    """The value as it counts: blanks cut, None where it is absent, empty or the text `None`."""
+    """The value as it counts: whitespace around it stripped, None where it is absent, empty or the text `None`."""
     text = environment.get(variable, "").strip()
     return None if text in ("", "None") else text
 
 
-def passwords(kind: type[object], environment: Mapping[str, str]) -> Iterator[str]:
-    """The values of the Password inputs as they came, valid or not: what must not be shown."""
-    for spec in specifications(kind).values():
-        if spec.type == "Password" and given_text(environment, spec.variable) is not None:
-            yield environment[spec.variable]
+def secrets(kind: type[object], environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """What must not be shown, valid or not: the values of the Password inputs, and secrets inside other values."""
+    passwords: list[str] = []
+    others: list[str] = []
+    for field in fields(kind).values():
+        text = given_text(environment, field.variable)
+        if field.type != "Password":
+            others += field.secrets(text or "")
+        else:
+            passwords += filter(None, (text and environment[field.variable], _file_text(field, environment)))
+    return passwords, others
 
 
-def password(variable: str) -> Any:
-    """A secret; it is always required and never shown."""
-    return Specification(variable, "Password", _password, required=True)
+def variables(kind: type[object]) -> set[str]:
+    """Every variable that the class reads, other names and files of secrets included."""
+    names = {name for field in fields(kind).values() for name in (field.variable, field.alias) if name}
+    return names | {f"{field.variable}_FILE" for field in fields(kind).values() if field.type == "Password"}
 
 
-def identifier(variable: str, pattern: str = IDENTIFIER, *, required: bool = True) -> Any:
+def password(variable: str) -> str:
+    """A secret; it is always required and never shown. `<variable>_FILE` may name a file that holds it."""
+    return cast("str", Field(variable, "Password", values.password, required=True))
+
+
+@overload
+def identifier(variable: str, pattern: str = ..., *, alias: str = ..., in_url: str = ...) -> str: ...
+@overload
+def identifier(
+    variable: str, pattern: str = ..., *, required: Literal[False], alias: str = ..., in_url: str = ...
+) -> str | None: ...
+def identifier(
+    variable: str, pattern: str = IDENTIFIER, *, required: bool = True, alias: str = "", in_url: str = IN_URL
+) -> Any:
     """An id at the vendor, with characters of `pattern` alone: it becomes part of URLs and of file names."""
 
     def parse(text: str) -> str:
-        if len(text) > LONGEST_IDENTIFIER:
-            raise InputError(f"is {len(text)} characters long; an id has at most {LONGEST_IDENTIFIER}")
-        if not re.fullmatch(pattern, text):
-            raise InputError(f"is {shown(text)}; an id has only the characters {pattern.strip('+')}")
-        return text
+        return values.identifier(text, pattern, in_url)
 
-    return Specification(variable, "Alphanumeric", parse, required=required)
+    return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 
 
-def choice(variable: str, *options: str, default: str | None) -> Any:
-    """One of `options`, in any case; the value is spelled as declared. The option `None` is the same as not given."""
-    spelled: dict[str, str | None] = {option.lower(): None if option == "None" else option for option in options}
+@overload
+def choice(variable: str, *options: str, default: str) -> str: ...
+@overload
+def choice(variable: str, *options: str, default: None = ...) -> str | None: ...
+def choice(variable: str, *options: str, default: str | None = None) -> Any:
+    """One of `options`, case-insensitive; the value is spelled as declared. The option `None` means not set."""
+    spelled = {option.lower(): None if option == "None" else option for option in options}
 
     def parse(text: str) -> str | None:
         if text.lower() not in spelled:
-            raise InputError(f"is {shown(text)}; it may be {', '.join(options)}")
+            raise InputError(f"is {shown(text)}; must be {' or '.join([', '.join(options[:-1]), options[-1]])}")
         return spelled[text.lower()]
 
-    return Specification(variable, "Select", parse, default=default, options=options)
+    return Field(variable, "Select", parse, default=default, options=options)
 
 
+@overload
+def boolean(variable: str, *, default: bool = ...) -> bool: ...
+@overload
+def boolean(variable: str, *, default: None) -> bool | None: ...
 def boolean(variable: str, *, default: bool | None = False) -> Any:
-    """TRUE or FALSE, in any case."""
+    """TRUE or FALSE, case-insensitive."""
 
     def parse(text: str) -> bool:
         if text.lower() not in ("true", "false"):
-            raise InputError(f"is {shown(text)}; it may be TRUE or FALSE")
+            raise InputError(f"is {shown(text)}; must be TRUE or FALSE")
         return text.lower() == "true"
 
-    return Specification(variable, "Boolean", parse, default=default)
+    return Field(variable, "Boolean", parse, default=default)
 
 
-def integer(variable: str, *, default: int, unit: str, least: int, most: int = 999_999_999) -> Any:
-    """A whole number of `unit` from `least` to `most`."""
+@overload
+def integer(variable: str, *, default: int, unit: str, min: int, max: int = ...) -> int: ...
+@overload
+def integer(variable: str, *, unit: str, min: int, max: int = ...) -> int | None: ...
+def integer(
+    variable: str,
+    *,
+    default: int | None = None,
+    unit: str,
+    min: int,  # noqa: A002
+    max: int = MAX_INTEGER,  # noqa: A002
+) -> Any:
+    """A whole number of `unit` from `min` to `max`."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not least <= int(text) <= most:
-            raise InputError(f"is {shown(text)}; it may be a whole number of {unit} from {least} to {most}")
-        return int(text)
+        return values.integer(text, unit, min, max)
 
-    return Specification(variable, "Integer", parse, default=default)
+    return Field(variable, "Integer", parse, default=default)
 
 
-def text(variable: str, parse: Callable[[str], T], *, multiline: bool = False) -> Any:
-    """Optional free text that `parse` turns into the field's value, or raises InputError."""
-    return Specification(variable, "Alphanumeric", parse, multiline=multiline)
+def timestamp(variable: str) -> datetime | None:
+    """An optional date and time in ISO 8601, UTC without an offset; a date alone is its midnight."""
+
+    return cast("Optional[datetime]", Field(variable, "Date", values.timestamp))
 
 
-def url(variable: str, *, default: str | None, cut: str = "") -> Any:
-    """An http(s) URL without credentials, query or fragment; a `/` at its end is cut, and then `cut`."""
+def text(
+    variable: str,
+    parse: Callable[[str], T],
+    *,
+    multiline: bool = False,
+    secrets: Callable[[str], Iterable[str]] = lambda _: (),
+) -> T | None:
+    """Optional free text that `parse` turns into the value, or raises InputError."""
+    return cast("Optional[T]", Field(variable, "Alphanumeric", parse, multiline=multiline, secrets=secrets))
+
+
+@overload
+def url(variable: str, *, default: str, cut: str = ...) -> str: ...
+@overload
+def url(variable: str, *, cut: str = ...) -> str | None: ...
+def url(variable: str, *, default: str | None = None, cut: str = "") -> Any:
+    """An http(s) URL without credentials, query or fragment; a trailing `/` is cut, and then a trailing `cut`."""
 
     def parse(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            fine = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-        except ValueError:
-            fine = False
-        if not fine or any(sign in text for sign in "@?# ") or not _is_plain(text):
-            raise InputError("is no URL of the form https://host[:port][/path], without credentials or a query")
-        text = text.rstrip("/")
-        return (text[: -len(cut)] if cut and text.endswith(cut) else text).rstrip("/")
+        return values.url(text, cut)
 
-    return Specification(variable, "Alphanumeric", parse, default=default)
+    return Field(variable, "Alphanumeric", parse, default=default)
 
 
-def json_object(value: str) -> dict[str, object]:
-    """A parser for `text`: a JSON object."""
-    try:
-        parsed = strict_json.parse(value)
-    except (ValueError, RecursionError) as fault:
-        raise InputError(f"is no JSON: {fault}") from None
-    if not isinstance(parsed, dict):
-        raise InputError("is no JSON object ({…})")
-    return parsed
+def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
+    """The text of an input, from its variable, its other name or the file of a secret. Raises InputError."""
+    text = given_text(environment, field.variable)
+    if field.alias:
+        other = given_text(environment, field.alias)
+        if None not in (text, other) and text != other:
+            raise InputError(f"and {field.alias} are both set and differ; they mean the same")
+        return text or other
+    if field.type != "Password" or given_text(environment, f"{field.variable}_FILE") is None:
+        return text
+    if text is not None:
+        raise InputError(f"and {field.variable}_FILE are both set; set one of them")
+    content = _file_text(field, environment)
+    if content is None:
+        raise InputError(f"cannot be read from the file that {field.variable}_FILE names")
+    return content.strip() or None
 
 
-def fits(value: str, pattern: str = IDENTIFIER) -> bool:
-    """Whether a text may be part of URLs and file names as an id of that pattern."""
-    return len(value) <= LONGEST_IDENTIFIER and re.fullmatch(pattern, value) is not None
-
-
-def shown(value: str) -> str:
-    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
-    return ascii(value) if len(value) <= 60 else f"a text of {len(value)} characters"
-
-
-def _parsed(spec: Specification, text: str) -> object:
+def _parsed(field: Field, text: str, kind: type[object], environment: Mapping[str, str]) -> object:
     if PREDEFINED_GROUP in text:
         raise InputError(
             "holds a placeholder of the platform: its predefined credential groups do not work with uploaded scripts; "
             "make a custom credential group whose keys are the variable names"
         )
-    return spec.parse(text)
+    try:
+        return field.parse(text)
+    except InputError:
+        hidden = [one.strip() for one in secrets(kind, environment)[0] if len(one.strip()) >= MIN_SECRET]
+        if field.type != "Password" and any(one in text for one in hidden):
+            raise InputError("holds the secret of another input, which is not shown here") from None
+        raise
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
+def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
+    """The content of the file that holds a secret, without one trailing line end; None where there is none."""
+    path = given_text(environment, f"{field.variable}_FILE")
+    return None if path is None else _content(path)
 
 
-def _password(text: str) -> str:
-    if not _is_plain(text):
-        raise InputError("holds characters that no token has (line breaks, control or non-ASCII characters)")
-    return text
+@functools.cache
+def _content(path: str) -> str | None:
+    """Read once, because it may be a pipe."""
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            content = file.read(MAX_SECRET_FILE)
+    except (OSError, ValueError):
+        return None
+    return content.removesuffix("\n").removesuffix("\r")

@@ -1,124 +1,239 @@
-"""The one way to start a sync: at most once, even if the answer is lost."""
+"""Read, decide, start: what every trigger does, exactly once even if the response is lost."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, TypeVar
+import math
+from collections.abc import Iterator
+from typing import Protocol, TypeVar
 
+from shared.context import Run, Waiting
 from shared.errors import (
+    BadRequestError,
     BlueprintError,
     StartUnclearError,
     StatusCheckFailedError,
     SyncAlreadyRunningError,
     SyncNotStartedError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from shared.blueprint import Job
-    from shared.protocols import Handover
-    from shared.waiting import Wait
+from shared.handoff import Handoff
+from shared.polling import Pace, Pending, poll_until
 
 log = logging.getLogger(__name__)
 
-LOOKS = (0, 1, 2, 4, 8)  # seconds before each look for a start whose answer was lost: a vendor may show it late
+POLLS_AFTER_LOSS = (0, 1, 2, 4, 8)  # seconds before each poll for a sync whose trigger request got no response
+POLLS_AFTER_TIMEOUT = (0, 5, 10, 15, 20, 20, 20)  # 90 s in all: the request may still be at work
+MAX_CONFLICT = {"join": 60.0, "restart": 300.0}  # seconds in which a sync that a 409 reports must show or end
 
-H = TypeVar("H", bound="Handover")
-T = TypeVar("T")
+
+class State(Protocol):
+    """What a vendor shows before a start."""
+
+    @property
+    def running(self) -> bool: ...
 
 
-def start_once(
-    job: Job,
-    draft: Handover,
-    post: Callable[[bool], H],
-    seen: Callable[[], H | None],
-    *,
-    what: str,
-    only_one_look: bool = False,
-    may_send_again: bool = True,
-) -> H:
-    """Send a start with `post(again=False)`; if its answer is lost, find out with `seen` what came of it.
+S = TypeVar("S", bound=State)
+H = TypeVar("H", bound=Handoff)
+H_co = TypeVar("H_co", bound=Handoff, covariant=True)
 
-    Where nothing shows that it was accepted, `post(again=True)` sends it once more if it `may_send_again`, but not
-    after an answer with a good status, nor with `only_one_look`, where a later look proves nothing.
-    Raises StartUnclearError if it cannot be found out, and what `post` raises if it surely was not accepted.
+
+class Startable(Protocol[S, H_co]):
+    """What starting needs of a vendor's syncs."""
+
+    @property
+    def vendor(self) -> str: ...
+
+    @property
+    def label(self) -> str:
+        """What is synced, in messages: `connection abc (https://…)`."""
+
+    @property
+    def min_interval(self) -> float:
+        """Seconds between two polls."""
+
+    def read(self) -> S:
+        """What is there before a start. Raises SyncNotFoundError, BadRequestError for what cannot run."""
+
+    def join(self, state: S) -> H_co:
+        """The handoff of the sync that is running."""
+
+    def restart(self, state: S, pace: Pace) -> S:
+        """What a start needs to replace the running sync. Raises SyncAlreadyRunningError if it cannot be stopped."""
+
+    def draft(self, state: S) -> H_co:
+        """The handoff as far as it is known before the request."""
+
+    def send(self, state: S, *, again: bool) -> H_co:
+        """The one request that starts; `again` after a lost one that nothing shows to have been accepted."""
+
+    def may_send_again(self, state: S) -> bool:
+        """Whether a second request is harmless, should the first one have been accepted after all."""
+
+    def find_started(self, state: S) -> H_co | None:
+        """After a lost response: the sync that the request started, None if nothing shows one.
+
+        Raises StartUnclearError if no later poll can tell.
+        """
+
+
+def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
+    """Start a sync, or join one, by the policy `…_IF_RUNNING` (restart, join, wait, fail).
+
+    Raises SyncAlreadyRunningError, SyncNotStartedError, StartUnclearError, and what `read` raises.
     """
-    goes_on, job.goes_on = job.goes_on, f"a sync of {what} may be running"
-    with job.artifacts.starting(draft):
+    with nothing_started():
+        state = syncs.read()
+    pace: Pace | None = None
+    conflict: SyncAlreadyRunningError | None = None  # the vendor said so, whatever it shows
+    while True:
+        if state.running and policy == "join":
+            log.info("joining the running sync of %s", syncs.label)
+            return _noted(syncs.join(state), syncs, run)
+        if state.running or conflict:
+            pace = pace or _pace(syncs, policy, given, run)
+            state = _made_ready(syncs, state, policy, pace, conflict)
+            if state.running and policy == "join":  # it shows now
+                continue
         try:
-            handover = post(False)
-        except StartUnclearError as lost:
-            log.warning("%s; finding out whether it was accepted", lost)
-            looks = LOOKS[:1] if only_one_look else LOOKS
-            again = may_send_again and not only_one_look and (lost.status is None or lost.status >= 300)
-            try:
-                handover = _found(job, seen, looks) or _sent_again(job, post, seen, looks, may_send_again=again)
-            except BlueprintError as error:
-                raise StartUnclearError(
-                    f"{lost}; it could not be found out whether a sync of {what} was started ({error}): look at the "
-                    "vendor before you trigger it again"
-                ) from error
-        except BlueprintError:
-            job.goes_on = goes_on
-            raise
-    job.sync_id = handover.sync_id
-    job.goes_on = f"the sync of {what} goes on"
-    return handover
+            with nothing_started():
+                return _noted(start_exactly_once(syncs, state, run), syncs, run)
+        except SyncAlreadyRunningError as error:
+            if policy == "fail" or (pace is not None and pace.left <= 0):
+                running = f"a sync of {syncs.label} is already running"
+                raise SyncAlreadyRunningError(f"{running} ({error}); {_policy_note(syncs, policy)}") from error
+            conflict = error
 
 
-def start_when_idle(
-    wait: Wait, idle: Callable[[], T], start: Callable[[T], H], gave_up: Callable[[str], BlueprintError]
-) -> H:
-    """Wait until `idle` returns what `start` needs, then start; if the vendor says that a sync is running, wait on.
+def _pace(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> Pace:
+    until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
+    return Pace(run.clock, until, syncs.min_interval, given.poll_interval)
 
-    `idle` raises SyncIncompleteError while one is. Raises `gave_up(message)` at the deadline, or SyncNotStartedError if
-    the vendor could not be reached by then.
+
+def _made_ready(
+    syncs: Startable[S, H], state: S, policy: str, pace: Pace, conflict: SyncAlreadyRunningError | None
+) -> S:
+    """The state in which the next request may start a sync, while one is running or was reported by a 409."""
+    if policy == "fail":
+        raise SyncAlreadyRunningError(f"a sync of {syncs.label} is already running; {_policy_note(syncs, policy)}")
+    with nothing_started():
+        if policy == "wait":
+            return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT is over")
+        if conflict is not None:
+            log.info("%s; will retry", conflict)
+            pace.sleep(pace.interval(), str(conflict))
+        return syncs.restart(state, pace) if policy == "restart" else syncs.read()
+
+
+def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:
+    """The state once no sync is running. Raises SyncAlreadyRunningError(… `why_not`) when the time is over."""
+
+    def idle() -> S | Pending:
+        state = syncs.read()
+        return (
+            Pending(f"another sync of {syncs.label} is running; nothing new was started yet")
+            if state.running
+            else state
+        )
+
+    found = poll_until(idle, pace, seen=True, final=(BadRequestError,))
+    if isinstance(found, Pending):
+        raise found.failure or SyncAlreadyRunningError(
+            f"another sync of {syncs.label} is still running, and {why_not}; nothing was started"
+        )
+    return found
+
+
+def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
+    """Send the trigger request; if its response is lost, find out what became of it before anything is sent again.
+
+    Raises StartUnclearError if that cannot be found out, and what `send` raises if it surely was not accepted.
     """
+    report, before = run.report, run.report.still_running
+    run.artifacts.sending(syncs.draft(state))
+    report.still_running = f"a sync of {syncs.label} may be running in {syncs.vendor}"
+    log.info("triggering a sync of %s", syncs.label)
+    try:
+        return _sent(syncs, state, again=False)
+    except StartUnclearError as lost:
+        log.warning("%s; finding out whether it was accepted", lost)
+        return _resolved(syncs, state, run, lost)
+    except BlueprintError:
+        report.still_running = before
+        run.artifacts.not_sent()
+        raise
 
-    def too_late(last: str) -> BlueprintError:
-        return wait.failure or gave_up(last)
 
-    with nothing_started_yet():
-        while True:
-            ready = wait.until(idle, too_late, proven=True, pause_first=True)
-            try:
-                return start(ready)
-            except SyncAlreadyRunningError as running:
-                if wait.left <= 0:
-                    raise gave_up(str(running)) from running
-                log.info("%s; waiting on", running)
+def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
+    """What `send` gives, where an unexpected response counts for what it says of the request."""
+    try:
+        return syncs.send(state, again=again)
+    except StatusCheckFailedError as error:
+        if error.status is None or error.status < 300:
+            raise StartUnclearError(str(error), error.status) from error
+        raise SyncNotStartedError(f"{error}; nothing was started") from error
 
 
-def _found(job: Job, seen: Callable[[], H | None], looks: tuple[int, ...]) -> H | None:
-    for pause in looks:
-        job.clock.sleep(pause)
-        found = seen()
+def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
+    """What a request without a usable response started."""
+    has_good_status = lost.status is not None and lost.status < 300
+    try:
+        found = _find(syncs, state, run, POLLS_AFTER_TIMEOUT if lost.timed_out else POLLS_AFTER_LOSS)
         if found is not None:
             return found
+        if lost.timed_out or has_good_status or not syncs.may_send_again(state):
+            raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
+        log.warning("nothing shows that it was accepted; sending it once more")
+        try:
+            return _sent(syncs, state, again=True)
+        except (StartUnclearError, SyncAlreadyRunningError) as error:
+            timed_out = isinstance(error, StartUnclearError) and error.timed_out
+            found = _find(syncs, state, run, POLLS_AFTER_TIMEOUT if timed_out else POLLS_AFTER_LOSS)
+            if found is None:
+                raise
+            return found
+    except BlueprintError as error:
+        raise StartUnclearError(
+            f"{lost}; it could not be found out whether a sync of {syncs.label} was started ({error}): check it in "
+            f"{syncs.vendor} before you trigger it again"
+        ) from error
+
+
+def _find(syncs: Startable[S, H], state: S, run: Run, pauses: tuple[int, ...]) -> H | None:
+    """Poll for the started sync. Raises what the last poll raises: then nothing is known."""
+    for number, pause in enumerate(pauses, 1):
+        run.clock.sleep(pause)
+        try:
+            found = syncs.find_started(state)
+        except StatusCheckFailedError as error:
+            if number == len(pauses):
+                raise
+            log.info("%s; will retry", error)
+        else:
+            if found is not None:
+                return found
     return None
 
 
-def _sent_again(
-    job: Job, post: Callable[[bool], H], seen: Callable[[], H | None], looks: tuple[int, ...], *, may_send_again: bool
-) -> H:
-    if not may_send_again:
-        raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
-    log.warning("nothing shows that it was accepted; sending it once more")
-    try:
-        return post(True)
-    except (StartUnclearError, SyncAlreadyRunningError):
-        found = _found(job, seen, looks)
-        if found is None:
-            raise
-        return found
+def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
+    run.report.started = True
+    run.report.sync_id = handoff.sync_id
+    run.report.still_running = f"the sync of {syncs.label} is still running in {syncs.vendor}"
+    return handoff
+
+
+def _policy_note(syncs: Startable[S, H], policy: str) -> str:
+    told = ", and the running sync was told to stop and has not stopped in time" if policy == "restart" else ""
+    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{told}"
 
 
 @contextlib.contextmanager
-def nothing_started_yet() -> Iterator[None]:
-    """Within a trigger, before its start is sent or when it is refused: an unreachable vendor means nothing started."""
+def nothing_started() -> Iterator[None]:
+    """Within a trigger, as long as no request was accepted: an unreachable vendor means that nothing was started."""
     try:
         yield
-    except StatusCheckFailedError as error:
+    except StartUnclearError:
+        raise
+    except (StatusCheckFailedError, SyncNotStartedError) as error:
         raise SyncNotStartedError(f"{error}; nothing was started") from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from shared.errors import BlueprintError, SyncCancelledError, SyncFailedError, SyncIncompleteError, UnknownStatusError
 
@@ -20,64 +20,38 @@ class SyncStatus(Enum):
     UNKNOWN = "unknown"
 
 
-class Verdict(NamedTuple):
-    """What one look found. `facts` are what the vendor tells of the sync, as plain JSON values.
+class Result(NamedTuple):
+    """A good ending: its outcome word, a message for a person, and what the vendor reports, as plain JSON values."""
 
-    `confirm_in` asks for another look after so many seconds, because a vendor's rule believes only what stays.
+    outcome: str
+    message: str
+    details: Mapping[str, object] = {}
+
+
+class Verdict(NamedTuple):
+    """What one poll showed. `details` is what the vendor reports of the sync, as plain JSON values.
+
+    `poll_again_in` asks for the next poll after so many seconds, because a vendor's rule needs it; `briefly` says that
+    a check that does not wait polls then, too. `ended_at` is when the sync ended, by the server's clock.
     """
 
     status: SyncStatus
     message: str
-    facts: Mapping[str, object] = {}
-    confirm_in: float | None = None
+    details: Mapping[str, object] = {}
+    poll_again_in: Optional[float] = None
+    briefly: bool = False
+    ended_at: Optional[datetime] = None
+
+    def result(self) -> Result:
+        """A success as a Result. Raises the error of any other status."""
+        if self.status is SyncStatus.SUCCEEDED:
+            return Result("succeeded", self.message)
+        raise _ERRORS[self.status](self.message)
 
 
 _ERRORS: dict[SyncStatus, type[BlueprintError]] = {
+    SyncStatus.RUNNING: SyncIncompleteError,
     SyncStatus.FAILED: SyncFailedError,
     SyncStatus.CANCELLED: SyncCancelledError,
     SyncStatus.UNKNOWN: UnknownStatusError,
 }
-
-
-class Result(NamedTuple):
-    """A good ending: its outcome word, and a message for a person."""
-
-    outcome: str
-    message: str
-
-
-def result_of(verdict: Verdict) -> Result:
-    """A success as a Result. Raises the error of any other status."""
-    if verdict.status is SyncStatus.SUCCEEDED:
-        return Result("succeeded", verdict.message)
-    if verdict.status is SyncStatus.RUNNING:
-        raise SyncIncompleteError(verdict.message, verdict.confirm_in)
-    raise _ERRORS[verdict.status](verdict.message)
-
-
-def instant(text: object) -> datetime | None:
-    """An ISO 8601 date and time with any number of fraction digits, as UTC; None for anything else.
-
-    Without an offset it is taken as UTC. Digits beyond microseconds are cut. (Python 3.9 reads neither `Z` nor these.)
-    """
-    if not isinstance(text, str) or len(text) < 19 or not text.isascii() or text[10] not in "Tt ":
-        return None
-    rest = text[19:]
-    fraction = ""
-    if rest.startswith("."):
-        zone = rest[1:].lstrip("0123456789")
-        fraction, rest = rest[1 : len(rest) - len(zone)], zone
-        if not fraction:
-            return None
-    offset = "+00:00" if rest in ("", "Z", "z") else f"{rest[:3]}:{rest[-2:]}"
-    if len(offset) != 6 or rest not in ("", "Z", "z", offset, offset.replace(":", "")):
-        return None
-    try:
-        return datetime.fromisoformat(f"{text[:10]}T{text[11:19]}.{fraction[:6]:0<6}{offset}").astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None
-
-
-def show(moment: datetime | None) -> str | None:
-    """An instant for messages and results: ISO 8601 in UTC, to the second."""
-    return None if moment is None else moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What the tests share: a clock that does not wait, a job in a temporary folder, and running a script's `main`."""
+"""What the tests share: a clock that does not wait, a run in a temporary folder, and running a script's `main`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from types import ModuleType
 
 from shared import inputs
-from shared.artifacts import Artifacts
-from shared.blueprint import Job
-from shared.masking import Mask
+from shared.context import Run
+from shared.handoff import Artifacts
+from shared.redaction import Redactor
+from shared.report import Report
 from shared.status import Result
+from shared.transport import Transport
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -41,15 +43,27 @@ class FakeClock:
         return format_datetime(datetime.fromtimestamp(NOW.timestamp() + self.elapsed, timezone.utc), usegmt=True)
 
 
-def make_job(
-    folder: Path, vendor: str, clock: FakeClock, *, log_id: str | None = None, upstream: tuple[str, ...] = ()
-) -> Job:
-    """A job as `run` makes one, with its artifacts in `folder`."""
-    return Job(Artifacts(folder, vendor, log_id, upstream, Mask()), Mask(), clock)
+def make_run(
+    folder: Path,
+    vendor: str,
+    clock: FakeClock,
+    *,
+    log_id: str | None = None,
+    upstream: tuple[str, ...] = (),
+    redactor: Redactor | None = None,
+) -> Run:
+    """What a run is given, with its artifacts in `folder`."""
+    redactor = redactor or Redactor()
+    artifacts = Artifacts(folder, vendor, redactor, clock, log_id, upstream)
+    return Run(artifacts, redactor, clock, Transport, Report(), {}, clock.monotonic())
 
 
-def run_main(script: ModuleType, environment: Mapping[str, str], job: Job) -> Result:
-    """The result of a script's `main` with inputs from `environment`; raises what it raises."""
-    given = inputs.read(script.Inputs, environment)
-    job.id = given.subject
-    return script.main(given, job)
+def run_main(script: ModuleType, environment: Mapping[str, str], run: Run) -> Result:
+    """The result of a script's `main` with inputs from `environment`; raises what it raises. As `shared.run` does it."""
+    given, problem = inputs.read(script.Inputs, environment)
+    run.report.id = given.subject
+    if given.starts:
+        run.artifacts.begin_start(given.target)
+    if problem is not None:
+        raise problem
+    return script.main(given, run)

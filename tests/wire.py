@@ -1,4 +1,4 @@
-"""A vendor on the wire: the requests that a test expects, in order, each with its answer. Anything else fails."""
+"""A vendor on the wire: the requests that a test expects, in order, each with its response. Anything else fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import responses
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
-from shared.blueprint import Job
+from shared.context import Run
 from shared.errors import BlueprintError
 from tests.support import FakeClock, run_main
 
@@ -46,7 +46,7 @@ class Sent:
 
 @dataclass
 class Step:
-    """A request that is expected, and its answer."""
+    """A request that is expected, and its response."""
 
     method: str
     path: str
@@ -146,26 +146,28 @@ class Ending:
     message: str
 
     def __eq__(self, other: object) -> bool:
-        """Compared with `(code, outcome)`: the words are looked at one by one."""
+        """Compared with `(code, outcome)`: messages are compared one by one."""
         return (self.code, self.outcome) == other
 
     __hash__ = None
 
 
-def ending(script: ModuleType, environment: Mapping[str, str], job: Job) -> Ending:
-    """Run the script's `main`. Whatever is said of it, at its end or if it were interrupted, has no gap."""
+def ending(script: ModuleType, environment: Mapping[str, str], run: Run) -> Ending:
+    """Run the script's `main`. Its message, and what would be said if it were interrupted, have no gap."""
     try:
-        result = run_main(script, environment, job)
+        result = run_main(script, environment, run)
     except BlueprintError as error:
         ended = Ending(error.exit_code, error.outcome, str(error))
     else:
         ended = Ending(0, result.outcome, result.message)
+        run.report.details.update(result.details)
+    run.artifacts.end_start(ended.code, ended.outcome)
     assert ended.message
     assert ended.outcome == "invalid_input" or not re.search(r"\bNone\b", ended.message)  # None is an option of some
-    assert not re.search(r"\bNone\b", job.goes_on)
+    assert not re.search(r"\bNone\b", run.report.still_running)
     return ended
 
 
 def files(folder: Path) -> dict[str, Any]:
-    """What was handed over, by file name, as any other program reads it."""
+    """What was saved for later scripts, by file name, as any other program reads it."""
     return {path.name: pickle.loads(path.read_bytes()) for path in folder.glob("*-blueprints/variables/*")}  # noqa: S301

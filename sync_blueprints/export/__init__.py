@@ -13,7 +13,7 @@ from typing import Any, Callable
 from shared import inputs
 from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
-from sync_blueprints.export import airflow, argo, cron, docker, fleet, github, kestra, kubernetes
+from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
@@ -36,6 +36,8 @@ ENGINES: Mapping[str, Engine] = {
     "kubernetes": kubernetes.ENGINE,
     "argo": argo.ENGINE,
     "airflow": airflow.ENGINE,
+    "dagster": dagster.ENGINE,
+    "prefect": prefect.ENGINE,
     "kestra": kestra.ENGINE,
     "cron": cron.ENGINE,
 }
@@ -63,7 +65,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--image", default=defaults.image, help="default: %(default)s")
     parser.add_argument("--schedule", metavar="CRON", help='five fields, such as "0 2 * * *"')
     parser.add_argument("--namespace", help="of Kubernetes, Argo and Kestra")
-    parser.add_argument("--folder", default=defaults.folder, help="of the project on an Airflow worker (%(default)s)")
     parser.add_argument("--openshift", action="store_true", help="Kubernetes and Argo: no fixed user ids")
     parser.add_argument("--secret-files", action="store_true", help="Kubernetes and Argo: secrets as mounted files")
     parser.add_argument("--retry-count", metavar="N", help="in place of the catalog's")

@@ -53,7 +53,6 @@ class Options:
     image: str = f"sync-blueprints:{version()}"
     namespace: str | None = None
     schedule: str | None = None  # five fields of cron
-    folder: str = "/opt/sync-blueprints"  # where the project lies on an Airflow worker
     openshift: bool = False  # no fixed user ids
     secret_files: bool = False  # secrets as mounted files
 

@@ -1,0 +1,183 @@
+"""Fivetran's REST API, v1 (https://fivetran.com/docs/rest-api): endpoints, parsing, what its errors mean."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Callable, NamedTuple, Optional
+
+from fivetran_blueprints.inputs import Credentials
+from fivetran_blueprints.verdict import Connection
+from shared.context import Run
+from shared.errors import (
+    BlueprintError,
+    InvalidCredentialsError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncNotFoundError,
+)
+from shared.status import Result
+from shared.timestamps import parse_timestamp
+from shared.transport import Response
+
+log = logging.getLogger(__name__)
+
+VERSION = {"Accept": "application/json;version=2"}  # anything else is a 406 or has other responses
+MAX_HISTORY = timedelta(days=7)  # of one request
+NEAR = timedelta(minutes=5)  # the history and the connection may differ by so much on when a sync ended
+
+
+class PastSync(NamedTuple):
+    """What the history of syncs says of one; both are empty where the account has no history."""
+
+    id: Optional[str] = None
+    reason: str = ""
+
+
+class FivetranApi:
+    """Every method may raise the errors of `shared.api.Api`."""
+
+    def __init__(self, given: Credentials, run: Run) -> None:
+        self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), refusal, VERSION)
+
+    def details(self, connector_id: str, keep_as: str = "") -> dict[str, Any]:
+        """The `data` of a connection."""
+        response = self.http.get(f"/v1/connections/{connector_id}", keep_as=keep_as)
+        return self.data(response, connector_id)
+
+    def connection(self, connector_id: str, keep_as: str = "") -> Connection:
+        response = self.http.get(f"/v1/connections/{connector_id}", keep_as=keep_as)
+        data = self.data(response, connector_id)
+        try:
+            return parse_connection(data, self.http.excerpt)
+        except (KeyError, TypeError, ValueError) as missing:
+            raise self.http.unexpected(response, str(missing)) from missing
+
+    def sync(self, connector_id: str, *, force: bool, keep_as: str) -> Response:
+        """Start a sync. Raises StartUnclearError, SyncNotStartedError, SyncAlreadyRunningError."""
+        path = f"/v1/connections/{connector_id}/sync"
+        return self._success(self.http.start(path, {"force": force}, keep_as=keep_as))
+
+    def resync(self, connector_id: str, scope: Mapping[str, Any] | None, *, keep_as: str) -> Response:
+        """Start a re-sync of all tables, or of those in `scope`. Raises as `sync`."""
+        path = f"/v1/connections/{connector_id}/resync"
+        return self._success(self.http.start(path, {"scope": scope} if scope else None, keep_as=keep_as))
+
+    def modify(self, connector_id: str, changes: Mapping[str, object], *, once: bool, keep_as: str) -> Response:
+        """Change fields of a connection; `once` because it starts a sync: then it is not repeated, as in `sync`."""
+        send = self.http.start if once else self.http.change
+        body = {"run_setup_tests": False, **changes}
+        return self._success(send(f"/v1/connections/{connector_id}", body, method="PATCH", keep_as=keep_as))
+
+    def check_credentials(self) -> Result:
+        """Raises InvalidCredentialsError, StatusCheckFailedError."""
+        try:
+            data = self.data(self.http.get("/v1/account/info"))
+        except InvalidCredentialsError as error:
+            if error.status != 403:
+                raise
+            return Result("valid", "Fivetran accepts the key and secret; the key may not read the account")
+        account = self.http.excerpt(data.get("account_name") or data.get("account_id") or "without a name")
+        return Result("valid", f"Fivetran accepts the key and secret, of account {account}", {"account": account})
+
+    def past_sync(self, connector_id: str, since: datetime | None, ended_at: datetime) -> PastSync:
+        """What the history says of the sync that ended at `ended_at`, after `since`. It only helps the report."""
+        until = ended_at + NEAR
+        start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
+        start_time = f"{start - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        params = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
+        try:
+            response = self.http.get(f"/v1/connections/{connector_id}/sync-history", params, tries=1)
+            for item in response.body["data"]["items"]:
+                end = parse_timestamp(item["end"])
+                if end is not None and abs(end - ended_at) < NEAR and (since is None or end >= since):
+                    reason = self.http.excerpt(item["reason"]) if isinstance(item.get("reason"), str) else ""
+                    return PastSync(str(item["sync_id"]), reason)
+        except (BlueprintError, KeyError, TypeError) as error:
+            log.debug("no history of syncs: %s", self.http.excerpt(error))
+        return PastSync()
+
+    def data(self, response: Response, connector_id: str | None = None) -> dict[str, Any]:
+        """The `data` of a response whose code is Success. Raises StatusCheckFailedError for any other."""
+        body = self.http.json_object(response)
+        if body.get("code") != "Success" or not isinstance(body.get("data"), dict):
+            raise self.http.unexpected(response, "the code Success and its data")
+        data: dict[str, Any] = body["data"]
+        if connector_id is not None and data.get("id") not in (None, connector_id):
+            raise self.http.unexpected(response, "the connection that was asked for")
+        return data
+
+    def _success(self, response: Response) -> Response:
+        if not isinstance(response.body, dict) or response.body.get("code") != "Success":
+            words = self.http.words(response)
+            raise StartUnclearError(
+                f"Fivetran accepted the request without the code Success ({words})", response.status
+            )
+        return response
+
+
+def refusal(response: Response, words: str) -> BlueprintError | None:
+    """What Fivetran's statuses and codes mean beyond the usual."""
+    code = response.body.get("code") if isinstance(response.body, dict) else None
+    if response.status == 401:
+        return InvalidCredentialsError(
+            f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({words}). Copy both again from Fivetran > Account "
+            "settings; the key goes in as it is, not as the base64 of key:secret that Fivetran's own CLI takes"
+        )
+    if response.status == 403:
+        return InvalidCredentialsError(
+            f"FIVETRAN_API_KEY is valid but lacks a permission for this ({words}). Give its user or role the "
+            "permission in Fivetran",
+            status=403,
+        )
+    if response.status == 404 and str(code).startswith("NotFound"):
+        return SyncNotFoundError(
+            f"Fivetran does not know this connection, or FIVETRAN_API_KEY may not see it ({words}). Check "
+            "FIVETRAN_CONNECTOR_ID"
+        )
+    if response.status == 404:
+        return StatusCheckFailedError(
+            f"Fivetran answered {words}, but not that the connection is unknown: the path is gone, or an outage",
+            status=404,
+        )
+    return None
+
+
+def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = str) -> Connection:
+    """The `data` of GET /connections/{id}. Raises KeyError, TypeError or ValueError naming what is missing or odd."""
+    status = data["status"]
+    for key in ("sync_state", "setup_state"):
+        if not isinstance(status[key], str) or not status[key]:
+            raise ValueError(f"a {key}")
+    if not isinstance(data["paused"], bool):
+        raise ValueError("paused")
+    problems = tuple(
+        excerpt(f"{item.get('code')}: {item.get('message')}")
+        for item in [*(status.get("tasks") or []), *(status.get("warnings") or [])][:5]
+        if isinstance(item, dict)
+    )
+    return Connection(
+        succeeded_at=_stamp(data, "succeeded_at"),
+        failed_at=_stamp(data, "failed_at"),
+        sync_state=status["sync_state"],
+        setup_state=status["setup_state"],
+        paused=data["paused"],
+        schedule_type=str(data.get("schedule_type")),
+        rescheduled_for=parse_timestamp(status.get("rescheduled_for")),
+        is_historical_sync=status.get("is_historical_sync") is True,
+        problems=problems,
+    )
+
+
+def dashboard(connector_id: str) -> str:
+    return f"https://fivetran.com/dashboard/connections/{connector_id}"
+
+
+def _stamp(data: Mapping[str, Any], key: str) -> datetime | None:
+    if data[key] is None:
+        return None
+    stamp = parse_timestamp(data[key])
+    if stamp is None:
+        raise ValueError(f"a time in {key}")
+    return stamp

@@ -1,0 +1,130 @@
+"""Update Connector: what was asked for against what Fivetran shows.
+
+Fivetran shows settings in its own form: lists in another order, secrets as stars or null, `true` as `"true"`, `7:00` as
+`07:00`. Only a plain value that can be compared and differs was refused; what cannot be compared is a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from shared import strict_json
+from shared.timestamps import parse_timestamp
+
+_ABSENT = object()
+_SECRET_NAME = re.compile("password|secret|token|key|pat|credential", re.IGNORECASE)
+_SECRET_PARENTS = ("config", "auth")
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+class Comparison(NamedTuple):
+    """The paths that differ, with what was asked and shown; and those that could not be compared."""
+
+    differences: tuple[str, ...]
+    unclear: tuple[str, ...]
+
+
+def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
+    """What was asked of a connection against the `data` that Fivetran shows of it."""
+    status = data.get("status")
+    differences: list[str] = []
+    unclear: list[str] = []
+    for key, value in asked.items():
+        source = status if key == "is_historical_sync" and isinstance(status, dict) else data
+        for path, wanted, shown in _differing(value, source.get(key, _ABSENT), key):
+            if shown is _ABSENT or wanted is _ABSENT:
+                unclear.append(path)
+            elif _is_secret(path):
+                differences.append(f"{path} is not what was asked for")
+            else:
+                differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as asked")
+    return Comparison(tuple(sorted(differences)), tuple(sorted(unclear)))
+
+
+def secret_texts(asked: object, path: str = "") -> Iterator[str]:
+    """Every text in an update that may be a secret: all below `config` and `auth`, and those whose name says so."""
+    if isinstance(asked, dict):
+        for key, value in asked.items():
+            yield from secret_texts(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(asked, list):
+        for item in asked:
+            yield from secret_texts(item, path)
+    elif isinstance(asked, str) and _is_secret(path):
+        yield asked
+
+
+def secret_texts_in(text: str) -> list[str]:
+    """The same of the JSON text of an update, as far as it is valid."""
+    try:
+        return list(secret_texts(strict_json.parse(text)))
+    except ValueError:
+        return []
+
+
+def _is_secret(path: str) -> bool:
+    first, *rest = path.split(".")
+    return (first in _SECRET_PARENTS and bool(rest)) or any(map(_SECRET_NAME.search, path.split(".")))
+
+
+def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Each path that differs, with both values; with _ABSENT for one of them where they cannot be compared."""
+    if _equal(asked, shown) or (asked in _EMPTY and (shown is _ABSENT or shown in _EMPTY)):
+        return
+    if shown is _ABSENT or shown is None or _is_masked(shown):
+        yield path, asked, _ABSENT
+    elif isinstance(asked, dict) and isinstance(shown, dict):
+        for key, value in asked.items():
+            yield from _differing(value, shown.get(key, _ABSENT), f"{path}.{key}")
+    elif isinstance(asked, list) and isinstance(shown, list):
+        yield from _differing_lists(asked, shown, path)
+    elif isinstance(asked, (dict, list)) or isinstance(shown, (dict, list)):
+        yield path, asked, _ABSENT
+    else:
+        yield path, asked, shown
+
+
+def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Lists in any order: each item asked for needs one that is shown, and none may be left over."""
+    left = list(shown)
+    unmatched = []
+    for item in asked:
+        match = next((one for one in left if not list(_differing(item, one, path))), _ABSENT)
+        if match is _ABSENT:
+            unmatched.append(item)
+        else:
+            left.remove(match)
+    masked = [one for one in left if one is None or _is_masked(one) or isinstance(one, dict)]
+    if len(unmatched) != len(left) or len(masked) != len(left):
+        yield path, asked, shown
+        return
+    for item, one in zip(unmatched, left):  # all that is left is masked, as a whole or inside
+        differing = list(_differing(item, one, path))
+        yield from (
+            differing if all(_ABSENT in (wanted, seen) for _, wanted, seen in differing) else [(path, asked, shown)]
+        )
+
+
+def _is_masked(shown: object) -> bool:
+    return isinstance(shown, str) and bool(shown) and not shown.strip("*")
+
+
+def _equal(asked: Any, shown: Any) -> bool:
+    if shown is _ABSENT or isinstance(asked, (dict, list)) or isinstance(shown, (dict, list)):
+        return False
+    return bool(asked == shown) or _normal(asked) == _normal(shown)
+
+
+def _normal(value: Any) -> object:
+    """A plain value without what Fivetran writes in its own form: case, quotes, leading zeros of a time."""
+    text = str(value).strip().lower()
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
+        return text.zfill(5)
+    if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]+)?", text):
+        return float(text)
+    return parse_timestamp(text.upper()) or text
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -1,0 +1,117 @@
+"""Changing a Fivetran connection, which starts a sync where a historical one is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fivetran_blueprints.api import dashboard
+from fivetran_blueprints.changes import Comparison, compare
+from fivetran_blueprints.inputs import Credentials
+from fivetran_blueprints.syncs import Before, FivetranSyncs, Handoff
+from shared.context import Run
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncNotStartedError,
+)
+from shared.handoff import response_file
+from shared.starting import start_exactly_once
+from shared.status import Result
+from shared.transport import Response
+
+log = logging.getLogger(__name__)
+
+POLLS = (1, 2, 4, 8)  # seconds before each poll for a change that does not show yet
+
+
+class FivetranUpdate(FivetranSyncs):
+    """One change of one connection."""
+
+    def __init__(self, given: Credentials, run: Run, connector_id: str, changes: Mapping[str, object]) -> None:
+        super().__init__(given, run, connector_id, force=True)
+        self._changes = changes
+        self._keep_as = response_file("update", connector_id)
+        self._fields = ", ".join(sorted(changes))
+
+    def apply(self, *, starts: bool) -> Result:
+        """Change the connection; `starts` says that this starts a historical sync, whose handoff is saved.
+
+        Raises BadRequestError naming the fields that Fivetran did not take, StatusCheckFailedError if that is unknown.
+        """
+        log.info("changing %s of %s", self._fields, self.label)
+        try:
+            handoff = self._start() if starts else None
+            compared = self._compared(None if starts else self.api.data(self._patched(once=False), self.connector_id))
+        except SyncNotStartedError as error:
+            raise StatusCheckFailedError(
+                f"{error}; {self._fields} of {self.connector_id} may not have changed"
+            ) from error
+        except SyncAlreadyRunningError as error:
+            raise BadRequestError(
+                f"{error}: a sync of {self.connector_id} is running that Fivetran does not end for this change"
+            ) from error
+        if compared.differences:
+            raise BadRequestError(
+                f"Fivetran accepted the update of {self.connector_id}, but {'; '.join(compared.differences)}. See "
+                f"{dashboard(self.connector_id)}"
+            )
+        return self._result(handoff, compared)
+
+    def read(self) -> Before:
+        """The connection as it is, whether it could run or not."""
+        return Before(self.api.connection(self.connector_id), self.api.http.best_now())
+
+    def request(self, *, force: bool) -> Response:
+        del force
+        return self._patched(once=True)
+
+    def may_send_again(self, state: Before) -> bool:
+        """Never: a second historical sync stops the first one."""
+        del state
+        return False
+
+    def _patched(self, *, once: bool) -> Response:
+        self._run.report.still_running = f"the update of {self.label} may have been accepted"
+        return self.api.modify(self.connector_id, self._changes, once=once, keep_as=self._keep_as)
+
+    def _start(self) -> Handoff | None:
+        """The handoff of the historical sync that is started; None where a pause makes it wait."""
+        handoff = start_exactly_once(self, self.read(), self._run)
+        if self.api.connection(self.connector_id).is_paused:
+            self._run.artifacts.not_sent()
+            return None
+        self._run.report.started = True
+        self._run.artifacts.save(handoff)
+        return handoff
+
+    def _compared(self, data: dict[str, Any] | None) -> Comparison:
+        """What was asked against what Fivetran shows, which may take some seconds to show it."""
+        compared = compare(self._changes, self._details() if data is None else data)
+        for pause in POLLS:
+            if not compared.differences:
+                break
+            self._run.clock.sleep(pause)
+            compared = compare(self._changes, self._details())
+        return compared
+
+    def _details(self) -> dict[str, Any]:
+        try:
+            return self.api.details(self.connector_id)
+        except BlueprintError as error:
+            raise StatusCheckFailedError(
+                f"{error}; it is not known whether {self._fields} of {self.connector_id} changed"
+            ) from error
+
+    def _result(self, handoff: Handoff | None, compared: Comparison) -> Result:
+        notes = [f"updated {self._fields} of {self.connector_id}"]
+        if compared.unclear:
+            notes.append(f"Fivetran does not show {', '.join(compared.unclear)}")
+        if handoff is not None:
+            notes.append("a historical sync was started, and its handoff is saved for the next step")
+        elif "is_historical_sync" in self._changes:
+            notes.append("the connection is paused: the historical sync starts once it is un-paused")
+        return Result("updated", "; ".join(notes))

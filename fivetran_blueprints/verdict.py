@@ -1,0 +1,139 @@
+"""How Fivetran's syncs end: what a connection shows, and the rules that judge it.
+
+There is no id of a sync. A connection shows when it last succeeded and last failed; a sync has ended once one of these
+stamps is new. All times are the server's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple, Optional
+
+from shared.status import SyncStatus, Verdict
+
+Stamps = tuple[Optional[datetime], Optional[datetime]]
+
+CONFIRM_IN = 2.0  # seconds
+DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
+STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
+
+
+class Connection(NamedTuple):
+    """What GET /connections/{id} shows, as far as a verdict needs it."""
+
+    succeeded_at: Optional[datetime]
+    failed_at: Optional[datetime]  # never cleared by a later success
+    sync_state: str
+    setup_state: str = "connected"
+    paused: bool = False
+    schedule_type: str = "manual"
+    rescheduled_for: Optional[datetime] = None
+    is_historical_sync: bool = False  # one is due or running
+    problems: tuple[str, ...] = ()  # tasks and warnings, in Fivetran's words
+
+    @property
+    def syncing(self) -> bool:
+        return self.sync_state == "syncing"
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused or self.sync_state == "paused"
+
+    @property
+    def needs_another_trigger(self) -> bool:
+        """Fivetran rescheduled the sync, and on a manual schedule nothing runs unless it is triggered again."""
+        return self.sync_state == "rescheduled" and self.schedule_type == "manual"
+
+    @property
+    def stamps(self) -> Stamps:
+        return self.succeeded_at, self.failed_at
+
+
+class Baseline(NamedTuple):
+    """What was there when a sync was started (or joined): what a later poll is compared with."""
+
+    succeeded_at: Optional[datetime]
+    failed_at: Optional[datetime]
+    accepted_at: datetime  # Date of the response to the trigger request
+    earliest_end: Optional[datetime] = None  # an earlier stamp, shown late, is that of another sync
+    interrupted: bool = False  # a running sync was stopped to start this one
+    seen: Optional[Stamps] = None  # the stamps of the poll before, while they may still settle
+
+
+def judge(baseline: Baseline, now: Connection) -> tuple[Verdict, Baseline]:
+    """Whether the sync that was started has ended, and what to compare the next poll with."""
+    joined = baseline.earliest_end is None
+    succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
+    failed = _new(now.failed_at, baseline.failed_at, joined=joined)
+    new = [stamp for stamp in (succeeded, failed) if stamp is not None]
+    if baseline.earliest_end is not None and new and max(new) < baseline.earliest_end:
+        return _not_ended(now), _moved(baseline, now)
+    if not new:
+        return _not_ended(now), baseline
+    if baseline.interrupted:
+        if now.syncing or max(new) < baseline.accepted_at + DATE_PRECISION:
+            return _not_ended(now), _moved(baseline, now)  # what is new belongs to the sync that was stopped
+        if baseline.seen != now.stamps:
+            settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=CONFIRM_IN, briefly=True)
+            return settling, baseline._replace(seen=now.stamps)
+    return _ended(now, max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
+
+
+def judge_latest(now: Connection) -> Verdict:
+    """How the latest sync ended, whoever started it; one that runs, is due or never ran is incomplete."""
+    if now.is_historical_sync and not now.syncing and now.sync_state != "rescheduled":
+        return _historical_sync_due(now)
+    if now.succeeded_at is None and now.failed_at is None and not now.syncing:
+        return Verdict(SyncStatus.RUNNING, "has never run to an end")
+    if now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
+        return _not_ended(now)
+    latest = max(stamp for stamp in now.stamps if stamp is not None)
+    return _ended(now, latest, has_failed=now.failed_at == latest)
+
+
+def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool = False) -> Optional[datetime]:
+    """The stamp, if it is another than before; one of the same second may look older because it has fewer digits."""
+    if stamp is None or before is None or stamp > before:
+        return stamp
+    same_second = stamp != before and stamp.replace(microsecond=0) == before.replace(microsecond=0)
+    return stamp if joined and same_second else None
+
+
+def _moved(baseline: Baseline, now: Connection) -> Baseline:
+    return baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
+
+
+def _ended(now: Connection, ended_at: datetime, *, has_failed: bool) -> Verdict:
+    if has_failed:
+        return Verdict(SyncStatus.FAILED, f"failed at {_shown(now.failed_at)}", ended_at=ended_at)
+    return Verdict(SyncStatus.SUCCEEDED, f"succeeded at {_shown(now.succeeded_at)}", ended_at=ended_at)
+
+
+def _historical_sync_due(now: Connection) -> Verdict:
+    """The latest stamps are those of an older sync."""
+    if now.is_paused:
+        return Verdict(SyncStatus.CANCELLED, "is due as a historical sync, but the connection is paused; un-pause it")
+    failure = f" (the latest sync failed at {_shown(now.failed_at)})" if _last_failed(now) else ""
+    return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
+
+
+def _last_failed(now: Connection) -> bool:
+    return now.failed_at is not None and (now.succeeded_at is None or now.failed_at >= now.succeeded_at)
+
+
+def _not_ended(now: Connection) -> Verdict:
+    if now.is_paused:
+        message = "was cancelled: the connection was paused before it ended; un-pause it and trigger it again"
+        return Verdict(SyncStatus.CANCELLED, message)
+    if now.sync_state == "rescheduled":
+        message = f"is rescheduled for {_shown(now.rescheduled_for)}"
+        if now.needs_another_trigger:
+            message += "; the schedule is manual, so it has to be triggered again then"
+        return Verdict(SyncStatus.RUNNING, message)
+    running = "is running as a historical sync" if now.is_historical_sync else "is running"
+    messages = {"syncing": running, "scheduled": "has not started yet"}
+    return Verdict(SyncStatus.RUNNING, messages.get(now.sync_state, f"is in the unknown state {now.sync_state!r}"))
+
+
+def _shown(stamp: Optional[datetime]) -> str:
+    return "a time that is not shown" if stamp is None else f"{stamp:%Y-%m-%dT%H:%M:%SZ}"

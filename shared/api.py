@@ -1,0 +1,249 @@
+"""A vendor's API over one transport: what is retried, and which status is which error.
+
+Reads are retried. A request that starts a sync is repeated only if it was surely not delivered, or answered 429.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, Callable, Optional
+
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncNotFoundError,
+    SyncNotStartedError,
+)
+from shared.redaction import Redactor
+from shared.timestamps import format_duration, parse_http_date
+from shared.transport import NOT_JSON, Clock, Response, Sender, TransportError
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT = 60  # seconds
+CHANGE_TIMEOUT = 120  # seconds, for a request that starts or changes something: vendors have been seen to take long
+TRIES = 5
+BACK_OFF = (1, 2, 4, 8)  # seconds between the tries
+MAX_RETRY_AFTER = 60  # seconds that one request waits because the vendor says so
+
+Refusal = Callable[[Response, str], Optional[BlueprintError]]
+
+
+class Api:
+    """A vendor's API; `refusal(response, words)` is the error for a status that means something of its own there."""
+
+    def __init__(
+        self,
+        vendor: str,
+        sender: Sender,
+        clock: Clock,
+        redactor: Redactor,
+        kept: dict[str, Response],
+        refusal: Refusal = lambda _response, _words: None,
+    ) -> None:
+        """`kept` is where the last response goes under the name that a call gives as `keep_as`."""
+        self.vendor = vendor
+        self.deadline = math.inf  # the instant of the clock after which nothing is retried
+        self._sender = sender
+        self._clock = clock
+        self._redactor = redactor
+        self._kept = kept
+        self._refusal = refusal
+        self._offset: tuple[datetime, float] | None = None  # a Date header, and when it came
+
+    def get(
+        self, path: str, params: Mapping[str, str] | None = None, *, keep_as: str = "", tries: int = TRIES
+    ) -> Response:
+        """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
+        try:
+            return self._retried("GET", path, params, None, READ_TIMEOUT, keep_as, tries)
+        except SyncAlreadyRunningError as error:  # only a trigger request can meet a running sync
+            raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
+
+    def change(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
+        """A request that may be sent twice without harm; raises as `get`."""
+        return self._retried(method, path, None, body, CHANGE_TIMEOUT, keep_as, TRIES)
+
+    def start(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
+        """A request that starts a sync, repeated only where it was surely not accepted.
+
+        Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and a
+        retry may help, or what the status means.
+        """
+        for attempt in range(TRIES):
+            try:
+                response = self._send(method, path, None, body, CHANGE_TIMEOUT, keep_as)
+            except TransportError as error:
+                if error.maybe_delivered:
+                    raise StartUnclearError(
+                        f"{self.vendor} did not respond to the trigger request: {self._redactor(str(error))}",
+                        timed_out=error.timed_out,
+                    ) from error
+                problem, pause = self._redactor(str(error)), None
+            else:
+                if response.status != 429:
+                    return self._accepted(response)
+                problem, pause = self.words(response), retry_after(response)
+                if pause is not None and pause > MAX_RETRY_AFTER:
+                    raise SyncNotStartedError(
+                        f"{self.vendor} accepts no trigger request now ({problem}) and asks to come back in "
+                        f"{format_duration(pause)}"
+                    )
+            if not self._back_off(attempt, TRIES, pause, problem):
+                break
+        tries = f"{attempt + 1} {'tries' if attempt else 'try'}"
+        raise SyncNotStartedError(f"{self.vendor} could not be reached: {problem} ({tries})")
+
+    def now(self) -> datetime | None:
+        """The server's time now (its last Date header plus the time since), up to a second early; None if unknown."""
+        if self._offset is None:
+            return None
+        date, received = self._offset
+        return datetime.fromtimestamp(date.timestamp() + self._clock.monotonic() - received, timezone.utc)
+
+    def best_now(self) -> datetime:
+        """The server's time, or the local clock's where the server does not tell the time."""
+        return self.now() or datetime.fromtimestamp(self._clock.time(), timezone.utc)
+
+    def unexpected(self, response: Response, missing: str) -> StatusCheckFailedError:
+        """The error for a response whose status is fine and that lacks what is needed (`missing`, in words)."""
+        return StatusCheckFailedError(
+            f"unexpected response from {self.vendor}, without {missing}: {self.words(response)}",
+            status=response.status,
+        )
+
+    def json_object(self, response: Response) -> dict[str, Any]:
+        """The body as a JSON object. Raises StatusCheckFailedError if it is anything else."""
+        if not isinstance(response.body, dict):
+            raise self.unexpected(response, "a JSON object")
+        return response.body
+
+    def words(self, response: Response) -> str:
+        """The status and the error message in the body, whatever its shape, redacted and fit for a sentence."""
+        return (
+            f"{response.status}: {self._redactor.excerpt(_error_text(response, self._redactor), 300) or 'no message'}"
+        )
+
+    def excerpt(self, text: object, max_length: int = 500) -> str:
+        """A text of the vendor's, redacted and fit for a sentence."""
+        return self._redactor.excerpt(str(text), max_length)
+
+    def _retried(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: object,
+        timeout: float,
+        keep_as: str,
+        tries: int,
+    ) -> Response:
+        for attempt in range(tries):
+            status, pause = None, None
+            try:
+                response = self._send(method, path, params, body, timeout, keep_as)
+            except TransportError as error:
+                problem = self._redactor(str(error))
+            else:
+                if response.status not in (408, 429) and response.status < 500:
+                    return self._checked(response)
+                problem, pause, status = self.words(response), retry_after(response), response.status
+                if pause is not None and pause > MAX_RETRY_AFTER:
+                    raise StatusCheckFailedError(
+                        f"{self.vendor} answered {problem} and asks to come back in {format_duration(pause)}",
+                        pause,
+                        status,
+                    )
+            if not self._back_off(attempt, tries, pause, problem):
+                break
+        count = f"{attempt + 1} {'tries' if attempt else 'try'}"
+        raise StatusCheckFailedError(f"{self.vendor} could not be reached: {problem} ({count})", pause, status)
+
+    def _send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, timeout: float, keep_as: str
+    ) -> Response:
+        response = self._sender.send(method, path, params, body, timeout)
+        if keep_as:
+            self._kept[keep_as] = response
+        if response.date is not None:
+            self._offset = (response.date, response.received)
+        return response
+
+    def _back_off(self, attempt: int, tries: int, pause: float | None, problem: str) -> bool:
+        """Sleep before the next try. False if there is none, or none before the deadline."""
+        if attempt == tries - 1:
+            return False
+        seconds = BACK_OFF[attempt] * random.uniform(0.8, 1.2) if pause is None else max(pause, 1)
+        if self._clock.monotonic() + seconds > self.deadline:
+            return False
+        log.info("%s: %s; will retry in %.0f s", self.vendor, problem, seconds)
+        self._clock.sleep(seconds)
+        return True
+
+    def _accepted(self, response: Response) -> Response:
+        """The response to a trigger request, unless its status (408, 5xx, 1xx) leaves open what became of it."""
+        if response.status == 408 or not 200 <= response.status < 500:
+            gateway = response.status in (408, 504) or 520 <= response.status < 530
+            message = f"{self.vendor} answered {self.words(response)}"
+            raise StartUnclearError(message, response.status, timed_out=gateway)
+        return self._checked(response)
+
+    def _checked(self, response: Response) -> Response:
+        """`response` if its status is fine. Raises what its status means otherwise."""
+        if response.ok:
+            return response
+        words = self.words(response)
+        error = self._refusal(response, words)
+        if error is not None:
+            raise error
+        if 300 <= response.status < 400:
+            raise BadRequestError(
+                f"{self.vendor} answered {response.status}, a redirect, and redirects are not followed: "
+                f"check {self.vendor.upper()}_API_URL"
+            )
+        if response.status in (401, 403):
+            blame = "the credentials are wrong" if response.status == 401 else "the credentials lack a permission"
+            raise InvalidCredentialsError(f"{self.vendor} answered {words} ({blame})", response.status)
+        if response.status == 404:
+            raise SyncNotFoundError(f"{self.vendor} answered {words}")
+        if response.status == 409:
+            raise SyncAlreadyRunningError(f"{self.vendor} answered {words}")
+        if 400 <= response.status < 500:
+            raise BadRequestError(f"{self.vendor} refused the request ({words})")
+        raise StatusCheckFailedError(f"unexpected response from {self.vendor}: {words}", status=response.status)
+
+
+def retry_after(response: Response) -> float | None:
+    """The pause in seconds that a Retry-After header asks for, None without a usable one (RFC 9110, 10.2.3)."""
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    until = parse_http_date(text)
+    if until is None or response.date is None:
+        return None
+    return max(0.0, (until - response.date).total_seconds())
+
+
+def _error_text(response: Response, redactor: Redactor) -> str:
+    """The message in an error's body: the vendors' JSON shapes, or the text without its HTML tags."""
+    if not isinstance(response.body, dict):
+        text = response.text if response.body is NOT_JSON else json.dumps(response.body)
+        return re.sub(r"<[^>]{0,1000}>", " ", redactor.cut(text, 20_000))
+    body = redactor.tree(response.body)
+    inner = body["error"] if isinstance(body.get("error"), dict) else body
+    parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]
+    errors = inner.get("errors")
+    if isinstance(errors, list):
+        parts += [item.get("message") for item in errors[:5] if isinstance(item, dict)]
+    words = [part if isinstance(part, str) else json.dumps(part) for part in parts if part]
+    return " - ".join(dict.fromkeys(words))

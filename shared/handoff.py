@@ -1,0 +1,301 @@
+"""The handoff: what a trigger saves for the check that follows it, and how a check finds the one that is meant.
+
+From its first step until its handoff is saved, a trigger keeps a pending start beside it, `starting.pickle`: a check
+that finds it knows that the last trigger did not finish, and takes no older handoff for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Callable, Protocol, TypeVar
+
+from shared import files, inputs, pickles
+from shared.choosing import Found, attempt, chosen, difference
+from shared.errors import ArtifactError
+from shared.pickles import NotPlainError, Plain
+from shared.redaction import MAX_TEXT, Redactor
+from shared.timestamps import format_duration
+from shared.transport import NOT_JSON, Clock, Response
+
+log = logging.getLogger(__name__)
+
+HANDOFF = "sync.pickle"
+PENDING_START = "starting.pickle"
+VERSION = 1  # of the dict in both
+MAX_NAME = 255  # bytes of a file name on most systems
+OLD = 3600  # seconds after which a check says how old its handoff is
+_BY_LOG_ID = (HANDOFF, PENDING_START, "force_sync.pickle")  # these are written under the trigger's own log id, too
+
+
+class Handoff(Protocol):
+    """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own."""
+
+    @property
+    def id(self) -> str:
+        """The vendor's id of what is synced."""
+
+    @property
+    def label(self) -> str:
+        """What is synced, all of it, in messages: `connection abc`."""
+
+    @property
+    def sync_id(self) -> str | None: ...
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The server's clock when it accepted the trigger request."""
+
+    @property
+    def is_latest(self) -> bool:
+        """It was made for a check without a handoff: the latest sync is judged, whoever started it."""
+
+    def plain(self) -> dict[str, Plain]:
+        """All of it as plain values, for `sync.pickle`."""
+
+    def other_files(self) -> Mapping[str, Plain]:
+        """The files that other programs read, by name; None removes an older one."""
+
+    def is_exactly(self, given: Any) -> bool:
+        """Whether it is just what a check's inputs select, where several could be meant."""
+
+
+H = TypeVar("H", bound=Handoff)
+H_co = TypeVar("H_co", bound=Handoff, covariant=True)
+
+
+class HandoffKind(Protocol[H_co]):
+    """How a vendor's handoffs are read; both raise ValueError, KeyError or TypeError for what is not one."""
+
+    def from_plain(self, plain: dict[str, Any]) -> H_co: ...
+
+    def from_other_files(self, file: Callable[[str], Any]) -> Sequence[H_co]:
+        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
+
+
+class Artifacts:
+    """The artifacts folder of one vendor: `variables/` for later scripts, `responses/` for people."""
+
+    def __init__(
+        self,
+        folder: Path,
+        vendor: str,
+        redactor: Redactor,
+        clock: Clock,
+        log_id: str | None = None,
+        upstream_log_ids: Sequence[str] = (),
+    ) -> None:
+        """`folder` is SHIPYARD_ARTIFACTS_DIRECTORY; `log_id` and `upstream_log_ids` begin file names."""
+        self._variables = folder / f"{vendor}-blueprints" / "variables"
+        self._responses = folder / f"{vendor}-blueprints" / "responses"
+        self._redactor = redactor
+        self._clock = clock
+        self._log_id = log_id
+        self._upstream_log_ids = upstream_log_ids
+        self._attempt = ""
+        self._state = ""  # of this run's pending start; empty without one
+        self._target: Mapping[str, Plain] = {}
+
+    def begin_start(self, target: Mapping[str, Plain]) -> None:
+        """Keep a pending start of `target` from now on. Raises ArtifactError if a handoff could not be saved later."""
+        self._attempt, self._target, self._state = os.urandom(8).hex(), target, "reading"
+        try:
+            files.try_writing(self._variables)
+            self._write_pending("reading", {})
+            files.try_writing(self._responses)
+        except OSError as error:
+            raise self._not_writable(error, "nothing was started") from error
+
+    def sending(self, draft: Handoff) -> None:
+        """The trigger request is about to be sent: from now on a sync may run. Raises ArtifactError if that fails."""
+        self._write_pending("sent", draft.plain())
+
+    def not_sent(self) -> None:
+        """The trigger request surely had no effect."""
+        self._state = "reading"
+        with contextlib.suppress(ArtifactError):  # then a check takes it for sent, which is on the safe side
+            self._write_pending("reading", {})
+
+    def end_start(self, exit_code: int, outcome: str) -> None:
+        """The run ends. Where it surely started nothing, the pending start says how it ended; after exit 0 it goes."""
+        if self._state == "reading" and exit_code == 0:
+            self._clear_pending()
+        elif self._state == "reading":
+            with contextlib.suppress(ArtifactError):
+                self._write_pending("ended", {"exit_code": exit_code, "outcome": outcome})
+
+    def save(self, handoff: Handoff) -> None:
+        """Save the handoff of a sync that the vendor has accepted. Raises ArtifactError saying that the sync runs."""
+        try:
+            files.make_private_folder(self._variables)
+            for name, value in handoff.other_files().items():
+                if value is None:
+                    (self._variables / name).unlink(missing_ok=True)
+                else:
+                    self._write_all(name, value)
+            self._write_all(HANDOFF, self._plain(handoff.plain()))
+        except (OSError, NotPlainError) as error:
+            sync = f"sync {handoff.sync_id} of {handoff.label}" if handoff.sync_id else f"sync of {handoff.label}"
+            raise self._not_writable(error, f"the {sync} is running, but its handoff could not be saved") from error
+        self._clear_pending()
+
+    def find(self, kind: HandoffKind[H], given: inputs.Inputs) -> H | None:
+        """The handoff that a check with the inputs `given` is to judge, None if there is none.
+
+        Raises ArtifactError for one that cannot be read, or if the trigger before this check did not finish;
+        InvalidInputError if several could be meant.
+        """
+        found = [one for log_id in self._upstream_log_ids for one in self._read_group(f"{log_id}_", kind)]
+        fitting = []
+        for one in found or self._read_group("", kind):
+            why = difference(one, given.target)
+            if why:
+                log.warning("ignoring %s: %s", one.file, why)
+            else:
+                fitting.append(one)
+        meant = chosen(fitting, given)
+        if meant is None:
+            return None
+        log.info("checking the sync of %s recorded in %s", meant.handoff.label, meant.file)
+        self._note_age(meant.handoff)
+        handoff: H = meant.handoff
+        return handoff
+
+    def save_response(self, name: str, response: Response) -> None:
+        """Keep a vendor's response as `responses/<name>`, without secrets. Raises OSError."""
+        body = response.body
+        if body is NOT_JSON:
+            body = {"status": response.status, "text": self._redactor.cut(response.text, MAX_TEXT)}
+        text = json.dumps(self._redactor.tree(body), indent=2, ensure_ascii=False)
+        files.make_private_folder(self._responses)
+        files.write(self._responses / name, f"{text}\n".encode("utf-8", "backslashreplace"))
+
+    def _note_age(self, handoff: Handoff) -> None:
+        if handoff.server_time is not None:
+            age = self._clock.time() - handoff.server_time.timestamp()
+            if age > OLD:
+                log.info("that sync was started %s ago", format_duration(age))
+
+    def _plain(self, plain: Mapping[str, Plain]) -> dict[str, Plain]:
+        return {"version": VERSION, "attempt": self._attempt, **plain}
+
+    def _write_pending(self, state: str, more: Mapping[str, Plain]) -> None:
+        try:
+            self._write_all(PENDING_START, self._plain({**self._target, **more, "state": state}))
+        except (OSError, NotPlainError) as error:
+            raise self._not_writable(error, "nothing was started") from error
+        self._state = state
+
+    def _clear_pending(self) -> None:
+        """Remove the pending start, but not one that another trigger has put in its place since."""
+        self._state = ""
+        for path in self._paths(PENDING_START):
+            with contextlib.suppress(OSError, NotPlainError):
+                if attempt(pickles.load(files.read(path, pickles.MAX_BYTES))) == self._attempt:
+                    path.unlink()
+
+    def _paths(self, name: str) -> list[Path]:
+        prefixes = [f"{self._log_id}_", ""] if self._log_id and name in _BY_LOG_ID else [""]
+        return [self._variables / f"{prefix}{name}" for prefix in prefixes]
+
+    def _write_all(self, name: str, value: Plain) -> None:
+        written = pickles.dump(value)
+        for path in self._paths(name):
+            files.write(path, written)
+
+    def _read_group(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
+        """What lies there under one log id, or under the plain names (prefix "")."""
+        pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
+        found = []
+        if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
+            if not isinstance(pending, dict) or pending.get("version") != VERSION:
+                raise self._not_readable(prefix + PENDING_START, f"it is not a pending start of version {VERSION}")
+            found.append(Found(prefix + PENDING_START, pending))
+        if saved is None:
+            return found + self._read_other_files(prefix, kind)
+        return [*found, self._parsed(kind, saved, prefix + HANDOFF)]
+
+    def _read_other_files(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
+        names: list[str] = []
+
+        def file(name: str) -> Any:
+            value = self._read(prefix + name) if not prefix or name in _BY_LOG_ID else None
+            names.extend([prefix + name] if value is not None else [])
+            return value
+
+        try:
+            return [Found(", ".join(names), handoff.plain(), handoff) for handoff in kind.from_other_files(file)]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._not_readable(", ".join(names), f"it is not a handoff ({error})") from error
+
+    def _parsed(self, kind: HandoffKind[H], plain: Any, name: str) -> Found:
+        try:
+            if type(plain["version"]) is not int or plain["version"] != VERSION:
+                raise ValueError(f"its version is not {VERSION}")
+            handoff = kind.from_plain(plain)
+        except (ValueError, KeyError, TypeError) as error:
+            why = f"it is not a handoff of this vendor's trigger ({type(error).__name__}: {error})"
+            raise self._not_readable(name, why) from error
+        return Found(name, handoff.plain(), handoff)
+
+    def _read(self, name: str) -> Any:
+        """The plain value in a file, None if it is not there. Raises ArtifactError."""
+        try:
+            value = pickles.load(files.read(self._variables / name, pickles.MAX_BYTES))
+        except FileNotFoundError:
+            return None
+        except (OSError, NotPlainError) as error:
+            raise self._not_readable(name, str(error)) from error
+        if value is None:
+            raise self._not_readable(name, "it is empty")
+        return value
+
+    def _not_readable(self, name: str, why: str) -> ArtifactError:
+        problem = f"{name} in {self._variables} cannot be read: {self._redactor.excerpt(why)}"
+        return ArtifactError(f"{problem}; trigger the sync again or remove the file")
+
+    def _not_writable(self, error: Exception, consequence: str) -> ArtifactError:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        place = Path(getattr(error, "filename", None) or self._variables / "any")
+        hint = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+        if isinstance(error, NotPlainError):  # too many syncs for one file
+            hint = "trigger fewer syncs at a time"
+        if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
+            hint = f"let the user with the id {os.getuid()} write to {place.parent}; {hint}"
+        place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
+        return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
+
+
+def response_file(kind: str, id: str) -> str:  # noqa: A002
+    """`<kind>_<id>_response.json`; an id that makes it too long for a file name is cut, and told by its hash."""
+    name = f"{kind}_{id}_response.json"
+    if len(name.encode()) <= MAX_NAME:
+        return name
+    room = MAX_NAME - len(f"{kind}_-12345678_response.json")
+    return f"{kind}_{id[:room]}-{hashlib.sha256(id.encode()).hexdigest()[:8]}_response.json"
+
+
+def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
+    """An id out of a file; it becomes part of URLs. Raises TypeError or ValueError."""
+    if not isinstance(value, str):
+        raise TypeError("an id is not a text")
+    if not inputs.fits(value, pattern):
+        raise ValueError("an id has characters that no id has")
+    return value
+
+
+def moment(value: object) -> datetime | None:
+    """A time out of a file, or None. Raises TypeError or ValueError."""
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError("a time without its time zone")
+    if not datetime.min.year < value.year < datetime.max.year:
+        raise ValueError("a time at the end of all time")  # arithmetic with it overflows
+    return value

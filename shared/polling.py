@@ -1,0 +1,251 @@
+"""One poll loop over verdicts, on a clock that is passed in."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+from typing import Callable, NamedTuple, Optional, Protocol, TypeVar
+
+from shared.context import Run, Waiting
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    StatusCheckFailedError,
+    SyncNotFoundError,
+)
+from shared.handoff import Handoff
+from shared.status import SyncStatus, Verdict
+from shared.timestamps import format_duration, format_timestamp
+from shared.transport import Clock
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 300  # seconds: a log line at least so often
+MAX_FAILING = 900  # seconds of failed polls in a row
+MAX_REFUSED = 3  # polls in a row that are answered 401 or 403
+VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for so long
+NO_POLL = "no poll has succeeded"
+BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
+
+T = TypeVar("T")
+H = TypeVar("H", bound=Handoff)
+
+
+class Pollable(Protocol[H]):
+    """What polling needs of a vendor's syncs."""
+
+    @property
+    def vendor(self) -> str: ...
+
+    @property
+    def min_interval(self) -> float:
+        """Seconds between two polls."""
+
+    def poll(self, handoff: H) -> tuple[Verdict, H]:
+        """What the vendor shows now, and the handoff with what the next poll must know."""
+
+    def now(self) -> datetime | None:
+        """The server's clock, None as long as it is unknown."""
+
+
+class Pending(NamedTuple):
+    """A poll that has not found what is waited for. `failure` is the error of a last poll that failed."""
+
+    message: str
+    poll_again_in: Optional[float] = None
+    failure: Optional[BlueprintError] = None
+
+
+class Pace:
+    """How long to wait between two polls, and until when."""
+
+    def __init__(self, clock: Clock, deadline: float, min_interval: float, max_interval: float) -> None:
+        """`deadline` is an instant of the monotonic clock; `max_interval`, the user's, wins over `min_interval`."""
+        self.clock = clock
+        self._deadline = deadline
+        self._min = min_interval
+        self._max = max_interval
+        self._begun = clock.monotonic()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline, 0 once it is over."""
+        return max(0.0, self._deadline - self.clock.monotonic())
+
+    def interval(self) -> float:
+        """Seconds until the next poll, which come more rarely the longer it takes."""
+        return next_interval(self._elapsed, self._min, self._max) * random.uniform(0.9, 1.1)
+
+    def sleep(self, seconds: float, message: str) -> None:
+        """Sleep, at most until the deadline, with a log line every five minutes of the whole wait."""
+        until = min(self.clock.monotonic() + seconds, self._deadline)
+        while self.clock.monotonic() < until:
+            left = until - self.clock.monotonic()
+            to_heartbeat = HEARTBEAT - self._elapsed % HEARTBEAT
+            if to_heartbeat < 0.001:  # what is left of one that has just been logged
+                to_heartbeat += HEARTBEAT
+            self.clock.sleep(min(left, to_heartbeat))
+            if to_heartbeat <= left:
+                log.info("%s (%s so far)", message or "still waiting", format_duration(self._elapsed))
+
+    @property
+    def _elapsed(self) -> float:
+        return self.clock.monotonic() - self._begun
+
+
+def next_interval(elapsed: float, min_interval: float, max_interval: float) -> float:
+    """Seconds to wait after `elapsed` seconds of waiting: a fifth of it up to 15, from ten minutes on a fortieth."""
+    return min(max(min(elapsed / 5, 15.0), elapsed / 40, min_interval), max_interval)
+
+
+def follow(syncs: Pollable[H], handoff: H, given: Waiting, run: Run, max_age: int | None = None) -> Verdict:
+    """Poll a sync once or, with `given.wait`, until it has ended or the time is over; then it is still running.
+
+    `max_age`, in minutes, makes a latest sync that ended longer ago count as not there yet. Raises the errors of
+    `shared.api.Api.get`.
+    """
+    current = handoff
+    run.report.still_running = f"the sync of {handoff.label} may still be running in {syncs.vendor}"
+
+    def poll() -> Verdict:
+        nonlocal current
+        verdict, current = syncs.poll(current)
+        run.report.details.update(verdict.details)
+        return _unless_old(verdict, syncs.now(), max_age if handoff.is_latest else None)
+
+    def is_young() -> bool:
+        now = syncs.now()
+        return None not in (now, handoff.server_time) and now - handoff.server_time < VISIBLE_WITHIN  # type: ignore[operator]
+
+    if not given.wait:
+        return _poll_briefly(poll, is_young, run.clock)
+
+    def ended() -> Verdict | Pending:
+        verdict = poll()
+        return Pending(verdict.message, verdict.poll_again_in) if verdict.status is SyncStatus.RUNNING else verdict
+
+    pace = Pace(run.clock, run.deadline(given), syncs.min_interval, given.poll_interval)
+    found = poll_until(ended, pace, seen=run.report.started, is_young=is_young)
+    if isinstance(found, Verdict):
+        return found
+    if found.poll_again_in is not None and pace.left > 0:  # it is not worth it to wait for what comes too late
+        return Verdict(SyncStatus.RUNNING, found.message)
+    after = f"timed out after {given.wait_timeout} min ({found.message})"
+    stands = "may still be running" if found.message == NO_POLL else "is still running"
+    return Verdict(SyncStatus.RUNNING, f"{after}; the sync {stands} in {syncs.vendor}")
+
+
+def poll_until(
+    poll: Callable[[], T | Pending],
+    pace: Pace,
+    *,
+    seen: bool = False,
+    is_young: Callable[[], bool] = lambda: False,
+    final: tuple[type[BlueprintError], ...] = (),
+) -> T | Pending:
+    """What `poll` returns once it is not Pending; the last Pending when the time is over.
+
+    `seen` says that the vendor has answered before in this run: then polling starts with a pause, and failed polls are
+    survived from the first one. `is_young` says whether what is polled may still be invisible. Raises the errors in
+    `final` at once, and StatusCheckFailedError if polls fail for too long.
+    """
+    survival = _Survival(pace, is_young, seen=seen)
+    last = Pending(NO_POLL)
+    if seen:
+        pace.sleep(pace.interval(), "")
+    while True:
+        try:
+            found = poll()
+        except final:
+            raise
+        except BlueprintError as error:
+            pause = survival.pause_after(error)
+        else:
+            if not isinstance(found, Pending):
+                return found
+            survival.succeeded()
+            if found.message != last.message:
+                log.info("%s", found.message)
+            last, pause = found, found.poll_again_in
+            if pause is not None and pause > pace.left:
+                return last
+        if pace.left <= 0:
+            return last._replace(failure=survival.failure)
+        pace.sleep(pace.interval() if pause is None else pause, last.message)
+
+
+class _Survival:
+    """Which failed polls a wait survives, and for how long."""
+
+    def __init__(self, pace: Pace, is_young: Callable[[], bool], *, seen: bool) -> None:
+        self._pace = pace
+        self._is_young = is_young
+        self._seen = seen
+        self._refused = 0
+        self._failing_since: float | None = None
+        self.failure: StatusCheckFailedError | None = None  # of the last poll, if it failed
+
+    def succeeded(self) -> None:
+        self._seen, self._refused, self._failing_since, self.failure = True, 0, None, None
+
+    def pause_after(self, error: BlueprintError) -> float | None:
+        """Seconds to wait before the next poll, None for the usual interval. Raises the error if it is not survived."""
+        if isinstance(error, SyncNotFoundError) and self._is_young():
+            log.info("%s; not visible yet, will retry", error)
+            return BRIEF_PAUSE
+        if not self._seen:
+            raise error
+        if isinstance(error, InvalidCredentialsError):
+            self._refused += 1
+            if self._refused > MAX_REFUSED:
+                raise StatusCheckFailedError(f"{error}; {self._refused} polls in a row were refused") from error
+            log.warning("%s; will retry", error)
+            return None
+        if isinstance(error, (BadRequestError, SyncNotFoundError)):  # seen before: something on the way refuses it
+            error = StatusCheckFailedError(str(error))
+        if not isinstance(error, StatusCheckFailedError):
+            raise error
+        return self._after_failure(error)
+
+    def _after_failure(self, error: StatusCheckFailedError) -> float | None:
+        now = self._pace.clock.monotonic()
+        self.failure = error
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if now - self._failing_since >= MAX_FAILING:
+            failing = format_duration(now - self._failing_since)
+            raise StatusCheckFailedError(f"{error}; polls have failed for {failing}") from error
+        if error.retry_after is not None and error.retry_after > self._pace.left:
+            raise error
+        log.warning("%s; will retry", error)
+        return None if error.retry_after is None else max(error.retry_after, self._pace.interval())
+
+
+def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clock: Clock) -> Verdict:
+    """One poll, and a few more where a vendor's rule asks for one or a confirmed sync is not visible yet."""
+    for polls_left in reversed(range(BRIEF_POLLS)):
+        try:
+            verdict = poll()
+        except SyncNotFoundError as error:
+            if not is_young():
+                raise
+            verdict = Verdict(SyncStatus.RUNNING, f"not visible yet ({error})", {}, BRIEF_PAUSE, briefly=True)
+        if not verdict.briefly or not polls_left:
+            return verdict
+        clock.sleep(verdict.poll_again_in or BRIEF_PAUSE)
+    raise AssertionError("unreachable")
+
+
+def _unless_old(verdict: Verdict, now: datetime | None, max_age: int | None) -> Verdict:
+    """The verdict on a latest sync, unless that ended too long ago: then a newer one is waited for."""
+    if max_age is None or verdict.status is SyncStatus.RUNNING:
+        return verdict
+    if now is None or verdict.ended_at is None:
+        if verdict.status is not SyncStatus.SUCCEEDED:
+            return verdict
+        return Verdict(SyncStatus.RUNNING, f"{verdict.message}, but it is not known how long ago", verdict.details)
+    if now - verdict.ended_at <= timedelta(minutes=max_age):
+        return verdict
+    ended = f"the latest sync ended at {format_timestamp(verdict.ended_at)}, more than {max_age} min ago"
+    return Verdict(SyncStatus.RUNNING, f"{ended}; no newer one yet", verdict.details)

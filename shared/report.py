@@ -1,0 +1,118 @@
+"""What a run says: the log on stderr, one JSON line on stdout, and the files of a CI step."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from shared.inputs import given_text, shown
+from shared.redaction import Redactor, printable
+
+log = logging.getLogger(__name__)
+
+MAX_LINE = 20_000  # characters of a log line
+MAX_MESSAGE = 2_000
+
+
+class Report:
+    """What is known so far for the report. Written by `trigger` and `follow`, read once at the end."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None  # the vendor's id of what is synced
+        self.sync_id: str | None = None  # the vendor's id of this one sync
+        self.url: str | None = None  # the vendor's page of what is synced
+        self.started = False  # a sync was started or joined by this run
+        self.still_running = "nothing was started by this run"  # what runs at the vendor, should this run end now
+        self.details: dict[str, object] = {}  # what the vendor reports of the sync
+
+
+class _Formatter(logging.Formatter):
+    """Log lines without secrets and without anything that steers a terminal or forges another line."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        ours = record.name.split(".")[0] in ("shared", "__main__") or "_blueprints" in record.name
+        line = self._redactor.sentence(super().format(record)) if ours else self._redactor(super().format(record))
+        return _no_workflow_command(printable(line[:MAX_LINE]))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging wants
+        """Nothing: urllib3 logs a traceback with every header that it cannot read, which is not an error of ours."""
+        del ei
+        return ""
+
+
+def log_to_stderr(redactor: Redactor, environment: Mapping[str, str]) -> None:
+    """Set up the log at LOG_LEVEL."""
+    wanted = (given_text(environment, "LOG_LEVEL") or "INFO").upper()
+    level = logging.getLevelName(wanted)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter(redactor))
+    logging.basicConfig(level=level if isinstance(level, int) else logging.INFO, handlers=[handler], force=True)
+    logging.raiseExceptions = False  # a closed stderr is no reason to fail
+    if not isinstance(level, int):
+        log.warning("LOG_LEVEL is %s, which is not a level; INFO is used", shown(wanted))
+
+
+def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[str, str]) -> None:
+    """The result: one line on stderr whatever the LOG_LEVEL, one JSON object on stdout, and the files of a CI step."""
+    values = {
+        "exit-code": str(result["exit_code"]),
+        "outcome": result["outcome"],
+        "sync-id": redactor.excerpt(str(result["sync_id"] or "")),
+        "message": result["message"],
+    }
+    _append(environment, "GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
+    rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
+    _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(result['blueprint'])} | |\n| --- | --- |\n{rows}\n")
+    line = f"{result['outcome']} (exit code {result['exit_code']}): {result['message']}"
+    _print(sys.stderr, _no_workflow_command(line))
+    _print(sys.stdout, _json(result, redactor).replace("##", "#\\u0023"))  # the same JSON, and no command either
+
+
+def _json(result: Mapping[str, Any], redactor: Redactor) -> str:
+    """One line of JSON, whatever the details are."""
+    try:
+        return json.dumps(result, default=lambda value: redactor(str(value)), allow_nan=False)
+    except (ValueError, TypeError):  # a number, or a key, that JSON does not have
+        texts = {key: redactor(str(value)) for key, value in result.items()}
+        return json.dumps({**texts, "exit_code": result["exit_code"], "retry": result["retry"]})
+
+
+def _no_workflow_command(line: str) -> str:
+    """A line that is not a command for a CI runner (`##[group]`, `##vso[…]`), whatever stands in it."""
+    return line.replace("##", "# #")
+
+
+def _cell(value: object) -> str:
+    """A value in a Markdown table: what would end the cell, or start HTML, is escaped."""
+    return re.sub("[&<>|`\n]", lambda found: f"&#{ord(found[0])};", str(value))
+
+
+def _append(environment: Mapping[str, str], variable: str, text: str) -> None:
+    """Add to a file that the CI names, if it names one."""
+    path = given_text(environment, variable)
+    if path is None:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        log.warning("%s cannot be written: %s", variable, error.strerror or error)
+
+
+def _print(stream: TextIO | None, line: str) -> None:
+    if stream is None:  # closed before the run began
+        return
+    try:
+        print(line, file=stream, flush=True)
+    except (OSError, ValueError):  # nobody reads it any more, but the exit code still counts
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,268 @@
+"""Runs a blueprint: reads the environment, handles signals, reports how it ended. The only place that exits."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Callable, NamedTuple, NoReturn, TypeVar
+from urllib.parse import unquote
+
+from shared import VERSION, inputs, report
+from shared.context import Run
+from shared.errors import BlueprintError, Interruption, InvalidInputError, UnexpectedError
+from shared.handoff import Artifacts
+from shared.redaction import Redactor, printable
+from shared.status import Result
+from shared.transport import Clock, Connect, Transport
+
+log = logging.getLogger(__name__)
+
+LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"  # a pipe that the program that started this one holds open
+
+Given = TypeVar("Given", bound=inputs.Inputs)
+
+
+class _Ending(NamedTuple):
+    exit_code: int
+    outcome: str
+    message: str
+    details: Mapping[str, object] = {}
+    retry: bool = False
+
+
+def run(
+    name: str,
+    main: Callable[[Given, Run], Result],
+    kind: type[Given],
+    environment: Mapping[str, str] = os.environ,
+    clock: Clock = time,
+    connect: Connect = Transport,
+    arguments: Sequence[str] | None = None,
+) -> NoReturn:
+    """Run the blueprint `name` ("Vendor - What it does"): read its inputs of class `kind`, call `main`, report, exit.
+
+    Exits with 0 if `main` returns, else with the code of the error that it raises.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ("-h", "--help", "--version"):
+        print(f"sync-blueprints {VERSION}" if arguments[0] == "--version" else usage(name, kind))
+        sys.exit(0)
+    passwords, others = inputs.secrets(kind, environment)
+    redactor = Redactor([*others, *_proxy_secrets(environment)], pairs=passwords)
+    report.log_to_stderr(redactor, environment)
+    context = Run(
+        artifacts=_artifacts(kind.vendor, environment, redactor, clock),
+        redactor=redactor,
+        clock=clock,
+        connect=connect,
+        report=report.Report(),
+        kept={},
+        started_at=clock.monotonic(),
+    )
+    ending = _ending(main, kind, environment, context, arguments)
+    _save_responses(context)
+    report.write(_result(name, kind.vendor, ending, context), redactor, environment)
+    sys.exit(ending.exit_code)
+
+
+def usage(name: str, kind: type[inputs.Inputs]) -> str:
+    """What `--help` prints: the inputs, a line each, and where the page is."""
+    rows = [("Variable", "Type", "Required", "Default")]
+    for field in inputs.fields(kind).values():
+        default = (
+            "" if field.default is None else str(field.default).upper() if field.type == "Boolean" else field.default
+        )
+        options = f"{field.type} ({', '.join(field.options)})" if field.options else field.type
+        rows.append((field.variable, options, "yes" if field.required else "no", str(default)))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    page = f"docs/{re.sub('[^a-z]+', '-', name.lower())}.md"
+    return "\n".join(
+        [f"{name}: takes no arguments; its inputs are environment variables.", "", *lines, "", f"See {page}"]
+    )
+
+
+def _ending(
+    main: Callable[[Given, Run], Result],
+    kind: type[Given],
+    environment: Mapping[str, str],
+    run: Run,
+    arguments: Sequence[str],
+) -> _Ending:
+    """How the run ends, whatever happens in it."""
+    handled = _signals()
+    starts = False
+    try:
+        try:
+            for number in handled:
+                signal.signal(number, _interrupt)
+            _watch_lifeline(environment)
+            given, problem = inputs.read(kind, environment)
+            starts, run.report.id = given.starts, given.subject
+            if arguments:
+                problem = InvalidInputError(
+                    "the script takes no arguments; its inputs are environment variables (--help)"
+                )
+            _warn_of_unknown(kind, environment)
+            _begin(given, problem, run)
+            ending = _good(main(given, run))
+        finally:
+            for number in handled:
+                signal.signal(number, signal.SIG_IGN)  # the report is not to be cut short
+    except Interruption as interruption:
+        ending = _Ending(interruption.exit_code, interruption.outcome, f"interrupted; {run.report.still_running}")
+    except BlueprintError as error:
+        retry = error.retryable == "yes" and not run.report.started
+        retry = retry or (error.retryable == "check: yes" and not starts)
+        ending = _Ending(error.exit_code, error.outcome, str(error), retry=retry)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the orchestrator gets a code and a result
+        for line in traceback.format_exc().splitlines():
+            log.error("%s", run.redactor(line))
+        what = (
+            f"internal error, {type(error).__name__}: {run.redactor(str(error))}; please report it with the log above"
+        )
+        ending = _Ending(UnexpectedError.exit_code, UnexpectedError.outcome, f"{what}; {run.report.still_running}")
+    if starts:
+        run.artifacts.end_start(ending.exit_code, ending.outcome)
+    return ending
+
+
+def _good(result: Result) -> _Ending:
+    return _Ending(0, result.outcome, result.message, result.details)
+
+
+def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) -> None:
+    """Raise what is wrong with the inputs; a run that is to start a sync leaves a record of that, too."""
+    if given.starts:
+        try:
+            run.artifacts.begin_start(given.target)
+        except BlueprintError:
+            if problem is None:
+                raise
+    if problem is not None:
+        if len(problem.problems) > 1:
+            for one in problem.problems:
+                log.error("%s", one)
+        raise problem
+
+
+def _result(name: str, vendor: str, ending: _Ending, run: Run) -> dict[str, object]:
+    redactor, known = run.redactor, run.report
+    result: dict[str, object] = {
+        "blueprint": name,
+        "vendor": vendor,
+        "outcome": ending.outcome,
+        "exit_code": ending.exit_code,
+        "retry": ending.retry,
+        "id": redactor.tree(known.id),
+        "sync_id": redactor.tree(known.sync_id),
+        "url": redactor.tree(known.url),
+        "message": _line(redactor.sentence(ending.message)),
+        "seconds": round(run.clock.monotonic() - run.started_at, 3),
+        "version": VERSION,
+    }
+    details = redactor.tree({**known.details, **ending.details})
+    return {**result, **details, **result}  # the same keys first, always
+
+
+def _line(text: str) -> str:
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= report.MAX_MESSAGE else f"{line[: report.MAX_MESSAGE - 1]}…"
+
+
+def _proxy_secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    """The password of each proxy that requests may use, as it stands in the URL and as it is sent."""
+    for variable, url in environment.items():
+        before, _, _ = url.rpartition("@")
+        if before and variable.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            pair = before.rpartition("://")[2]
+            password = pair.partition(":")[2]
+            yield from {password, unquote(password), unquote(pair)} if password else ()
+
+
+def _artifacts(vendor: str, environment: Mapping[str, str], redactor: Redactor, clock: Clock) -> Artifacts:
+    folder = Path(inputs.given_text(environment, "SHIPYARD_ARTIFACTS_DIRECTORY") or "shipyard-artifacts")
+    own = _log_ids(environment, "SHIPYARD_LOG_ID")
+    upstream = _log_ids(environment, "SHIPYARD_FLEET_UPSTREAM_LOG_IDS")
+    return Artifacts(folder, vendor, redactor, clock, own[0] if own else None, upstream)
+
+
+def _log_ids(environment: Mapping[str, str], variable: str) -> list[str]:
+    """The log ids in a platform variable; they become part of file names, so that odd ones are left out."""
+    found = [part.strip() for part in (inputs.given_text(environment, variable) or "").split(",") if part.strip()]
+    valid = [part for part in found if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", part)]
+    if len(valid) < len(found):
+        log.warning("ignoring a part of %s that is not a log id", variable)
+    return list(dict.fromkeys(valid))
+
+
+def _signals() -> list[signal.Signals]:
+    """The signals that end a run with a report; SIGHUP only where it is not ignored, as under nohup."""
+    hangup = getattr(signal, "SIGHUP", None)
+    handled = [signal.SIGINT, signal.SIGTERM]
+    return [*handled, hangup] if hangup and signal.getsignal(hangup) != signal.SIG_IGN else handled
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise Interruption(number)
+
+
+def _watch_lifeline(environment: Mapping[str, str]) -> None:
+    """End like after SIGTERM once the program that started this one is gone, which closes its end of a pipe."""
+    text = environment.get(LIFELINE, "")
+    if not re.fullmatch("[0-9]{1,9}", text):
+        return
+
+    def wait() -> None:
+        try:
+            while os.read(int(text), 1024):
+                pass
+        except OSError:  # not a pipe of ours
+            return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _warn_of_unknown(kind: type[inputs.Inputs], environment: Mapping[str, str]) -> None:
+    """Name each set variable that looks like an input of this vendor's and is none of any of its scripts."""
+    prefix = f"{kind.vendor.upper()}_"
+    known = inputs.variables(kind)
+    unknown = [one for one in environment if one.startswith(prefix) and inputs.given_text(environment, one)]
+    if set(unknown) <= known:
+        return
+    known |= _variables_of_siblings(kind)
+    import difflib  # here, because it is needed rarely
+
+    for variable in sorted(set(unknown) - known):
+        nearest = difflib.get_close_matches(variable, sorted(known), n=1, cutoff=0.6)
+        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        log.warning("%s is not a known input%s", variable, hint)
+
+
+def _variables_of_siblings(kind: type[inputs.Inputs]) -> set[str]:
+    """The variables that the other scripts in the same folder read."""
+    folder = Path(sys.modules[kind.__module__].__file__ or "").resolve().parent
+    found: set[str] = set()
+    for path in sorted(folder.glob("*.py")):
+        other = getattr(importlib.import_module(f"{folder.name}.{path.stem}"), "Inputs", None)
+        if isinstance(other, type) and issubclass(other, inputs.Inputs):
+            found |= inputs.variables(other)
+    return found
+
+
+def _save_responses(run: Run) -> None:
+    for name, response in run.kept.items():
+        try:
+            run.artifacts.save_response(name, response)
+        except OSError as error:
+            log.warning("the vendor's last response could not be saved as %s: %s", name, error.strerror or error)

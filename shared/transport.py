@@ -1,0 +1,263 @@
+"""One HTTP request over one session: a Response, or a TransportError that says whether it may have been delivered."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Callable, NamedTuple, Protocol, Union
+from urllib.parse import urlsplit
+
+gc.disable()  # what an import makes stays: looking for garbage in between takes up to a tenth of a short run
+try:
+    import requests
+except ImportError as error:
+    raise SystemExit(
+        f"the Python package requests is not installed ({error}): pip install -r requirements.txt"
+    ) from None
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+from shared.connection import Watch, WatchedAdapter
+
+gc.freeze()  # nor is it looked through at the end
+gc.enable()
+
+from shared import VERSION, strict_json
+from shared.timestamps import parse_http_date
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 10  # seconds
+MAX_BYTES = 64 * 1024 * 1024
+CHUNK = 64 * 1024
+
+_READ_TIMEOUTS = (requests.exceptions.ReadTimeout, ReadTimeoutError)
+_NEVER_SENT = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    LocationValueError,
+    TypeError,
+)
+
+Auth = Union[tuple[str, str], Callable[[requests.PreparedRequest], requests.PreparedRequest]]
+
+
+class Clock(Protocol):
+    """What the module `time` offers, in seconds; `time()` is asked only where a server does not tell the time."""
+
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...
+    def time(self) -> float: ...
+
+
+class Response(NamedTuple):
+    """`body` is the parsed JSON, or NOT_JSON and then `text` is all of it.
+
+    `sent` and `received` are seconds of the monotonic clock.
+    """
+
+    status: int
+    body: Any
+    text: str = ""
+    headers: Mapping[str, str] = {}
+    sent: float = 0.0
+    received: float = 0.0
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's clock when it responded (the Date header, whole seconds), None where it does not tell."""
+        return parse_http_date(self.headers.get("Date", ""))
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _NotJson:
+    def __repr__(self) -> str:
+        return "NOT_JSON"
+
+
+NOT_JSON = _NotJson()
+
+
+class TransportError(Exception):
+    """No response, or only a part of one.
+
+    `maybe_delivered` is False if the request was surely not written to a connection; `timed_out` says that no response
+    came in time, so that the request may still be at work.
+    """
+
+    def __init__(self, reason: str, *, maybe_delivered: bool, timed_out: bool = False) -> None:
+        super().__init__(reason)
+        self.maybe_delivered = maybe_delivered
+        self.timed_out = timed_out
+
+
+class Sender(Protocol):
+    """Sends one request; Transport is the one that uses the network."""
+
+    def send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+    ) -> Response: ...
+
+
+Connect = Callable[[str, Auth, Mapping[str, str], Clock], Sender]
+
+
+def bearer(token: str) -> Auth:
+    """Authorization by a token. It is not a header of the session's, which ~/.netrc would replace."""
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return authorize
+
+
+class Transport:
+    """One keep-alive session to one host, with the credentials given and no others, following no redirect."""
+
+    def __init__(
+        self,
+        url: str,
+        auth: Auth,
+        headers: Mapping[str, str],
+        clock: Clock,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
+        self._url = url
+        self._connect_timeout = connect_timeout
+        self._clock = clock
+        self._watch = Watch()
+        self._session = _Session()
+        self._session.auth = auth  # set, so that requests never looks into ~/.netrc
+        self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
+        self._session.headers.update(headers)
+        self._session.mount("https://", WatchedAdapter(self._watch))
+        self._session.mount("http://", WatchedAdapter(self._watch))
+        host = urlsplit(url).hostname or ""
+        if urlsplit(url).scheme == "http" and not _is_loopback(host):
+            log.warning(
+                "the credentials go to %s over plain http, where anyone on the way can read them; use https", host
+            )
+
+    def send(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
+    ) -> Response:
+        """One request. Raises TransportError; never judges the status. `body` None means none, else it goes as JSON."""
+        sent = self._clock.monotonic()
+        headers = {"Cache-Control": "no-cache"} if method == "GET" else {"Content-Type": "application/json"}
+        timeout = (self._connect_timeout, read_timeout)
+        try:
+            with self._watch.limited(sum(timeout)):
+                response = self._session.request(
+                    method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
+                )
+                with response:
+                    text = _text(response)
+                if self._watch.expired:  # a body whose end is the end of the connection was cut
+                    raise TimeoutError
+        except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
+            # requests raises a TypeError for a proxy without a host, such as http://user@
+            raise self._failure(error, read_timeout) from error
+        parsed = parse_json(text)
+        return Response(
+            status=response.status_code,
+            body=parsed,
+            text=text if parsed is NOT_JSON else "",
+            headers=response.headers,
+            sent=sent,
+            received=self._clock.monotonic(),
+        )
+
+    def _failure(self, error: Exception, read_timeout: float) -> TransportError:
+        maybe_delivered = self._maybe_delivered(error)
+        timed_out = self._watch.expired or any(isinstance(part, _READ_TIMEOUTS) for part in _chain(error))
+        if timed_out and maybe_delivered:
+            limit = read_timeout + self._connect_timeout * self._watch.expired
+            reason = f"no {'complete ' * self._watch.expired}response within {limit:.0f} s"
+        else:
+            reason = _reason(error)
+        return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
+
+    def _maybe_delivered(self, error: Exception) -> bool:
+        """Whether the request was written to a connection, as the connection tells; else by the kind of the error."""
+        if self._watch.attempted:
+            return self._watch.written
+        if isinstance(error, _NEVER_SENT) or type(error) is OSError:  # a CA bundle that is not there
+            return False
+        return not any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in _chain(error))
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is ever followed, nor its Location parsed or its body read on the way."""
+
+
+def parse_json(text: str) -> Any:
+    """The JSON in `text`, or NOT_JSON."""
+    try:
+        return strict_json.parse(text)
+    except ValueError:
+        return NOT_JSON
+
+
+def _text(response: requests.Response) -> str:
+    """The body; bytes that are not UTF-8 become surrogates, which no text has. Raises for a body without end."""
+    content = bytearray()
+    for chunk in response.iter_content(CHUNK):
+        content += chunk
+        if len(content) > MAX_BYTES:
+            raise requests.exceptions.ContentDecodingError(f"the response is longer than {MAX_BYTES >> 20} MB")
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those inside it: requests wraps urllib3's, which wraps the system's."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        inner = [part for part in (*error.args, getattr(error, "reason", None)) if isinstance(part, BaseException)]
+        error = inner[0] if inner else None
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in words without the URL's query."""
+    chain = list(_chain(error))
+    if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
+        return "its TLS certificate is not trusted (if a proxy of yours signs certificates, set REQUESTS_CA_BUNDLE)"
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"no connection within {CONNECT_TIMEOUT} s"
+    last = next((part for part in reversed(chain) if not isinstance(part, MaxRetryError)), error)
+    text = str(last).split(": ", 1)[-1] if isinstance(last, NewConnectionError) else str(last)
+    if re.search("CA certificate bundle|X509|PEM", text):
+        return f"{text} (check the file that REQUESTS_CA_BUNDLE names)"
+    return text or type(last).__name__
+
+
+def _proxy_note(url: str) -> str:
+    """Which proxy a request goes through and which variable names it, for the message of an error."""
+    proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
+    if not proxy:
+        return ""
+    names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
+    set_by = next((one for name in names for one in (name, name.upper()) if os.environ.get(one) == proxy), "the system")
+    shown = re.sub("^([^/]*//)?.*@", r"\1", proxy)
+    return f" (through the proxy {shown!a}, set by {set_by})"
