@@ -11,7 +11,6 @@ from dataclasses import fields, replace
 from typing import Any, Callable
 
 from shared import inputs
-from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
 from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
 from sync_blueprints.export.schedule import check_schedule
@@ -172,10 +171,6 @@ def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
     script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
     secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
-    try:
-        read = inputs.read(script.Inputs, {**secrets, **step.inputs})
-        error = read[1] if isinstance(read, tuple) else None
-    except InvalidInputError as raised:
-        error = raised
+    _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
     if error:
         raise ExportError(f"{step.blueprint.name}: {error}")
