@@ -37,15 +37,8 @@ CODES = {
     429: "too_many_request",
 }
 INCIDENT = "5b0b4d6e-0f0f-4c6a-9f4e-2b1d7c3a9e55"
-MODES = ("incremental", "full_refresh", "full_refresh_and_clear_cache")
-TRIGGER = {
-    "syncs": "array",
-    "opts": "object?",
-    "full_resync": "boolean?",
-    "sync_mode": "string?",
-    "connection_id": "string?",
-    "provider_config_key": "string?",
-}
+# Without what the server calls deprecated, sync_mode and full_resync.
+TRIGGER = {"syncs": "array", "opts": "object?", "connection_id": "string?", "provider_config_key": "string?"}
 STATUS = {"syncs": "string", "provider_config_key": "string", "connection_id": "string?"}
 PATTERNS = {
     "provider_config_key": r"[a-zA-Z0-9~:.@ _-]+",
@@ -84,13 +77,7 @@ def check_trigger(body: Any) -> None:
     if not errors:
         errors = _wrong_syncs(body["syncs"])
         errors += _wrong({"reset": "boolean?", "emptyCache": "boolean?"}, body.get("opts", {}), "opts")
-        if body.get("sync_mode", MODES[0]) not in MODES:
-            text = "Invalid option: expected one of " + "|".join(f'"{mode}"' for mode in MODES)
-            errors.append({"code": "invalid_value", "message": text, "path": ["sync_mode"]})
     _check("invalid_body", errors)
-    if "opts" in body and ("sync_mode" in body or "full_resync" in body):
-        text = "Cannot use opts with deprecated sync_mode/full_resync parameters"
-        raise RefusedError(error(400, "invalid_body", text))
 
 
 def check_status(query: dict[str, Any]) -> None:
