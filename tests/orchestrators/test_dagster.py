@@ -82,9 +82,7 @@ def test_a_running_sync_is_joined_and_waited_for(sandbox: Sandbox) -> None:
     assert not sandbox.starts
 
 
-def test_a_secret_may_come_from_a_variable_of_another_name(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_secret_may_come_from_a_variable_of_another_name(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
     monkeypatch.delenv("FIVETRAN_API_KEY")
     for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
@@ -107,7 +105,7 @@ def test_the_time_limit_ends_the_wait_and_is_not_retried(sandbox: Sandbox) -> No
 
 
 def test_an_asset_with_a_wrong_input_or_an_open_secret_cannot_be_declared(sandbox: Sandbox) -> None:
-    with pytest.raises(ValueError, match="did you mean FIVETRAN_PAUSED|has no input FIVETRAN_POUSED"):
+    with pytest.raises(ValueError, match="has no input FIVETRAN_POUSED"):
         asset(sandbox, "succeeds", inputs={"FIVETRAN_POUSED": "TRUE"})
     with pytest.raises(ValueError, match="FIVETRAN_API_KEY is a secret"):
         asset(sandbox, "succeeds", inputs={"FIVETRAN_API_KEY": "open"})
