@@ -16,9 +16,9 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, CatalogError, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, CatalogError, folder_of, load
 
-PART = re.compile(r"(?:shared|[a-z]+_blueprints)/[A-Za-z_]\w*\.py|requirements\.txt")
+PART = re.compile(rf"(?:shared|(?:{'|'.join(VENDORS).lower()})_blueprints)/[A-Za-z_]\w*\.py|requirements\.txt")
 MODE = 0o100644
 TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 
@@ -36,7 +36,8 @@ def sources(folder: Path = REPOSITORY) -> dict[str, bytes]:
     committed = _committed(folder) if _has_git(folder) else {}
     if committed:
         return committed
-    files = [*folder.glob("*_blueprints/*.py"), *folder.glob("shared/*.py"), folder / "requirements.txt"]
+    folders = ("shared", *(folder_of(vendor).name for vendor in VENDORS))
+    files = [*(path for name in folders for path in folder.glob(f"{name}/*.py")), folder / "requirements.txt"]
     try:
         found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
     except OSError as fault:
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         "changes that are not, and files that git does not know, stay out. The same commit gives the same bytes. "
         "In a folder without git the files are taken as they lie there.",
     )
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="DIR", help="default: dist")
+    parser.add_argument("--output", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
     output: Path = parser.parse_args(argv).output
     try:
         bundles = dict(bundles_of(load(), sources()).values())

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-CATALOGUE = REPOSITORY / "blueprints.yaml"
+from sync_blueprints.root import ROOT
+
+CATALOG = ROOT / "blueprints.yaml"
+REPOSITORY = ROOT
+KINDS = {  # what a blueprint does, by the name of its script
+    "trigger_sync": "trigger",
+    "resync_connector": "resync",
+    "check_sync_status": "check",
+    "list_syncs": "list",
+    "update_connector": "update",
+    "check_credentials": "credentials",
+}
+STARTING = ("trigger", "resync")  # the kinds that start a sync, and wait for it if told to
+# Interrupted, killed, terminated, vendor unreachable while waiting, internal error: the sync may still be running.
+CUT_SHORT = (129, 130, 137, 143, 220, 249)
 
 
-class CatalogError(Exception):
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML brings it
+
+
+class CatalogError(ValueError):
     """The catalog, or what was looked up in it, is not as it should be; the message says what to do."""
 
 
@@ -61,35 +79,87 @@ class Blueprint:
     files_written: tuple[str, ...]
 
     @property
+    def script(self) -> str:
+        """Its path below ROOT."""
+        return self.file_to_run
+
+    @property
     def path(self) -> Path:
-        return REPOSITORY / self.file_to_run
+        return ROOT / self.file_to_run
+
+    @property
+    def kind(self) -> str:
+        """One of the values of KINDS."""
+        return KINDS[self.path.stem]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its inputs begin with."""
+        return f"{self.vendor.upper()}_"
 
 
-def load(path: Path = CATALOGUE) -> tuple[Blueprint, ...]:
+def load(path: Path = CATALOG) -> list[Blueprint]:
     """All blueprints in the catalog's order. Raises CatalogError."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as fault:
-        raise CatalogError(f"{path.name} cannot be read: {fault}") from fault
-    if not isinstance(raw, dict) or not isinstance(raw.get("blueprints"), list):
-        raise CatalogError(f"{path.name} has no list `blueprints:` at its top")
-    return tuple(
-        _blueprint(entry, f"{path.name}, blueprint {number}") for number, entry in enumerate(raw["blueprints"], 1)
-    )
+    return list(_load(path))
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    """VENDORS, the one list of vendors: their names in the catalog's order, read when they are first asked for."""
+    if name != "VENDORS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return tuple(dict.fromkeys(blueprint.vendor for blueprint in _load(CATALOG)))
+
+
+def version() -> str:
+    """The version of all this, which stands in one place: shared/__init__.py."""
+    text = (ROOT / "shared" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^VERSION = "([0-9A-Za-z.+-]+)"$', text, re.MULTILINE)
+    if not found:
+        raise CatalogError('shared/__init__.py has no line VERSION = "…"')
+    return found[1]
+
+
+def folder_of(vendor: str) -> Path:
+    """Where the vendor's scripts are."""
+    return ROOT / f"{vendor.lower()}_blueprints"
 
 
 def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Blueprint:
-    """The blueprint of this catalog name (in any case) or file. Raises CatalogError listing the names."""
+    """The blueprint of this name, unique beginning of a name, or file; case-insensitive.
+
+    Raises CatalogError, with the nearest name or all of them.
+    """
     known = tuple(load() if blueprints is None else blueprints)
     name = _plain(name_or_path)
     file = Path(name_or_path.strip()).resolve()
     for blueprint in known:
-        if name == _plain(blueprint.name) or name == _plain(blueprint.file_to_run):
+        if name in (_plain(blueprint.name), _plain(blueprint.file_to_run)) or file == blueprint.path.resolve():
             return blueprint
-        if file == blueprint.path.resolve():
-            return blueprint
+    matches = [blueprint for blueprint in known if name and _plain(blueprint.name).startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise CatalogError(f"{name_or_path!r} may be {' or '.join(repr(one.name) for one in matches)}")
+    near = difflib.get_close_matches(name, [_plain(one.name) for one in known], 1)
+    if near:
+        (nearest,) = [one.name for one in known if _plain(one.name) == near[0]]
+        raise CatalogError(f"there is no blueprint {name_or_path!r}; did you mean {nearest!r}?")
     names = "\n".join(f'  "{blueprint.name}"  or  {blueprint.file_to_run}' for blueprint in known)
     raise CatalogError(f"there is no blueprint {name_or_path!r}; there are:\n{names}")
+
+
+def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, str | None]) -> Guardrails:
+    """The blueprint's guardrails once its inputs are known.
+
+    A trigger that waits is not retried once it may have started a sync: the retry could stop the sync of the first
+    attempt.
+    """
+    waits = (inputs.get(f"{blueprint.prefix}WAIT") or "").strip().upper() == "TRUE"
+    rails = blueprint.guardrails
+    if not waits or blueprint.kind not in STARTING:
+        return rails
+    more = tuple((code, code) for code in CUT_SHORT if rails.try_again_on(code))
+    return replace(rails, exclude_exit_code_ranges=tuple(sorted((*rails.exclude_exit_code_ranges, *more))))
 
 
 def parse_duration(text: str) -> float:
@@ -108,6 +178,19 @@ def parse_exit_codes(text: str) -> tuple[int, int]:
     if not 1 <= first <= last <= 255:
         raise CatalogError(f"{text!r} is no range of exit codes; write N or N-M within 1-255, as in 200 or 203-206")
     return first, last
+
+
+@functools.cache
+def _load(path: Path) -> tuple[Blueprint, ...]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both are safe loaders
+    except (OSError, yaml.YAMLError) as error:
+        raise CatalogError(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(raw, dict) or not isinstance(raw.get("blueprints"), list):
+        raise CatalogError(f"{path.name} has no list `blueprints:` at its top")
+    return tuple(
+        _blueprint(entry, f"{path.name}, blueprint {number}") for number, entry in enumerate(raw["blueprints"], 1)
+    )
 
 
 def _blueprint(raw: object, where: str) -> Blueprint:
@@ -155,4 +238,5 @@ def _known_keys(raw: object, kind: type, where: str, optional: tuple[str, ...] =
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """Neither case nor spaces nor hyphens matter: fivetran-execute-sync is Fivetran - Execute Sync."""
+    return re.sub(r"[\s-]+", " ", name.casefold()).strip()

@@ -12,10 +12,15 @@ import pytest
 
 from shared import errors
 from shared.inputs import Specification, specifications
-from sync_blueprints.catalog import REPOSITORY, Blueprint, Input, load
+from sync_blueprints.catalog import VENDORS, Blueprint, Input, folder_of, load
 
 BLUEPRINTS = load()
-SCRIPTS = sorted(path for path in REPOSITORY.glob("*_blueprints/*.py") if path.stem not in ("__init__", "client"))
+SCRIPTS = sorted(
+    path
+    for vendor in VENDORS
+    for path in folder_of(vendor).glob("*.py")
+    if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+)
 ERRORS = {one.exit_code: one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "again")}
 OTHER_EXIT_CODES = {0, 130, 143}  # success, SIGINT and SIGTERM: these are no errors
 FIRST_LINES = """\

@@ -15,10 +15,10 @@ import yaml
 
 from shared import VERSION
 from sync_blueprints import publish
-from sync_blueprints.catalog import CATALOGUE, REPOSITORY, Blueprint, CatalogError, Guardrails, Input, load
+from sync_blueprints.catalog import CATALOG, REPOSITORY, Blueprint, CatalogError, Guardrails, Input, load
 
 SCHEMA = json.loads((REPOSITORY / "blueprints.schema.json").read_text(encoding="utf-8"))
-RAW = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+RAW = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))
 SOME = {**RAW, "blueprints": RAW["blueprints"][:2]}  # enough to break, and quicker
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 GONE = object()
@@ -76,7 +76,7 @@ def test_the_catalog_is_as_the_schema_says() -> None:
 
 
 def test_the_catalog_tells_editors_its_schema() -> None:
-    first = CATALOGUE.read_text(encoding="utf-8").splitlines()[0]
+    first = CATALOG.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=blueprints.schema.json"
 
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from shared.masking import printable
+
 from shared.status import instant
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.fleet import chain, vessel_of
-from sync_blueprints.run import VesselRun, run_fleet
+from sync_blueprints.run_command import VesselRun, run_fleet
 from sync_blueprints.sandbox import Request, Sandbox
 from sync_blueprints.sandbox.world import Answer
-from tests.test_scripts import CATALOGUE, SCRIPTS, SUCCESS, Ended, complete, empty_but_for, in_parallel, run
+from tests.test_scripts import CATALOG, SCRIPTS, SUCCESS, Ended, complete, empty_but_for, in_parallel, run
 
 pytestmark = pytest.mark.sockets
 
@@ -99,8 +99,8 @@ class Step:
     def check(self, script: str) -> dict[str, Any]:
         """What holds for every step: log, line, outputs and table are at one, and in form. Returns the line's JSON."""
         result = self.ended.result
-        assert result["blueprint"] == CATALOGUE[script].name
-        assert result["vendor"] == CATALOGUE[script].vendor.lower()
+        assert result["blueprint"] == CATALOG[script].name
+        assert result["vendor"] == CATALOG[script].vendor.lower()
         assert list(self.outputs) == OUTPUTS
         assert self.outputs == {
             "exit-code": str(self.ended.exit_code),

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.sockets
 AT_A_TIME = 8  # processes that do something; those of slow stories only wait
 NOBODY_LISTENS = "http://127.0.0.1:1"
 PATIENCE = 60  # seconds until a process, or what a test waits for, counts as stuck
-CATALOGUE = {one.file_to_run: one for one in load()}
-SCRIPTS = sorted(path for path in REPOSITORY.glob("*_blueprints/*.py") if path.stem not in ("__init__", "client"))
+CATALOG = {one.file_to_run: one for one in load()}
+SCRIPTS = sorted(one.path for one in CATALOG.values())
 KEYS = ("blueprint", "vendor", "outcome", "exit_code", "id", "sync_id", "message", "seconds")
 OUTCOMES = {
     0: ("started", "joined", "succeeded", "updated", "valid"),
@@ -172,7 +172,7 @@ class Stage:
     def check(self, verb: str, ended: Ended, before: Mapping[str, bytes], log_id: str | None = None) -> None:
         """What holds for every run, however it ends; `before` is what was handed over before it."""
         result = ended.result
-        blueprint = CATALOGUE[self.kind.script(verb)]
+        blueprint = CATALOG[self.kind.script(verb)]
         assert result["blueprint"] == blueprint.name, ended
         assert ended.exit_code in blueprint.exit_codes, (ended, "the catalog does not know this exit code")
         assert_no_secret_in(self.sandbox, ended, self.artifacts)

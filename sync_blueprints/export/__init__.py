@@ -1,4 +1,4 @@
-"""python -m sync_blueprints export: blueprints with their guardrails as files for other engines."""
+"""`sync-blueprints export`: blueprints with their guardrails as files for other orchestrators."""
 
 from __future__ import annotations
 
@@ -13,94 +13,60 @@ from typing import Any
 from shared import inputs
 from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
-from sync_blueprints.export import airflow, argo, container, fleet, github, kubernetes
+from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
+from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
     Engine,
     ExportError,
     Options,
     Step,
-    check_schedule,
     handed_over_by,
     is_check,
     is_trigger,
     listed,
 )
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main"]
 
 ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
-    "docker": container.ENGINE,
+    "docker": docker.ENGINE,
     "github": github.ENGINE,
     "kubernetes": kubernetes.ENGINE,
     "argo": argo.ENGINE,
     "airflow": airflow.ENGINE,
+    "dagster": dagster.ENGINE,
+    "prefect": prefect.ENGINE,
+    "kestra": kestra.ENGINE,
+    "cron": cron.ENGINE,
 }
-
-
-def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
-    """An engine's text for one blueprint, taken apart so that a page can fill it in without this program.
-
-    The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
-    included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
-    `escapes`, and none may hold `refused`. `defaults` are inputs to be filled in where the user gives none. With an
-    input of `variants` set to TRUE (in any case) its `head` and `tail` take the place of the others.
-    """
-    one = ENGINES[engine]
-    head, per_input, tail = _parts(one, blueprint, {})
-    wait = f"{blueprint.vendor.upper()}_WAIT"
-    variants = {}
-    if is_trigger(blueprint):
-        waiting_head, _, waiting_tail = _parts(one, blueprint, {wait: "TRUE"})
-        variants[wait] = {"head": waiting_head, "tail": waiting_tail}
-    return {
-        "head": head,
-        "per_input": per_input,
-        "tail": tail,
-        "empty": one.render([Step(blueprint, {})], Options()),
-        "quoting": one.quoting,
-        "escapes": [list(pair) for pair in one.escapes],
-        "refused": one.refused,
-        "defaults": dict(one.defaults(blueprint)),
-        "variants": variants,
-    }
-
-
-def _parts(engine: Engine, blueprint: Blueprint, given: Mapping[str, str]) -> tuple[str, str, str]:
-    """What stands before the inputs (those `given` left out), the lines of one input, and what stands after them."""
-    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
-    lines = engine.render([Step(blueprint, {**given, name: value})], Options()).splitlines(keepends=True)
-    block = [number for number, line in enumerate(lines) if name in line or value in line]
-    first, last = block[0], block[-1] + 1
-    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[engine.quoting]
-    per_input = "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}")
-    return "".join(lines[: first - len(given) * (last - first)]), per_input, "".join(lines[last:])
 
 
 def main(argv: Sequence[str]) -> int:
     """The command: prints the file. Returns 2 for a wrong command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m sync_blueprints export",
-        description="Print blueprints, one after the other, as a file for an engine, with the catalog's guardrails.",
-        epilog="Secrets are never written out: the file says where the engine takes them from.",
+        prog="sync-blueprints export",
+        description="Print blueprints, run one after the other, as a file for an orchestrator, with their guardrails.",
+        epilog="Secrets are never written out: the file says where the orchestrator takes them from.",
     )
     defaults = Options()
-    parser.add_argument("engine", choices=list(ENGINES), metavar="ENGINE", help=", ".join(ENGINES))
+    parser.add_argument("engine", choices=list(ENGINES), metavar="ORCHESTRATOR", help=", ".join(ENGINES))
     parser.add_argument("blueprints", nargs="+", metavar="NAME", help="a blueprint's name or file")
     parser.add_argument(
         "--input",
         action="append",
         default=[],
         metavar="[N:]NAME=VALUE",
-        help="for every blueprint that has this input, or with N: for the Nth alone; a check gets no ids that the "
-        "trigger before it hands over",
+        help="for every blueprint that has this input, or with N: for the Nth alone; a check gets no ids that it finds "
+        "in the handoff of the trigger before it",
     )
     parser.add_argument("--name", help="of the whole (default: made from the first blueprint's)")
     parser.add_argument("--image", default=defaults.image, help="default: %(default)s")
-    parser.add_argument("--schedule", metavar="CRON", help='five fields, e.g. "0 2 * * *"')
-    parser.add_argument("--namespace", help="of Kubernetes and Argo")
-    parser.add_argument("--folder", default=defaults.folder, help="of the project on an Airflow worker (%(default)s)")
+    parser.add_argument("--schedule", metavar="CRON", help='five fields, such as "0 2 * * *"')
+    parser.add_argument("--namespace", help="of Kubernetes, Argo and Kestra")
+    parser.add_argument("--openshift", action="store_true", help="Kubernetes and Argo: no fixed user ids")
+    parser.add_argument("--secret-files", action="store_true", help="Kubernetes and Argo: secrets as mounted files")
     parser.add_argument("--retry-count", metavar="N", help="in place of the catalog's")
     parser.add_argument("--retry-wait", metavar="5m", help="in place of the catalog's")
     parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="of one attempt, likewise")
@@ -110,18 +76,19 @@ def main(argv: Sequence[str]) -> int:
         options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
         _check_options(given.engine, options)
         text = ENGINES[given.engine](steps, options)
-    except (CatalogError, ExportError) as fault:
-        parser.exit(2, f"export: {fault}\n")
+    except (CatalogError, ExportError) as error:
+        parser.exit(2, f"export: {error}\n")
     sys.stdout.buffer.write(text.encode())
     return 0
 
 
 def _check_options(engine: str, options: Options) -> None:
-    """Raises ExportError for an option that the engine has no use for, and for a schedule that is none."""
+    """Raises ExportError for an option that the export has no use for, and for a schedule that is none."""
     for field in fields(Options):
         if getattr(options, field.name) != field.default and field.name not in ENGINES[engine].options:
             able = [name for name, one in ENGINES.items() if field.name in one.options]
-            raise ExportError(f"--{field.name} says nothing to {engine}; it is for {listed(able)}")
+            option = field.name.replace("_", "-")
+            raise ExportError(f"--{option} means nothing to {engine}; it is for {listed(able)}")
     if options.schedule is not None:
         check_schedule(options.schedule)
 
@@ -140,17 +107,18 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         for place, name, value in _destinations(text, blueprints, given.engine):
             chosen[place][name] = value
     _check_order(blueprints)
-    for blueprint, values in zip(blueprints, chosen):
-        _check(blueprint, values)
-    return [
+    steps = [
         Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
         for blueprint, values in zip(blueprints, chosen)
     ]
+    for step in steps:
+        _check_inputs(step)
+    return steps
 
 
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,6}", text):
-        raise ExportError(f"{text!r} is no number of retries; write 0 or more")
+        raise ExportError(f"{text!r} is not a number of retries; write 0 or more")
     return int(text)
 
 
@@ -169,34 +137,37 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
         raise ExportError(f"no blueprint here has an input {name}; there are {', '.join(dict.fromkeys(known))}")
     if any(spec.type == SECRET for spec in takers.values()):
         raise ExportError(f"{name} is a secret and is never written out; the file says where {engine} takes it from")
-    refused = ENGINES[engine].refused
-    if refused and refused in value:
-        raise ExportError(f"{name} holds {refused}, which {engine} would take for an expression of its own")
+    for refused in ENGINES[engine].refused:
+        if refused in value:
+            raise ExportError(f"{name} contains {refused}, which {engine} would take for an expression of its own")
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise ExportError(f"{name} holds something that is no text")
+        raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():
-        if number or not _is_handed_over(spec) or handed_over_by(place, blueprints) is None:
+        if number or not is_handed_over(spec) or handed_over_by(place, blueprints) is None:
             yield place, name, value
 
 
-def _is_handed_over(spec: Input) -> bool:
-    """Whether it is one of the ids that say what is synced; a trigger hands all of them over."""
+def is_handed_over(spec: Input) -> bool:
+    """Whether it is one of the ids that say what is synced; a trigger's handoff has all of them."""
     return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
 
 
 def _check_order(blueprints: Sequence[Blueprint]) -> None:
-    """Raises ExportError where it cannot be told which sync a check is to judge, or one would be judged by none."""
+    """Raises ExportError where it is unclear which sync a check is to check, or one would be left unchecked."""
     for place, check in enumerate(blueprints):
         own = [one for one in blueprints[:place] if one.vendor == check.vendor and (is_trigger(one) or is_check(one))]
         if is_check(check) and len(own) > 1 and is_trigger(own[-1]) and is_trigger(own[-2]):
             raise ExportError(f"{check.name} comes after two triggers; name a check after each of them")
 
 
-def _check(blueprint: Blueprint, values: Mapping[str, str]) -> None:
-    """Hold the inputs against what the script declares. Raises ExportError naming all faults, as a run would."""
-    script = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
-    passwords = {spec.reference: "given-by-the-engine" for spec in blueprint.inputs if spec.type == SECRET}
+def _check_inputs(step: Step) -> None:
+    """Raises ExportError naming all problems of the inputs, as a run would."""
+    script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
+    secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
     try:
-        inputs.read(script.Inputs, {**passwords, **values})
-    except InvalidInputError as fault:
-        raise ExportError(f"{blueprint.name}: {fault}") from None
+        read = inputs.read(script.Inputs, {**secrets, **step.inputs})
+        error = read[1] if isinstance(read, tuple) else None
+    except InvalidInputError as raised:
+        error = raised
+    if error:
+        raise ExportError(f"{step.blueprint.name}: {error}")

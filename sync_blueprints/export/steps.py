@@ -1,4 +1,4 @@
-"""What an exporter is given, and what the engines' texts have in common: quoting, names, durations."""
+"""What an export is given, and what the exports share: guardrails, names, quoting, comments, templates."""
 
 from __future__ import annotations
 
@@ -8,27 +8,19 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
 
-from sync_blueprints.catalog import Blueprint, Guardrails, find
+from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for, version
+
+if TYPE_CHECKING:
+    import jinja2
 
 SECRET = "Password"  # noqa: S105 - the catalog's type of an input that is a secret
 ARTIFACTS = "SHIPYARD_ARTIFACTS_DIRECTORY"
+WAIT_MARGIN = 10  # minutes between the end of a check's wait and the end of its attempt
 
-# Interrupted, killed, terminated, vendor not reached while waiting, a fault of the script.
-_BROKEN_OFF = (130, 137, 143, 220, 249)
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_CRON = (
-    ("minute", 0, 59, ()),
-    ("hour", 0, 23, ()),
-    ("day", 1, 31, ()),
-    ("month", 1, 12, _MONTHS),
-    ("weekday", 0, 6, _DAYS),
-)
-
-# Characters that JSON leaves as they are and YAML 1.1 refuses or takes for a line break.
+# Characters that JSON leaves as they are and YAML 1.1 rejects or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -38,7 +30,7 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """A blueprint and its inputs but for the Passwords: an engine refers to these where it keeps its secrets."""
+    """A blueprint and its inputs except Passwords, which the text refers to where the orchestrator keeps secrets."""
 
     blueprint: Blueprint
     inputs: Mapping[str, str]
@@ -47,23 +39,29 @@ class Step:
     def secrets(self) -> list[str]:
         return [given.reference for given in self.blueprint.inputs if given.type == SECRET]
 
+    @property
+    def guardrails(self) -> Guardrails:
+        """Those of the blueprint with these inputs."""
+        return guardrails_for(self.blueprint, self.inputs)
+
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose beside blueprints and inputs; an engine takes what it has a use for."""
+    """What a user may choose besides blueprints and inputs; an export takes those that it names in its Engine."""
 
     name: str | None = None  # of the whole; by default made from the first blueprint's
-    image: str = "sync-blueprints:latest"
+    image: str = f"sync-blueprints:{version()}"
     namespace: str | None = None
     schedule: str | None = None  # five fields of cron
-    folder: str = "/opt/sync-blueprints"  # where the project lies on an Airflow worker
+    openshift: bool = False  # no fixed user ids
+    secret_files: bool = False  # secrets as mounted files
 
 
 @dataclass(frozen=True)
 class Engine:
-    """How steps are written for one engine.
+    """How steps are written for one orchestrator.
 
-    A value has each of `escapes` replaced, one after the other, and is then quoted as `quoting` says: "json" as a JSON
+    In a value each of `escapes` is replaced, one after the other; it is then quoted as `quoting` says: "json" as a JSON
     string in which the characters of _NOT_IN_YAML are \\u escapes, too; "shell" in single quotes.
     """
 
@@ -71,24 +69,37 @@ class Engine:
     options: tuple[str, ...] = ()  # the Options that it takes
     quoting: str = "json"
     escapes: tuple[tuple[str, str], ...] = ()
-    refused: str = ""  # a text that no value may hold, because the engine knows no way to write it
-    defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it gives where the user does not
+    refused: tuple[str, ...] = ()  # texts that no value may contain, because there is no way to write them
+    defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it sets where the user does not
 
     def __call__(self, steps: Sequence[Step], options: Options) -> str:
-        return self.render(
-            [replace(step, inputs={**self.defaults(step.blueprint), **step.inputs}) for step in steps], options
-        )
+        return self.render([in_order(step, self.defaults(step.blueprint)) for step in steps], options)
+
+
+def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
+    """The step with its inputs, and those of `others` that it lacks, in the order of the catalog."""
+    inputs = {**(others or {}), **step.inputs}
+    names = [one.reference for one in step.blueprint.inputs]
+    return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
+
+
+def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
+    """Inputs that make a check wait by itself, for orchestrators whose retries cannot do the waiting."""
+    if not is_check(blueprint):
+        return {}
+    minutes = max(1, int(blueprint.guardrails.runtime_cutoff) // 60 - WAIT_MARGIN)
+    return {f"{blueprint.prefix}WAIT": "TRUE", f"{blueprint.prefix}WAIT_TIMEOUT": str(minutes)}
 
 
 def changed(step: Step) -> dict[str, str]:
-    """The guardrails that are not the catalog's, as `python -m sync_blueprints run` and the action call them."""
-    rails, own = _in_the_catalog(step.blueprint.name), step.blueprint.guardrails
+    """The guardrails that are not the catalog's, as options of `sync-blueprints run` and inputs of the Action."""
+    usual, own = _in_the_catalog(step.blueprint.name), step.blueprint.guardrails
     texts = {
-        "retry-count": (str(rails.retry_count), str(own.retry_count)),
-        "retry-wait": (duration(rails.retry_wait), duration(own.retry_wait)),
-        "runtime-cutoff": (duration(rails.runtime_cutoff), duration(own.runtime_cutoff)),
+        "retry-count": (str(usual.retry_count), str(own.retry_count)),
+        "retry-wait": (duration(usual.retry_wait), duration(own.retry_wait)),
+        "runtime-cutoff": (duration(usual.runtime_cutoff), duration(own.runtime_cutoff)),
     }
-    return {name: asked for name, (usual, asked) in texts.items() if asked != usual}
+    return {name: asked for name, (before, asked) in texts.items() if asked != before}
 
 
 @functools.cache
@@ -97,11 +108,31 @@ def _in_the_catalog(name: str) -> Guardrails:
 
 
 def is_trigger(blueprint: Blueprint) -> bool:
-    return blueprint.file_to_run.endswith("/trigger_sync.py")
+    """Whether it starts a sync and saves a handoff for a check."""
+    return blueprint.kind in STARTING
 
 
 def is_check(blueprint: Blueprint) -> bool:
-    return blueprint.file_to_run.endswith("/check_sync_status.py")
+    return blueprint.kind == "check"
+
+
+def final_codes(step: Step) -> list[int]:
+    """The exit codes after which a step is not retried: sorted, each once."""
+    return sorted({code for first, last in step.guardrails.exclude_exit_code_ranges for code in range(first, last + 1)})
+
+
+def waits_after_starting(step: Step) -> bool:
+    """Whether it is a trigger that waits until its sync has ended: a retry could stop that sync."""
+    return set(CUT_SHORT) <= set(final_codes(step))
+
+
+def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:
+    """The place of the trigger whose sync a check is to check; None if there is none."""
+    if not is_check(blueprints[place]):
+        return None
+    own = [one for one in range(place) if blueprints[one].vendor == blueprints[place].vendor]
+    triggers = [one for one in own if is_trigger(blueprints[one])]
+    return triggers[-1] if triggers else None
 
 
 def in_json(value: str, escapes: Sequence[tuple[str, str]] = ()) -> str:
@@ -125,8 +156,15 @@ def name_of(steps: Sequence[Step], options: Options) -> str:
     return options.name or slug(steps[0].blueprint.name)
 
 
+def checked_name(name: str, pattern: str, what: str) -> str:
+    """The name, if it matches. Raises ExportError, with `what` as the end of the sentence."""
+    if not re.fullmatch(pattern, name):
+        raise ExportError(f"{name!r} cannot be {what}")
+    return name
+
+
 def titles(steps: Sequence[Step]) -> list[str]:
-    """A name of its own for each step: the blueprint's, numbered where it comes again."""
+    """A name of its own for each step: the blueprint's, numbered where it is repeated."""
     names = [step.blueprint.name for step in steps]
     return [
         name if name not in names[:place] else f"{name} {names[: place + 1].count(name)}"
@@ -140,53 +178,8 @@ def duration(seconds: float, *, hours: bool = False) -> str:
     return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def ranges(rails: Guardrails) -> list[str]:
-    """The excluded exit codes as the platform writes them: `200`, or `200-206`."""
-    return [str(first) if first == last else f"{first}-{last}" for first, last in rails.exclude_exit_code_ranges]
-
-
-def final_codes(step: Step) -> list[int]:
-    """The exit codes after which a step is not tried again: sorted, each once.
-
-    They are the catalog's, and for a trigger that waits also those of a wait that broke off: its sync runs, and
-    another attempt would stop it and start a second one.
-    """
-    excluded = step.blueprint.guardrails.exclude_exit_code_ranges
-    codes = {code for first, last in excluded for code in range(first, last + 1)}
-    return sorted(codes | (set(_BROKEN_OFF) if waits_after_starting(step) else set()))
-
-
-def waits_after_starting(step: Step) -> bool:
-    """Whether it is a trigger that stays until its sync has ended."""
-    wait = f"{step.blueprint.vendor.upper()}_WAIT"
-    return is_trigger(step.blueprint) and step.inputs.get(wait, "").strip().upper() == "TRUE"
-
-
-def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:
-    """The place of the trigger whose sync a check is to judge; None where it has to find out by itself."""
-    if not is_check(blueprints[place]):
-        return None
-    own = [one for one in range(place) if blueprints[one].vendor == blueprints[place].vendor]
-    triggers = [one for one in own if is_trigger(blueprints[one])]
-    return triggers[-1] if triggers else None
-
-
-def check_schedule(schedule: str) -> None:
-    """Raises ExportError unless it is what Kubernetes, Argo and Airflow all take: five fields of cron."""
-    fields = schedule.split()
-    if len(fields) != len(_CRON):
-        raise ExportError(f"{schedule!r} is no schedule; it has five fields, as in '0 2 * * *': every day at 2:00 UTC")
-    for text, (unit, first, last, names) in zip(fields, _CRON):
-        for part in text.split(","):
-            found = re.fullmatch(r"(\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?", part.lower(), re.ASCII)
-            ends = [end for end in (found[2], found[3]) if end] if found else [""]
-            numbers = [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
-            if any(not first <= number <= last for number in numbers) or numbers != sorted(numbers):
-                raise ExportError(f"{part!r} is no {unit} of a schedule; those are numbers from {first} to {last}")
-
-
 def comment(*paragraphs: str, indent: str = "") -> list[str]:
-    """Lines of a comment in YAML, shell or Python, each paragraph filled by itself; an indented one stays as it is."""
+    """Lines of a comment in YAML, shell or Python, each paragraph filled; an indented one stays as it is."""
     return [
         f"{indent}# {line}"
         for paragraph in paragraphs
@@ -197,3 +190,27 @@ def comment(*paragraphs: str, indent: str = "") -> list[str]:
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     return " and ".join(([", ".join(names[:-1])] if names[:-1] else []) + list(names[-1:]))
+
+
+def fill(template: str, **values: object) -> str:
+    """The file of this name in templates/, filled in."""
+    return _environment().get_template(template).render(**values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 - none of it is HTML
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(json=in_json, shell=in_shell, listed=listed, duration=duration, final_codes=final_codes)
+    environment.filters["comment"] = lambda paragraphs: "\n".join(comment(*paragraphs))
+    environment.filters["inset"] = lambda text, width: text.strip("\n").replace("\n", "\n" + " " * width)
+    environment.tests["trigger"] = is_trigger
+    environment.tests["waiting_trigger"] = waits_after_starting
+    return environment

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from shared.blueprint import run
-from shared.errors import StartUnclearError
 from shared.http import Answer, Wire, WireError
 from shared.protocols import Connect
+
+from shared.errors import StartUnclearError
 from sync_blueprints.catalog import Blueprint, load
 from tests.faults.faults import faults, mutations
 from tests.faults.server import Clock, Fault, FaultServer, Move, Plan, Reply, parsed
 
-CATALOGUE = {one.file_to_run: one for one in load()}
+CATALOG = {one.file_to_run: one for one in load()}
 FAULTS = {one.name: one for one in faults()}
 PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole time-out
 REAL_LIMIT = 60  # real seconds of one run, however wrong its vendor is
@@ -47,7 +48,7 @@ class Scene:
 
     @property
     def blueprint(self) -> Blueprint:
-        return CATALOGUE[self.file]
+        return CATALOG[self.file]
 
     @property
     def waits(self) -> bool:

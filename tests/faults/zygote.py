@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from shared.blueprint import run
+
 from sync_blueprints.catalog import load
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.scandir", "fcntl.flock", "http.client.send")
-SCRIPTS = sorted(
-    str(path.relative_to(ROOT)) for path in ROOT.glob("*_blueprints/*.py") if path.stem not in ("__init__", "client")
-)
+SCRIPTS = sorted(one.script for one in load())
 
 
 class Zygote:

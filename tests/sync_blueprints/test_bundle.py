@@ -17,16 +17,14 @@ import pytest
 
 from shared import VERSION
 from sync_blueprints.bundle import BundleError, bundles_of, main, sources, uncommitted, version_of
-from sync_blueprints.catalog import REPOSITORY, Blueprint, load
-from sync_blueprints.demo import ID_VARIABLES
-from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
+from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
 
 BLUEPRINTS = load()
-VENDORS = ("RudderStack", "Fivetran", "Nango")
 SOURCES = {
     path.relative_to(REPOSITORY).as_posix(): path.read_bytes()
-    for pattern in ("*_blueprints/*.py", "shared/*.py", "requirements.txt")
-    for path in REPOSITORY.glob(pattern)
+    for folder in (*map(folder_of, VENDORS), REPOSITORY / "shared")
+    for path in (*folder.glob("*.py"), REPOSITORY / "requirements.txt")
 }
 JUNK = (
     "fivetran_blueprints/__pycache__/client.cpython-39.pyc",
@@ -252,7 +250,8 @@ def test_neither_time_zone_nor_umask_nor_hash_seed_change_the_bytes(tmp_path: Pa
             [
                 sys.executable,
                 "-c",
-                f"import os; os.umask(0o{umask}); from sync_blueprints.bundle import main; main(['--output', {str(folder)!r}])",
+                f"import os; os.umask(0o{umask}); from sync_blueprints.bundle import main\n"
+                f"main(['--output', {str(folder)!r}])",
             ],
             cwd=REPOSITORY,
             env={**NOTHING_BUT_PATH, "TZ": zone, "PYTHONHASHSEED": str(number)},

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from sync_blueprints.catalog import (
-    CATALOGUE,
+    CATALOG,
+    VENDORS,
     Blueprint,
     CatalogError,
     Guardrails,
     Input,
     find,
+    folder_of,
+    guardrails_for,
     load,
     parse_duration,
     parse_exit_codes,
@@ -153,7 +156,7 @@ def test_a_range_of_exit_codes_includes_both_of_its_ends() -> None:
         "Fivetran - Execute Sync",
         "  fivetran -  execute SYNC ",
         "fivetran_blueprints/trigger_sync.py",
-        str(CATALOGUE.parent / "fivetran_blueprints" / "trigger_sync.py"),
+        str(CATALOG.parent / "fivetran_blueprints" / "trigger_sync.py"),
     ],
 )
 def test_a_blueprint_is_found_by_its_name_in_any_case_and_by_its_file(text: str) -> None:
@@ -161,17 +164,52 @@ def test_a_blueprint_is_found_by_its_name_in_any_case_and_by_its_file(text: str)
 
 
 def test_a_blueprint_is_found_by_a_path_from_where_one_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(CATALOGUE.parent / "nango_blueprints")
+    monkeypatch.chdir(CATALOG.parent / "nango_blueprints")
     assert find("./trigger_sync.py").name == "Nango - Trigger Sync"
 
 
-def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
-    with pytest.raises(CatalogError) as caught:
+@pytest.mark.parametrize("text", ["fivetran - exec", "Nango - T", "rudderstack - check s"])
+def test_a_blueprint_is_found_by_the_beginning_of_its_name_if_no_other_begins_so(text: str) -> None:
+    assert find(text).name.lower().startswith(text.lower())
+
+
+def test_a_beginning_that_several_names_have_is_refused_with_these_names() -> None:
+    with pytest.raises(CatalogError, match="'Nango - Check Sync Status' or 'Nango - Check Credentials'"):
+        find("nango - check")
+
+
+def test_a_misspelt_name_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ValueError, match="'Fivetran - Excute Sync'; did you mean 'Fivetran - Execute Sync'"):
         find("Fivetran - Excute Sync")
-    assert "'Fivetran - Excute Sync'" in str(caught.value)
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(CatalogError) as caught:
+        find("airbyte")
+    assert "'airbyte'" in str(caught.value)
     for blueprint in BLUEPRINTS:
         assert blueprint.name in str(caught.value)
         assert blueprint.file_to_run in str(caught.value)
+
+
+def test_the_vendors_are_those_of_the_catalog_and_have_a_folder_each() -> None:
+    assert VENDORS == ("RudderStack", "Fivetran", "Nango")
+    assert all(folder_of(vendor).is_dir() for vendor in VENDORS)
+
+
+CUT_SHORT = {129, 130, 137, 143, 220, 249}
+
+
+@each_blueprint
+@pytest.mark.parametrize(("wait", "waits"), [("TRUE", True), (" true ", True), ("FALSE", False), ("", False)])
+def test_a_trigger_that_waits_is_not_retried_once_it_may_have_started_a_sync(
+    blueprint: Blueprint, wait: str, waits: bool
+) -> None:
+    rails = guardrails_for(blueprint, {f"{blueprint.vendor.upper()}_WAIT": wait})
+    retried = {code for code in range(1, 256) if rails.try_again_on(code)}
+    usual = {code for code in range(1, 256) if blueprint.guardrails.try_again_on(code)}
+    assert retried == (usual - CUT_SHORT if waits and blueprint.kind in ("trigger", "resync") else usual)
+    assert guardrails_for(blueprint, {}) == blueprint.guardrails
 
 
 @pytest.mark.parametrize(
@@ -187,7 +225,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are() -> None:
 )
 def test_a_mistake_in_the_catalog_is_named_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     file = tmp_path / "blueprints.yaml"
-    text = CATALOGUE.read_text(encoding="utf-8")
+    text = CATALOG.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(CatalogError, match=message):

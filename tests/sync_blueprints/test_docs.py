@@ -20,7 +20,7 @@ import yaml
 from rudderstack_blueprints import client as rudderstack
 from shared import errors, waiting
 from sync_blueprints.__main__ import COMMANDS
-from sync_blueprints.catalog import REPOSITORY, Blueprint, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
 from sync_blueprints.docs import exit_codes, pages, troubleshooting
 from sync_blueprints.sandbox import Sandbox
 
@@ -30,7 +30,6 @@ NAMES = {one.name: one for one in BLUEPRINTS}
 MADE = pages.pages()
 PAGES = sorted(DOCS.rglob("*.md"))
 PAGES_HERE = [path for path in PAGES if path.parent == DOCS]
-VENDORS = sorted({one.vendor for one in BLUEPRINTS})
 WRITTEN_BY_HAND = [path for path in PAGES if path.relative_to(DOCS).as_posix() not in MADE]
 BASH = shutil.which("bash")
 OTHERS = {0, 130, 143}  # success, SIGINT and SIGTERM: these are no errors
@@ -105,7 +104,7 @@ def test_no_page_is_left_of_a_blueprint_that_is_gone() -> None:
 def test_the_command_tells_of_a_stale_page_and_writes_it_anew(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     names = ["blueprints.yaml", "shared", "sync_blueprints", "docs", "README.md", "CHANGELOG.md", "SECURITY.md"]
-    names += [one.name for one in REPOSITORY.glob("*_blueprints")]
+    names += [folder_of(vendor).name for vendor in VENDORS]
     for name in names:
         source = REPOSITORY / name
         if source.is_dir():

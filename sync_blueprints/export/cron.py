@@ -1,0 +1,32 @@
+"""A script that sets up a fleet under cron or a systemd timer of the user who runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_blueprints.export import fleet
+from sync_blueprints.export.schedule import on_calendar
+from sync_blueprints.export.steps import Engine, Options, Step, checked_name, fill, name_of
+
+EVERY_NIGHT = "0 2 * * *"
+
+
+def render(steps: Sequence[Step], options: Options) -> str:
+    """The runner applies the guardrails, so that cron and systemd need to know nothing but the time."""
+    schedule = options.schedule or EVERY_NIGHT
+    return fill(
+        "cron.sh",
+        name=checked_name(
+            name_of(steps, options),
+            "[A-Za-z0-9][A-Za-z0-9_.-]{0,99}",
+            "a file's name here; it may have letters, digits, dots, - and _",
+        ),
+        fleet=fleet.body(steps, options),
+        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        schedule=schedule,
+        events=on_calendar(schedule),
+        what=", then ".join(step.blueprint.name for step in steps),
+    )
+
+
+ENGINE = Engine(render, options=("name", "schedule"))

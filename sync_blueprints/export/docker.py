@@ -1,0 +1,21 @@
+"""`docker run` lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_blueprints.export.steps import Engine, Options, Step, changed, fill, name_of, slug
+
+
+def render(steps: Sequence[Step], options: Options) -> str:
+    """One container per step; the volume keeps the handoff for the next one."""
+    return fill(
+        "docker.sh",
+        steps=[(step, changed(step)) for step in steps],
+        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        volume=f"{slug(name_of(steps, options))}-artifacts",
+        image=options.image,
+    )
+
+
+ENGINE = Engine(render, options=("name", "image"), quoting="shell")

@@ -1,0 +1,53 @@
+"""A flow of Kestra 0.24 and later: one task per step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sync_blueprints.export.steps import (
+    Engine,
+    Options,
+    Step,
+    checked_name,
+    fill,
+    handed_over_by,
+    name_of,
+    slug,
+    titles,
+    waiting_check,
+)
+
+
+def render(steps: Sequence[Step], options: Options) -> str:
+    """Each task is run once: Kestra's retries know no exit codes, so a check waits by itself."""
+    flow = checked_name(
+        name_of(steps, options),
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+        "the id of a flow; it may have letters, digits, dots, - and _",
+    )
+    namespace = checked_name(
+        options.namespace or "company.team",
+        "[a-z0-9][a-z0-9._-]*",
+        "a namespace of Kestra; it may have small letters, digits, dots, - and _",
+    )
+    tasks = [slug(title).replace("-", "_") for title in titles(steps)]
+    triggers = [handed_over_by(place, [step.blueprint for step in steps]) for place in range(len(steps))]
+    return fill(
+        "kestra.yaml",
+        flow=flow,
+        namespace=namespace,
+        options=options,
+        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        tasks=[
+            (task, step, None if trigger is None else tasks[trigger])
+            for task, step, trigger in zip(tasks, steps, triggers)
+        ],
+    )
+
+
+ENGINE = Engine(
+    render,
+    options=("name", "image", "namespace", "schedule"),
+    refused=("{{", "{%", "{#"),  # Kestra renders a variable's value more than once, so that it cannot be escaped
+    defaults=waiting_check,
+)

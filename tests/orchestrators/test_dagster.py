@@ -1,0 +1,144 @@
+"""Assets materialized by Dagster itself against the sandbox: script/test-orchestrators."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+dg = pytest.importorskip("dagster", reason="script/test-orchestrators installs Dagster and runs these tests with it")
+
+from sync_blueprints.dagster import sync_asset, sync_schedule  # noqa: E402
+from sync_blueprints.sandbox import Sandbox  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
+EXAMPLE = Path(__file__).parents[2] / "examples/orchestrators/dagster_assets.py"
+SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        for name in SECRETS:
+            monkeypatch.setenv(name, one.environment[name])
+        yield one
+
+
+def asset(sandbox: Sandbox, connector: str, **options: Any) -> Any:
+    inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_API_URL": sandbox.url, **options.pop("inputs", {})}
+    return sync_asset("orders", blueprint="Fivetran - Execute Sync", inputs=inputs, **options)
+
+
+def materialized(one: Any) -> Any:
+    return dg.materialize([one], raise_on_error=False)
+
+
+def attempts(result: Any) -> int:
+    return sum(event.event_type_value in ("STEP_START", "STEP_RESTARTED") for event in result.all_events)
+
+
+def failure(result: Any) -> str:
+    (event,) = (event for event in result.all_events if event.is_step_failure)
+    return str(event.event_specific_data.error.message)
+
+
+def test_a_sync_that_succeeds_materializes_the_asset_with_a_link_and_times(
+    sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = materialized(asset(sandbox, "succeeds_in_1"))
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert metadata["url"] == dg.MetadataValue.url("https://fivetran.com/dashboard/connections/succeeds_in_1")
+    assert isinstance(metadata["succeeded_at"], dg.TimestampMetadataValue)
+    assert len(sandbox.starts) == 1
+    shown = repr(result.all_events) + "".join(capfd.readouterr())
+    assert "succeeded (exit code 0)" in shown
+    assert not [name for name in SECRETS if sandbox.environment[name] in shown]
+
+
+def test_a_failure_that_a_retry_cannot_help_is_not_retried(sandbox: Sandbox) -> None:
+    result = materialized(asset(sandbox, "fails_in_1"))
+    assert not result.success
+    assert attempts(result) == 1
+    assert "failed (exit code 211)" in failure(result)
+    assert len(sandbox.starts) == 1
+
+
+def test_a_failure_that_a_retry_may_help_is_retried_as_the_guardrails_say(sandbox: Sandbox) -> None:
+    result = materialized(asset(sandbox, "answers_429_in_90"))
+    assert not result.success
+    assert attempts(result) == 2
+
+
+def test_a_running_sync_is_joined_and_waited_for(sandbox: Sandbox) -> None:
+    assert materialized(asset(sandbox, "running_in_2")).success
+    assert not sandbox.starts
+
+
+def test_a_secret_may_come_from_a_variable_of_another_name(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
+    monkeypatch.delenv("FIVETRAN_API_KEY")
+    for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
+        assert materialized(asset(sandbox, "succeeds_in_0", secrets={"FIVETRAN_API_KEY": source})).success
+
+
+def test_a_missing_secret_is_named_and_nothing_is_retried(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FIVETRAN_API_SECRET")
+    result = materialized(asset(sandbox, "succeeds"))
+    assert attempts(result) == 1
+    assert "FIVETRAN_API_SECRET is required but not set" in failure(result)
+    assert not sandbox.requests
+
+
+def test_the_time_limit_ends_the_wait_and_is_not_retried(sandbox: Sandbox) -> None:
+    result = materialized(asset(sandbox, "succeeds_in_600", time_limit=2))
+    assert attempts(result) == 1
+    assert "interrupted (exit code 143)" in failure(result)
+    assert len(sandbox.starts) == 1
+
+
+def test_an_asset_with_a_wrong_input_or_an_open_secret_cannot_be_declared(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="did you mean FIVETRAN_PAUSED|has no input FIVETRAN_POUSED"):
+        asset(sandbox, "succeeds", inputs={"FIVETRAN_POUSED": "TRUE"})
+    with pytest.raises(ValueError, match="FIVETRAN_API_KEY is a secret"):
+        asset(sandbox, "succeeds", inputs={"FIVETRAN_API_KEY": "open"})
+
+
+def test_a_schedule_materializes_its_assets_in_utc(sandbox: Sandbox) -> None:
+    one = asset(sandbox, "succeeds")
+    schedule = sync_schedule("nightly", [one], "0 2 * * *")
+    definitions = dg.Definitions(assets=[one], schedules=[schedule])
+    assert definitions.resolve_schedule_def("nightly").execution_timezone == "UTC"
+    job = definitions.resolve_job_def(schedule.job_name)
+    assert job.asset_layer.executable_asset_keys == {dg.AssetKey("orders")}
+
+
+def test_a_run_that_is_terminated_leaves_no_script_behind(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    url = f'"FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_POLL_INTERVAL": 1,'
+    (tmp_path / "assets.py").write_text(text.replace('"speak_inexpensive",', f'"succeeds_in_600", {url}'), "utf-8")
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*", "-f", "assets.py"]
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(EXAMPLE.parents[2])}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            until = time.monotonic() + 120
+            while len(sandbox.requests) < 4 and time.monotonic() < until:
+                time.sleep(0.1)
+            process.terminate()
+            log, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert sandbox.starts, log
+    asked = len(sandbox.requests)
+    time.sleep(3)  # it would have polled again
+    assert len(sandbox.requests) <= asked
+    assert "interrupted (exit code 143)" in log
