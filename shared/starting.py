@@ -172,7 +172,7 @@ def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
     except StatusCheckFailedError as error:
         if error.status is None or error.status < 300:
             raise StartUnclearError(str(error), error.status) from error
-        raise SyncNotStartedError(f"{error}; nothing was started") from error
+        raise SyncNotStartedError(str(error)) from error
 
 
 def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearError) -> H:

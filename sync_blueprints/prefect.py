@@ -116,14 +116,15 @@ def _folder_of_the_run() -> Path:
 
 
 def _link(result: Result) -> None:
+    """Save a link to the vendor's page; its key is made from the address."""
     if not result.url:
         return
-    name = str(result.details.get("blueprint", "sync"))
+    address = result.url.partition("://")[2]
     try:
         create_link_artifact(
             link=result.url,
-            link_text=f"{result.details.get('vendor', 'vendor')}: {result.id}",
-            key=re.sub("[^a-z0-9]+", "-", name.lower()).strip("-"),
+            link_text=address,
+            key=re.sub("[^a-z0-9]+", "-", address.lower()).strip("-"),
             description=result.message,
         )
     except Exception as error:  # noqa: BLE001 - no reason to run the sync again

@@ -113,11 +113,8 @@ def _shown(selection: Selection) -> dict[str, object]:
 
 def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
     """What a browser checks of an input, from the script's own declaration."""
-    try:  # TEMP
-        module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
-        declared = {field.variable: field for field in inputs.fields(module.Inputs).values()}[one.reference]
-    except (ImportError, KeyError):
-        return {"type": "number", "min": 1} if one.type == "Integer" else {}
+    module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
+    declared = {field.variable: field for field in inputs.fields(module.Inputs).values()}[one.reference]
     rules = inspect.getclosurevars(declared.parse)
     found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}
     if "pattern" in found:
@@ -130,10 +127,10 @@ def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
 
 
 def _for_browsers(pattern: str) -> str:
-    """The pattern as HTML reads it, with the flag v: more has to be escaped in a class."""
+    """The pattern as HTML reads it, with the flag v: in a class more has to be escaped, and a quote must not be."""
 
     def escaped(found: re.Match[str]) -> str:
-        inside = re.sub(r"(\\.)|([(){}/|])", lambda one: one[1] or f"\\{one[2]}", found[1])
+        inside = re.sub(r"(\\[^\"'])|\\([\"'])|([(){}/|])", lambda one: one[1] or one[2] or f"\\{one[3]}", found[1])
         return "[" + re.sub("-$", r"\\-", inside) + "]"
 
     return re.sub(r"\[((?:\\.|[^]\\])+)\]", escaped, pattern)

@@ -14,12 +14,15 @@ const applies = (name) => name === "retries" || data.orchestrators[orchestrator]
 
 // ---- The texts
 
+// The blueprints of the text: both, or the trigger alone for an orchestrator where that waits by itself.
+const names = () => data.selections[chosen].names.slice(0, data.templates[chosen][orchestrator].defaults.length);
+
 // What is set in each step, as strings by variable.
 function given() {
-  const steps = data.selections[chosen].names.map(() => ({}));
+  const steps = names().map(() => ({}));
   for (const field of fields()) {
     const value = field.value.trim();
-    if (value && value !== "None") for (const step of field.dataset.steps) steps[step][field.name] = value;
+    if (value && value !== "None") for (const step of field.dataset.steps) if (step in steps) steps[step][field.name] = value;
   }
   return steps;
 }
@@ -62,7 +65,7 @@ function render() {
 
 // The command that prints the same.
 function command() {
-  const words = ["sync-blueprints export", orchestrator, ...data.selections[chosen].names.map(inShell)];
+  const words = ["sync-blueprints export", orchestrator, ...names().map(inShell)];
   for (const name of ["name", "image", "schedule"])
     if (applies(name) && option(name).value.trim()) words.push(`--${name} ${inShell(option(name).value.trim())}`);
   if (option("retries").value) words.push(`--retry-count ${option("retries").value}`);

@@ -70,7 +70,12 @@ class Texts:
     keys: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def template(self, orchestrator: str, selection: Selection) -> dict[str, object]:
-        variants = dict(_variants(orchestrator, selection))
+        """Of a trigger with its check where the export takes both; else of the trigger, which then waits by itself."""
+        try:
+            variants = dict(_variants(orchestrator, selection))
+        except export.ExportError:
+            selection = Selection(selection.blueprints[:1])
+            variants = dict(_variants(orchestrator, selection))
         merged = _merged(list(variants.values()))
         return {
             "keys": _number(self.keys, tuple(variants)),

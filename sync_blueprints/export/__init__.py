@@ -8,12 +8,24 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Callable
 
 from shared import inputs
-from shared.errors import InvalidInputError
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
-from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
+from sync_blueprints.export import (
+    airflow,
+    argo,
+    cron,
+    dagster,
+    docker,
+    fleet,
+    github,
+    gitlab,
+    kestra,
+    kubernetes,
+    local,
+    prefect,
+)
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
@@ -27,12 +39,14 @@ from sync_blueprints.export.steps import (
     listed,
 )
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main"]
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "is_handed_over", "main"]
 
 ENGINES: Mapping[str, Engine] = {
+    "local": local.ENGINE,
     "platform": fleet.ENGINE,
     "docker": docker.ENGINE,
     "github": github.ENGINE,
+    "gitlab": gitlab.ENGINE,
     "kubernetes": kubernetes.ENGINE,
     "argo": argo.ENGINE,
     "airflow": airflow.ENGINE,
@@ -96,10 +110,11 @@ def _check_options(engine: str, options: Options) -> None:
 def _steps(given: argparse.Namespace) -> list[Step]:
     """The blueprints of the command line with their guardrails and inputs. Raises CatalogError or ExportError."""
     rails: dict[str, Any] = {
-        **({} if given.retry_count is None else {"retry_count": _count(given.retry_count)}),
-        **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
-        **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
+        name: parse(getattr(given, name)) for name, parse in _RAILS.items() if getattr(given, name) is not None
     }
+    for name in rails:
+        if name not in ENGINES[given.engine].guardrails:
+            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.engine}")
     known = load()
     blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
@@ -120,6 +135,13 @@ def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,6}", text):
         raise ExportError(f"{text!r} is not a number of retries; write 0 or more")
     return int(text)
+
+
+_RAILS: Mapping[str, Callable[[str], float]] = {
+    "retry_count": _count,
+    "retry_wait": parse_duration,
+    "runtime_cutoff": parse_duration,
+}
 
 
 def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
@@ -164,10 +186,6 @@ def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
     script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
     secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
-    try:
-        read = inputs.read(script.Inputs, {**secrets, **step.inputs})
-        error = read[1] if isinstance(read, tuple) else None
-    except InvalidInputError as raised:
-        error = raised
+    _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
     if error:
         raise ExportError(f"{step.blueprint.name}: {error}")

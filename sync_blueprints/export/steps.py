@@ -67,6 +67,7 @@ class Engine:
 
     render: Callable[[Sequence[Step], Options], str]  # pure; the same text for the same arguments
     options: tuple[str, ...] = ()  # the Options that it takes
+    guardrails: tuple[str, ...] = ("retry_count", "retry_wait", "runtime_cutoff")  # those that it can say
     quoting: str = "json"
     escapes: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, ...] = ()  # texts that no value may contain, because there is no way to write them

@@ -1,8 +1,10 @@
-"""RudderStack's answers and the environments of the tests."""
+"""RudderStack's responses and the environments of the tests."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tests.wire import Vendor
 
 SOURCE, CONNECTION = "2aSourceOfTests", "2bConnectionOfTests"
 TOKEN = {"RUDDERSTACK_ACCESS_TOKEN": "the-token"}
@@ -21,6 +23,9 @@ SYNC = f"{SYNCS}/sync-1"
 
 INCREMENTAL = {"syncType": "incremental"}
 RUNNING_ALREADY = {"error": "a sync is already running"}
+RUNNING_ONES = {"status": "running"}
+STARTED_SYNC, STARTED_RUN = {"syncId": "sync-1"}, {"runId": "run-1"}
+ZERO = "0001-01-01T00:00:00Z"  # Go's way to say "not yet"
 
 
 def at(time: str) -> str:
@@ -42,6 +47,26 @@ def syncs(*items: dict[str, Any], **paging: Any) -> dict[str, Any]:
 
 def a_run(status: str | None, started: str = "12:00:01", finished: str | None = None, **more: Any) -> dict[str, Any]:
     """A run of a source; without an end it has Go's zero time."""
-    ended = "0001-01-01T00:00:00Z" if finished is None else at(finished)
+    ended = ZERO if finished is None else at(finished)
     word = {} if status is None else {"status": status}
-    return {**word, "startedAt": at(started), "finishedAt": ended, "jobId": "job-1", "jobRunId": "job-run-1", **more}
+    return {**word, "startedAt": at(started), "finishedAt": ended, "jobId": "job-1", **more}
+
+
+LAST_RUN = a_run("finished", "11:00:00", "11:05:00")
+
+
+def expect_read(vendor: Vendor, of: dict[str, str], *running: dict[str, Any], settings: Any = None) -> None:
+    """The read before a start; of a connection, its settings too, which are shown only if given."""
+    if of is OF_SOURCE:
+        vendor.expect("GET", SOURCE_STATUS, running[0] if running else LAST_RUN)
+    else:
+        vendor.expect("GET", SYNCS, syncs(*running), query=RUNNING_ONES)
+        vendor.expect("GET", CONNECTION_PATH, settings, status=200 if settings else 404)
+
+
+def expect_start(vendor: Vendor, of: dict[str, str], answer: Any = None, **more: Any) -> None:
+    """The trigger request; it is accepted unless `answer` or a status is given."""
+    if of is OF_SOURCE:
+        vendor.expect("POST", SOURCE_START, answer if answer or more else STARTED_RUN, **more)
+    else:
+        vendor.expect("POST", CONNECTION_START, answer if answer or more else STARTED_SYNC, body=INCREMENTAL, **more)

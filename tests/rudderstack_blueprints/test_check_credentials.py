@@ -6,35 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.blueprint import Job
 
 from rudderstack_blueprints import check_credentials
+from shared.context import Run
 from tests.rudderstack_blueprints.answers import TOKEN
-from tests.support import FakeClock, make_job
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
 
 WORKSPACE, SOURCES = "/v2/workspace", "/v2/sources"
 EU = "https://api.eu.rudderstack.com"
 
 
-@pytest.fixture
-def job(tmp_path: Path, clock: FakeClock) -> Job:
-    return make_job(tmp_path, "rudderstack", clock)
-
-
-def check(job: Job, **given: str) -> Ending:
+def check(run: Run, **given: str) -> Ending:
     """Run the check with these inputs, named without RUDDERSTACK_."""
     inputs = {f"RUDDERSTACK_{name}": value for name, value in given.items()}
-    return ending(check_credentials, {**TOKEN, **inputs}, job)
+    return ending(check_credentials, {**TOKEN, **inputs}, run)
 
 
 def workspace(region: Any = "US", **more: Any) -> dict[str, Any]:
     return {"workspace": {"id": "w_1", "name": "Acme <East>", "region": region, "status": "ACTIVE", **more}}
 
 
-def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: Vendor, job: Job) -> None:
+def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert check(job) == (0, "valid")
+    assert check(run) == (0, "valid")
     (sent,) = rudderstack.sent
     assert sent.headers["Authorization"] == "Bearer the-token"
     assert sent.headers["User-Agent"].startswith("sync-blueprints/")
@@ -42,32 +36,32 @@ def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: Vendor, job
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/", "http://localhost:8080/v2/"])
-def test_another_base_url_is_asked_with_or_without_its_version(rudderstack: Vendor, job: Job, url: str) -> None:
+def test_another_base_url_is_asked_with_or_without_its_version(rudderstack: Vendor, run: Run, url: str) -> None:
     rudderstack.url = "http://localhost:8080"
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert check(job, API_URL=url, REGION="EU") == (0, "valid")
+    assert check(run, API_URL=url, REGION="EU") == (0, "valid")
 
 
 @pytest.mark.parametrize("region", ["EU", "eu"])
-def test_a_region_has_its_own_host(rudderstack: Vendor, job: Job, region: str) -> None:
+def test_a_region_has_its_own_host(rudderstack: Vendor, run: Run, region: str) -> None:
     rudderstack.url = EU
     rudderstack.expect("GET", WORKSPACE, workspace("EU"))
-    assert check(job, REGION=region) == (0, "valid")
+    assert check(run, REGION=region) == (0, "valid")
 
 
-def test_it_says_which_workspace_and_region_the_token_belongs_to(rudderstack: Vendor, job: Job) -> None:
+def test_it_says_which_workspace_and_region_the_token_belongs_to(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert "Acme <East>" in check(job).message
-    assert job.facts == {"workspace": "Acme <East>", "region": "US"}
+    assert "Acme <East>" in check(run).message
+    assert run.report.details == {"workspace": "Acme <East>", "region": "US"}
 
 
 @pytest.mark.parametrize(("given", "shown"), [("US", "EU"), ("EU", "us")])
 def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
-    rudderstack: Vendor, job: Job, given: str, shown: str
+    rudderstack: Vendor, run: Run, given: str, shown: str
 ) -> None:
     rudderstack.url = EU if given == "EU" else rudderstack.url
     rudderstack.expect("GET", WORKSPACE, workspace(shown))
-    ended = check(job, REGION=given)
+    ended = check(run, REGION=given)
     assert ended == (0, "valid")
     assert f"RUDDERSTACK_REGION is {given}" in ended.message
     assert shown in ended.message
@@ -75,36 +69,36 @@ def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
 
 @pytest.mark.parametrize("shown", ["US", "us", None, ""])
 def test_the_region_that_was_given_and_none_at_all_are_no_other_region(
-    rudderstack: Vendor, job: Job, shown: str | None
+    rudderstack: Vendor, run: Run, shown: str | None
 ) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace(shown))
-    ended = check(job)
+    ended = check(run)
     assert ended == (0, "valid")
     assert ended.message.endswith("the workspace Acme <East>")
 
 
-def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: Vendor, job: Job) -> None:
+def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace(name=None))
-    assert "w_1" in check(job).message
+    assert "w_1" in check(run).message
 
 
-def test_nothing_is_written(rudderstack: Vendor, job: Job, tmp_path: Path) -> None:
+def test_nothing_is_written(rudderstack: Vendor, run: Run, tmp_path: Path) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace())
-    check(job)
+    check(run)
     assert files(tmp_path) == {}
-    assert job.responses == {}
+    assert run.kept == {}
 
 
-def test_ids_are_not_needed_and_not_looked_at(rudderstack: Vendor, job: Job) -> None:
+def test_ids_are_not_needed_and_not_looked_at(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert check(job, SOURCE_ID="a", CONNECTION_ID="b", POLL_INTERVAL="0") == (0, "valid")
+    assert check(run, SOURCE_ID="a", CONNECTION_ID="b", POLL_INTERVAL="0") == (0, "valid")
 
 
 @pytest.mark.parametrize("answer", [HTML, None, {"error": "not found"}])
-def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vendor, job: Job, answer: Any) -> None:
+def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vendor, run: Run, answer: Any) -> None:
     rudderstack.expect("GET", WORKSPACE, answer, status=404)
     rudderstack.expect("GET", SOURCES, {"sources": [], "paging": {"total": 0}})
-    assert check(job) == (0, "valid")
+    assert check(run) == (0, "valid")
 
 
 @pytest.mark.parametrize(
@@ -118,17 +112,17 @@ def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vend
     ],
 )
 def test_the_sources_are_believed_no_more_than_the_workspace(
-    rudderstack: Vendor, job: Job, answer: Any, status: int, expected: tuple[int, str]
+    rudderstack: Vendor, run: Run, answer: Any, status: int, expected: tuple[int, str]
 ) -> None:
     rudderstack.expect("GET", WORKSPACE, HTML, status=404)
     rudderstack.expect("GET", SOURCES, answer, status=status, many=True)
-    assert check(job) == expected
+    assert check(run) == expected
 
 
-def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: Vendor, job: Job) -> None:
+def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, HTML, status=404)
     rudderstack.expect("GET", SOURCES, HTML, status=404)
-    ended = check(job)
+    ended = check(run)
     assert ended.code in (201, 220)
     assert "RUDDERSTACK_API_URL" in ended.message
 
@@ -147,9 +141,9 @@ def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: Vend
     ],
 )
 def test_a_fault_of_an_input_is_told_before_anything_is_sent(
-    rudderstack: Vendor, job: Job, given: dict[str, str], named: list[str]
+    rudderstack: Vendor, run: Run, given: dict[str, str], named: list[str]
 ) -> None:
-    ended = check(job, **given)
+    ended = check(run, **given)
     assert ended == (206, "invalid_input")
     assert all(word in ended.message for word in named)
     assert "sesame" not in ended.message
@@ -159,23 +153,23 @@ def test_a_fault_of_an_input_is_told_before_anything_is_sent(
 @pytest.mark.parametrize("answer", [{"error": "token of the wrong kind"}, {"message": "token of the wrong kind"}])
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_is_not_taken_is_refused_in_the_vendors_words(
-    rudderstack: Vendor, job: Job, answer: Any, status: int
+    rudderstack: Vendor, run: Run, answer: Any, status: int
 ) -> None:
     rudderstack.expect("GET", WORKSPACE, answer, status=status)
-    ended = check(job)
+    ended = check(run)
     assert ended == (200, "invalid_credentials")
     assert "token of the wrong kind" in ended.message
 
 
 @pytest.mark.parametrize("answer", [HTML, None, "text", []])
-def test_a_401_needs_no_body(rudderstack: Vendor, job: Job, answer: Any) -> None:
+def test_a_401_needs_no_body(rudderstack: Vendor, run: Run, answer: Any) -> None:
     rudderstack.expect("GET", WORKSPACE, answer, status=401)
-    assert check(job) == (200, "invalid_credentials")
+    assert check(run) == (200, "invalid_credentials")
 
 
-def test_a_redirect_is_never_followed(rudderstack: Vendor, job: Job) -> None:
+def test_a_redirect_is_never_followed(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, None, status=302, headers={"Location": "https://elsewhere.invalid/"})
-    ended = check(job)
+    ended = check(run)
     assert ended == (201, "refused")
     assert "RUDDERSTACK_API_URL" in ended.message
 
@@ -192,31 +186,31 @@ UNREACHABLE: dict[str, tuple[Any, int]] = {
 
 @pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
 def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
-    rudderstack: Vendor, job: Job, answer: Any, status: int
+    rudderstack: Vendor, run: Run, answer: Any, status: int
 ) -> None:
     for _ in range(5):
         rudderstack.expect("GET", WORKSPACE, answer, status=status)
-    assert check(job) == (220, "unreachable")
+    assert check(run) == (220, "unreachable")
 
 
 @pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_passing_fault_does_not_matter(rudderstack: Vendor, job: Job, answer: Any, status: int) -> None:
+def test_a_passing_fault_does_not_matter(rudderstack: Vendor, run: Run, answer: Any, status: int) -> None:
     rudderstack.expect("GET", WORKSPACE, answer, status=status)
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert check(job) == (0, "valid")
+    assert check(run) == (0, "valid")
 
 
-def test_a_long_retry_after_ends_the_check_at_once(rudderstack: Vendor, job: Job) -> None:
+def test_a_long_retry_after_ends_the_check_at_once(rudderstack: Vendor, run: Run) -> None:
     rudderstack.expect("GET", WORKSPACE, None, status=429, headers={"Retry-After": "3600"})
-    ended = check(job)
+    ended = check(run)
     assert ended == (220, "unreachable")
-    assert "3600 s" in ended.message
+    assert "1 h" in ended.message
     assert rudderstack.clock.sleeps == []
 
 
 @pytest.mark.parametrize(
     "answer", [HTML, None, '{"workspace": {"na', [], {}, {"workspace": None}, {"workspace": "Acme"}, {"sources": []}]
 )
-def test_an_answer_that_makes_no_sense_proves_nothing(rudderstack: Vendor, job: Job, answer: Any) -> None:
+def test_an_answer_that_makes_no_sense_proves_nothing(rudderstack: Vendor, run: Run, answer: Any) -> None:
     rudderstack.expect("GET", WORKSPACE, answer)
-    assert check(job) == (220, "unreachable")
+    assert check(run) == (220, "unreachable")

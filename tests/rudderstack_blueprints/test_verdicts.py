@@ -1,17 +1,26 @@
-"""RudderStack's words as tables: what a sync or a run says, what is sent to start one, and what inputs mean."""
+"""RudderStack's verdicts as tables: what a sync or a run shows, and what the rules make of it."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from rudderstack_blueprints.client import Handover, judge_run, judge_sync, profiles_parameters, start_body
 
-from rudderstack_blueprints import check_sync_status, trigger_sync
-from shared import inputs
-from shared.errors import InvalidInputError, InvalidPollIntervalError
-from shared.status import SyncStatus
-from tests.rudderstack_blueprints.answers import CONNECTION, OF_CONNECTION, OF_SOURCE, SOURCE, TOKEN, sync
+from rudderstack_blueprints.parsing import parse_run, parse_sync
+from rudderstack_blueprints.verdict import (
+    SourceRun,
+    are_newest_first,
+    is_new_run,
+    judge_run,
+    judge_run_by_start,
+    judge_sync,
+    newest_first,
+    sync_started_since,
+)
+from shared.status import SyncStatus, Verdict
+from tests.rudderstack_blueprints.answers import ZERO, a_run, at, sync
+from tests.support import NOW
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN = (
     SyncStatus.RUNNING,
@@ -20,10 +29,20 @@ RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN = (
     SyncStatus.CANCELLED,
     SyncStatus.UNKNOWN,
 )
-ZERO = "0001-01-01T00:00:00Z"
+NOON = at("12:00:00")
+
+
+def of_sync(data: dict[str, Any], *, fail_on_failed_rows: bool = False) -> Verdict:
+    return judge_sync(parse_sync({"id": "s", **data}), fail_on_failed_rows=fail_on_failed_rows)
+
+
+def of_run(data: dict[str, Any]) -> Verdict:
+    return judge_run(parse_run(data))
+
 
 COMMON = [
     ("running", RUNNING),
+    ("RUNNING", RUNNING),
     ("processing", RUNNING),
     ("pending", RUNNING),
     ("queued", RUNNING),
@@ -40,27 +59,29 @@ COMMON = [
 
 @pytest.mark.parametrize(("word", "expected"), [*COMMON, ("succeeded", SUCCEEDED), ("finished", UNKNOWN)])
 def test_a_syncs_word_is_its_status(word: str, expected: SyncStatus) -> None:
-    assert judge_sync({"id": "s", "status": word}).status is expected
+    assert of_sync({"status": word}).status is expected
 
 
 @pytest.mark.parametrize(("word", "expected"), [*COMMON, ("finished", SUCCEEDED), ("succeeded", UNKNOWN)])
 def test_a_runs_word_is_its_status(word: str, expected: SyncStatus) -> None:
-    assert judge_run({"status": word}).status is expected
+    assert of_run({"status": word}).status is expected
 
 
-@pytest.mark.parametrize("answer", [{}, {"status": None}, {"status": ""}, {"finishedAt": "2026-11-22T12:00:00Z"}])
-def test_a_sync_without_a_word_is_unknown(answer: dict[str, Any]) -> None:
-    assert judge_sync(answer).status is UNKNOWN
+@pytest.mark.parametrize("data", [{}, {"status": None}, {"status": ""}, {"finishedAt": NOON}])
+def test_a_sync_without_a_word_is_unknown(data: dict[str, Any]) -> None:
+    assert of_sync(data).status is UNKNOWN
 
 
-def test_an_unknown_word_is_shown_as_it_came() -> None:
-    assert "Half-Done" in judge_sync({"status": "Half-Done"}).message
-    assert "Half-Done" in judge_run({"status": "Half-Done"}).message
+@pytest.mark.parametrize("judge", [of_sync, of_run])
+def test_an_unknown_word_is_shown_as_it_came(judge: Any) -> None:
+    assert "Half-Done" in judge({"status": "Half-Done"}).message
 
 
 @pytest.mark.parametrize("word", ["running", "processing"])
 def test_a_running_sync_is_running_although_its_end_is_shown(word: str) -> None:
-    assert judge_sync(sync(word)).status is RUNNING
+    verdict = of_sync(sync(word))
+    assert verdict.status is RUNNING
+    assert verdict.details["finished_at"] is None
 
 
 @pytest.mark.parametrize(
@@ -70,220 +91,218 @@ def test_a_running_sync_is_running_although_its_end_is_shown(word: str) -> None:
         ({"status": "finished", "error": ""}, SUCCEEDED),
         ({"status": "finished", "error": None}, SUCCEEDED),
         ({"status": "finished", "error": {"code": 3}}, FAILED),
+        ({"status": "finished", "error": ["x"]}, FAILED),
         ({"status": "finished", "error": []}, UNKNOWN),
         ({"status": "finished", "error": {}}, UNKNOWN),
         ({"status": "finished", "error": False}, UNKNOWN),
         ({"status": "finished"}, SUCCEEDED),
         ({"status": "failed", "error": None}, FAILED),
-        ({"status": "running", "finishedAt": "2026-11-22T12:00:00Z"}, RUNNING),
+        ({"status": "running", "finishedAt": NOON}, RUNNING),
+        ({"status": "running", "error": "a warning"}, RUNNING),
         ({"status": "finished", "finishedAt": ZERO}, SUCCEEDED),
         ({}, RUNNING),
         ({"finishedAt": ZERO}, RUNNING),
         ({"finished_at": ZERO}, RUNNING),
         ({"finishedAt": None}, RUNNING),
         ({"finishedAt": ""}, RUNNING),
-        ({"finishedAt": "2026-11-22T12:00:00Z"}, SUCCEEDED),
-        ({"finished_at": "2026-11-22T12:00:00.123456789Z"}, SUCCEEDED),
-        ({"status": "", "finished_at": "2026-11-22T12:00:00Z"}, SUCCEEDED),
-        ({"status": None, "finishedAt": "2026-11-22T12:00:00Z"}, SUCCEEDED),
-        ({"finishedAt": "2026-11-22T12:00:00Z", "error": "no such table"}, FAILED),
-        ({"finished_at": "2026-11-22T12:00:00Z", "error": "no such table"}, FAILED),
+        ({"finishedAt": NOON}, SUCCEEDED),
+        ({"finished_at": at("12:00:00.123456789")}, SUCCEEDED),
+        ({"status": "", "finished_at": NOON}, SUCCEEDED),
+        ({"status": None, "finishedAt": NOON}, SUCCEEDED),
+        ({"finishedAt": NOON, "error": "no such table"}, FAILED),
+        ({"finished_at": NOON, "error": "no such table"}, FAILED),
     ],
 )
 def test_an_error_is_a_failure_and_without_a_word_the_end_decides(run: dict[str, Any], expected: SyncStatus) -> None:
-    assert judge_run(run).status is expected
+    assert of_run(run).status is expected
 
 
-@pytest.mark.parametrize("judge", [judge_run, judge_sync])
-def test_a_failure_tells_the_vendors_words(judge: Any) -> None:
-    assert "no such table" in judge({"status": "failed", "error": "no such table"}).message
+@pytest.mark.parametrize("judge", [of_sync, of_run])
+@pytest.mark.parametrize("error", ["no such table", {"message": "no such table"}, ["no such table"]])
+def test_a_failure_says_what_the_vendor_reports(judge: Any, error: Any) -> None:
+    message = judge({"status": "failed", "error": error, "finishedAt": NOON}).message
+    assert message.startswith(f"failed at {NOON}: ")
+    assert message.count("no such table") == 1
 
 
-@pytest.mark.parametrize("judge", [judge_run, judge_sync])
-def test_a_cancelled_one_tells_its_word(judge: Any) -> None:
+@pytest.mark.parametrize("judge", [of_sync, of_run])
+def test_a_failure_without_a_reason_says_so(judge: Any) -> None:
+    assert judge({"status": "failed"}).message == "failed, and RudderStack reports no reason"
+
+
+@pytest.mark.parametrize("judge", [of_sync, of_run])
+def test_a_cancelled_one_shows_its_word(judge: Any) -> None:
     assert "aborted" in judge({"status": "aborted"}).message
+
+
+def test_a_succeeded_sync_says_when() -> None:
+    assert of_sync({"status": "succeeded", "finishedAt": NOON}).message == f"succeeded at {NOON}"
 
 
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
-        ({"startedAt": "2026-11-22T12:00:00Z", "finishedAt": ZERO}, ("2026-11-22T12:00:00Z", None)),
-        (
-            {"started_at": "2026-11-22T12:00:00.5Z", "finished_at": "2026-11-22T12:01:00Z"},
-            ("2026-11-22T12:00:00Z", "2026-11-22T12:01:00Z"),
-        ),
+        ({"startedAt": NOON, "finishedAt": ZERO}, (NOON, None)),
+        ({"started_at": at("12:00:00.5"), "finished_at": at("12:01:00")}, (NOON, at("12:01:00"))),
+        ({"startedAt": "2026-11-22T13:00:00+01:00"}, (NOON, None)),
         ({}, (None, None)),
     ],
 )
-def test_times_are_told_in_either_spelling(run: dict[str, Any], expected: tuple[str | None, str | None]) -> None:
-    facts = judge_run({"status": "finished", **run}).facts
-    assert (facts["started_at"], facts["finished_at"]) == expected
+def test_times_are_shown_in_either_spelling(run: dict[str, Any], expected: tuple[str | None, str | None]) -> None:
+    details = of_run({"status": "finished", **run}).details
+    assert (details["started_at"], details["finished_at"]) == expected
 
 
-def refused(rows: int) -> dict[str, Any]:
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"startedAt": at("11:00:00"), "finishedAt": NOON}, NOW),
+        ({"startedAt": NOON}, NOW),  # it ended later than that
+        ({"startedAt": ZERO, "finishedAt": ZERO}, None),
+    ],
+)
+@pytest.mark.parametrize("judge", [of_sync, of_run])
+def test_the_end_is_known_where_it_is_shown(judge: Any, data: dict[str, Any], expected: datetime | None) -> None:
+    assert judge({"status": "failed", **data}).ended_at == expected
+
+
+# Rows that the destination rejected
+
+
+def rejected(rows: int) -> dict[str, Any]:
     metrics = {"succeeded": {"total": 88}, "failed": {"total": rows}, "changed": {"total": 90}, "total": 90}
     return sync("succeeded", metrics=metrics)
 
 
 @pytest.mark.parametrize(
-    ("rows", "fail_on_failed_rows", "expected"),
-    [(2, False, SUCCEEDED), (2, True, FAILED), (0, True, SUCCEEDED), (0, False, SUCCEEDED)],
+    ("rows", "fails", "expected", "words"),
+    [
+        (0, False, SUCCEEDED, ""),
+        (0, True, SUCCEEDED, ""),
+        (1, False, SUCCEEDED, "rejected 1 row"),
+        (2, False, SUCCEEDED, "rejected 2 rows"),
+        (2, True, FAILED, "RUDDERSTACK_FAIL_ON_FAILED_ROWS is TRUE"),
+    ],
 )
-def test_refused_rows_are_a_failure_only_if_so_wished(
-    rows: int, fail_on_failed_rows: bool, expected: SyncStatus
-) -> None:
-    assert judge_sync(refused(rows), fail_on_failed_rows=fail_on_failed_rows).status is expected
+def test_rejected_rows_fail_a_sync_only_if_so_wished(rows: int, fails: bool, expected: SyncStatus, words: str) -> None:
+    verdict = of_sync(rejected(rows), fail_on_failed_rows=fails)
+    assert verdict.status is expected
+    assert words in verdict.message
+    assert ("rejected" in verdict.message) == (rows > 0)
+    assert f"90 total, 88 succeeded, {rows} failed, 90 changed" in verdict.message
+    assert verdict.details["rows"] == {"total": 90, "succeeded": 88, "failed": rows, "changed": 90}
 
 
-@pytest.mark.parametrize("fail_on_failed_rows", [True, False])
-def test_the_counts_of_rows_are_always_told(fail_on_failed_rows: bool) -> None:
-    verdict = judge_sync(refused(2), fail_on_failed_rows=fail_on_failed_rows)
-    assert "2" in verdict.message
-    assert verdict.facts["rows"] == {"total": 90, "succeeded": 88, "failed": 2, "changed": 90}
-
-
-def test_a_running_sync_with_refused_rows_goes_on() -> None:
-    running = {**refused(2), "status": "running"}
-    assert judge_sync(running, fail_on_failed_rows=True).status is RUNNING
+def test_a_running_sync_with_rejected_rows_goes_on() -> None:
+    assert of_sync({**rejected(2), "status": "running"}, fail_on_failed_rows=True).status is RUNNING
 
 
 @pytest.mark.parametrize(
-    "metrics", [None, {}, [], "many", {"failed": None}, {"failed": {"total": None}}, {"failed": 2}]
+    "metrics", [None, {}, [], "many", {"failed": None}, {"failed": {"total": None}}, {"failed": 2}, {"total": True}]
 )
 def test_metrics_of_another_shape_do_no_harm(metrics: Any) -> None:
-    assert judge_sync(sync("succeeded", metrics=metrics), fail_on_failed_rows=True).status is SUCCEEDED
+    verdict = of_sync(sync("succeeded", metrics=metrics), fail_on_failed_rows=True)
+    assert verdict.status is SUCCEEDED
+    assert verdict.details["rows"] == {}
 
 
-# What is sent
+# A run without an id: only its start tells it from others
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("ours", "run", "expected", "remembered"),
     [
-        ("--rebase_incremental", ("--rebase_incremental",)),
-        (
-            "--begin_time 2026-01-01T00:00:00Z\n--end_time 2026-02-01T00:00:00Z",
-            ("--begin_time 2026-01-01T00:00:00Z", "--end_time 2026-02-01T00:00:00Z"),
-        ),
-        (
-            "  --model_refs models/a,models/b \r\n\n  --rebase_incremental ",
-            ("--model_refs models/a,models/b", "--rebase_incremental"),
-        ),
+        ("12:00:00", a_run("running", "12:00:00"), RUNNING, "12:00:00"),
+        ("12:00:00", a_run("finished", "12:00:00", "12:01:00"), SUCCEEDED, "12:00:00"),
+        ("12:00:00", a_run("finished", "11:00:00", "11:05:00"), RUNNING, "12:00:00"),
+        ("12:00:00", a_run("finished", "12:30:00", "12:40:00"), UNKNOWN, "12:00:00"),
+        ("12:00:00", {"status": "finished"}, SUCCEEDED, "12:00:00"),
+        (None, {"status": "running", "startedAt": ZERO}, RUNNING, None),
+        (None, a_run("running", "12:00:05"), RUNNING, "12:00:05"),
+        (None, a_run("finished", "12:00:05", "12:01:00", error="x"), FAILED, "12:00:05"),
     ],
 )
-def test_profiles_parameters_are_one_a_line(text: str, expected: tuple[str, ...]) -> None:
-    assert profiles_parameters(text) == expected
+def test_a_run_without_an_id_is_told_by_its_start(
+    ours: str | None, run: dict[str, Any], expected: SyncStatus, remembered: str | None
+) -> None:
+    started = {name: parse_run({"startedAt": at(name)}).started_at for name in (ours, remembered) if name}
+    verdict, then = judge_run_by_start(parse_run(run), started.get(ours or ""))
+    assert verdict.status is expected
+    assert then == started.get(remembered or "")
+
+
+# After a lost response
+
+
+BEFORE = parse_run(a_run("finished", "11:00:00", "11:05:00", jobRunId="j-1"))
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["--concurrency 5", "rebase_incremental", "--rebase_incremental\n-t prod", "--begin_times x", "--BEGIN_TIME x"],
-)
-def test_another_parameter_is_refused_naming_those_that_are_allowed(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="RUDDERSTACK_PARAMETERS") as caught:
-        inputs.read(trigger_sync.Inputs, {**OF_SOURCE, "RUDDERSTACK_PARAMETERS": text})
-    for allowed in ("--model_refs", "--begin_time", "--end_time", "--rebase_incremental"):
-        assert allowed in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("run", "before", "expected"),
     [
-        (OF_CONNECTION, {"syncType": "incremental"}),
-        ({**OF_CONNECTION, "RUDDERSTACK_SYNC_TYPE": "Full"}, {"syncType": "full"}),
-        (OF_SOURCE, None),
-        ({**OF_SOURCE, "RUDDERSTACK_SYNC_TYPE": "full"}, None),
-        ({**OF_SOURCE, "RUDDERSTACK_PARAMETERS": "None"}, None),
-        ({**OF_SOURCE, "RUDDERSTACK_PARAMETERS": "--rebase_incremental"}, {"parameters": ["--rebase_incremental"]}),
+        (a_run("running", "12:00:01"), BEFORE, True),
+        (a_run("running", "11:59:59"), BEFORE, True),  # a Date header has whole seconds
+        (a_run("finished", "12:00:01", "12:00:02"), BEFORE, True),
+        (a_run("finished", "12:00:01", "12:00:02", jobRunId="j-1"), BEFORE, True),
+        (a_run("finished", "11:00:00", "11:05:00", jobRunId="j-1"), BEFORE, False),
+        (a_run("running", "11:59:50"), BEFORE, False),  # somebody else's, that was not shown yet
+        ({"status": "running", "startedAt": ZERO}, BEFORE, True),
+        ({"status": "finished"}, BEFORE, None),
+        ({"status": "finished", "jobRunId": "j-2"}, BEFORE, True),
+        ({"status": "finished", "jobRunId": "j-1"}, BEFORE, False),
+        ({"startedAt": ZERO, "finishedAt": ZERO}, SourceRun(), False),
+        ({}, BEFORE, False),
+        (a_run(None, "12:00:01"), SourceRun(), True),
     ],
 )
-def test_a_start_sends_what_its_kind_takes(environment: dict[str, str], expected: dict[str, Any] | None) -> None:
-    given = inputs.read(trigger_sync.Inputs, environment)
-    assert start_body(given, given.sync_type, given.parameters) == expected
-
-
-def test_a_sync_type_with_a_source_is_ignored_with_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    given = inputs.read(trigger_sync.Inputs, {**OF_SOURCE, "RUDDERSTACK_SYNC_TYPE": "full"})
-    with caplog.at_level("INFO"):
-        start_body(given, given.sync_type, given.parameters)
-    assert "RUDDERSTACK_SYNC_TYPE" in caplog.text
-
-
-# Inputs
+def test_a_latest_run_is_new_if_it_is_not_the_one_before(
+    run: dict[str, Any], before: SourceRun, expected: bool | None
+) -> None:
+    assert is_new_run(parse_run(run), before, NOW) is expected
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("starts", "expected"),
     [
-        (TOKEN, ["RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"]),
-        ({**OF_SOURCE, **OF_CONNECTION}, ["RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"]),
-        (
-            {**OF_CONNECTION, "RUDDERSTACK_PARAMETERS": "--rebase_incremental"},
-            ["RUDDERSTACK_PARAMETERS", "RUDDERSTACK_CONNECTION_ID"],
-        ),
-        ({**OF_SOURCE, "RUDDERSTACK_SOURCE_ID": "../x"}, ["RUDDERSTACK_SOURCE_ID"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_CONNECTION_ID": "a/b"}, ["RUDDERSTACK_CONNECTION_ID"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_SYNC_TYPE": "complete"}, ["RUDDERSTACK_SYNC_TYPE"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_IF_RUNNING": "stop"}, ["RUDDERSTACK_IF_RUNNING"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_REGION": "AP"}, ["RUDDERSTACK_REGION"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_FAIL_ON_FAILED_ROWS": "yes"}, ["RUDDERSTACK_FAIL_ON_FAILED_ROWS"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_ACCESS_TOKEN": "None"}, ["RUDDERSTACK_ACCESS_TOKEN"]),
-        ({**OF_CONNECTION, "RUDDERSTACK_WAIT_TIMEOUT": "0"}, ["RUDDERSTACK_WAIT_TIMEOUT"]),
-        (
-            {**OF_CONNECTION, "RUDDERSTACK_WAIT": "1", "RUDDERSTACK_POLL_INTERVAL": "0"},
-            ["RUDDERSTACK_WAIT", "RUDDERSTACK_POLL_INTERVAL"],
-        ),
+        ([], None),
+        (["11:00:00", "11:59:58"], None),
+        (["12:00:00"], 0),
+        (["11:59:59"], 0),
+        (["12:00:09", "12:00:03"], 1),
+        (["11:59:59", "12:00:03"], 1),
+        ([None], None),
+        ([None, "12:00:03"], 1),
     ],
 )
-def test_faults_of_inputs_are_told_together(environment: dict[str, str], words: list[str]) -> None:
-    with pytest.raises(InvalidInputError) as caught:
-        inputs.read(trigger_sync.Inputs, environment)
-    assert caught.value.exit_code == 206
-    assert all(word in str(caught.value) for word in words)
+def test_of_new_syncs_the_first_one_since_the_read_is_ours(starts: list[str | None], expected: int | None) -> None:
+    found = [parse_sync({"id": f"{n}", "startedAt": at(start) if start else ZERO}) for n, start in enumerate(starts)]
+    ours = sync_started_since(found, NOW)
+    assert (ours and ours.id) == (None if expected is None else f"{expected}")
 
 
-def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
-    with pytest.raises(InvalidPollIntervalError) as caught:
-        inputs.read(check_sync_status.Inputs, {**OF_SOURCE, "RUDDERSTACK_POLL_INTERVAL": "3601"})
-    assert caught.value.exit_code == 205
+# Order
 
 
-def test_a_check_needs_no_id_but_takes_no_two() -> None:
-    assert inputs.read(check_sync_status.Inputs, TOKEN).subject is None
-    with pytest.raises(InvalidInputError, match="RUDDERSTACK_SOURCE_ID"):
-        inputs.read(check_sync_status.Inputs, {**OF_SOURCE, **OF_CONNECTION})
-
-
-# Hand-overs
+def test_the_newest_sync_comes_first_and_a_queued_one_before_it() -> None:
+    found = [
+        parse_sync(one)
+        for one in (
+            sync("failed", "old", "10:00:00"),
+            {"id": "queued", "status": "queued"},
+            sync("succeeded", "new", "11:00:00"),
+            {"id": "odd", "status": "succeeded"},
+        )
+    ]
+    assert [one.id for one in newest_first(found)] == ["queued", "new", "old", "odd"]
 
 
 @pytest.mark.parametrize(
-    "handover",
-    [
-        Handover(SOURCE, is_source=True, sync_id="run-1"),
-        Handover(CONNECTION, is_source=False, sync_id="sync-1", joined=True),
-        Handover(SOURCE, is_source=True),
-    ],
+    ("hours", "expected"),
+    [([], False), ([12], False), ([12, 11], True), ([12, 11, 11], True), ([11, 12], False), ([12, None], False)],
 )
-def test_what_is_handed_over_comes_back_as_it_was(handover: Handover) -> None:
-    assert Handover.from_dict(handover.as_dict()) == handover
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({}, []),
-        ({"sync_id.pickle": "s"}, []),
-        ({"source_id.pickle": SOURCE}, [Handover(SOURCE, is_source=True)]),
-        (
-            {"source_id.pickle": SOURCE, "sync_id.pickle": "run-1"},
-            [Handover(SOURCE, is_source=True, sync_id="run-1")],
-        ),
-        (
-            {"connection_id.pickle": CONNECTION, "sync_id.pickle": "sync-1"},
-            [Handover(CONNECTION, is_source=False, sync_id="sync-1")],
-        ),
-    ],
-)
-def test_the_files_of_other_programs_are_read(files: dict[str, Any], expected: list[Handover]) -> None:
-    assert list(Handover.from_other_files(files.get)) == expected
+def test_the_order_of_syncs_is_known_from_two_on(hours: list[int | None], expected: bool) -> None:
+    found = [
+        parse_sync({"id": "s", "startedAt": f"{NOW + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}" if hour else None})
+        for hour in hours
+    ]
+    assert are_newest_first(found) is expected

@@ -172,7 +172,7 @@ def test_a_password_cannot_be_typed_in(page: Page) -> None:
         ("fivetran-execute-sync", "FIVETRAN_API_URL", "https://x.example", ["x", "ftp://x.example"]),
         ("rudderstack-list-syncs", "RUDDERSTACK_LIMIT", "1000", ["0", "1001"]),
         ("nango-check-sync-status", "NANGO_MAX_AGE", "1", ["0"]),
-        ("nango-trigger-sync", "NANGO_CONNECTION_ID", "a.b@c-d", ["a/b", "ä"]),
+        ("nango-trigger-sync", "NANGO_CONNECTION_ID", "a.b@c-d", ["a&b", "ä"]),
     ],
 )
 def test_the_browser_checks_what_the_script_declares(

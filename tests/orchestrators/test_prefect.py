@@ -1,0 +1,179 @@
+"""Flows run by Prefect itself against the sandbox: script/test-orchestrators."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("prefect", reason="script/test-orchestrators installs Prefect and runs these tests with it")
+
+from prefect import flow
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from sync_blueprints import BlueprintFailed
+from sync_blueprints.prefect import sync_task
+from sync_blueprints.sandbox import Sandbox
+
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
+TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
+EXAMPLE = Path(__file__).parents[2] / "examples/orchestrators/prefect_flow.py"
+SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("prefect")
+    with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=180):
+        yield
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        for name in SECRETS:
+            monkeypatch.setenv(name, one.environment[name])
+        yield one
+
+
+def task(sandbox: Sandbox, blueprint: str = TRIGGER, **options: Any) -> Any:
+    inputs = {"FIVETRAN_API_URL": sandbox.url, **options.pop("inputs", {})}
+    return sync_task(blueprint, inputs=inputs, **options)
+
+
+def failed(one: Any, **inputs: Any) -> tuple[int, str]:
+    """Run a flow of this task, which fails: the number of attempts, and the error."""
+    counts = []
+    observed = one.with_options(on_failure=[lambda _task, task_run, _state: counts.append(task_run.run_count)])
+
+    @flow
+    def failing() -> None:
+        observed(**inputs)
+
+    with pytest.raises((BlueprintFailed, ValueError)) as caught:
+        failing()
+    (count,) = counts
+    return count, str(caught.value)
+
+
+def test_a_check_finds_the_handoff_of_the_trigger_in_its_flow_run(
+    sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trigger, check = task(sandbox), task(sandbox, CHECK, inputs={"FIVETRAN_WAIT": True})
+
+    @flow
+    def nightly() -> Any:
+        trigger(FIVETRAN_CONNECTOR_ID="succeeds_in_1")
+        return check()
+
+    assert nightly().outcome == "succeeded"
+    assert len(sandbox.starts) == 1
+    page = "fivetran.com/dashboard/connections/succeeds_in_1"
+    with get_client(sync_client=True) as client:
+        links = {one.key: one.data for one in client.read_artifacts()}
+        kept = repr([client.read_task_runs(), client.read_artifacts(), client.read_logs()])
+    assert links["fivetran-com-dashboard-connections-succeeds-in-1"] == f"[{page}](https://{page})"
+    shown = kept + "".join(capfd.readouterr())
+    assert "sync of succeeds_in_1 succeeded" in shown
+    assert not [name for name in SECRETS if sandbox.environment[name] in shown]
+
+
+def test_an_asynchronous_flow_may_call_the_task(sandbox: Sandbox) -> None:
+    waiting = task(sandbox, inputs={"FIVETRAN_CONNECTOR_ID": "succeeds_in_0", "FIVETRAN_WAIT": True})
+
+    @flow
+    async def nightly() -> Any:
+        return waiting()
+
+    assert asyncio.run(nightly()).outcome == "succeeded"
+
+
+def test_a_failure_that_a_retry_cannot_help_is_not_retried(sandbox: Sandbox) -> None:
+    waiting = task(sandbox, inputs={"FIVETRAN_WAIT": True}, retries=3)
+    attempts, error = failed(waiting, FIVETRAN_CONNECTOR_ID="fails_in_0")
+    assert attempts == 1
+    assert "failed (exit code 211)" in error
+
+
+def test_a_failure_that_a_retry_may_help_is_retried_as_the_guardrails_say(sandbox: Sandbox) -> None:
+    attempts, error = failed(task(sandbox), FIVETRAN_CONNECTOR_ID="answers_429_in_90")
+    assert attempts == 2
+    assert "not_started (exit code 202)" in error
+
+
+def test_the_time_limit_ends_the_wait_and_is_not_retried(sandbox: Sandbox) -> None:
+    waiting = task(sandbox, inputs={"FIVETRAN_WAIT": True}, time_limit=2)
+    attempts, error = failed(waiting, FIVETRAN_CONNECTOR_ID="succeeds_in_600")
+    assert attempts == 1
+    assert "interrupted (exit code 143)" in error
+    assert len(sandbox.starts) == 1
+
+
+def test_a_secret_may_come_from_a_block(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    Secret(value=sandbox.environment["FIVETRAN_API_KEY"]).save("fivetran-key")
+    monkeypatch.delenv("FIVETRAN_API_KEY")
+    trigger = task(sandbox, secrets={"FIVETRAN_API_KEY": "fivetran-key"})
+
+    @flow
+    def nightly() -> Any:
+        return trigger(FIVETRAN_CONNECTOR_ID="succeeds")
+
+    assert nightly().outcome == "started"
+
+
+def test_a_missing_secret_is_named_and_nothing_is_retried(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FIVETRAN_API_SECRET")
+    attempts, error = failed(task(sandbox), FIVETRAN_CONNECTOR_ID="succeeds")
+    assert attempts == 1
+    assert "FIVETRAN_API_SECRET is required but not set" in error
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inputs": {"FIVETRAN_POUSED": True}}, "has no input FIVETRAN_POUSED"),
+        ({"inputs": {"FIVETRAN_API_KEY": "open"}}, "FIVETRAN_API_KEY is a secret"),
+        ({"timeout_seconds": 60}, "use time_limit"),
+    ],
+)
+def test_what_cannot_work_is_refused_when_the_task_is_declared(
+    sandbox: Sandbox, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        task(sandbox, **options)
+
+
+def test_a_flow_that_is_killed_leaves_no_script_behind(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace("sync.serve", "sync() if True else sync.serve")
+    inputs = f'"succeeds_in_600", "FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_WAIT": True,'
+    (tmp_path / "flow.py").write_text(text.replace('"speak_inexpensive",', inputs), encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": PREFECT_API_URL.value(),
+        "PREFECT_HOME": str(tmp_path),
+        "PYTHONPATH": str(EXAMPLE.parents[2]),
+    }
+    with subprocess.Popen([sys.executable, "flow.py"], cwd=tmp_path, env=environment) as process:
+        try:
+            until = time.monotonic() + 120
+            while len(sandbox.requests) < 3 and time.monotonic() < until:
+                time.sleep(0.1)
+        finally:
+            process.kill()
+    assert sandbox.starts
+    time.sleep(1)
+    asked = len(sandbox.requests)
+    time.sleep(3)  # it would have polled again
+    assert len(sandbox.requests) == asked

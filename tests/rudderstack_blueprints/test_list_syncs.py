@@ -1,0 +1,202 @@
+"""RudderStack - List Syncs: the filters, the pages, the table and the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rudderstack_blueprints import list_syncs
+from shared.context import Run
+from shared.redaction import Redactor
+from tests.rudderstack_blueprints.answers import CONNECTION, OF_CONNECTION, SYNCS, ZERO, at, sync, syncs
+from tests.support import FakeClock, make_run
+from tests.wire import HTML, LOST, Ending, Vendor, ending, files
+
+FILE = f"syncs_{CONNECTION}_response.json"
+
+
+def list_them(run: Run, **given: str) -> Ending:
+    """Run it with these inputs, named without RUDDERSTACK_."""
+    environment = {**OF_CONNECTION, **{f"RUDDERSTACK_{name}": value for name, value in given.items()}}
+    return ending(list_syncs, environment, run)
+
+
+def minutes(*started: int) -> list[dict[str, Any]]:
+    """Syncs that started so many minutes after 11:00."""
+    return [sync("succeeded", f"s{minute}", f"11:{minute:02}:00") for minute in started]
+
+
+def ids(run: Run) -> list[str]:
+    """Of the syncs in responses/."""
+    return [one["id"] for one in run.kept[FILE].body]
+
+
+@pytest.mark.parametrize(
+    ("given", "query"),
+    [
+        ({}, {}),
+        ({"STATUS": "Failed"}, {"status": "failed"}),
+        ({"STARTED_AFTER": "2026-11-20"}, {"started_after": "2026-11-20T00:00:00Z"}),
+        ({"STARTED_BEFORE": "2026-11-20T06:30:00+01:00"}, {"started_before": "2026-11-20T05:30:00Z"}),
+        ({"STARTED_AFTER": "2026-11-20T06:30:00.25Z"}, {"started_after": "2026-11-20T06:30:00.250000Z"}),
+        (
+            {"STATUS": "running", "STARTED_AFTER": "2026-11-20 06:30", "STARTED_BEFORE": "2026-11-21"},
+            {
+                "status": "running",
+                "started_after": "2026-11-20T06:30:00Z",
+                "started_before": "2026-11-21T00:00:00Z",
+            },
+        ),
+    ],
+)
+def test_the_filters_go_to_the_vendor(
+    rudderstack: Vendor, run: Run, given: dict[str, str], query: dict[str, str]
+) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(*minutes(1)), query=query)
+    ended = list_them(run, **given)
+    assert ended == (0, "listed")
+    assert ended.message == f"listed 1 sync of connection {CONNECTION}"
+
+
+def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(
+    rudderstack: Vendor, run: Run, tmp_path: Path
+) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(*minutes(*range(10, 20)), next="2"))
+    rudderstack.expect("GET", SYNCS, syncs(*minutes(*range(20, 40))), query={"page": "2"})
+    assert list_them(run) == (0, "listed")
+    details = run.report.details
+    assert details["count"] == 30
+    assert [one["id"] for one in details["syncs"]] == [f"s{minute}" for minute in range(39, 19, -1)]
+    assert ids(run) == [f"s{minute}" for minute in range(39, 9, -1)]
+    assert run.kept[FILE].body[0] == minutes(39)[0]  # word for word
+    assert (run.report.id, run.report.sync_id, files(tmp_path)) == (CONNECTION, None, {})
+
+
+def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: Vendor, run: Run) -> None:
+    rudderstack.expect(
+        "GET", SYNCS, syncs(sync("failed", "a", "12:00:01", error="no such table"), sync("running", "b"))
+    )
+    list_them(run)
+    failed, running = sorted(run.report.details["syncs"], key=lambda one: one["id"])
+    assert failed == {
+        "id": "a",
+        "status": "failed",
+        "rows": {"total": 90, "succeeded": 90, "failed": 0, "changed": 90},
+        "started_at": at("12:00:01"),
+        "finished_at": at("12:09:00"),
+        "error": "no such table",
+    }
+    assert (running["finished_at"], running["error"]) == (None, None)
+
+
+def test_the_table_is_aligned(rudderstack: Vendor, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    metrics = {"total": 1200, "failed": {"total": 3}}
+    rudderstack.expect(
+        "GET",
+        SYNCS,
+        syncs(
+            sync("succeeded", "a-long-id", "12:00:00", metrics=metrics),
+            sync("running", "b", "11:00:00"),
+            {"id": "c", "status": None, "startedAt": ZERO},
+        ),
+    )
+    with caplog.at_level("INFO"):
+        list_them(run)
+    assert [record.message for record in caplog.records] == [
+        "id         status     started               duration  rows",
+        "a-long-id  succeeded  2026-11-22T12:00:00Z  9 min     1200 (3 failed)",
+        "b          running    2026-11-22T11:00:00Z  -         90",
+        "c          -          -                     -         -",
+    ]
+
+
+@pytest.mark.parametrize("answer", [syncs(), {"syncs": []}, {"syncs": [], "paging": None}])
+def test_none_found_is_fine(rudderstack: Vendor, run: Run, answer: Any) -> None:
+    rudderstack.expect("GET", SYNCS, answer)
+    ended = list_them(run)
+    assert ended == (0, "listed")
+    assert ended.message == f"listed 0 syncs of connection {CONNECTION}"
+    assert run.report.details == {"count": 0, "syncs": []}
+    assert run.kept[FILE].body == []
+
+
+# The limit
+
+
+@pytest.mark.parametrize(("limit", "pages"), [("1", 1), ("2", 1), ("3", 2), ("4", 2)])
+def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed(
+    rudderstack: Vendor, run: Run, limit: str, pages: int
+) -> None:
+    for page, started in enumerate(((50, 40), (30, 20), (10, 5))[:pages], 1):
+        query = {"page": f"{page}"} if page > 1 else {}
+        rudderstack.expect("GET", SYNCS, syncs(*minutes(*started), next="more"), query=query)
+    assert list_them(run, LIMIT=limit) == (0, "listed")
+    assert ids(run) == ["s50", "s40", "s30", "s20"][: int(limit)]
+    assert run.report.details["count"] == int(limit)
+
+
+@pytest.mark.parametrize("first", [(20, 30), (30,), (30, 30)], ids=["oldest first", "one sync", "no order"])
+def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: Vendor, run: Run, first: tuple[int, ...]) -> None:
+    undated = {**minutes(10)[0], "startedAt": None}
+    rudderstack.expect("GET", SYNCS, syncs(*minutes(*first), undated, next="2"))
+    rudderstack.expect("GET", SYNCS, syncs(*minutes(10, 50)), query={"page": "2"})
+    assert list_them(run, LIMIT="1") == (0, "listed")
+    assert ids(run) == ["s50"]
+
+
+def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: Vendor, run: Run) -> None:
+    for page in range(1, 101):
+        query = {"page": f"{page}"} if page > 1 else {}
+        answer = syncs(sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00"), next="more")
+        rudderstack.expect("GET", SYNCS, answer, query=query)
+    ended = list_them(run, LIMIT="7")
+    assert ended == (0, "listed")
+    assert "left out" in ended.message
+    assert ids(run) == [f"sync-{page}" for page in range(100, 93, -1)]
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "expected"),
+    [
+        (None, 401, (200, "invalid_credentials")),
+        (None, 403, (200, "invalid_credentials")),
+        ({"error": "bad status"}, 400, (201, "refused")),
+        (None, 404, (204, "not_found")),
+        (HTML, 502, (220, "unreachable")),
+        (LOST, 0, (220, "unreachable")),
+        (HTML, 200, (220, "unreachable")),
+        ({"syncs": [{"id": "a-the-token"}]}, 200, (220, "unreachable")),
+    ],
+)
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_page_that_cannot_be_read_ends_it(
+    rudderstack: Vendor,
+    tmp_path: Path,
+    clock: FakeClock,
+    answer: Any,
+    status: int,
+    expected: tuple[int, str],
+    page: int,
+) -> None:
+    if page == 2:
+        rudderstack.expect("GET", SYNCS, syncs(*minutes(1), next="2"))
+    query = {"page": "2"} if page == 2 else {}
+    rudderstack.expect("GET", SYNCS, answer, status=status, query=query, many=True)
+    run = make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"]))
+    ended = list_them(run)
+    assert ended == expected
+    assert "the-token" not in ended.message
+    assert run.report.details == {}
+
+
+def test_an_unknown_connection_is_not_found_with_a_hint_at_sources(rudderstack: Vendor, run: Run) -> None:
+    rudderstack.expect("GET", SYNCS, None, status=404)
+    ended = list_them(run)
+    assert ended == (204, "not_found")
+    assert CONNECTION in ended.message
+    assert "source" in ended.message
