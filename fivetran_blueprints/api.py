@@ -85,7 +85,8 @@ class FivetranApi:
         """What the history says of the sync that ended at `ended_at`, after `since`. It only helps the report."""
         until = ended_at + NEAR
         start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
-        params = {"start_time": f"{start - timedelta(seconds=2):%FT%TZ}", "end_time": f"{until:%FT%TZ}", "limit": "1000"}
+        start_time = f"{start - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
+        params = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
         try:
             response = self.http.get(f"/v1/connections/{connector_id}/sync-history", params, tries=1)
             for item in response.body["data"]["items"]:
@@ -151,11 +152,11 @@ def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = st
             raise ValueError(f"a {key}")
     if not isinstance(data["paused"], bool):
         raise ValueError("paused")
-    problems = [
+    problems = tuple(
         excerpt(f"{item.get('code')}: {item.get('message')}")
         for item in [*(status.get("tasks") or []), *(status.get("warnings") or [])][:5]
         if isinstance(item, dict)
-    ]
+    )
     return Connection(
         succeeded_at=_stamp(data, "succeeded_at"),
         failed_at=_stamp(data, "failed_at"),
@@ -165,7 +166,7 @@ def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = st
         schedule_type=str(data.get("schedule_type")),
         rescheduled_for=parse_timestamp(status.get("rescheduled_for")),
         is_historical_sync=status.get("is_historical_sync") is True,
-        problems="; ".join(problems),
+        problems=problems,
     )
 
 

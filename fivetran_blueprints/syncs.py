@@ -252,9 +252,12 @@ class FivetranSyncs:
         if verdict.status is not SyncStatus.FAILED:
             return verdict
         setup = "" if now.setup_state == "connected" else f"the setup_state is {now.setup_state}"
-        reasons = dict.fromkeys(words for words in (past.reason, now.problems, setup) if words)
+        problems = [problem for problem in now.problems if not past.reason or past.reason not in problem]
+        reasons = [words for words in (past.reason, *problems, setup) if words]
         message = "; ".join([verdict.message, *reasons, f"see {self._run.report.url}"])
-        return verdict._replace(message=message, details={**verdict.details, "reason": past.reason or now.problems})
+        return verdict._replace(
+            message=message, details={**verdict.details, "reason": past.reason or "; ".join(problems)}
+        )
 
 
 def _details(now: Connection) -> dict[str, object]:

@@ -79,7 +79,7 @@ class FivetranUpdate(FivetranSyncs):
         return self.api.modify(self.connector_id, self._changes, once=once, keep_as=self._keep_as)
 
     def _start(self) -> Handoff | None:
-        """The handoff of the historical sync that is started; None for a paused connection, where it only becomes due."""
+        """The handoff of the historical sync that is started; None where a pause makes it wait."""
         handoff = start_exactly_once(self, self.read(), self._run)
         if self.api.connection(self.connector_id).is_paused:
             self._run.artifacts.not_sent()

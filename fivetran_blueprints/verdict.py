@@ -29,7 +29,7 @@ class Connection(NamedTuple):
     schedule_type: str = "manual"
     rescheduled_for: Optional[datetime] = None
     is_historical_sync: bool = False  # one is due or running
-    problems: str = ""  # tasks and warnings, in Fivetran's words
+    problems: tuple[str, ...] = ()  # tasks and warnings, in Fivetran's words
 
     @property
     def syncing(self) -> bool:
@@ -62,8 +62,9 @@ class Baseline(NamedTuple):
 
 def judge(baseline: Baseline, now: Connection) -> tuple[Verdict, Baseline]:
     """Whether the sync that was started has ended, and what to compare the next poll with."""
-    succeeded = _later(now.succeeded_at, baseline.succeeded_at)
-    failed = _later(now.failed_at, baseline.failed_at)
+    joined = baseline.earliest_end is None
+    succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
+    failed = _new(now.failed_at, baseline.failed_at, joined=joined)
     new = [stamp for stamp in (succeeded, failed) if stamp is not None]
     if baseline.earliest_end is not None and new and max(new) < baseline.earliest_end:
         return _not_ended(now), _moved(baseline, now)
@@ -90,8 +91,12 @@ def judge_latest(now: Connection) -> Verdict:
     return _ended(now, latest, has_failed=now.failed_at == latest)
 
 
-def _later(stamp: Optional[datetime], before: Optional[datetime]) -> Optional[datetime]:
-    return stamp if stamp is not None and (before is None or stamp > before) else None
+def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool = False) -> Optional[datetime]:
+    """The stamp, if it is another than before; one of the same second may look older because it has fewer digits."""
+    if stamp is None or before is None or stamp > before:
+        return stamp
+    same_second = stamp != before and stamp.replace(microsecond=0) == before.replace(microsecond=0)
+    return stamp if joined and same_second else None
 
 
 def _moved(baseline: Baseline, now: Connection) -> Baseline:

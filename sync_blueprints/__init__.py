@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sync_blueprints.runner import BlueprintFailed, Result, run
 
-__all__ = ["ROOT", "BlueprintFailed", "Result", "run"]
-
-_PACKAGE = Path(__file__).resolve().parent
-# Where the scripts, shared/ and the catalog are: inside the package once it is installed, beside it in a checkout.
-ROOT = _PACKAGE / "product" if (_PACKAGE / "product").is_dir() else _PACKAGE.parent
+__all__ = ["BlueprintFailed", "Result", "run"]
 
 
 def __getattr__(name: str) -> object:
-    """`run`, `Result` and `BlueprintFailed`, imported when first used: a script run by the command needs none of it."""
+    """`run` and the others, imported when first used: a script that the command runs needs none of them."""
     if name in __all__:
         from sync_blueprints import runner
 

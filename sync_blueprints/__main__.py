@@ -1,38 +1,128 @@
-"""python -m sync_blueprints <command>: what the project offers to people and CI."""
+"""The command `sync-blueprints`, also `python -m sync_blueprints` and what the image starts."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
+import os
+import signal
 import sys
-from collections.abc import Sequence
 
-COMMANDS = {  # each is sync_blueprints/<command>.py with `main(argv) -> exit code`, imported only when it is called
-    "bundle": "make one zip file for each vendor, to upload to an orchestrator",
-    "demo": "run every trigger and check against the sandbox, and show what they do",
-    "docs": "write the pages in docs/",
-    "export": "print blueprints as files for other engines",
-    "run": "run blueprints, or a fleet of them, as an orchestrator would, with their guardrails",
-    "sandbox": "imitate the vendors' APIs on this machine",
+if __name__ == "__main__" and not __package__:  # called by its path, from any folder
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - early
+
+
+def _end_at_once(number: int, _frame: object) -> None:
+    os._exit(128 + number)
+
+
+# The first process of a container gets no signal that it does not handle. Until a script or a command has handlers of
+# its own, SIGTERM would be lost and `docker stop` would take ten seconds; nothing is running at a vendor by then.
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+if __name__ == "__main__":
+    for _number in SIGNALS:
+        if signal.getsignal(_number) != signal.SIG_IGN:
+            signal.signal(_number, _end_at_once)
+
+COMMANDS = {  # name: (module of this package with `main(argv) -> exit code`, what it does)
+    "list": ("list_command", "list the blueprints"),
+    "show": ("show_command", "show a blueprint: its inputs, retries and exit codes"),
+    "explain": ("explain_command", "say what an exit code means and what to do about it"),
+    "run": ("run_command", "run blueprints, or a fleet of them, with retries and time limits"),
+    "demo": ("demo", "run every trigger and check against the sandbox"),
+    "sandbox": ("sandbox", "imitate the vendors' APIs on this machine"),
+    "export": ("export", "print blueprints as files for other orchestrators"),
+    "bundle": ("bundle", "make one zip file per vendor, to upload to an orchestrator"),
+    "docs": ("docs", "write the pages in docs/"),
 }
+HIDDEN = {"github_action": "github_action"}  # what action.yml starts
 
 
-MODULES = {"run": "fleet_run"}  # sync_blueprints.run is the function
+def main(argv: list[str] | None = None) -> int:
+    """The exit code: the command's or the script's own; 2 for a wrong command line, and for none at all."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end_at_once)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments and arguments[0].endswith(".py"):
+        return _run_script(arguments[0], arguments[1:])
+    if "_ARGCOMPLETE" in os.environ:
+        from sync_blueprints import completion
 
+        completion.complete()
+    name = _command(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    import importlib
 
-def main(argv: Sequence[str]) -> int:
-    """The exit code of the command called; without a command, help and 2."""
-    parser = argparse.ArgumentParser(prog="python -m sync_blueprints")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands (each has its own --help)")
-    for name, gloss in COMMANDS.items():
-        commands.add_parser(name, help=gloss, add_help=False)
-    command = parser.parse_args(argv[:1]).command  # what follows is the command's own to parse
-    if command is None:
-        parser.print_help(sys.stderr)
-        return 2
-    exit_code: int = importlib.import_module(f"sync_blueprints.{MODULES.get(command, command)}").main(argv[1:])
+    from sync_blueprints.root import ROOT
+
+    sys.path.insert(0, str(ROOT))  # for `shared`
+    module = HIDDEN.get(name) or COMMANDS[name][0]
+    try:
+        exit_code: int = importlib.import_module(f"sync_blueprints.{module}").main(arguments[1:])
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `sync-blueprints list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return exit_code
 
 
+def _command(arguments: list[str]) -> str:
+    """The command that is named; prints help or the version, and exits, where that is what is wanted."""
+    import argparse
+
+    lines = "\n".join(f"  {name:<9} {what}" for name, (_, what) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="sync-blueprints",
+        usage="sync-blueprints COMMAND …  |  sync-blueprints VENDOR_blueprints/SCRIPT.py",
+        description="Trigger and check data syncs in RudderStack, Fivetran and Nango.",
+        epilog=f"commands (each has its own --help):\n{lines}\n\n"
+        "A script is run once, e.g. fivetran_blueprints/trigger_sync.py; its inputs are environment variables.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", metavar="COMMAND", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    given = parser.parse_args(arguments[:1])
+    if given.version:
+        from sync_blueprints.catalog import version
+
+        print(f"sync-blueprints {version()}")
+        parser.exit()
+    if not given.command:
+        parser.print_help(sys.stderr)
+        parser.exit(2)  # a job whose arguments were forgotten must not look like one that succeeded
+    name: str = given.command
+    if name not in COMMANDS and name not in HIDDEN:
+        parser.exit(2, f"sync-blueprints: there is no command {name!r}; {_hint(name)}\n")
+    return name
+
+
+def _hint(name: str) -> str:
+    import difflib
+
+    from sync_blueprints.catalog import CatalogError, find
+
+    try:
+        return f'a blueprint is run by its name after run: sync-blueprints run "{find(name).name}"'
+    except CatalogError:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        return f"did you mean {near[0]}?" if near else "--help shows what there is"
+
+
+def _run_script(name: str, arguments: list[str]) -> int:
+    """Run a script in this process, which ends with its exit code."""
+    from sync_blueprints.root import ROOT
+
+    path = ROOT / name.replace("\\", "/")
+    if ROOT not in path.resolve().parents or not path.is_file():
+        print(f"sync-blueprints: there is no script {name!r}; `sync-blueprints list` shows them", file=sys.stderr)
+        return 2
+    import runpy
+
+    sys.argv = [str(path), *arguments]
+    sys.path[0] = str(path.parent)
+    runpy.run_path(str(path), run_name="__main__")
+    return 0
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
         "changes that are not, and files that git does not know, stay out. The same commit gives the same bytes. "
         "In a folder without git the files are taken as they lie there.",
     )
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="DIR", help="default: dist")
+    parser.add_argument("--output", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
     output: Path = parser.parse_args(argv).output
     try:
         bundles = dict(bundles_of(load(), sources()).values())

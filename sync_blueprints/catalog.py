@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sync_blueprints import ROOT
+from sync_blueprints.root import ROOT
 
 CATALOG = ROOT / "blueprints.yaml"
 REPOSITORY = ROOT
@@ -108,6 +108,15 @@ def __getattr__(name: str) -> tuple[str, ...]:
     if name != "VENDORS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return tuple(dict.fromkeys(blueprint.vendor for blueprint in _load(CATALOG)))
+
+
+def version() -> str:
+    """The version of all this, which stands in one place: shared/__init__.py."""
+    text = (ROOT / "shared" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^VERSION = "([0-9A-Za-z.+-]+)"$', text, re.MULTILINE)
+    if not found:
+        raise CatalogError('shared/__init__.py has no line VERSION = "…"')
+    return found[1]
 
 
 def folder_of(vendor: str) -> Path:
@@ -229,4 +238,5 @@ def _known_keys(raw: object, kind: type, where: str, optional: tuple[str, ...] =
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.casefold().split())
+    """Neither case nor spaces nor hyphens matter: fivetran-execute-sync is Fivetran - Execute Sync."""
+    return re.sub(r"[\s-]+", " ", name.casefold()).strip()

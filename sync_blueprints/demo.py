@@ -17,8 +17,9 @@ from pathlib import Path
 from shared import pickles
 from sync_blueprints.catalog import Blueprint, load
 from sync_blueprints.fleet import Vessel, chain
-from sync_blueprints.fleet_run import Stop, VesselRun, attempts_in_words, run_fleet, signals_set
+from sync_blueprints.fleet_run import run_fleet
 from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.vessel_run import Console, Stop, VesselRun, signals_set
 
 RETRY_WAIT = 0.5  # seconds, in place of the catalog's five minutes
 AT_A_TIME = 4
@@ -184,9 +185,8 @@ def _run(fleet: Fleet, stop: Stop) -> list[VesselRun]:
         def log(line: str) -> None:
             file.write(f"run: {line}\n".encode())
 
-        done = run_fleet(
-            chain(fleet.vessels), fleet.environment, artifacts=fleet.artifacts, stderr=file, log=log, stop=stop
-        )
+        console = Console(stderr=file.write, log=log, stop=stop)
+        done = run_fleet(chain(fleet.vessels), fleet.environment, console, artifacts=fleet.artifacts)
     return done.runs
 
 
@@ -218,7 +218,7 @@ def _table(fleets: Sequence[Fleet], runs: Sequence[Sequence[VesselRun]], paint: 
             outcome = str((run.result or {}).get("outcome", "no result"))
             meaning = f"{outcome}: {GLOSSES[outcome]}" if outcome in GLOSSES else outcome
             title = fleet.scenario.title if place == 0 else ""
-            rows.append((run.name, title, attempts_in_words(run), str(run.exit_code), meaning, f"{run.seconds:.1f}"))
+            rows.append((run.name, title, run.attempts_in_words, str(run.exit_code), meaning, f"{run.seconds:.1f}"))
             fine = fleet.scenario.expected[place : place + 1] == (run.exit_code,)
             colours.append((paint.green if run.exit_code == 0 else paint.yellow) if fine else paint.red)
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]

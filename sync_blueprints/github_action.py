@@ -1,50 +1,57 @@
-"""What action.yml starts: masks the secrets, runs the blueprints with their guardrails, hands on the outputs."""
+"""What action.yml starts: masks the secrets, runs the blueprints with their guardrails, reports to the job."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from shared import masking
-from sync_blueprints import fleet_run as run
 from sync_blueprints.catalog import Blueprint, CatalogError, find
+from sync_blueprints.fleet import Fleet, chain, vessel_of
+from sync_blueprints.fleet_run import FleetRun
+from sync_blueprints.run_command import count_of_retries, run_and_report, seconds_of, with_guardrails
+from sync_blueprints.runner import ARTIFACTS
+from sync_blueprints.terminal import printable
 
-GUARDRAILS = ("retry-count", "retry-wait", "runtime-cutoff")
-OUTPUTS = ("exit-code", "outcome", "sync-id", "message")
+GUARDRAILS = {"retry_count": count_of_retries, "retry_wait": seconds_of, "runtime_cutoff": seconds_of}
+MIN_SECRET = 4  # characters; masking a shorter one would make the log unreadable
 
 
 def main(_argv: Sequence[str]) -> int:
     """The exit code of the blueprint that ended the run; 2 for wrong inputs of the action. All comes by variables."""
     environment = os.environ
-    names = [line.strip() for line in environment.get("INPUT_BLUEPRINT", "").splitlines() if line.strip()]
+    # The scripts would report each attempt there; the job gets the last one of each blueprint, below.
+    output, summary = (environment.pop(name, None) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
     try:
-        blueprints = [find(name.replace("\\", "/")) for name in names]
-    except CatalogError as fault:
-        return _refuse(str(fault), environment)
-    if not blueprints:
-        return _refuse("the input blueprint is empty; give a name or a file of blueprints.yaml", environment)
-    for command in masks(blueprints, environment):
+        fleet = _fleet(environment)
+    except (CatalogError, argparse.ArgumentTypeError) as error:
+        wrong = {"exit_code": 2, "outcome": "invalid_input", "message": str(error)}
+        _say(f"::error title=sync-blueprints::{_escaped(str(error))}")
+        _append(output, outputs(wrong, 2))
+        return 2
+    for command in masks([vessel.blueprint for vessel in fleet.vessels if vessel.blueprint], environment):
         _say(command)
-    given = {name: environment.get(f"INPUT_{name.upper().replace('-', '_')}", "").strip() for name in GUARDRAILS}
-    overrides = [f"--{name}={value}" for name, value in given.items() if value]
-    temporary = environment.get("RUNNER_TEMP") or tempfile.gettempdir()
-    if environment.get("SHIPYARD_ARTIFACTS_DIRECTORY", "").strip() in ("", "None"):
-        # The steps of a job share it: a check finds what the trigger of an earlier step handed over.
-        environment["SHIPYARD_ARTIFACTS_DIRECTORY"] = str(Path(temporary, "sync-blueprints-artifacts"))
-    with tempfile.TemporaryDirectory(prefix="sync-blueprints-", dir=temporary) as folder:
-        files = {name: environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-        environment.update({name: str(Path(folder, name)) for name in files})
-        try:
-            exit_code = run.main([*overrides, "--", *(blueprint.name for blueprint in blueprints)])
-        except SystemExit as wrong:  # argparse has said why
-            exit_code = wrong.code if isinstance(wrong.code, int) else 2
-        written = {name: _text(Path(folder, name)) for name in files}
-    _append(files["GITHUB_OUTPUT"], outputs(written["GITHUB_OUTPUT"], exit_code))
-    _append(files["GITHUB_STEP_SUMMARY"], last_tables(written["GITHUB_STEP_SUMMARY"]))
-    return exit_code
+    artifacts = None
+    if environment.get(ARTIFACTS, "").strip() in ("", "None"):
+        # The steps of a job share it: a check finds the handoff of the trigger in an earlier step.
+        artifacts = Path(environment.get("RUNNER_TEMP") or tempfile.gettempdir(), "sync-blueprints-artifacts")
+    done = run_and_report(fleet, artifacts, as_fleet=False)
+    _report(done, output, summary)
+    return done.exit_code
+
+
+def _fleet(environment: Mapping[str, str]) -> Fleet:
+    names = [line.strip() for line in environment.get("INPUT_BLUEPRINT", "").splitlines() if line.strip()]
+    if not names:
+        raise CatalogError("the input blueprint is empty; give a name or a script of blueprints.yaml")
+    given = {name: environment.get(f"INPUT_{name.upper()}", "").strip() for name in GUARDRAILS}
+    values = {name: GUARDRAILS[name](text) for name, text in given.items() if text}
+    return with_guardrails(chain([vessel_of(find(name.replace("\\", "/")).name) for name in names]), values)
 
 
 def masks(blueprints: Iterable[Blueprint], environment: Mapping[str, str]) -> list[str]:
@@ -52,33 +59,34 @@ def masks(blueprints: Iterable[Blueprint], environment: Mapping[str, str]) -> li
     references = [one.reference for blueprint in blueprints for one in blueprint.inputs if one.type == "Password"]
     values = [environment.get(reference, "").strip() for reference in references]
     texts = [text.strip() for value in values if value != "None" for text in (value, *value.splitlines())]
-    return [f"::add-mask::{_escaped(text)}" for text in dict.fromkeys(texts) if len(text) >= masking.SHORTEST]
+    return [f"::add-mask::{_escaped(text)}" for text in dict.fromkeys(texts) if len(text) >= MIN_SECRET]
 
 
-def outputs(written: str, exit_code: int) -> str:
-    """The outputs of the last attempt out of those of all; where that left none (it was killed), what is known."""
-    last = dict(line.split("=", 1) for line in written.split("\n") if line)
-    if last.get("outcome") == "interrupted" and exit_code in (130, 143):
-        last["exit-code"] = str(
-            exit_code
-        )  # the signal that came, where the script got the SIGTERM that it was passed as
-    if last.get("exit-code") != str(exit_code):
-        message = f"ended with exit code {exit_code} and without a result; the log says more"
-        last = {"exit-code": str(exit_code), "outcome": "error", "sync-id": "", "message": message}
-    return "".join(f"{name}={last[name]}\n" for name in OUTPUTS)
+def outputs(result: Mapping[str, Any], exit_code: int) -> str:
+    """The action's outputs, as GITHUB_OUTPUT takes them."""
+    values = {
+        "exit-code": exit_code,
+        "outcome": result.get("outcome", "interrupted"),
+        "sync-id": result.get("sync_id") or "",
+        "message": result.get("message", "interrupted before anything was started"),
+    }
+    return "".join(f"{name}={printable(' '.join(str(value).split()))}\n" for name, value in values.items())
 
 
-def last_tables(written: str) -> str:
-    """The summary with one table for each blueprint, that of its last attempt."""
-    tables = {table.split("\n", 1)[0]: table for table in written.split("\n\n") if table}
-    return "".join(f"{table}\n\n" for table in tables.values())
-
-
-def _refuse(why: str, environment: Mapping[str, str]) -> int:
-    _say(f"::error title=sync-blueprints::{_escaped(why)}")
-    message = masking.printable(" ".join(why.split()))
-    _append(environment.get("GITHUB_OUTPUT"), f"exit-code=2\noutcome=invalid_input\nsync-id=\nmessage={message}\n")
-    return 2
+def _report(done: FleetRun, output: str | None, summary: str | None) -> None:
+    """The outputs of the blueprint that ran last, a table for each, and an annotation for one that failed."""
+    last = (done.runs[-1].result or {}) if done.runs else {}
+    written = outputs(last, done.exit_code)
+    _append(output, written)
+    for run in done.runs:
+        lines = outputs(run.result or {}, run.exit_code).splitlines()
+        rows = "".join(f"| {name} | {_cell(value)} |\n" for name, _, value in (line.partition("=") for line in lines))
+        _append(summary, f"| {_cell(run.name)} | |\n| --- | --- |\n{rows}\n")
+    if done.exit_code:
+        values = dict(line.split("=", 1) for line in written.splitlines())
+        title = done.runs[-1].name if done.runs else "sync-blueprints"
+        text = f"{values['outcome']} (exit code {done.exit_code}): {values['message']}"
+        _say(f"::error title={title}::{_escaped(text)}")
 
 
 def _say(command: str) -> None:
@@ -92,8 +100,9 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+def _cell(value: str) -> str:
+    """A value in a table of Markdown, where nothing in it is markup."""
+    return re.sub("[&<>|`\"'*_\\[\\]!#\\\\]", lambda found: f"&#{ord(found[0])};", value)
 
 
 def _append(path: str | None, text: str) -> None:

@@ -21,7 +21,7 @@ MAX_LINE = 65536  # bytes that are passed on together
 LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"
 KILLED = 137
 
-Sink = Callable[[bytes], None]
+Sink = Callable[[bytes], object]
 
 
 def _ignore(_: object) -> None: ...

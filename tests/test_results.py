@@ -19,7 +19,7 @@ from shared.masking import printable
 from shared.status import instant
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.fleet import chain, vessel_of
-from sync_blueprints.fleet_run import VesselRun, run_fleet
+from sync_blueprints.run_command import VesselRun, run_fleet
 from sync_blueprints.sandbox import Request, Sandbox
 from sync_blueprints.sandbox.world import Answer
 from tests.test_scripts import CATALOG, SCRIPTS, SUCCESS, Ended, complete, empty_but_for, in_parallel, run

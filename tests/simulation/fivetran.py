@@ -37,8 +37,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
 
 from fivetran_blueprints import check_sync_status, trigger_sync
-from fivetran_blueprints.client import Handover
-from shared.status import instant
+from fivetran_blueprints.syncs import Handoff
+from fivetran_blueprints.verdict import Baseline
+from shared.timestamps import parse_timestamp
 from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
 
 FOREIGN = "foreign sync"
@@ -351,7 +352,7 @@ class Fivetran(Vendor):
                 self.wrong.append("told joined, and nothing was running")
         elif self.accepted:
             self.target = self.accepted[-1]
-        elif handover.interrupted:
+        elif handover.baseline.interrupted:
             self.target = self.ours[-1] if self.ours else self.witness
             self.unknowable(LOST)
         elif self.swallowed is not None:
@@ -369,9 +370,9 @@ class Fivetran(Vendor):
         if self.unseen:
             self.unknowable(UNSEEN)
         target = self.target
-        if target is not None and handover.interrupted and target.stamped is not None:
+        if target is not None and handover.baseline.interrupted and target.stamped is not None:
             at = self.world.server(target.stamped)
-            if at < handover.execution_time + timedelta(seconds=1):
+            if at < handover.baseline.accepted_at + timedelta(seconds=1):
                 self.unknowable(BEFORE_THE_ANSWER)
         if target is not None:
             self.seen_truths = set(target.truths)
@@ -496,7 +497,7 @@ def peers(seed: int) -> dict[str, str]:
                 peer.end("refused")
                 return
             syncing = first["status"]["sync_state"] == "syncing"
-            peer.took(Handover(_ID, answer.date, None, None, syncing))
+            peer.took(Handoff(_ID, Baseline(None, None, answer.date, interrupted=syncing)))
             while peer.pause(60):
                 now = peer.read(path)["data"]
                 word = rule(_stamps(now), _stamps(first), executed)
@@ -515,4 +516,4 @@ def peers(seed: int) -> dict[str, str]:
 
 
 def _stamps(data: Mapping[str, Any]) -> Stamps:
-    return instant(data["succeeded_at"]), instant(data["failed_at"])
+    return parse_timestamp(data["succeeded_at"]), parse_timestamp(data["failed_at"])

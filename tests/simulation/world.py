@@ -20,19 +20,19 @@ from types import ModuleType
 from typing import Any, Callable
 
 from shared import inputs
-from shared.artifacts import Artifacts
-from shared.blueprint import Job
-from shared.errors import ArtifactError, BlueprintError, StartUnclearError
-from shared.http import NOT_JSON, Answer, WireError
-from shared.masking import Mask
-from shared.protocols import Auth, Clock
+from shared.context import Run
+from shared.errors import ArtifactError, BlueprintError
+from shared.handoff import Artifacts
+from shared.redaction import Redactor
+from shared.report import Report
+from shared.transport import NOT_JSON, Auth, Clock, Response, TransportError
 
 EPOCH = 1_790_000_000.0  # the true time, in seconds since 1970, when a timeline begins
 _BEGINNING = datetime.fromtimestamp(EPOCH, timezone.utc)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ON_DISK = 400  # one timeline in so many hands over by the real files
-_MASK = Mask()
+_REDACTOR = Redactor()
 
 Reply = tuple[int, object]
 
@@ -132,14 +132,14 @@ _START_FAULTS = (
 
 
 class SimulatedWire:
-    """The wire to a simulated vendor; `Job` takes `connect` of a Timeline in the place of `shared.http.Wire`."""
+    """The wire to a simulated vendor; a Run takes `connect` of a Timeline in place of `shared.transport.Transport`."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
 
     def send(
         self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
-    ) -> Answer:
+    ) -> Response:
         timeline = self._timeline
         world, rng, vendor = timeline.world, timeline.wire_rng, timeline.vendor
         sent = world.monotonic()
@@ -156,14 +156,15 @@ class SimulatedWire:
         vendor.sent(method)
         if fault == "refused":
             world.advance(rng.choice((0.01, 10.0)))
-            raise WireError("connection refused", sent=False)
+            raise TransportError("connection refused", maybe_delivered=False)
         world.advance(rng.uniform(0.02, 0.3))
         headers: dict[str, str] = {}
         text = ""
         if fault in ("lost", "429", "5xx", "401"):
             if fault == "lost":
-                world.advance(rng.choice((0.0, read_timeout)))
-                raise WireError("connection reset before the request was read", sent=True)
+                hangs = rng.random() < 0.5
+                world.advance(read_timeout if hangs else 0.0)
+                raise TransportError("the request was lost", maybe_delivered=True, timed_out=hangs)
             status = {"429": 429, "401": 401}.get(fault) or rng.choice((500, 502, 503, 504))
             reply: object = NOT_JSON if status != 429 else {"code": "TooManyRequests", "message": "slow down"}
             pause = rng.choice(("", "", "0", "1", "20", "60", "600")) if fault in ("429", "5xx") else ""
@@ -176,7 +177,7 @@ class SimulatedWire:
             status, reply = vendor.handle(method, path, params or {}, body)
             if fault in ("unanswered", "hung"):
                 world.advance(read_timeout if fault == "hung" else rng.uniform(0, 2))
-                raise WireError("no answer", sent=True)
+                raise TransportError("no response", maybe_delivered=True, timed_out=fault == "hung")
             if fault == "slow after all":
                 world.advance(rng.uniform(1, read_timeout - 2))
             if fault == "5xx after all":
@@ -188,52 +189,54 @@ class SimulatedWire:
         world.advance(rng.choice((0.02, 0.05, 0.2)) if rng.random() < 0.98 else 1.0)
         if world.trace:
             world.note(f"  <- {status} {reply}")
-        return Answer(status, reply, text, headers, sent, world.monotonic())
+        return Response(status, reply, text, headers, sent, world.monotonic())
 
 
 class SimulatedArtifacts:
-    """As `shared.artifacts.Artifacts`, without the files (but what is handed over still goes through plain values), or
-    the real ones behind it. Tells the vendor when something is handed over."""
+    """As `shared.handoff.Artifacts`, without the files (but a handoff still goes through plain values), or with the
+    real ones behind it. Tells the vendor when a handoff is saved."""
 
     def __init__(self, vendor: Vendor, real: Artifacts | None) -> None:
         self._vendor, self._real = vendor, real
-        self._handover: dict[str, Any] | None = None
-        self._starting = False
+        self._handoff: dict[str, Any] | None = None
+        self._state = ""
         self.saved = False
 
-    def prepare(self) -> None:
+    def begin_start(self, target: Mapping[str, Any]) -> None:
+        self._state = "reading"
         if self._real:
-            self._real.prepare()
+            self._real.begin_start(target)
 
-    @contextmanager
-    def starting(self, draft: Any) -> Iterator[None]:
+    def sending(self, draft: Any) -> None:
+        draft.plain()
+        self._state = "sent"
         if self._real:
-            with self._real.starting(draft):
-                yield
-            return
-        draft.as_dict()
-        self._starting = True
-        try:
-            yield
-        except StartUnclearError:
-            raise
-        except BlueprintError:
-            self._starting = False
-            raise
+            self._real.sending(draft)
 
-    def save(self, handover: Any) -> None:
+    def not_sent(self) -> None:
+        self._state = "reading"
+        if self._real:
+            self._real.not_sent()
+
+    def end_start(self, exit_code: int, outcome: str) -> None:
+        if self._state == "reading":
+            self._state = "ended" if exit_code else ""
+        if self._real:
+            self._real.end_start(exit_code, outcome)
+
+    def save(self, handoff: Any) -> None:
         self.saved = True
-        self._vendor.handed_over(handover)
+        self._vendor.handed_over(handoff)
         if self._real:
-            self._real.save(handover)
-        self._handover, self._starting = handover.as_dict(), False
+            self._real.save(handoff)
+        self._handoff, self._state = handoff.plain(), ""
 
     def find(self, kind: Any, given: Any) -> Any:
         if self._real:
             return self._real.find(kind, given)
-        if self._starting:
-            raise ArtifactError("the trigger was killed half-way")
-        return None if self._handover is None else kind.from_dict(self._handover)
+        if self._state:
+            raise ArtifactError("the trigger before this check did not finish")
+        return None if self._handoff is None else kind.from_plain(self._handoff)
 
 
 @dataclass
@@ -322,7 +325,7 @@ class Timeline:
         self.faulted = -1e9  # when the wire last failed
 
     def connect(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> SimulatedWire:
-        """With the signature of `shared.http.Wire`."""
+        """With the signature of `shared.transport.Transport`."""
         del url, auth, headers, clock
         return SimulatedWire(self)
 
@@ -332,16 +335,21 @@ class Timeline:
         if world.trace:
             world.note(f"{script.__name__} {dict(environment)}")
         self.vendor.begin_run()
-        job = Job(artifacts, _MASK, world, self.connect)
+        run = Run(artifacts, _REDACTOR, world, self.connect, Report(), {}, world.monotonic())
+        given, problem = inputs.read(script.Inputs, environment)
         try:
-            given = inputs.read(script.Inputs, environment)
-            job.id = given.subject
-            result = script.main(given, job)
+            if given.starts:
+                artifacts.begin_start(given.target)
+            if problem:
+                raise problem
+            result = script.main(given, run)
             ending = Ending(0, result.outcome, result.message)
         except BlueprintError as error:
             ending = Ending(error.exit_code, error.outcome, str(error))
         except Exception as error:  # noqa: BLE001  # a crash is a wrong end of the timeline, not of the simulation
             ending = Ending(249, "crashed", f"{type(error).__name__}: {error}")
+        if given.starts:
+            artifacts.end_start(ending.code, ending.word)
         world.note(f"{script.__name__} ends with {ending.code} {ending.word}: {ending.message}")
         return ending
 
@@ -362,7 +370,7 @@ def play(
     again = world.rng.random() < 0.7
     check_unclear = world.rng.random() < 0.2
     with tempfile.TemporaryDirectory() if seed % _ON_DISK == 0 else nullcontext() as folder:
-        real = Artifacts(Path(folder), name, None, (), _MASK) if folder else None
+        real = Artifacts(Path(folder), name, _REDACTOR, world) if folder else None
         artifacts = SimulatedArtifacts(vendor, real)
         for _ in range(1 + again):
             ending = timeline.run(scripts[0], trigger, artifacts)
@@ -445,19 +453,19 @@ class Peer:
         while True:
             try:
                 answer = self._wire.send("GET", path, query, None, 60)
-            except WireError:
+            except TransportError:
                 continue
-            if answer.good and answer.body is not NOT_JSON:
+            if answer.ok and answer.body is not NOT_JSON:
                 return answer.body
-            if answer.status < 429 and not answer.good:
+            if answer.status < 429 and not answer.ok:
                 self.end("refused")
             self.world.advance(5)
 
-    def start(self, path: str, body: object) -> Answer | None:
+    def start(self, path: str, body: object) -> Response | None:
         """None if no answer came."""
         try:
             return self._wire.send("POST", path, None, body, 60)
-        except WireError:
+        except TransportError:
             return None
 
     def took(self, handover: Any) -> None:

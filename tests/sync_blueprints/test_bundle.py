@@ -251,7 +251,8 @@ def test_neither_time_zone_nor_umask_nor_hash_seed_change_the_bytes(tmp_path: Pa
             [
                 sys.executable,
                 "-c",
-                f"import os; os.umask(0o{umask}); from sync_blueprints.bundle import main; main(['--output', {str(folder)!r}])",
+                f"import os; os.umask(0o{umask}); from sync_blueprints.bundle import main\n"
+                f"main(['--output', {str(folder)!r}])",
             ],
             cwd=REPOSITORY,
             env={**NOTHING_BUT_PATH, "TZ": zone, "PYTHONHASHSEED": str(number)},

@@ -1,4 +1,4 @@
-"""Fleets: reading their YAML, and running them; the vessels are tiny scripts, those of the examples the real ones."""
+"""Running fleets; the vessels are tiny scripts, those of the examples the real ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 import yaml
-from hypothesis import strategies
 
-from sync_blueprints.catalog import REPOSITORY, Guardrails, find
-from sync_blueprints.fleet import MOST_BYTES, Fleet, FleetError, read
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.fleet import Fleet
+from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.vessel_run import Console
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+CODE = """\
+name: one
+vessels:
+  Mine:
+    source:
+      type: CODE
+      language: PYTHON
+      file_to_run: mine.py
+"""
 TELLS = 'import json, os\nprint(json.dumps({"outcome": "told", **os.environ}))'
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
 
@@ -53,7 +62,7 @@ def fleet_of(
 
 
 def run(file: Path, environment: Mapping[str, str] = ENVIRONMENT) -> FleetRun:
-    return run_fleet(read(file), environment)
+    return run_fleet(read(file), environment, Console())
 
 
 def names(done: FleetRun) -> list[str]:
@@ -77,301 +86,6 @@ def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
 
 def exits(code: int) -> str:
     return f"raise SystemExit({code})"
-
-
-# Reading
-
-BLUEPRINT = """\
-name: one
-vessels:
-  Start:
-    source:
-      type: BLUEPRINT
-      blueprint: Fivetran - Execute Sync
-      inputs:
-        FIVETRAN_CONNECTOR_ID: abc
-"""
-CODE = """\
-name: one
-vessels:
-  Mine:
-    source:
-      type: CODE
-      language: PYTHON
-      file_to_run: mine.py
-"""
-
-
-ODD = (
-    *(b"*a", b"&a ", b"!!x ", b"!x", b"? ", b"- ", b"[", b"]", b"{", b"}", b": ", b"\n", b"\t", b"  ", b'"', b"'"),
-    *(b'"\\UFFFFFFFF"', b"|", b"%YAML 9.9\n", b"---", b"...", b"<<: ", b"null", b"~", b"\x00", b"\xff", b"=", b"#"),
-    *(b"\\", b"2:00", b"!!int ", b"!!null x", b"\xe2\x80\xa8", b"\xc2\x85", b""),
-)
-
-
-def faults(folder: Path, text: str | bytes) -> list[str]:
-    """What is told of a file, each line without the file's name in front."""
-    (folder / "mine.py").touch()
-    file = folder / "fleet.yaml"
-    file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(FleetError) as caught:
-        read(file)
-    lines = str(caught.value).splitlines()
-    assert all(line.isprintable() for line in lines)
-    return [line.replace(f"{file}:", "", 1) for line in lines]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", "1: the file is empty"),
-        ("# only a comment\n", "1: the file is empty"),
-        ("- a\n- b\n", "1: a fleet: NAME: VALUE pairs are expected here, not a list"),
-        ("just words", "1: a fleet: NAME: VALUE pairs"),
-        ("name: x\n", "1: a fleet: vessels is missing"),
-        ("name: x\nvessels:\n", "1: a fleet: vessels is missing"),
-        ("name: x\nvessels: {}\n", "2: vessels has none"),
-        (CODE.replace("one", "", 1), "1: a fleet: name is missing"),
-        (CODE.replace("one", "[1]", 1), "1: the fleet's name: a text is expected here, not a list"),
-        (CODE.replace("one", '"a\\nb"', 1), "1: the fleet's name: 'a\\nb' is not right"),
-        (CODE.replace("Mine", '"a\\nrun: forged"'), "3: a vessel's name: 'a\\nrun: forged' is not right"),
-        (CODE.replace("Mine", '"\\e[2J"'), "3: a vessel's name: '\\x1b[2J' is not right"),
-        (CODE.replace("Mine", '"\\u202e"'), "3: a vessel's name: '\\u202e' is not right"),
-        (CODE.replace("Mine", "x" * 201), "3: a vessel's name: '"),
-        (CODE.replace("Mine", "[a, b]"), "3: vessels, key: a text is expected here, not a list"),
-        (CODE.replace("Mine", "~"), "3: vessels, key: a text is expected here, not nothing"),
-        (CODE + "  Mine: {}\n", "8: vessels: 'Mine' is there twice"),
-        (CODE + "      file_to_run: other.py\n", "8: vessel 'Mine', source of type CODE: 'file_to_run' is there twice"),
-        (CODE + "vesels: {}\n", "8: a fleet, key: 'vesels' is not known here; did you mean vessels?"),
-        (
-            CODE + "    guardrail: {}\n",
-            "8: vessel 'Mine', key: 'guardrail' is not known here; did you mean guardrails?",
-        ),
-        (CODE + "  Other:\n", "8: vessel 'Other': source is missing"),
-        (CODE + "  Other: {source: {}}\n", "8: vessel 'Other', source: there is no type; write type: BLUEPRINT or"),
-        (CODE + "  Other: {source: [1]}\n", "8: vessel 'Other', source: there is no type"),
-        (CODE.replace("CODE", "CODES"), "5: vessel 'Mine', type: 'CODES' is not known here; did you mean CODE?"),
-        (CODE.replace("PYTHON", "BASH"), "6: vessel 'Mine', language: 'BASH' is not known here; it may be 'PYTHON'"),
-        (CODE.replace("mine.py", "gone.py"), "7: vessel 'Mine', file_to_run: there is no file 'gone.py' in the folder"),
-        (CODE.replace("mine.py", "{a: 1}"), "7: vessel 'Mine', file_to_run: a text is expected here, not a mapping"),
-        (CODE.replace("mine.py", "."), "7: vessel 'Mine', file_to_run: there is no file '.'"),
-        (CODE + "      version: three\n", "8: vessel 'Mine', version: 'three' is no version of Python"),
-        (
-            CODE + "      git: {repo: x}\n",
-            "8: vessel 'Mine', git, key: 'repo' is not known here; it may be 'repository'",
-        ),
-        (CODE + "      inputs: {}\n", "8: vessel 'Mine', source of type CODE, key: 'inputs' is not known here"),
-        (CODE + "      environment: {A: 1}\n", "8: vessel 'Mine', environment: a list is expected here, not a mapping"),
-        (CODE + "      environment: [A]\n", "8: vessel 'Mine', environment: NAME: VALUE pairs"),
-        (CODE + "      environment: [{name: A=B, value: 1}]\n", "8: vessel 'Mine', environment: 'A=B' is no name of a"),
-        (CODE + "      environment: [{name: A}, {name: A}]\n", "8: vessel 'Mine', environment: A is there twice"),
-        (CODE + "      environment: [{value: 1}]\n", "8: vessel 'Mine', environment: name is missing"),
-        (CODE + '      environment: [{name: A, value: "\\0"}]\n', "8: vessel 'Mine', environment, A: this text is too"),
-        (CODE + '      environment: [{name: A, value: "\\ud800"}]\n', "8: vessel 'Mine', environment, A: this text is"),
-        (
-            CODE + f"      environment: [{{name: A, value: {'x' * 100_001}}}]\n",
-            "8: vessel 'Mine', environment, A: this",
-        ),
-        (
-            CODE + "      environment: [{name: A, value: !!binary aGk=}]\n",
-            "8: vessel 'Mine', environment, A: a text is",
-        ),
-        (CODE + "    guardrails: {retry_count: 25}\n", "8: vessel 'Mine', guardrails, retry_count: '25' is not right"),
-        (CODE + "    guardrails: {retry_count: -1}\n", "8: vessel 'Mine', guardrails, retry_count: '-1' is not right"),
-        (CODE + "    guardrails: {retry_count: often}\n", "8: vessel 'Mine', guardrails, retry_count: 'often' is not"),
-        (CODE + f"    guardrails: {{retry_count: {'9' * 5000}}}\n", "8: vessel 'Mine', guardrails, retry_count: '999"),
-        (CODE + "    guardrails: {retry_wait: 5}\n", "8: vessel 'Mine', guardrails, retry_wait: '5' is no duration"),
-        (CODE + "    guardrails: {retry_wait: 2h}\n", "8: vessel 'Mine', guardrails, retry_wait: '2h' is too long"),
-        (CODE + f"    guardrails: {{retry_wait: {'9' * 5000}s}}\n", "8: vessel 'Mine', guardrails, retry_wait: '999"),
-        (CODE + "    guardrails: {runtime_cutoff: 5h}\n", "8: vessel 'Mine', guardrails, runtime_cutoff: '5h' is not"),
-        (CODE + "    guardrails: {runtime_cutoff: 0s}\n", "8: vessel 'Mine', guardrails, runtime_cutoff: '0s' is not"),
-        (
-            CODE + "    guardrails: {exclude_exit_code_ranges: 200}\n",
-            "8: vessel 'Mine', guardrails, exclude_exit_code_",
-        ),
-        (
-            CODE + '    guardrails: {exclude_exit_code_ranges: ["300"]}\n',
-            "8: vessel 'Mine', guardrails, exclude_exit_c",
-        ),
-        (
-            CODE + "    guardrails: [1]\n",
-            "8: vessel 'Mine', guardrails: NAME: VALUE pairs are expected here, not a list",
-        ),
-        (
-            BLUEPRINT.replace("Execute", "Excute"),
-            "6: vessel 'Start', blueprint: 'Fivetran - Excute Sync' is not known here; did you mean Fivetran - Execute",
-        ),
-        (
-            BLUEPRINT.replace("Fivetran - Execute Sync", "x"),
-            "6: vessel 'Start', blueprint: 'x' is not known here; it may",
-        ),
-        (
-            BLUEPRINT.replace("CONNECTOR", "CONECTOR"),
-            "8: vessel 'Start', inputs of Fivetran - Execute Sync: 'FIVETRAN_CONECTOR_ID' is not known here; did you "
-            "mean FIVETRAN_CONNECTOR_ID?",
-        ),
-        (BLUEPRINT.replace("abc", "../abc"), "8: vessel 'Start', FIVETRAN_CONNECTOR_ID is '../abc'; an id has only"),
-        (
-            BLUEPRINT.replace("abc", "[abc]"),
-            "8: vessel 'Start', FIVETRAN_CONNECTOR_ID: a text is expected here, not a l",
-        ),
-        (
-            BLUEPRINT + "        FIVETRAN_WAIT: yes\n",
-            "9: vessel 'Start', FIVETRAN_WAIT is 'yes'; it may be TRUE or FALSE",
-        ),
-        (
-            BLUEPRINT + "        FIVETRAN_WAIT_TIMEOUT: 1h\n",
-            "9: vessel 'Start', FIVETRAN_WAIT_TIMEOUT is '1h'; it may be",
-        ),
-        (BLUEPRINT + "        <<: {A: b}\n", "9: vessel 'Start', inputs, key: a text is expected here, not something"),
-        (CODE + "connections: [Mine]\n", "8: connections: NAME: VALUE pairs are expected here, not a list"),
-        (CODE + "connections: {Mine: Other}\n", "8: connections of a vessel: NAME: VALUE pairs are expected here"),
-        (CODE + "connections: {Mine: {Yours: SUCCESS}}\n", "8: connections, vessel: 'Yours' is not known here; it may"),
-        (CODE + "connections: {mine: {}}\n", "8: connections, vessel: 'mine' is not known here; did you mean Mine?"),
-        (CODE + "connections:\n  Mine:\n    Mine: SUCCESS\n", "10: connections go in a circle: 'Mine' -> 'Mine'"),
-        (
-            CODE + "connections: {Mine: {Mine: FAILED}}\n",
-            "8: connections, condition: 'FAILED' is not known here; it may",
-        ),
-        (CODE + "connections: {Mine: {Mine: [SUCCESS]}}\n", "8: connections, condition: a text is expected here"),
-        ("name: x\nvessels:\n\tA: 1\n", "3: this is no YAML: while scanning for the next token found character '\\t'"),
-        ("name: x\n vessels: 1\n", "2: this is no YAML: mapping values are not allowed"),
-        ("name: [x\n", "2: this is no YAML: while parsing a flow sequence"),
-        ("name: x\n---\nname: y\n", "2: this is no YAML: expected a single document"),
-        ('# one\nname: "\\UFFFFFFFF"\n', "2: this is no YAML: "),
-        ("name: *x\n", "1: this is no YAML: found undefined alias"),
-        ("name: x\n# \x1b[31m\n", "2: the character '\\x1b' cannot stand in YAML"),
-        (b"name: x\n# \xff\n", "2: this is no UTF-8 text"),
-        ("[" * 100_000, "1: lists or mappings are nested too deeply"),
-        ("# a line\n" * (MOST_BYTES // 9 + 9), f"{MOST_BYTES // 9 + 1}: the file is larger than 1000 kB"),
-    ],
-)
-def test_a_fault_is_told_with_its_line_and_what_may_stand_there(
-    text: str | bytes, expected: str, tmp_path: Path
-) -> None:
-    told = faults(tmp_path, text)
-    assert [line[: len(expected)] for line in told] == [expected]
-    assert max(map(len, told)) < 1200
-
-
-def test_all_faults_are_told_together_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    text = BLUEPRINT.replace("abc", "a b") + "    guardrails: {retry_count: x}\nconnections: {Start: {End: SUCCESS}}\n"
-    assert [line.split(":")[0] for line in faults(tmp_path, text)] == ["8", "9", "10"]
-
-
-@pytest.mark.slow
-@hypothesis.settings(
-    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
-@hypothesis.given(data=strategies.data())
-def test_whatever_a_file_holds_it_is_a_fleet_or_has_faults_with_lines(
-    data: strategies.DataObject, tmp_path: Path
-) -> None:
-    text = (REPOSITORY / "examples" / "nango.yaml").read_bytes()
-    for _ in range(data.draw(strategies.integers(1, 4))):
-        start = data.draw(strategies.integers(0, len(text)))
-        end = data.draw(strategies.integers(start, min(len(text), start + 20)))
-        text = text[:start] + data.draw(strategies.sampled_from(ODD)) + text[end:]
-    file = tmp_path / "fleet.yaml"
-    file.write_bytes(text)
-    try:
-        read(file)
-    except FleetError as fault:
-        for line in str(fault).splitlines():
-            assert line.isprintable()
-            assert line.startswith("and perhaps more") or re.match(rf"{re.escape(str(file))}:\d+: ", line)
-
-
-def test_of_very_many_faults_only_the_first_are_told(tmp_path: Path) -> None:
-    told = faults(tmp_path, CODE + "".join(f"key_{number}: 1\n" for number in range(5000)))
-    assert len(told) == 21
-    assert told[-1].startswith("and perhaps more")
-
-
-def test_a_circle_of_several_vessels_is_told_with_its_way(tmp_path: Path) -> None:
-    file = fleet_of(
-        tmp_path, dict.fromkeys("abc", ""), {"a": {"b": "SUCCESS"}, "b": {"c": "ERRORED"}, "c": {"a": "COMPLETED"}}
-    )
-    with pytest.raises(FleetError, match=r"connections go in a circle: '.' -> '.' -> '.' -> '.'"):
-        read(file)
-
-
-@pytest.mark.parametrize(
-    "secret", ['"hunt er2\\x01"', "!hunter2", "*hunter2", "&hunter2 &hunter2", "[hunter2]", "{hunter2"]
-)
-def test_a_password_is_not_shown_whatever_is_wrong_with_it(secret: str, tmp_path: Path) -> None:
-    told = faults(tmp_path, f"{BLUEPRINT}        FIVETRAN_API_SECRET: {secret}\n")
-    assert "hunt" not in "".join(told)
-
-
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "gone.yaml", tmp_path / "a\0b"):
-        with pytest.raises(FleetError, match="cannot be read"):
-            read(path)
-
-
-def test_guardrails_that_are_not_given_are_the_catalogs(tmp_path: Path) -> None:
-    text = BLUEPRINT + "    guardrails: {retry_count: 3, retry_wait: null}\n"
-    (vessel,) = read(written(tmp_path, text)).vessels
-    assert vessel.guardrails == Guardrails(
-        **{**vars(find("Fivetran - Execute Sync").guardrails), "retry_count": 3}  # type: ignore[arg-type]
-    )
-
-
-def test_guardrails_are_read_as_the_platform_writes_them(tmp_path: Path) -> None:
-    text = """
-    guardrails:
-      retry_count: "24"
-      retry_wait: 0h5m0s
-      runtime_cutoff: 4h
-      exclude_exit_code_ranges: ["200", 203-206, 249]
-    """
-    fleet = read(written(tmp_path, BLUEPRINT + textwrap.indent(textwrap.dedent(text), "    ")))
-    assert fleet.vessels[0].guardrails == Guardrails(24, 300, 14400, ((200, 200), (203, 206), (249, 249)))
-    assert fleet.notes == ()
-
-
-def test_values_are_taken_as_they_are_written(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").touch()
-    text = (
-        CODE
-        + "      environment:\n"
-        + "".join(
-            f"        - {{name: V{number}, value: {value}}}\n"
-            for number, value in enumerate(
-                ["true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", '""', "null", '"null"', "None"]
-            )
-        )
-    )
-    assert list(read(written(tmp_path, text)).vessels[0].variables.values()) == [
-        *("true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", "", None, "null", "None")
-    ]
-
-
-def test_anchors_may_spare_repetition(tmp_path: Path) -> None:
-    text = CODE + "    guardrails: &rails {retry_count: 7}\n" + BLUEPRINT.partition("vessels:\n")[2]
-    (tmp_path / "mine.py").touch()
-    fleet = read(written(tmp_path, f"{text}    guardrails: *rails\n"))
-    assert [vessel.guardrails.retry_count for vessel in fleet.vessels] == [7, 7]
-
-
-def test_what_has_no_effect_here_is_noted(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").touch()
-    text = CODE + (
-        '      version: "3.7"\n      git: {repository: owner/repo, checkout_point: main, clone_location: CWD}\n'
-        "      packages: [{name: pandas}]\n    _id: 1\n    notifications: {}\n    guardrails: {retry_wait: 1s}\n"
-        "triggers: {schedules: []}\nnotifications: {}\n_id: 2\n"
-    )
-    notes = read(written(tmp_path, text)).notes
-    assert [note.split(":")[0].split()[0] for note in notes] == [
-        *("triggers", "notifications", "packages", "git", "version", "retry_wait")
-    ]
-
-
-def test_a_password_in_the_file_is_noted_and_not_shown(tmp_path: Path) -> None:
-    (note,) = read(written(tmp_path, BLUEPRINT + "        FIVETRAN_API_SECRET: hunter2\n")).notes
-    assert note.startswith("FIVETRAN_API_SECRET stands in the file")
-    assert "hunter2" not in note
 
 
 # Running
@@ -488,10 +202,11 @@ def test_a_vessel_that_is_killed_has_failed(tmp_path: Path) -> None:
 
 
 def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(TELLS, encoding="utf-8")
-    text = (
-        CODE + "      environment: [{name: A, value: own}, {name: B, value: null}, {name: SHIPYARD_LOG_ID, value: x}]\n"
-    )
+    file = fleet_of(tmp_path, {"Mine": TELLS})
+    plain = yaml.safe_load(file.read_text(encoding="utf-8"))
+    variables = {"A": "own", "B": None, "SHIPYARD_LOG_ID": "x"}
+    plain["vessels"]["Mine"]["source"]["environment"] = [{"name": name, "value": variables[name]} for name in variables]
+    text = yaml.safe_dump(plain)
     told = results(run(written(tmp_path, text), {**ENVIRONMENT, "A": "theirs", "B": "theirs", "C": "theirs"}))["Mine"]
     assert {name: told.get(name) for name in "ABC"} == {"A": "own", "B": None, "C": "theirs"}
     assert told["SHIPYARD_LOG_ID"] != "x"
@@ -506,22 +221,10 @@ def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_bluepr
     assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 
-@pytest.mark.parametrize("given", ["null", '""', "None", "SHIPYARD_HIDDEN"])
-def test_a_password_that_the_fleet_does_not_give_is_the_environments(given: str, tmp_path: Path) -> None:
-    text = (
-        f"{BLUEPRINT}        FIVETRAN_API_SECRET: {given}\n        FIVETRAN_FORCE: null\n        FIVETRAN_WAIT: true\n"
-    )
-    assert read(written(tmp_path, text)).vessels[0].variables == {
-        "FIVETRAN_CONNECTOR_ID": "abc",
-        "FIVETRAN_FORCE": None,
-        "FIVETRAN_WAIT": "true",
-    }
-
-
 def test_names_that_differ_in_case_or_hold_a_path_are_names_like_any_other(tmp_path: Path) -> None:
     artifacts = tmp_path / "deep" / "artifacts"
     file = fleet_of(tmp_path, {"Check": TELLS, "check": TELLS, "../../x": TELLS}, {"Check": {"check": "SUCCESS"}})
-    done = run_fleet(read(file), ENVIRONMENT, artifacts=artifacts)
+    done = run_fleet(read(file), ENVIRONMENT, Console(), artifacts=artifacts)
     assert len({one["SHIPYARD_LOG_ID"] for one in results(done).values()}) == 3
     assert results(done)["check"]["SHIPYARD_FLEET_UPSTREAM_LOG_IDS"] == results(done)["Check"]["SHIPYARD_LOG_ID"]
     assert {path.name for path in tmp_path.iterdir()} <= {"fleet.yaml", "deep", *(f"script_{n}.py" for n in range(3))}
@@ -573,14 +276,14 @@ def test_a_reader_of_stdout_that_has_gone_away_changes_nothing(tmp_path: Path, a
     )
     os.close(writing)
     assert done.returncode == 211
-    assert b"exit code 211" in done.stderr.splitlines()[-1]
+    assert b"211" in done.stderr.splitlines()[-1]
 
 
 def test_a_bad_fleet_is_exit_code_2_and_nothing_is_run(tmp_path: Path) -> None:
     file = fleet_of(tmp_path, {"a": f"open({str(tmp_path / 'ran')!r}, 'w')"}, {"a": {"b": "SUCCESS"}})
     done = command("--fleet", file)
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.search(rf"^{re.escape(str(file))}:\d+: connections, vessel: 'b' is not known", done.stderr, re.MULTILINE)
+    assert re.search(rf"^{re.escape(str(file))}:\d+: there is no vessel 'b'", done.stderr, re.MULTILINE)
     assert not (tmp_path / "ran").exists()
 
 
@@ -588,13 +291,10 @@ def test_either_names_or_a_fleet_are_given() -> None:
     assert command("--fleet", EXAMPLES[0], "Fivetran - Execute Sync").returncode == 2
 
 
-@posix_only
 def test_a_process_that_cannot_be_started_is_a_failed_vessel(tmp_path: Path) -> None:
+    text = CODE + '      environment: [{name: A, value: "\\0"}]\n'
     (tmp_path / "mine.py").touch()
-    variables = "".join(f"        - {{name: V{number}, value: {'x' * 99_000}}}\n" for number in range(5))
-    values = {f"W{number}": "x" * 99_000 for number in range(25)}  # together more than Linux takes
-    done = run(written(tmp_path, f"{CODE}      environment:\n{variables}"), {**ENVIRONMENT, **values})
-    assert done.exit_code == 126
+    assert run(written(tmp_path, text)).exit_code == 126
 
 
 @pytest.mark.slow

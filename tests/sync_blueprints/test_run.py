@@ -6,19 +6,24 @@ import functools
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sync_blueprints.catalog import REPOSITORY, Guardrails
-from sync_blueprints.fleet import Vessel, chain
-from sync_blueprints.fleet_run import Stop, run_fleet, run_vessel
+from sync_blueprints.fleet import Vessel, chain, vessel_of
+from sync_blueprints.fleet_run import run_fleet
+from sync_blueprints.vessel_run import Console, Stop, VesselRun
+from sync_blueprints.vessel_run import run_vessel as run_in
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -36,17 +41,10 @@ class Clock:
         self.now += seconds
 
 
-class ClockOnceThere(Clock):
-    """Time stands still until a file exists, then flies: the script is ready before its time is over."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.file = file
-
-    def monotonic(self) -> float:
-        if self.file.exists():
-            self.now += 1000
-        return self.now
+def run_vessel(
+    vessel: Vessel, environment: Mapping[str, str], clock: Clock | None = None, stdout: io.BytesIO | None = None
+) -> VesselRun:
+    return run_in(vessel, environment, Console(stdout=(stdout or io.BytesIO()).write, clock=clock or Clock()))
 
 
 def vessel(folder: Path, code: str, guardrails: Guardrails | None = None, name: str = "vessel") -> Vessel:
@@ -107,7 +105,28 @@ def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) 
     stdout = io.BytesIO()
     run = run_vessel(vessel(tmp_path, code), os.environ, stdout=stdout)
     assert run.result == {"outcome": "started"}
-    assert stdout.getvalue().split() == [b'{"first":', b"1}", b'{"outcome":', b'"started"}', b"[1]", b"12", b"{broken"]
+    assert sorted(stdout.getvalue().splitlines()) == [
+        b"12",
+        b"[1]",
+        b'{"first": 1}',
+        b'{"outcome": "started"}',
+        b"{broken",
+    ]
+
+
+def test_json_of_attempts_that_are_retried_does_not_go_to_stdout(tmp_path: Path) -> None:
+    stdout = io.BytesIO()
+    run = run_vessel(exits_in_turn(tmp_path, [210, 210, 0], Guardrails(retry_count=24)), os.environ, stdout=stdout)
+    assert len(run.attempts) == 3
+    assert [one["turn"] for one in results(stdout)] == [2]
+
+
+def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path: Path) -> None:
+    trigger = vessel_of("Fivetran - Execute Sync")
+    for wait, attempts in (("TRUE", 1), ("FALSE", 2)):
+        script = exits_in_turn(tmp_path, [143, 143], Guardrails(), wait)
+        run = run_vessel(replace(trigger, path=script.path), {**os.environ, "FIVETRAN_WAIT": wait})
+        assert (run.exit_code, len(run.attempts)) == (143, attempts)
 
 
 def test_a_vessel_without_a_json_line_has_no_result(tmp_path: Path) -> None:
@@ -124,22 +143,8 @@ def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_fai
             ready.touch()
             time.sleep(60)
         """
-    rails = Guardrails(retry_count=1, runtime_cutoff=3600)
-    run = run_vessel(vessel(tmp_path, code, rails), os.environ, clock=ClockOnceThere(ready))
-    assert codes(run) == [128 + signal.SIGTERM, 0]
-
-
-@posix_only
-def test_a_script_that_does_not_end_when_terminated_is_killed(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    code = f"""
-        import pathlib, signal, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        pathlib.Path({str(ready)!r}).touch()
-        time.sleep(60)
-        """
-    run = run_vessel(vessel(tmp_path, code, Guardrails(runtime_cutoff=3600)), os.environ, clock=ClockOnceThere(ready))
-    assert codes(run) == [128 + signal.SIGKILL]
+    rails = Guardrails(retry_count=1, runtime_cutoff=2)
+    assert codes(run_vessel(vessel(tmp_path, code, rails), os.environ)) == [128 + signal.SIGTERM, 0]
 
 
 @posix_only
@@ -156,17 +161,16 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
 
 
 def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
-    stdout = io.BytesIO()
     rails = Guardrails(retry_count=1)
-    run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, clock=Clock(), stdout=stdout)
-    first, second = results(stdout)
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, Console(clock=Clock())).runs
+    first, second = (attempt.result or {} for attempt in run.attempts)
     assert (first["turn"], second["turn"]) == (0, 1)
     assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
 
 
 def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) -> None:
     vessels = [exits_in_turn(tmp_path, [0], Guardrails(), name) for name in ("first", "second", "third")]
-    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
+    runs = run_fleet(chain(vessels), os.environ, Console()).runs
     seen: list[dict[str, Any]] = [run.result or {} for run in runs]
     ids = [each["SHIPYARD_LOG_ID"] for each in seen]
     assert len(set(ids)) == 3
@@ -190,14 +194,14 @@ def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) 
 def test_a_fleet_stops_at_the_first_vessel_that_fails(tmp_path: Path) -> None:
     turns = {"first": [0], "second": [211], "third": [0]}
     vessels = [exits_in_turn(tmp_path, turn, Guardrails(), name) for name, turn in turns.items()]
-    runs = run_fleet(chain(vessels), os.environ, clock=Clock()).runs
+    runs = run_fleet(chain(vessels), os.environ, Console()).runs
     assert [(run.name, run.exit_code) for run in runs] == [("first", 0), ("second", 211)]
     assert not (tmp_path / "third.count").exists()
 
 
 def test_an_input_with_the_text_none_is_passed_as_it_is(tmp_path: Path) -> None:
     environment = {**os.environ, "FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": ""}
-    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, clock=Clock()).runs
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, Console()).runs
     assert run.result is not None
     assert (run.result["FIVETRAN_FORCE"], run.result["FIVETRAN_IF_RUNNING"]) == ("None", "")
 
@@ -216,7 +220,7 @@ def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp
     environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
     environment.update({"SHIPYARD_ARTIFACTS_DIRECTORY": given} if given is not None else {})
     vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
-    first, second = run_fleet(chain(vessels), environment).runs
+    first, second = run_fleet(chain(vessels), environment, Console()).runs
     assert first.result is not None
     assert second.result == {"folder": first.result["folder"], "files": ["first", "second"]}
     assert not Path(first.result["folder"]).exists()
@@ -224,20 +228,20 @@ def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp
 
 def test_a_folder_of_the_users_own_is_used_and_kept(tmp_path: Path) -> None:
     environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet(chain([vessel(tmp_path, WRITES)]), environment)
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console())
     assert (tmp_path / "users" / "vessel").exists()
 
 
 def test_a_folder_that_is_named_goes_before_the_environments(tmp_path: Path) -> None:
     environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, artifacts=tmp_path / "named")
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console(), artifacts=tmp_path / "named")
     assert (tmp_path / "named" / "vessel").exists()
     assert not (tmp_path / "users").exists()
 
 
 def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
     stop = Stop(signal.SIGTERM)
-    done = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), os.environ, stop=stop)
+    done = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), os.environ, Console(stop=stop))
     assert (done.runs, done.exit_code) == ([], 143)
 
 
@@ -268,10 +272,19 @@ def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp
 def test_guardrails_can_be_given_on_the_command_line(tmp_path: Path) -> None:
     script = exits_in_turn(tmp_path, [1, 1, 0], Guardrails()).path
     done = command(script, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+    assert (done.returncode, json.loads(done.stdout)["turn"]) == (0, 2)
 
 
-def test_an_unknown_blueprint_is_answered_with_the_names_there_are() -> None:
+def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
+    scripts = [
+        exits_in_turn(tmp_path, [code], Guardrails(), name).path for name, code in (("a", 0), ("b", 3), ("c", 0))
+    ]
+    lines = command(*scripts).stderr.decode().splitlines()[-4:]
+    assert [line.split()[1] for line in lines] == ["vessel", "a.py", "b.py", "c.py"]
+    assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
+
+
+def test_an_unknown_blueprint_is_refused_with_the_nearest_name() -> None:
     done = command("Fivetran - Excute Sync")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"Fivetran - Execute Sync" in done.stderr
@@ -306,11 +319,25 @@ def test_a_signal_to_the_runner_terminates_the_script_and_is_the_runners_exit_co
 
 
 @posix_only
-def test_a_signal_between_two_attempts_ends_the_waiting(tmp_path: Path) -> None:
-    path = exits_in_turn(tmp_path, [210], Guardrails()).path
-    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "1", "--retry-wait", "1h", str(path)]
-    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as runner:
+def test_a_signal_between_two_attempts_ends_the_waiting_and_says_what_still_runs(tmp_path: Path) -> None:
+    code = """
+        import json, sys
+        print(json.dumps({"outcome": "running", "exit_code": 210, "message": "the sync of x is running", "id": "x"}))
+        sys.exit(210)
+        """
+    path = vessel(tmp_path, code).path
+    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "9", "--retry-wait", "1h", str(path)]
+    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as runner:
         assert runner.stderr is not None
-        assert b"retry 1 of 1 in 3600 s" in runner.stderr.readline()
+        assert runner.stdout is not None
+        assert re.search(rb"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", runner.stderr.readline())
         runner.send_signal(signal.SIGTERM)
-    assert runner.returncode == 128 + signal.SIGTERM
+        assert json.loads(runner.stdout.read()) == {
+            "outcome": "interrupted",
+            "exit_code": 143,
+            "retry": False,
+            "message": "interrupted before retry 1 of 9; last attempt: running: the sync of x is running",
+            "id": "x",
+        }
+        assert b"interrupted before retry 1 of 9" in runner.stderr.read()
+    assert runner.returncode == 143

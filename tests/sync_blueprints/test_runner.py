@@ -188,7 +188,9 @@ def test_a_caller_that_stops_a_script_gets_its_result(tmp_path: Path, monkeypatc
     code = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep(60)"
     lines: list[str] = []
     with pytest.raises(BlueprintFailed) as caught:
-        run(script(tmp_path, code, monkeypatch), {}, log=lambda _, line: lines.append(line), stopped=lambda: bool(lines))
+        run(
+            script(tmp_path, code, monkeypatch), {}, log=lambda _, line: lines.append(line), stopped=lambda: bool(lines)
+        )
     assert (caught.value.exit_code, caught.value.outcome) == (143, "interrupted")
 
 

@@ -1,0 +1,28 @@
+"""Shell completion, where argcomplete is installed: eval "$(register-python-argcomplete sync-blueprints)"."""
+
+from __future__ import annotations
+
+import argparse
+
+from sync_blueprints.__main__ import COMMANDS
+from sync_blueprints.catalog import load
+
+
+def complete() -> None:
+    """Print what may come next on the command line, and exit; do nothing without argcomplete."""
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    names = [one.name for one in load()]
+    scripts = [one.script for one in load()]
+    for command in (*COMMANDS, *scripts):
+        sub = commands.add_parser(command)
+        if command in ("show", "run", "export"):
+            sub.add_argument("names", nargs="*", choices=names)
+        elif command == "explain":
+            sub.add_argument("code")
+            sub.add_argument("name", choices=names)
+    argcomplete.autocomplete(parser)

@@ -1,0 +1,248 @@
+"""Reads a fleet from a YAML file in the platform's form, which fleet.schema.json beside this file describes."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import graphlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Callable
+
+import fastjsonschema
+import yaml
+
+from sync_blueprints.catalog import (
+    Blueprint,
+    CatalogError,
+    Guardrails,
+    Input,
+    find,
+    parse_duration,
+    parse_exit_codes,
+)
+from sync_blueprints.fleet import Connection, Fleet, Vessel
+from sync_blueprints.terminal import printable
+
+SCHEMA = Path(__file__).with_name("fleet.schema.json")
+HIDDEN = "SHIPYARD_HIDDEN"  # what the platform shows in place of a password
+NULL, MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
+NOTES = {  # what has no effect here, or another one
+    "triggers": "triggers are the platform's: they have no effect here",
+    "notifications": "notifications are the platform's: they have no effect here",
+    "packages": "packages are not installed here: what this Python has is used",
+    "system_packages": "packages are not installed here: what this Python has is used",
+    "git": "git: nothing is cloned here, the files beside the fleet's file are used as they are",
+}
+
+
+class FleetError(Exception):
+    """A fleet's file is not as it should be; the message begins with the file and the line."""
+
+
+class _ProblemError(Exception):
+    """What is wrong at a path in the document."""
+
+    def __init__(self, path: Sequence[object], message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def read(path: Path) -> Fleet:
+    """The fleet in a file. Raises FleetError."""
+    name = printable(str(path))
+    root: yaml.Node | None = None
+    try:
+        loader = _Texts(path.read_text(encoding="utf-8-sig"))
+        root = loader.get_single_node()
+        raw = loader.construct_document(root) if root is not None else None
+        return _fleet(raw, path)
+    except _ProblemError as problem:
+        raise FleetError(f"{name}:{_line(root, problem.path)}: {printable(str(problem))}") from problem
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        why = " ".join(part for part in (error.context, error.problem) if part)
+        why = re.sub("'[^'<][^']{2,}'", "'...'", why)  # a password that begins with * or ! might be quoted there
+        raise FleetError(f"{name}:{mark.line + 1 if mark else 1}: not valid YAML: {printable(why)}") from error
+    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
+        why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise FleetError(f"{name}:1: cannot be read: {printable(why)}") from error
+
+
+class _Texts(yaml.SafeLoader):
+    """Takes every value but null as text, as the platform passes it on, and no key twice."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag in (NULL, MERGE)]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _line(root: yaml.Node | None, path: Sequence[object]) -> int:
+    """The line where the value at this path begins, or the last thing on the way there."""
+    line = 1
+    node = root
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+        elif isinstance(node, yaml.SequenceNode) and str(part).isdigit():
+            found = [(one, one) for one in node.value[int(str(part)) :][:1]]
+        else:
+            break
+        if not found:
+            break
+        key, node = found[0]
+        line = key.start_mark.line + 1
+    return line
+
+
+def _fleet(raw: Any, path: Path) -> Fleet:
+    try:
+        _validator()(raw)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise _ProblemError(error.path[1:], _words(error)) from error
+    notes = dict.fromkeys(NOTES[key] for key in _keys(raw) if key in NOTES)
+    vessels = [_vessel(str(name), entry, path.resolve().parent, notes) for name, entry in raw["vessels"].items()]
+    return Fleet(str(raw["name"]), tuple(vessels), _connections(raw, [one.name for one in vessels]), tuple(notes))
+
+
+@functools.cache
+def _validator() -> Callable[[Any], Any]:
+    compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return compiled
+
+
+def _words(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What is wrong; never the value itself, which may be a secret."""
+    where = ", ".join(error.path[1:]) or "the file"
+    if error.rule == "additionalProperties":
+        known = list(error.definition["properties"])
+        (unknown, *_) = [str(key) for key in error.value if key not in known]
+        return f"{where}: {unknown!r} is not known here; {_hint(unknown, known)}"
+    if error.rule == "required":
+        missing = [key for key in error.definition["required"] if key not in error.value]
+        return f"{where}: {', '.join(missing)} is missing"
+    return f"{where}: expected {error.definition.get('description', 'something else')}"
+
+
+def _hint(unknown: str, known: Iterable[str]) -> str:
+    options = list(known)
+    near = difflib.get_close_matches(unknown.lower(), [one.lower() for one in options], 1)
+    if near:
+        return f"did you mean {next(one for one in options if one.lower() == near[0])}?"
+    return f"expected {', '.join(options)}"
+
+
+def _keys(raw: Any) -> list[str]:
+    """The keys of the fleet, of its vessels and of their sources that have a value."""
+    entries = [raw, *raw["vessels"].values(), *(vessel["source"] for vessel in raw["vessels"].values())]
+    return [key for entry in entries for key, value in entry.items() if value is not None]
+
+
+def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel:
+    where = ("vessels", name, "source")
+    source = raw["source"]
+    variables = {one["name"]: _text(one.get("value")) for one in source.get("environment") or ()}
+    if source["type"] == "CODE":
+        own = "{}.{}".format(*sys.version_info)
+        if source.get("version") not in (None, own):
+            notes[f"version: everything runs with this Python, {own}"] = None
+        path = folder / source["file_to_run"]
+        if not path.is_file():
+            raise _ProblemError((*where, "file_to_run"), f"there is no file {source['file_to_run']!r} beside this one")
+        return Vessel(name, path, _guardrails(raw, name, Guardrails()), variables)
+    try:
+        blueprint = find(source["blueprint"])
+    except CatalogError as error:
+        raise _ProblemError((*where, "blueprint"), str(error)) from error
+    for key, value in (source.get("inputs") or {}).items():
+        given = _input(blueprint, key, _text(value), (*where, "inputs", key), notes)
+        variables.update(given)
+    return Vessel(name, blueprint.path, _guardrails(raw, name, blueprint.guardrails), variables, blueprint)
+
+
+def _input(
+    blueprint: Blueprint, name: str, value: str | None, where: Sequence[object], notes: dict[str, None]
+) -> dict[str, str | None]:
+    """The variable that an input sets: none for a Password that the environment has to set."""
+    known = {one.reference: one for one in blueprint.inputs}
+    if name not in known:
+        raise _ProblemError(where, f"{blueprint.name} has no input {name!r}; {_hint(name, known)}")
+    one, text = known[name], (value or "").strip()
+    if one.type == "Password":
+        if text in ("", "None", HIDDEN):
+            return {}
+        notes[f"{name} is in the file: anyone who can read the file has it; better set the variable"] = None
+    elif text not in ("", "None") and (expected := _expected(one, text)):
+        raise _ProblemError(where, f"{name} must be {expected}")
+    return {name: value}
+
+
+def _expected(one: Input, text: str) -> str:
+    """What the input must be, if the text is not that."""
+    options = ("TRUE", "FALSE") if one.type == "Boolean" else one.options
+    if options and text.upper() not in [option.upper() for option in options]:
+        return " or ".join(options)
+    if one.type == "Integer" and not re.fullmatch("[0-9]{1,9}", text):
+        return "a whole number"
+    return ""
+
+
+def _guardrails(raw: Any, vessel: str, default: Guardrails) -> Guardrails:
+    """The default ones with what is given in their place."""
+    parsers: Mapping[str, Callable[[Any], Any]] = {
+        "retry_count": int,
+        "retry_wait": parse_duration,
+        "runtime_cutoff": parse_duration,
+        "exclude_exit_code_ranges": lambda texts: tuple(parse_exit_codes(str(text)) for text in texts),
+    }
+    given = {}
+    for key in [one.name for one in fields(Guardrails)]:
+        value = (raw.get("guardrails") or {}).get(key)
+        try:
+            given.update({key: parsers[key](value)} if value is not None else {})
+        except CatalogError as error:
+            raise _ProblemError(("vessels", vessel, "guardrails", key), str(error)) from error
+    return replace(default, **given)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _connections(raw: Any, names: Sequence[str]) -> tuple[Connection, ...]:
+    places = {name: place for place, name in enumerate(names)}
+    found = []
+    for upstream, targets in (raw.get("connections") or {}).items():
+        for downstream, condition in (targets or {}).items():
+            for name in (upstream, downstream):
+                if name not in places:
+                    where = ("connections", upstream, *([downstream] if name == downstream else []))
+                    raise _ProblemError(where, f"there is no vessel {name!r}; {_hint(str(name), names)}")
+            found.append(Connection(places[upstream], places[downstream], condition))
+    before: dict[int, list[int]] = {}
+    for one in found:
+        before.setdefault(one.downstream, []).append(one.upstream)
+    try:
+        graphlib.TopologicalSorter(before).prepare()
+    except graphlib.CycleError as error:
+        cycle = [names[place] for place in error.args[1]]
+        raise _ProblemError(
+            ("connections", *cycle[:2]), f"connections form a circle: {' -> '.join(cycle)}; none of them could start"
+        ) from error
+    return tuple(found)

@@ -1,0 +1,180 @@
+"""The command, as a process of its own in another folder."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared import VERSION
+from sync_blueprints.__main__ import COMMANDS
+from sync_blueprints.catalog import REPOSITORY, find, load
+from sync_blueprints.sandbox import Sandbox
+
+COMMAND = [sys.executable, str(REPOSITORY / "sync_blueprints" / "__main__.py")]
+TRIGGER = "fivetran_blueprints/trigger_sync.py"
+
+pytestmark = pytest.mark.sockets
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """In a folder where everything that could be imported by mistake would end the process."""
+    for name in ("json", "yaml", "requests", "shared", "sync_blueprints", "fivetran_blueprints"):
+        (folder / f"{name}.py").write_text("raise SystemExit('imported from the working directory')", encoding="utf-8")
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [[TRIGGER], ["run", "Fivetran - Execute Sync"]], ids=["script", "run"])
+def test_it_runs_from_any_folder_with_the_exit_code_of_what_it_runs(tmp_path: Path, arguments: list[str]) -> None:
+    given = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
+    with Sandbox() as sandbox:
+        started = run(tmp_path, *arguments, **sandbox.environment, **given, FIVETRAN_CONNECTOR_ID="succeeds_in_0")
+        assert started.returncode == 0, started.stderr
+        assert '"outcome": "started"' in started.stdout
+        assert run(tmp_path, *arguments, **sandbox.environment, **given).returncode == 206
+
+
+@pytest.mark.parametrize("arguments", [[], [""]])
+def test_without_arguments_there_is_help_and_no_success(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "trigger_sync.py" in done.stderr
+
+
+def test_help_fits_a_screen_and_names_every_command(tmp_path: Path) -> None:
+    done = run(tmp_path, "--help", COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) <= 24
+    for command in COMMANDS:
+        assert f"\n  {command} " in done.stdout
+
+
+def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
+    assert run(tmp_path, "--version").stdout == f"sync-blueprints {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("fivetran_blueprints/no_such.py", "no_such.py"),
+        ("fivetran_blueprints", "'fivetran_blueprints'"),
+        ("LICENSE", "'LICENSE'"),
+        ("lst", "did you mean list?"),
+        ("fivetran-execute-sync", 'run "Fivetran - Execute Sync"'),
+        ("Fivetran - Execute Sync", 'run "Fivetran - Execute Sync"'),
+        ("json.py", "'json.py'"),
+        ("../json.py", "'../json.py'"),
+    ],
+)
+def test_what_is_not_there_is_a_message_and_2(tmp_path: Path, what: str, says: str) -> None:
+    done = run(tmp_path, what)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["run", "x"], ["show", "x"], ["explain", "204", "x"], ["explain", "1000"]])
+def test_a_name_or_code_that_does_not_exist_is_2(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_list_names_every_blueprint(tmp_path: Path) -> None:
+    done = run(tmp_path, "list")
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()] == [one.name for one in load()]
+    assert len(run(tmp_path, "list", "nango").stdout.splitlines()) == 3
+    assert run(tmp_path, "list", "airbyte").returncode == 1
+
+
+@pytest.mark.parametrize("name", ["Fivetran - Execute Sync", "fivetran-exec", "fivetran_blueprints/trigger_sync.py"])
+def test_show_has_the_inputs_the_retries_and_the_exit_codes(tmp_path: Path, name: str) -> None:
+    blueprint = find(name)
+    done = run(tmp_path, "show", name)
+    assert done.returncode == 0, done.stderr
+    for one in blueprint.inputs:
+        assert f"\n  {one.reference} " in done.stdout
+    assert "1 retry" in done.stdout
+    for code in blueprint.exit_codes:
+        assert f"\n  {code} " in done.stdout
+
+
+@pytest.mark.parametrize("code", [0, 137, 204, 210])
+def test_explain_says_what_a_code_means_and_what_to_do(tmp_path: Path, code: int) -> None:
+    for name in ([], ["nango-trigger-sync"]):
+        said = run(tmp_path, "explain", str(code), *name).stdout
+        assert said.startswith(f"Exit code {code}\nmeaning: ")
+        assert "\nwhat to do: " in said
+        assert "{" not in said
+
+
+def in_a_window(folder: Path, *arguments: str, **variables: str) -> str:
+    """What the command writes to a terminal of 80 columns."""
+    parent, child = os.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, env={"TERM": "xterm", "COLUMNS": "80", **variables}, stdout=child
+    ):
+        os.close(child)
+        text = b""
+        with contextlib.suppress(OSError):  # EIO at the end
+            while more := os.read(parent, 4096):
+                text += more
+    os.close(parent)
+    return text.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no openpty")
+def test_colors_and_widths_are_those_of_the_window(tmp_path: Path) -> None:
+    shown = in_a_window(tmp_path, "show", "fivetran-exec")
+    assert "\x1b[1mFivetran - Execute Sync\x1b[0m" in shown
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = in_a_window(tmp_path, "show", "fivetran-exec", **variables)
+        assert "\x1b" not in plain
+        assert max(map(len, plain.splitlines())) <= 80
+    assert max(map(len, in_a_window(tmp_path, "list").splitlines())) <= 80
+
+
+def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:
+    pytest.importorskip("argcomplete")
+
+    def completed(line: str) -> list[str]:
+        out = tmp_path / "out"
+        variables = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9"}
+        run(tmp_path, **variables, _ARGCOMPLETE_STDOUT_FILENAME=str(out), _ARGCOMPLETE_IFS="\n")
+        return out.read_text().split("\n")
+
+    assert "explain" in completed("sync-blueprints e")
+    assert {one.name for one in load()} <= {name.replace("\\", "") for name in completed("sync-blueprints run ")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_counts_before_the_script_has_its_own_handlers(
+    tmp_path: Path, number: signal.Signals, expected: int
+) -> None:
+    # Where the tests themselves run in the background, SIGINT is ignored, and would stay so.
+    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        [*COMMAND, TRIGGER],
+        cwd=tmp_path,
+        env={"PYTHONVERBOSE": "1"},  # tells of each import
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=as_usual,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if b"import 'runpy'" in line:
+            break
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == expected
