@@ -22,12 +22,13 @@ from typing import NamedTuple
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.processes import table
 from shared.artifacts import Artifacts
 from shared.blueprint import Job
-from shared.errors import SyncIncompleteError
 from shared.masking import Mask
 from shared.waiting import Wait, duration
+
+from bench.processes import table
+from shared.errors import SyncIncompleteError
 from tests.simulation.world import World, quiet
 
 SEED = 8

@@ -1,4 +1,4 @@
-"""Tell whether Nango takes the secret key, and what it may do as far as that can be tried."""
+"""Check whether Nango accepts the secret key, which scopes it has, and whether it sees an integration."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nango_blueprints.client import INTEGRATION_PATTERN, Credentials, NangoClient
+from nango_blueprints.api import NangoApi
+from nango_blueprints.inputs import INTEGRATION, Credentials
 from shared import inputs
-from shared.blueprint import Job, run
+from shared.context import Run
+from shared.run import run
 from shared.status import Result
 
 
 class Inputs(Credentials):
     """The environment variables of this blueprint."""
 
-    integration: str | None = inputs.identifier("NANGO_PROVIDER_CONFIG_KEY", INTEGRATION_PATTERN, required=False)
+    integration: str | None = inputs.identifier("NANGO_PROVIDER_CONFIG_KEY", INTEGRATION, required=False)
 
     @property
     def subject(self) -> str | None:
         return self.integration
 
 
-def main(given: Inputs, job: Job) -> Result:
-    return NangoClient(given, job).check_credentials(given.integration)
+def main(given: Inputs, run: Run) -> Result:
+    run.report.url = given.dashboard
+    return NangoApi(given, run).check_credentials(given.integration)
 
 
 if __name__ == "__main__":

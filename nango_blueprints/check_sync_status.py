@@ -1,4 +1,4 @@
-"""Tell how Nango's syncs ended: those that a trigger handed over, or the latest runs of an integration."""
+"""Check whether Nango's syncs succeeded: those that a trigger started, or the latest runs of an integration."""
 
 from __future__ import annotations
 
@@ -8,37 +8,27 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from nango_blueprints.client import (
-    CONNECTION_PATTERN,
-    INTEGRATION_PATTERN,
-    Credentials,
-    Handover,
-    NangoClient,
-    Waiting,
-    sync_names,
-)
+from nango_blueprints.inputs import Syncs
+from nango_blueprints.syncs import Handoff, NangoSyncs
 from shared import inputs
-from shared.blueprint import Job, run
+from shared.context import Run
+from shared.polling import follow
+from shared.run import run
 from shared.status import Result
 
 
-class Inputs(Waiting, Credentials):
+class Inputs(Syncs):
     """The environment variables of this blueprint."""
 
-    integration: str | None = inputs.identifier("NANGO_PROVIDER_CONFIG_KEY", INTEGRATION_PATTERN, required=False)
-    connection_id: str | None = inputs.identifier("NANGO_CONNECTION_ID", CONNECTION_PATTERN, required=False)
-    syncs: tuple[str, ...] | None = inputs.text("NANGO_SYNCS", sync_names)
-
-    @property
-    def subject(self) -> str | None:
-        return self.integration
+    max_age: int | None = inputs.integer("NANGO_MAX_AGE", unit="minutes", min=1)
 
 
-def main(given: Inputs, job: Job) -> Result:
-    nango = NangoClient(given, job)
-    latest = (given.integration, given.connection_id, given.syncs or ())
-    handover = job.artifacts.find(Handover, given) or Handover.latest_of(*latest)
-    return nango.follow(handover, given)
+def main(given: Inputs, run: Run) -> Result:
+    run.report.url = given.dashboard
+    found = run.artifacts.find(Handoff, given)
+    handoff = found.for_check(given) if found else Handoff.latest(given)
+    run.report.id = handoff.id
+    return follow(NangoSyncs(given, run, handoff.selection), handoff, given, run, given.max_age).result()
 
 
 if __name__ == "__main__":

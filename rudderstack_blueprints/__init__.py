@@ -1,1 +1,1 @@
-"""RudderStack: start Reverse ETL connections and sources, and tell how their syncs ended."""
+"""RudderStack: trigger Reverse ETL connections and sources, check whether their syncs succeeded, list syncs."""

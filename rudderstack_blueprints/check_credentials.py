@@ -1,4 +1,4 @@
-"""Tell whether RudderStack takes the access token."""
+"""Check whether RudderStack accepts the access token."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rudderstack_blueprints.client import Credentials, RudderStackClient
-from shared.blueprint import Job, run
+from rudderstack_blueprints.api import RudderStackApi
+from rudderstack_blueprints.inputs import Credentials
+from shared.context import Run
+from shared.run import run
 from shared.status import Result
 
 
 class Inputs(Credentials):
     """The environment variables of this blueprint."""
 
-    subject = None
 
-
-def main(given: Inputs, job: Job) -> Result:
-    return RudderStackClient(given, job).check_credentials(given.region)
+def main(given: Inputs, run: Run) -> Result:
+    api = RudderStackApi(given, run)
+    workspace = api.workspace()
+    if not workspace:
+        return Result("valid", "RUDDERSTACK_ACCESS_TOKEN is valid; RudderStack does not show its workspace")
+    name = api.http.excerpt(workspace.get("name") or workspace.get("id") or "without a name")
+    region = api.http.excerpt(workspace.get("region") or given.region)
+    message = f"RUDDERSTACK_ACCESS_TOKEN is valid and belongs to the workspace {name}"
+    if region.upper() != given.region:
+        message += f"; its region is {region}, and RUDDERSTACK_REGION is {given.region}"
+    return Result("valid", message, {"workspace": name, "region": workspace.get("region")})
 
 
 if __name__ == "__main__":

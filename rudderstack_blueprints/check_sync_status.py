@@ -1,4 +1,4 @@
-"""Tell how a RudderStack sync ended: the one that a trigger handed over, or the latest of a source or connection."""
+"""Check whether a RudderStack sync succeeded: the one that a trigger started, or the latest one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rudderstack_blueprints.client import Credentials, Handover, RudderStackClient, Target, Waiting
-from shared.blueprint import Job, run
+from rudderstack_blueprints.inputs import Waiting
+from rudderstack_blueprints.syncs import Handoff, RudderStackSyncs
+from shared import inputs
+from shared.context import Run
+from shared.polling import follow
+from shared.run import run
 from shared.status import Result
 
 
-class Inputs(Waiting, Target, Credentials):
+class Inputs(Waiting):
     """The environment variables of this blueprint."""
 
+    max_age: int | None = inputs.integer("RUDDERSTACK_MAX_AGE", unit="minutes", min=1)
 
-def main(given: Inputs, job: Job) -> Result:
-    rudderstack = RudderStackClient(given, job)
-    handover = job.artifacts.find(Handover, given) or Handover.of(given)
-    return rudderstack.follow(handover, given)
+
+def main(given: Inputs, run: Run) -> Result:
+    handoff = run.artifacts.find(Handoff, given) or Handoff.latest(given)
+    return follow(RudderStackSyncs(given, run, handoff), handoff, given, run, given.max_age).result()
 
 
 if __name__ == "__main__":

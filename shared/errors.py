@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BlueprintError(Exception):
     """A run that did not do what it was asked to do. `str(error)` is the message that a person reads."""
@@ -63,6 +65,11 @@ class InvalidInputError(BlueprintError):
     """An input is missing, malformed or conflicts with another; or a check has neither an id nor a handoff."""
 
     exit_code, outcome = 206, "invalid_input"
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        """`problems` are the parts of the message, where it has several."""
+        super().__init__(message)
+        self.problems = problems
 
 
 class InvalidPollIntervalError(InvalidInputError):

@@ -14,10 +14,11 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar
+from typing import Any, Callable, Protocol, TypeVar
 
 from shared import files, inputs, pickles
-from shared.errors import ArtifactError, InvalidInputError
+from shared.choosing import Found, attempt, chosen, difference
+from shared.errors import ArtifactError
 from shared.pickles import NotPlainError, Plain
 from shared.redaction import MAX_TEXT, Redactor
 from shared.timestamps import format_duration
@@ -78,14 +79,6 @@ class HandoffKind(Protocol[H_co]):
         """From the files of other programs; `file(name)` is its content, or None if it is not there."""
 
 
-class _Found(NamedTuple):
-    """A handoff (or, with `handoff` None, a pending start) and the file it was read from."""
-
-    file: str
-    plain: Mapping[str, Any]
-    handoff: Any = None
-
-
 class Artifacts:
     """The artifacts folder of one vendor: `variables/` for later scripts, `responses/` for people."""
 
@@ -111,25 +104,23 @@ class Artifacts:
 
     def begin_start(self, target: Mapping[str, Plain]) -> None:
         """Keep a pending start of `target` from now on. Raises ArtifactError if a handoff could not be saved later."""
-        self._attempt, self._target = os.urandom(8).hex(), target
-        for folder in (self._variables, self._responses):
-            try:
-                files.try_writing(folder)
-            except OSError as error:
-                raise self._not_writable(folder, error, "nothing was started") from error
-        self._write_pending("reading", {})
+        self._attempt, self._target, self._state = os.urandom(8).hex(), target, "reading"
+        try:
+            files.try_writing(self._variables)
+            self._write_pending("reading", {})
+            files.try_writing(self._responses)
+        except OSError as error:
+            raise self._not_writable(error, "nothing was started") from error
 
     def sending(self, draft: Handoff) -> None:
         """The trigger request is about to be sent: from now on a sync may run. Raises ArtifactError if that fails."""
-        try:
-            self._write_pending("sent", draft.plain())
-        except ArtifactError:
-            self._state = "reading"
-            raise
+        self._write_pending("sent", draft.plain())
 
     def not_sent(self) -> None:
         """The trigger request surely had no effect."""
-        self._write_pending("reading", {})
+        self._state = "reading"
+        with contextlib.suppress(ArtifactError):  # then a check takes it for sent, which is on the safe side
+            self._write_pending("reading", {})
 
     def end_start(self, exit_code: int, outcome: str) -> None:
         """The run ends. Where it surely started nothing, the pending start says how it ended; after exit 0 it goes."""
@@ -151,9 +142,7 @@ class Artifacts:
             self._write_all(HANDOFF, self._plain(handoff.plain()))
         except (OSError, NotPlainError) as error:
             sync = f"sync {handoff.sync_id} of {handoff.label}" if handoff.sync_id else f"sync of {handoff.label}"
-            raise self._not_writable(
-                self._variables, error, f"the {sync} is running, but its handoff could not be saved"
-            ) from error
+            raise self._not_writable(error, f"the {sync} is running, but its handoff could not be saved") from error
         self._clear_pending()
 
     def find(self, kind: HandoffKind[H], given: inputs.Inputs) -> H | None:
@@ -165,21 +154,17 @@ class Artifacts:
         found = [one for log_id in self._upstream_log_ids for one in self._read_group(f"{log_id}_", kind)]
         fitting = []
         for one in found or self._read_group("", kind):
-            difference = _difference(one, given.target)
-            if difference:
-                log.warning("ignoring %s: %s", one.file, difference)
+            why = difference(one, given.target)
+            if why:
+                log.warning("ignoring %s: %s", one.file, why)
             else:
                 fitting.append(one)
-        for one in fitting:
-            if one.handoff is None:
-                raise ArtifactError(_unfinished(one))
-        exact = [one for one in fitting if one.handoff.is_exactly(given)]
-        chosen = _latest(exact or fitting)
-        if chosen is None:
+        meant = chosen(fitting, given)
+        if meant is None:
             return None
-        log.info("checking the sync of %s recorded in %s", chosen.handoff.label, chosen.file)
-        self._note_age(chosen.handoff)
-        handoff: H = chosen.handoff
+        log.info("checking the sync of %s recorded in %s", meant.handoff.label, meant.file)
+        self._note_age(meant.handoff)
+        handoff: H = meant.handoff
         return handoff
 
     def save_response(self, name: str, response: Response) -> None:
@@ -204,7 +189,7 @@ class Artifacts:
         try:
             self._write_all(PENDING_START, self._plain({**self._target, **more, "state": state}))
         except (OSError, NotPlainError) as error:
-            raise self._not_writable(self._variables, error, "nothing was started") from error
+            raise self._not_writable(error, "nothing was started") from error
         self._state = state
 
     def _clear_pending(self) -> None:
@@ -212,7 +197,7 @@ class Artifacts:
         self._state = ""
         for path in self._paths(PENDING_START):
             with contextlib.suppress(OSError, NotPlainError):
-                if _attempt(pickles.load(files.read(path, pickles.MAX_BYTES))) == self._attempt:
+                if attempt(pickles.load(files.read(path, pickles.MAX_BYTES))) == self._attempt:
                     path.unlink()
 
     def _paths(self, name: str) -> list[Path]:
@@ -224,19 +209,19 @@ class Artifacts:
         for path in self._paths(name):
             files.write(path, written)
 
-    def _read_group(self, prefix: str, kind: HandoffKind[H]) -> list[_Found]:
+    def _read_group(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
         """What lies there under one log id, or under the plain names (prefix "")."""
         pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
         found = []
-        if pending is not None and not (saved is not None and _attempt(pending) == _attempt(saved) is not None):
+        if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
             if not isinstance(pending, dict) or pending.get("version") != VERSION:
                 raise self._not_readable(prefix + PENDING_START, f"it is not a pending start of version {VERSION}")
-            found.append(_Found(prefix + PENDING_START, pending))
-        if saved is not None:
-            found.append(self._parsed(kind, saved, prefix + HANDOFF))
-        return found or self._read_other_files(prefix, kind)
+            found.append(Found(prefix + PENDING_START, pending))
+        if saved is None:
+            return found + self._read_other_files(prefix, kind)
+        return [*found, self._parsed(kind, saved, prefix + HANDOFF)]
 
-    def _read_other_files(self, prefix: str, kind: HandoffKind[H]) -> list[_Found]:
+    def _read_other_files(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
         names: list[str] = []
 
         def file(name: str) -> Any:
@@ -245,11 +230,11 @@ class Artifacts:
             return value
 
         try:
-            return [_Found(", ".join(names), handoff.plain(), handoff) for handoff in kind.from_other_files(file)]
+            return [Found(", ".join(names), handoff.plain(), handoff) for handoff in kind.from_other_files(file)]
         except (ValueError, KeyError, TypeError) as error:
             raise self._not_readable(", ".join(names), f"it is not a handoff ({error})") from error
 
-    def _parsed(self, kind: HandoffKind[H], plain: Any, name: str) -> _Found:
+    def _parsed(self, kind: HandoffKind[H], plain: Any, name: str) -> Found:
         try:
             if type(plain["version"]) is not int or plain["version"] != VERSION:
                 raise ValueError(f"its version is not {VERSION}")
@@ -257,7 +242,7 @@ class Artifacts:
         except (ValueError, KeyError, TypeError) as error:
             why = f"it is not a handoff of this vendor's trigger ({type(error).__name__}: {error})"
             raise self._not_readable(name, why) from error
-        return _Found(name, handoff.plain(), handoff)
+        return Found(name, handoff.plain(), handoff)
 
     def _read(self, name: str) -> Any:
         """The plain value in a file, None if it is not there. Raises ArtifactError."""
@@ -275,13 +260,16 @@ class Artifacts:
         problem = f"{name} in {self._variables} cannot be read: {self._redactor.excerpt(why)}"
         return ArtifactError(f"{problem}; trigger the sync again or remove the file")
 
-    def _not_writable(self, folder: Path, error: Exception, consequence: str) -> ArtifactError:
+    def _not_writable(self, error: Exception, consequence: str) -> ArtifactError:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        place = Path(getattr(error, "filename", None) or self._variables / "any")
         hint = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+        if isinstance(error, NotPlainError):  # too many syncs for one file
+            hint = "trigger fewer syncs at a time"
         if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
-            place = Path(error.filename).parent if error.filename else folder
-            hint = f"let the user with the id {os.getuid()} write to {place}; {hint}"
-        return ArtifactError(f"{folder} cannot be written ({why}); {consequence} ({hint})")
+            hint = f"let the user with the id {os.getuid()} write to {place.parent}; {hint}"
+        place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
+        return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
 
 
 def response_file(kind: str, id: str) -> str:  # noqa: A002
@@ -311,47 +299,3 @@ def moment(value: object) -> datetime | None:
     if not datetime.min.year < value.year < datetime.max.year:
         raise ValueError("a time at the end of all time")  # arithmetic with it overflows
     return value
-
-
-def _attempt(plain: object) -> object:
-    attempt = plain.get("attempt") if isinstance(plain, dict) else None
-    return attempt if isinstance(attempt, str) and attempt else None
-
-
-def _difference(found: _Found, target: Mapping[str, Any]) -> str:
-    """How what was found is for something else than the ids that a check is given; empty if it is not."""
-    if found.handoff is None and all(found.plain.get(key) is None for key in target):
-        return ""  # a trigger whose id was not valid: nobody knows which was meant
-    for key, value in target.items():
-        recorded = found.plain.get(key)
-        if value is not None and recorded != value:
-            return f"its {key} is {recorded}, and this check is for {value}"
-    return ""
-
-
-def _unfinished(pending: _Found) -> str:
-    """Why there is nothing to check, by a pending start (version 0.1 wrote it without a state, once it was sending)."""
-    plain = pending.plain
-    if plain.get("state") == "ended":
-        ended = f"the trigger before this check ended with exit code {plain.get('exit_code')} ({plain.get('outcome')})"
-        return f"{ended} and started nothing, see {pending.file}; run the trigger again"
-    if plain.get("state") == "reading":
-        return f"the trigger before this check was killed before it started anything, see {pending.file}; run it again"
-    return (
-        f"the trigger before this check was killed, or could not find out whether its request was accepted, see "
-        f"{pending.file}: a sync may be running; check it at the vendor, then trigger it again"
-    )
-
-
-def _latest(found: Sequence[_Found]) -> _Found | None:
-    """Of several handoffs of the same syncs the one with the latest server time. Raises InvalidInputError."""
-    if not found:
-        return None
-    times = [one.handoff.server_time for one in found]
-    latest = max((time for time in times if time is not None), default=None)
-    last = [one for one in found if one.handoff.server_time == latest]
-    same_label = len({one.handoff.label for one in found}) == 1
-    if same_label and (None not in times or len(found) == 1) and all(one.plain == last[0].plain for one in last):
-        return last[0]
-    listed = ", ".join(f"{one.handoff.label} ({one.file})" for one in found)
-    raise InvalidInputError(f"several handoffs were found, and the inputs do not say which is meant: {listed}")

@@ -10,29 +10,26 @@ A declarator's return type is that of the value, so that mypy checks the annotat
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Literal, NamedTuple, Optional, TypeVar, cast, overload
-from urllib.parse import urlsplit
 
-from shared import strict_json
+from shared import values
 from shared.errors import InvalidInputError, InvalidPollIntervalError
-from shared.timestamps import parse_timestamp
+from shared.redaction import MIN_SECRET
+from shared.values import IDENTIFIER as IDENTIFIER
+from shared.values import MAX_INTEGER, PREDEFINED_GROUP
+from shared.values import InputError as InputError
+from shared.values import fits as fits
+from shared.values import json_object as json_object
+from shared.values import shown as shown
 
-PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
-IDENTIFIER = "[A-Za-z0-9_-]+"
 IN_URL = r"/(?:connections|connectors|retl-connections|sources|integrations)/([^/?#]+)"  # where dashboards show an id
-MAX_IDENTIFIER = 255
-MAX_INTEGER = 999_999_999
 MAX_SECRET_FILE = 65_536  # characters
 
 T = TypeVar("T")
-
-
-class InputError(ValueError):
-    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
 
 
 class Field(NamedTuple):
@@ -85,27 +82,25 @@ def fields(kind: type[object]) -> dict[str, Field]:
 
 def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, InvalidInputError | None]:
     """An instance of `kind` with the values of `environment`, and the error that names all problems of all inputs."""
-    values: dict[str, object] = {}
+    given = kind()
     problems: list[str] = []
     only_poll_interval = True
     seen: set[str] = set()
     for name, field in fields(kind).items():
-        values[name] = field.default
+        vars(given)[name] = field.default
         try:
             text = _text_of(field, environment)
             if text is not None:
                 seen.add(field.variable)
-                values[name] = field.parse(_without_placeholder(text))
+                vars(given)[name] = _parsed(field, text, kind, environment)
             elif field.required:
                 raise InputError("is required but not set")
         except InputError as problem:
             problems.append(f"{field.variable} {problem}")
             only_poll_interval = only_poll_interval and field.variable.endswith("_POLL_INTERVAL")
-    given = kind()
-    vars(given).update(values)
     conflicts = list(given.conflicts(seen))
     if conflicts or (problems and not only_poll_interval):
-        return given, InvalidInputError("; ".join(problems + conflicts))
+        return given, InvalidInputError("; ".join(problems + conflicts), problems + conflicts)
     return given, InvalidPollIntervalError(problems[0]) if problems else None
 
 
@@ -120,10 +115,11 @@ def secrets(kind: type[object], environment: Mapping[str, str]) -> tuple[list[st
     passwords: list[str] = []
     others: list[str] = []
     for field in fields(kind).values():
-        if field.type == "Password":
-            passwords += filter(None, (environment.get(field.variable, ""), _file_text(field, environment)))
+        text = given_text(environment, field.variable)
+        if field.type != "Password":
+            others += field.secrets(text or "")
         else:
-            others += field.secrets(given_text(environment, field.variable) or "")
+            passwords += filter(None, (text and environment[field.variable], _file_text(field, environment)))
     return passwords, others
 
 
@@ -135,7 +131,7 @@ def variables(kind: type[object]) -> set[str]:
 
 def password(variable: str) -> str:
     """A secret; it is always required and never shown. `<variable>_FILE` may name a file that holds it."""
-    return cast("str", Field(variable, "Password", _password, required=True))
+    return cast("str", Field(variable, "Password", values.password, required=True))
 
 
 @overload
@@ -150,13 +146,7 @@ def identifier(
     """An id at the vendor, with characters of `pattern` alone: it becomes part of URLs and of file names."""
 
     def parse(text: str) -> str:
-        if len(text) > MAX_IDENTIFIER:
-            raise InputError(f"is {len(text)} characters long; an id has at most {MAX_IDENTIFIER}")
-        if not re.fullmatch(pattern, text):
-            found = re.search(in_url, text)
-            hint = f"; did you mean {found[1]}?" if found and re.fullmatch(pattern, found[1]) else ""
-            raise InputError(f"is {shown(text)}; an id has only the characters {pattern.strip('+')}{hint}")
-        return text
+        return values.identifier(text, pattern, in_url)
 
     return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 
@@ -207,10 +197,7 @@ def integer(
     """A whole number of `unit` from `min` to `max`."""
 
     def parse(text: str) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not min <= int(text) <= max:
-            limits = f"{min} or more" if max == MAX_INTEGER else f"from {min} to {max}"
-            raise InputError(f"is {shown(text)}; must be a whole number of {unit}, {limits}")
-        return int(text)
+        return values.integer(text, unit, min, max)
 
     return Field(variable, "Integer", parse, default=default)
 
@@ -218,14 +205,7 @@ def integer(
 def timestamp(variable: str) -> datetime | None:
     """An optional date and time in ISO 8601, UTC without an offset; a date alone is its midnight."""
 
-    def parse(text: str) -> datetime:
-        full = f"{text}T00:00:00" if len(text) == 10 else f"{text}:00" if len(text) == 16 else text
-        found = parse_timestamp(full)
-        if found is None:
-            raise InputError(f"is {shown(text)}; must be an ISO 8601 date such as 2026-11-28 or 2026-11-28T06:00:00Z")
-        return found
-
-    return cast("Optional[datetime]", Field(variable, "Date", parse))
+    return cast("Optional[datetime]", Field(variable, "Date", values.timestamp))
 
 
 def text(
@@ -247,37 +227,9 @@ def url(variable: str, *, default: str | None = None, cut: str = "") -> Any:
     """An http(s) URL without credentials, query or fragment; a trailing `/` is cut, and then a trailing `cut`."""
 
     def parse(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-        except ValueError:
-            valid = False
-        if not valid or any(sign in text for sign in "@?# ") or not _is_plain(text):
-            raise InputError("is not a valid URL; expected https://host[:port][/path] without credentials or a query")
-        return text.rstrip("/").removesuffix(cut).rstrip("/")
+        return values.url(text, cut)
 
     return Field(variable, "Alphanumeric", parse, default=default)
-
-
-def json_object(value: str) -> dict[str, Any]:
-    """A parser for `text`: a JSON object."""
-    try:
-        parsed = strict_json.parse(value)
-    except ValueError as problem:
-        raise InputError(f"is not valid JSON: {problem}") from None
-    if not isinstance(parsed, dict):
-        raise InputError("is not a JSON object ({…})")
-    return parsed
-
-
-def fits(value: str, pattern: str = IDENTIFIER) -> bool:
-    """Whether a text may be part of URLs and file names as an id of that pattern."""
-    return len(value) <= MAX_IDENTIFIER and re.fullmatch(pattern, value) is not None
-
-
-def shown(value: str) -> str:
-    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
-    return ascii(value) if len(value) <= 60 else f"a text of {len(value)} characters"
 
 
 def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
@@ -298,39 +250,33 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
     return content.strip() or None
 
 
+def _parsed(field: Field, text: str, kind: type[object], environment: Mapping[str, str]) -> object:
+    if PREDEFINED_GROUP in text:
+        raise InputError(
+            "holds a placeholder of the platform: its predefined credential groups do not work with uploaded scripts; "
+            "make a custom credential group whose keys are the variable names"
+        )
+    try:
+        return field.parse(text)
+    except InputError:
+        hidden = [one.strip() for one in secrets(kind, environment)[0] if len(one.strip()) >= MIN_SECRET]
+        if field.type != "Password" and any(one in text for one in hidden):
+            raise InputError("holds the secret of another input, which is not shown here") from None
+        raise
+
+
 def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
     """The content of the file that holds a secret, without one trailing line end; None where there is none."""
     path = given_text(environment, f"{field.variable}_FILE")
-    if path is None:
-        return None
+    return None if path is None else _content(path)
+
+
+@functools.cache
+def _content(path: str) -> str | None:
+    """Read once, because it may be a pipe."""
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
             content = file.read(MAX_SECRET_FILE)
     except (OSError, ValueError):
         return None
     return content.removesuffix("\n").removesuffix("\r")
-
-
-def _without_placeholder(text: str) -> str:
-    if PREDEFINED_GROUP in text:
-        raise InputError(
-            "holds a placeholder of the platform: its predefined credential groups do not work with uploaded scripts; "
-            "make a custom credential group whose keys are the variable names"
-        )
-    return text
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
-
-
-def _password(text: str) -> str:
-    if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
-        raise InputError("is in quotes; set it without them")
-    if re.fullmatch(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|\$[A-Z]+(_[A-Z0-9]+)+", text):
-        raise InputError("looks like a placeholder that was not resolved; set the secret itself")
-    if re.match(r"(bearer|basic)\s", text, re.IGNORECASE):
-        raise InputError(f"starts with {text.split()[0].title()!r}; set the token or key alone, without that word")
-    if not _is_plain(text):
-        raise InputError("holds characters that no key has (line breaks, control or non-ASCII characters)")
-    return text

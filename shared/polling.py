@@ -26,6 +26,7 @@ HEARTBEAT = 300  # seconds: a log line at least so often
 MAX_FAILING = 900  # seconds of failed polls in a row
 MAX_REFUSED = 3  # polls in a row that are answered 401 or 403
 VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for so long
+NO_POLL = "no poll has succeeded"
 BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
 
 T = TypeVar("T")
@@ -132,7 +133,8 @@ def follow(syncs: Pollable[H], handoff: H, given: Waiting, run: Run, max_age: in
     if found.poll_again_in is not None and pace.left > 0:  # it is not worth it to wait for what comes too late
         return Verdict(SyncStatus.RUNNING, found.message)
     after = f"timed out after {given.wait_timeout} min ({found.message})"
-    return Verdict(SyncStatus.RUNNING, f"{after}; the sync is still running in {syncs.vendor}")
+    stands = "may still be running" if found.message == NO_POLL else "is still running"
+    return Verdict(SyncStatus.RUNNING, f"{after}; the sync {stands} in {syncs.vendor}")
 
 
 def poll_until(
@@ -141,20 +143,23 @@ def poll_until(
     *,
     seen: bool = False,
     is_young: Callable[[], bool] = lambda: False,
+    final: tuple[type[BlueprintError], ...] = (),
 ) -> T | Pending:
     """What `poll` returns once it is not Pending; the last Pending when the time is over.
 
     `seen` says that the vendor has answered before in this run: then polling starts with a pause, and failed polls are
-    survived from the first one. `is_young` says whether what is polled may still be invisible. Raises
-    StatusCheckFailedError if polls fail for too long.
+    survived from the first one. `is_young` says whether what is polled may still be invisible. Raises the errors in
+    `final` at once, and StatusCheckFailedError if polls fail for too long.
     """
     survival = _Survival(pace, is_young, seen=seen)
-    last = Pending("no poll has succeeded")
+    last = Pending(NO_POLL)
     if seen:
         pace.sleep(pace.interval(), "")
     while True:
         try:
             found = poll()
+        except final:
+            raise
         except BlueprintError as error:
             pause = survival.pause_after(error)
         else:
@@ -234,9 +239,12 @@ def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clo
 
 def _unless_old(verdict: Verdict, now: datetime | None, max_age: int | None) -> Verdict:
     """The verdict on a latest sync, unless that ended too long ago: then a newer one is waited for."""
-    if None in (max_age, now, verdict.ended_at) or verdict.status is SyncStatus.RUNNING:
+    if max_age is None or verdict.status is SyncStatus.RUNNING:
         return verdict
-    assert max_age is not None and now is not None and verdict.ended_at is not None  # noqa: S101, PT018 - for mypy
+    if now is None or verdict.ended_at is None:
+        if verdict.status is not SyncStatus.SUCCEEDED:
+            return verdict
+        return Verdict(SyncStatus.RUNNING, f"{verdict.message}, but it is not known how long ago", verdict.details)
     if now - verdict.ended_at <= timedelta(minutes=max_age):
         return verdict
     ended = f"the latest sync ended at {format_timestamp(verdict.ended_at)}, more than {max_age} min ago"

@@ -26,13 +26,14 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = (), pairs: Iterable[str] = ()) -> None:
         """`secrets` are redacted one by one; of `pairs` also `a:b`, as Basic authorization sends them."""
-        alone = {text for given in (*secrets, *pairs) for text in (given, given.strip()) if len(text) >= MIN_SECRET}
-        joined = {":".join(pair) for pair in itertools.permutations({given.strip() for given in pairs}, 2)}
-        self._all = _compiled(form for secret in alone | joined for form in _forms(secret))
-        self._no_words = _compiled(
-            form for secret in alone | joined for form in _forms(secret) if not form.isalpha() or len(form) >= MIN_WORD
-        )
-        self._reach = 4 * max(map(len, alone | joined), default=0)  # characters that the longest form may take
+        alone = {
+            text for given in (*secrets, *pairs) for text in (given, given.strip()) if len(text.strip()) >= MIN_SECRET
+        }
+        joined = {":".join(pair) for pair in itertools.product({given.strip() for given in pairs}, repeat=2)}
+        forms = {form for secret in alone | joined for form in _forms(secret)}
+        self._all = _compiled(forms)
+        self._no_words = _compiled(form for form in forms if not form.isalpha() or len(form) >= MIN_WORD)
+        self._reach = max(map(len, forms), default=0)
 
     def __call__(self, text: str) -> str:
         return text if self._all is None else self._all.sub(REDACTED, text)
@@ -84,9 +85,13 @@ def _compiled(forms: Iterable[str]) -> re.Pattern[str] | None:
 
 def _forms(secret: str) -> Iterator[str]:
     """A secret as encoders write it: as is, URL-quoted, JSON-escaped, and base64, also as part of a longer text."""
-    yield from {secret, quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
+    yield secret
+    for safe in ("", "/", "!'()*"):  # everything, a path, and as JavaScript does it
+        yield quote(secret, safe=safe, errors="replace")
     yield quote_plus(secret, errors="replace")
-    yield from {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], ascii(secret)[1:-1]}
+    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], ascii(secret)[1:-1]):
+        yield from {escaped, escaped.replace("/", "\\/")}
+        yield re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", escaped)  # as Go does it
     raw = secret.encode("utf-8", "surrogatepass")
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")

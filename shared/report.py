@@ -67,7 +67,7 @@ def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[st
     values = {
         "exit-code": str(result["exit_code"]),
         "outcome": result["outcome"],
-        "sync-id": str(result["sync_id"] or ""),
+        "sync-id": redactor.excerpt(str(result["sync_id"] or "")),
         "message": result["message"],
     }
     _append(environment, "GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
@@ -75,7 +75,16 @@ def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[st
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(result['blueprint'])} | |\n| --- | --- |\n{rows}\n")
     line = f"{result['outcome']} (exit code {result['exit_code']}): {result['message']}"
     _print(sys.stderr, _no_workflow_command(line))
-    _print(sys.stdout, json.dumps(result, default=lambda value: redactor(str(value))))
+    _print(sys.stdout, _json(result, redactor).replace("##", "#\\u0023"))  # the same JSON, and no command either
+
+
+def _json(result: Mapping[str, Any], redactor: Redactor) -> str:
+    """One line of JSON, whatever the details are."""
+    try:
+        return json.dumps(result, default=lambda value: redactor(str(value)), allow_nan=False)
+    except (ValueError, TypeError):  # a number, or a key, that JSON does not have
+        texts = {key: redactor(str(value)) for key, value in result.items()}
+        return json.dumps({**texts, "exit_code": result["exit_code"], "retry": result["retry"]})
 
 
 def _no_workflow_command(line: str) -> str:

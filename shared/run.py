@@ -149,6 +149,9 @@ def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) ->
             if problem is None:
                 raise
     if problem is not None:
+        if len(problem.problems) > 1:
+            for one in problem.problems:
+                log.error("%s", one)
         raise problem
 
 
@@ -160,9 +163,9 @@ def _result(name: str, vendor: str, ending: _Ending, run: Run) -> dict[str, obje
         "outcome": ending.outcome,
         "exit_code": ending.exit_code,
         "retry": ending.retry,
-        "id": known.id,
-        "sync_id": known.sync_id,
-        "url": known.url,
+        "id": redactor.tree(known.id),
+        "sync_id": redactor.tree(known.sync_id),
+        "url": redactor.tree(known.url),
         "message": _line(redactor.sentence(ending.message)),
         "seconds": round(run.clock.monotonic() - run.started_at, 3),
         "version": VERSION,
@@ -216,7 +219,7 @@ def _interrupt(number: int, _frame: object) -> None:
 def _watch_lifeline(environment: Mapping[str, str]) -> None:
     """End like after SIGTERM once the program that started this one is gone, which closes its end of a pipe."""
     text = environment.get(LIFELINE, "")
-    if not text.isdigit():
+    if not re.fullmatch("[0-9]{1,9}", text):
         return
 
     def wait() -> None:

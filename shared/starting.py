@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from shared.context import Run, Waiting
 from shared.errors import (
+    BadRequestError,
     BlueprintError,
     StartUnclearError,
     StatusCheckFailedError,
@@ -81,32 +83,32 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
 
     Raises SyncAlreadyRunningError, SyncNotStartedError, StartUnclearError, and what `read` raises.
     """
-    clock = run.clock
-    deadline = run.deadline(given)
     with nothing_started():
         state = syncs.read()
     pace: Pace | None = None
-    conflict: SyncAlreadyRunningError | None = None
+    conflict: SyncAlreadyRunningError | None = None  # the vendor said so, whatever it shows
     while True:
+        if state.running and policy == "join":
+            log.info("joining the running sync of %s", syncs.label)
+            return _noted(syncs.join(state), syncs, run)
         if state.running or conflict:
-            pace = pace or Pace(
-                clock,
-                min(deadline, clock.monotonic() + MAX_CONFLICT.get(policy, given.wait_timeout * 60)),
-                syncs.min_interval,
-                given.poll_interval,
-            )
-            if policy == "join" and state.running:
-                log.info("joining the running sync of %s", syncs.label)
-                return _noted(syncs.join(state), syncs, run)
+            pace = pace or _pace(syncs, policy, given, run)
             state = _made_ready(syncs, state, policy, pace, conflict)
+            if state.running and policy == "join":  # it shows now
+                continue
         try:
             with nothing_started():
                 return _noted(start_exactly_once(syncs, state, run), syncs, run)
         except SyncAlreadyRunningError as error:
             if policy == "fail" or (pace is not None and pace.left <= 0):
-                raise SyncAlreadyRunningError(f"{error}; {_policy_note(syncs, policy)}") from error
+                running = f"a sync of {syncs.label} is already running"
+                raise SyncAlreadyRunningError(f"{running} ({error}); {_policy_note(syncs, policy)}") from error
             conflict = error
-            log.info("%s", error)
+
+
+def _pace(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> Pace:
+    until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
+    return Pace(run.clock, until, syncs.min_interval, given.poll_interval)
 
 
 def _made_ready(
@@ -116,12 +118,12 @@ def _made_ready(
     if policy == "fail":
         raise SyncAlreadyRunningError(f"a sync of {syncs.label} is already running; {_policy_note(syncs, policy)}")
     with nothing_started():
-        if policy == "restart":
-            return syncs.restart(state, pace)
-        if policy == "join" and conflict is not None:  # it does not show yet
+        if policy == "wait":
+            return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT is over")
+        if conflict is not None:
+            log.info("%s; will retry", conflict)
             pace.sleep(pace.interval(), str(conflict))
-            return syncs.read()
-        return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT is over")
+        return syncs.restart(state, pace) if policy == "restart" else syncs.read()
 
 
 def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:
@@ -135,7 +137,7 @@ def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:
             else state
         )
 
-    found = poll_until(idle, pace, seen=True)
+    found = poll_until(idle, pace, seen=True, final=(BadRequestError,))
     if isinstance(found, Pending):
         raise found.failure or SyncAlreadyRunningError(
             f"another sync of {syncs.label} is still running, and {why_not}; nothing was started"
@@ -153,7 +155,7 @@ def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
     report.still_running = f"a sync of {syncs.label} may be running in {syncs.vendor}"
     log.info("triggering a sync of %s", syncs.label)
     try:
-        return syncs.send(state, again=False)
+        return _sent(syncs, state, again=False)
     except StartUnclearError as lost:
         log.warning("%s; finding out whether it was accepted", lost)
         return _resolved(syncs, state, run, lost)
@@ -161,6 +163,16 @@ def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
         report.still_running = before
         run.artifacts.not_sent()
         raise
+
+
+def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
+    """What `send` gives, where an unexpected response counts for what it says of the request."""
+    try:
+        return syncs.send(state, again=again)
+    except StatusCheckFailedError as error:
+        if error.status is None or error.status < 300:
+            raise StartUnclearError(str(error), error.status) from error
+        raise SyncNotStartedError(f"{error}; nothing was started") from error
 
 
 def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
@@ -174,9 +186,10 @@ def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearErro
             raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
         log.warning("nothing shows that it was accepted; sending it once more")
         try:
-            return syncs.send(state, again=True)
-        except (StartUnclearError, SyncAlreadyRunningError):
-            found = _find(syncs, state, run, POLLS_AFTER_LOSS)
+            return _sent(syncs, state, again=True)
+        except (StartUnclearError, SyncAlreadyRunningError) as error:
+            timed_out = isinstance(error, StartUnclearError) and error.timed_out
+            found = _find(syncs, state, run, POLLS_AFTER_TIMEOUT if timed_out else POLLS_AFTER_LOSS)
             if found is None:
                 raise
             return found
@@ -211,7 +224,8 @@ def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
 
 
 def _policy_note(syncs: Startable[S, H], policy: str) -> str:
-    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}"
+    told = ", and the running sync was told to stop and has not stopped in time" if policy == "restart" else ""
+    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{told}"
 
 
 @contextlib.contextmanager

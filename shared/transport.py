@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import os
 import re
-import socket
-import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Callable, NamedTuple, Protocol, Union
@@ -21,8 +18,16 @@ except ImportError as error:
     raise SystemExit(
         f"the Python package requests is not installed ({error}): pip install -r requirements.txt"
     ) from None
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
+
+from shared.connection import Watch, WatchedAdapter
 
 gc.freeze()  # nor is it looked through at the end
 gc.enable()
@@ -35,6 +40,15 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10  # seconds
 MAX_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+
+_READ_TIMEOUTS = (requests.exceptions.ReadTimeout, ReadTimeoutError)
+_NEVER_SENT = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    LocationValueError,
+    TypeError,
+)
 
 Auth = Union[tuple[str, str], Callable[[requests.PreparedRequest], requests.PreparedRequest]]
 
@@ -115,16 +129,24 @@ def bearer(token: str) -> Auth:
 class Transport:
     """One keep-alive session to one host, with the credentials given and no others, following no redirect."""
 
-    def __init__(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        auth: Auth,
+        headers: Mapping[str, str],
+        clock: Clock,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
         self._url = url
+        self._connect_timeout = connect_timeout
         self._clock = clock
-        self._watch = _Watch()
+        self._watch = Watch()
         self._session = _Session()
         self._session.auth = auth  # set, so that requests never looks into ~/.netrc
         self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
         self._session.headers.update(headers)
-        self._session.mount("https://", _Adapter(self._watch))
-        self._session.mount("http://", _Adapter(self._watch))
+        self._session.mount("https://", WatchedAdapter(self._watch))
+        self._session.mount("http://", WatchedAdapter(self._watch))
         host = urlsplit(url).hostname or ""
         if urlsplit(url).scheme == "http" and not _is_loopback(host):
             log.warning(
@@ -136,24 +158,20 @@ class Transport:
     ) -> Response:
         """One request. Raises TransportError; never judges the status. `body` None means none, else it goes as JSON."""
         sent = self._clock.monotonic()
-        self._watch.attempted = self._watch.written = False
         headers = {"Cache-Control": "no-cache"} if method == "GET" else {"Content-Type": "application/json"}
-        timeout = (CONNECT_TIMEOUT, read_timeout)
+        timeout = (self._connect_timeout, read_timeout)
         try:
-            with (
-                self._watch.limited(CONNECT_TIMEOUT + read_timeout),
-                self._session.request(
+            with self._watch.limited(sum(timeout)):
+                response = self._session.request(
                     method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
-                ) as response,
-            ):
-                text = _text(response)
+                )
+                with response:
+                    text = _text(response)
+                if self._watch.expired:  # a body whose end is the end of the connection was cut
+                    raise TimeoutError
         except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
             # requests raises a TypeError for a proxy without a host, such as http://user@
-            raise TransportError(
-                _reason(error, self._watch.expired, read_timeout) + _proxy_note(self._url),
-                maybe_delivered=self._maybe_delivered(error),
-                timed_out=self._watch.expired or isinstance(error, requests.exceptions.ReadTimeout),
-            ) from error
+            raise self._failure(error, read_timeout) from error
         parsed = parse_json(text)
         return Response(
             status=response.status_code,
@@ -164,12 +182,21 @@ class Transport:
             received=self._clock.monotonic(),
         )
 
-    def _maybe_delivered(self, error: BaseException) -> bool:
+    def _failure(self, error: Exception, read_timeout: float) -> TransportError:
+        maybe_delivered = self._maybe_delivered(error)
+        timed_out = self._watch.expired or any(isinstance(part, _READ_TIMEOUTS) for part in _chain(error))
+        if timed_out and maybe_delivered:
+            limit = read_timeout + self._connect_timeout * self._watch.expired
+            reason = f"no {'complete ' * self._watch.expired}response within {limit:.0f} s"
+        else:
+            reason = _reason(error)
+        return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
+
+    def _maybe_delivered(self, error: Exception) -> bool:
         """Whether the request was written to a connection, as the connection tells; else by the kind of the error."""
         if self._watch.attempted:
             return self._watch.written
-        never = (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, requests.exceptions.InvalidSchema)
-        if isinstance(error, (*never, LocationValueError, TypeError)) or type(error) is OSError:  # a missing CA bundle
+        if isinstance(error, _NEVER_SENT) or type(error) is OSError:  # a CA bundle that is not there
             return False
         return not any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in _chain(error))
 
@@ -177,82 +204,6 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No redirect is ever followed, nor its Location parsed or its body read on the way."""
-
-
-class _Watch:
-    """What became of the request that is being sent, as its connection saw it."""
-
-    def __init__(self) -> None:
-        self.attempted = False  # a connection was opened or used
-        self.written = False  # something of the request was written to it, beyond proxies' and TLS handshakes
-        self.expired = False
-        self.socket: socket.socket | None = None
-
-    @contextlib.contextmanager
-    def limited(self, seconds: float) -> Iterator[None]:
-        """Cut the connection after `seconds`: a server that sends a byte now and then runs into no other time-out."""
-        self.expired, self.socket = False, None
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _expire(self) -> None:
-        self.expired = True
-        if self.socket is not None:
-            with contextlib.suppress(OSError):  # it has just been closed
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
-
-
-def _watched(base: Any, watch: _Watch) -> Any:
-    """A connection class that notes whether a request was written."""
-
-    class Watched(base):  # type: ignore[misc]
-        connecting = False
-
-        def connect(self) -> None:
-            watch.attempted = self.connecting = True
-            try:
-                super().connect()
-            finally:
-                self.connecting = False
-
-        def send(self, data: Any) -> None:
-            if self.sock is None and self.auto_open:
-                self.connect()
-            if not self.connecting:  # else it is the request for a tunnel through a proxy
-                watch.attempted = watch.written = True
-                watch.socket = self.sock
-            super().send(data)
-
-    return Watched
-
-
-class _Adapter(HTTPAdapter):
-    """The adapter of requests with watched connections, also through a proxy."""
-
-    def __init__(self, watch: _Watch) -> None:
-        self._noted = watch
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self._watch_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        self._watch_pools(manager)
-        return manager
-
-    def _watch_pools(self, manager: Any) -> None:
-        manager.pool_classes_by_scheme = {
-            scheme: type(pool.__name__, (pool,), {"ConnectionCls": _watched(pool.ConnectionCls, self._noted)})
-            for scheme, pool in manager.pool_classes_by_scheme.items()
-            if "Watched" not in pool.ConnectionCls.__name__
-        } or manager.pool_classes_by_scheme
 
 
 def parse_json(text: str) -> Any:
@@ -287,17 +238,17 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = inner[0] if inner else None
 
 
-def _reason(error: BaseException, expired: bool, read_timeout: float) -> str:
+def _reason(error: Exception) -> str:
     """What went wrong, in words without the URL's query."""
     chain = list(_chain(error))
-    if expired or isinstance(error, requests.exceptions.ReadTimeout):
-        return f"no response within {read_timeout:.0f} s"
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
         return "its TLS certificate is not trusted (if a proxy of yours signs certificates, set REQUESTS_CA_BUNDLE)"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
+    if isinstance(error, requests.exceptions.Timeout):
         return f"no connection within {CONNECT_TIMEOUT} s"
     last = next((part for part in reversed(chain) if not isinstance(part, MaxRetryError)), error)
     text = str(last).split(": ", 1)[-1] if isinstance(last, NewConnectionError) else str(last)
+    if re.search("CA certificate bundle|X509|PEM", text):
+        return f"{text} (check the file that REQUESTS_CA_BUNDLE names)"
     return text or type(last).__name__
 
 
@@ -306,9 +257,7 @@ def _proxy_note(url: str) -> str:
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if not proxy:
         return ""
-    shown = re.sub(r"^(\w+://)?.*@", r"\1", proxy) or "without a host"
     names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
-    variable = next(
-        (one for name in names for one in (name, name.upper()) if os.environ.get(one, "") == proxy), "the system"
-    )
-    return f" (through the proxy {shown}, set by {variable})"
+    set_by = next((one for name in names for one in (name, name.upper()) if os.environ.get(one) == proxy), "the system")
+    shown = re.sub("^([^/]*//)?.*@", r"\1", proxy)
+    return f" (through the proxy {shown!a}, set by {set_by})"

@@ -1,12 +1,26 @@
-"""Running `python -m sync_blueprints export` within a test."""
+"""Running `sync-blueprints export` within a test, and reading the retries that its text would get."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import yaml
+
+from sync_blueprints.catalog import REPOSITORY, parse_duration, parse_exit_codes
 from sync_blueprints.export import main
+
+TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
+CONNECTOR = ("--input", "FIVETRAN_CONNECTOR_ID=speak_inexpensive")
 
 
 @dataclass(frozen=True)
@@ -18,8 +32,9 @@ class Printed:
     stderr: str
 
 
+@functools.cache
 def export(*arguments: str) -> Printed:
-    """Run the command with these arguments."""
+    """Run the command with these arguments, once in all tests."""
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     stderr = io.StringIO()
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
@@ -36,3 +51,95 @@ def exported(*arguments: str) -> str:
     printed = export(*arguments)
     assert printed.exit_code == 0, printed.stderr
     return printed.stdout
+
+
+def command_in(folder: Path) -> None:
+    """Put a program `sync-blueprints` into the folder, for a PATH."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "sync-blueprints"
+    command = [sys.executable, str(REPOSITORY / "sync_blueprints" / "__main__.py")]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What the text of one blueprint says: how often, after which exit codes, how long one attempt may take."""
+
+    count: int
+    codes: frozenset[int]
+    cutoff: float
+    wait: float | None = None  # None where the orchestrator has a wait of its own
+
+
+def fleets(text: str) -> list[dict[str, Any]]:
+    """The vessels of a fleet, also of one that is inside a script."""
+    found = re.search(r"<<'EOF'\n(.*?)^EOF$", text, re.DOTALL | re.MULTILINE)
+    return list(yaml.safe_load(found[1] if found else text)["vessels"].values())
+
+
+def jobs(text: str) -> list[dict[str, Any]]:
+    """The specs of all Kubernetes Jobs, also of those that a CronJob makes."""
+    documents = list(yaml.safe_load_all(text))
+    specs = [one["spec"] for one in documents if one["kind"] == "Job"]
+    return specs + [one["spec"]["jobTemplate"]["spec"] for one in documents if one["kind"] == "CronJob"]
+
+
+def scripts(text: str) -> list[dict[str, Any]]:
+    """The templates of an Argo workflow that run a container."""
+    workflow, *_ = yaml.safe_load_all(text)
+    return [one for one in workflow["spec"]["templates"] if "container" in one]
+
+
+def excluded_in_argo(template: dict[str, Any]) -> set[int]:
+    """The exit codes that its expression excludes; -1 is a pod without one."""
+    expression = template["retryStrategy"]["expression"]
+    found = re.fullmatch(r"asInt\(lastRetry\.exitCode\) not in (\[[-0-9, ]+\])", expression)
+    assert found
+    return set(json.loads(found[1]))
+
+
+def others(excluded: set[int]) -> frozenset[int]:
+    return frozenset(range(1, 256)) - excluded
+
+
+def _fleet(text: str) -> Retries:
+    (vessel,) = fleets(text)
+    rails = vessel["guardrails"]
+    ranges = [parse_exit_codes(one) for one in rails["exclude_exit_code_ranges"]]
+    excluded = {code for first, last in ranges for code in range(first, last + 1)}
+    durations = [parse_duration(rails[name]) for name in ("runtime_cutoff", "retry_wait")]
+    return Retries(rails["retry_count"], others(excluded), *durations)
+
+
+def _kubernetes(text: str) -> Retries:
+    (job,) = jobs(text)
+    rule = job["podFailurePolicy"]["rules"][0]
+    assert (rule["action"], rule["onExitCodes"]["operator"]) == ("FailJob", "In")
+    excluded = set(rule["onExitCodes"]["values"])
+    return Retries(job["backoffLimit"], others(excluded), job["template"]["spec"]["activeDeadlineSeconds"])
+
+
+def _argo(text: str) -> Retries:
+    (template,) = scripts(text)
+    strategy = template["retryStrategy"]
+    assert strategy["retryPolicy"] == "Always"
+    backoff = strategy.get("backoff", {"duration": "0s", "factor": 1})
+    assert backoff["factor"] == 1
+    wait = parse_duration(backoff["duration"])
+    return Retries(strategy["limit"], others(excluded_in_argo(template)), template["activeDeadlineSeconds"], wait)
+
+
+def _kestra(text: str) -> Retries:
+    (task,) = yaml.safe_load(text)["tasks"]
+    assert "retry" not in task
+    return Retries(0, frozenset(), float(task["timeout"][2:-1]))
+
+
+RETRIES: dict[str, Callable[[str], Retries]] = {
+    "platform": _fleet,
+    "cron": _fleet,
+    "kubernetes": _kubernetes,
+    "argo": _argo,
+    "kestra": _kestra,
+}

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from shared.artifacts import HANDOVER
 
 from shared import pickles
-from shared.artifacts import HANDOVER
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
 from tests.shared.test_pickles import HOSTILE

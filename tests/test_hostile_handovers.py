@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.artifacts import Artifacts
+from shared.blueprint import Job
+from shared.http import Answer
+from shared.masking import Mask
 
 from fivetran_blueprints import check_sync_status as fivetran
 from nango_blueprints import check_sync_status as nango
 from rudderstack_blueprints import check_sync_status as rudderstack
 from shared import pickles
-from shared.artifacts import Artifacts
-from shared.blueprint import Job
 from shared.errors import BlueprintError
-from shared.http import Answer
-from shared.masking import Mask
 from tests.support import NOW, FakeClock, run_main
 
 UTC = timezone.utc

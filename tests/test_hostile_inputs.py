@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared.blueprint import _mask
 
 from shared import inputs
-from shared.blueprint import _mask
 from shared.errors import InvalidInputError
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Request, Sandbox

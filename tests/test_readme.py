@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from shared.artifacts import Artifacts
+from shared.masking import Mask
 
 from fivetran_blueprints import client as fivetran
 from nango_blueprints import client as nango
 from rudderstack_blueprints import client as rudderstack
 from shared import VERSION, errors
-from shared.artifacts import Artifacts
 from shared.inputs import specifications
-from shared.masking import Mask
 from sync_blueprints.__main__ import COMMANDS
 from sync_blueprints.catalog import REPOSITORY, load
 from tests.support import NOW

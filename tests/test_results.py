@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from shared.masking import printable
+
 from shared.status import instant
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.fleet import chain, vessel_of

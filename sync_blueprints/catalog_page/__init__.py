@@ -1,163 +1,197 @@
-"""The catalog page, docs/index.html: one file with a form for each blueprint and the texts to copy from it.
-
-The parts beside this file are put into one another as they are: there is no build step, and no other file.
-"""
+"""The catalog page, docs/catalog.html: one file with a form for each blueprint and the texts to copy from it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import importlib
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
-from shared import inputs, strict_json
-from shared.inputs import Specification, specifications
+import jinja2
+from markupsafe import Markup
+
+from shared import inputs
 from sync_blueprints import export
-from sync_blueprints.catalog import Blueprint, load
+from sync_blueprints.catalog import Blueprint, Input, load
+from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
 from sync_blueprints.docs import exit_codes
+from sync_blueprints.docs.pages import general, page_name
+from sync_blueprints.export.steps import SECRET
+from sync_blueprints.sandbox import ID_VARIABLES
 
 HERE = Path(__file__).parent
-LABELS = {
-    "platform": "Fleet YAML",
+LABELS = {  # the tabs, in this order; an export that is not listed comes last, under its own name
+    "local": "This machine",
+    "cron": "cron",
     "docker": "Docker",
     "github": "GitHub Actions",
+    "gitlab": "GitLab CI",
     "kubernetes": "Kubernetes",
     "argo": "Argo",
     "airflow": "Airflow",
+    "dagster": "Dagster",
+    "prefect": "Prefect",
+    "kestra": "Kestra",
+    "platform": "Fleet",
 }
-GENERAL = {"vendor": "the vendor", "VENDOR": "<VENDOR>"}  # in the table, which is about no vendor
+SANDBOX_URL = "http://127.0.0.1:8642"
+SANDBOX_ID = "succeeds_in_5"
 
 
 def render() -> str:
     """The page as HTML, the same from the same catalog."""
     blueprints = load()
     style, script = (HERE / "style.css").read_text("utf-8"), (HERE / "script.js").read_text("utf-8")
-    vendors = list(dict.fromkeys(one.vendor for one in blueprints))
-    csp = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+    offered = selections(blueprints)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return Template((HERE / "template.html").read_text("utf-8")).substitute(
-        csp=csp,
-        style=style,
-        script=script,
-        data=_in_script(json.dumps(_data(blueprints), ensure_ascii=False, separators=(",", ":"))),
-        vendors=f"{', '.join(vendors[:-1])} and {vendors[-1]}",
-        filters="\n      ".join(
-            f'<label><input type="radio" name="vendor" value="{_text(one)}"> {_text(one)}</label>' for one in vendors
-        ),
-        list="\n".join(_group(vendor, [one for one in blueprints if one.vendor == vendor]) for vendor in vendors),
-        first=page_of(blueprints[0]),
-        codes="\n".join(_row(one) for _, one in sorted({**exit_codes.load(), **exit_codes.others()}.items())),
+    environment.filters["code"] = _code
+    return environment.get_template("template.html").render(
+        csp=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'",
+        style=Markup(style),  # noqa: S704 - these are our own files
+        script=Markup(script),  # noqa: S704
+        data=Markup(json.dumps(_data(offered), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
+        vendors=list(dict.fromkeys(one.vendor for one in blueprints)),
+        blueprints=blueprints,
+        page_of=page_name,
+        selections=[_shown(one) for one in offered],
+        codes=[*exit_codes.load().values(), *exit_codes.others().values()],
+        general=general,
+        orchestrators=_orchestrators(),
+        schedules=SCHEDULES,
+        retries=RETRIES,
+        image=export.Options().image,
     )
 
 
-def slug(blueprint: Blueprint) -> str:
-    return export.steps.slug(blueprint.name)
+def _orchestrators() -> list[tuple[str, str]]:
+    names = [
+        *(name for name in LABELS if name in export.ENGINES),
+        *(name for name in export.ENGINES if name not in LABELS),
+    ]
+    return [(name, LABELS.get(name, name)) for name in names]
 
 
-def page_of(blueprint: Blueprint) -> str:
-    """The blueprint's page, beside this one."""
-    return f"{slug(blueprint)}.md"
-
-
-def _data(blueprints: list[Blueprint]) -> dict[str, object]:
-    outside = exit_codes.others()
-    codes = {**exit_codes.load(), **outside}
-    return {
-        "blueprints": [_blueprint(one) for one in blueprints],
-        "engines": [{"id": name, "label": LABELS.get(name, name)} for name in export.ENGINES],
-        "limits": {
-            "PREDEFINED_GROUP": inputs.PREDEFINED_GROUP,
-            "LONGEST_IDENTIFIER": inputs.LONGEST_IDENTIFIER,
-            "MOST_DEPTH": strict_json.MOST_DEPTH,
-            "MOST_DIGITS": strict_json.MOST_DIGITS,
-        },
-        "codes": {
-            code: {
-                "meaning": one.meaning,
-                "what_to_do": one.what_to_do,
-                "by_kind": one.by_kind,
-                "retry": one.retry,
-                "outcomes": one.outcomes,
-                "outside": code in outside,
-            }
-            for code, one in codes.items()
-        },
+def _shown(selection: Selection) -> dict[str, object]:
+    """What the template shows of a selection: its texts, and its fields with the steps that take them."""
+    first = selection.blueprints[0]
+    taken = [selection.inputs(place) for place in range(len(selection.blueprints))]
+    known = {
+        one.reference: (one, blueprint) for blueprint in reversed(selection.blueprints) for one in blueprint.inputs
     }
-
-
-def _blueprint(one: Blueprint) -> dict[str, object]:
-    module = importlib.import_module(one.file_to_run[: -len(".py")].replace("/", "."))
-    declared = {spec.variable: spec for spec in specifications(module.Inputs).values()}
-    order = sorted(one.inputs, key=lambda given: not given.required)
+    names = dict.fromkeys(name for step in taken for name in step)
     return {
-        "slug": slug(one),
-        "name": one.name,
-        "vendor": one.vendor,
-        "kind": exit_codes.kind_of(one),
-        "script": one.file_to_run,
-        "page": page_of(one),
-        "authorization": f"{one.vendor.lower()}-authorization.md",
-        "synopsis": one.synopsis,
-        "description": one.description,
-        "exit_codes": one.exit_codes,
-        "templates": {name: export.template(name, one) for name in export.ENGINES},
-        "inputs": [
+        "id": selection.id,
+        "title": " + ".join(one.name.partition(" - ")[2] for one in selection.blueprints),
+        "names": [one.name for one in selection.blueprints],
+        "vendor": first.vendor,
+        "blueprints": selection.blueprints,
+        "synopsis": first.synopsis if len(taken) == 1 else f"{first.synopsis[:-1]}, and check whether it succeeded.",
+        "search": " ".join([*(f"{one.name} {one.synopsis}" for one in selection.blueprints), *names]).lower(),
+        "secrets": [one for one in first.inputs if one.type == SECRET],
+        "fields": [
             {
-                "name": given.reference,
-                "label": given.display_name,
-                "type": given.type,
-                "required": given.required,
-                "default": given.default,
-                "multiline": given.multiline,
-                "about": given.description,
-                **rule(declared[given.reference]),
+                "input": known[name][0],
+                "attributes": attributes(*known[name]),
+                "steps": "".join(str(place) for place, step in enumerate(taken) if name in step),
+                "example": _sandbox_value(first.vendor, name),
             }
-            for given in order
+            for name in names
         ],
     }
 
 
-def rule(spec: Specification) -> dict[str, object]:
-    """What a declaration checks: the function that made its parser, and the plain values which that goes by.
-
-    A run has no use for these, so that it is not made to carry them: they are read from the parser itself.
-    """
-    found = inspect.getclosurevars(spec.parse)
-    values = {**found.globals, **found.nonlocals}
-    plain = {name: value for name, value in values.items() if isinstance(value, (str, int, tuple))}
-    return {"rule": spec.parse.__qualname__.split(".")[0], "limits": plain}
-
-
-def _group(vendor: str, blueprints: list[Blueprint]) -> str:
-    items = "\n".join(
-        f'<li data-slug="{slug(one)}"><a href="{page_of(one)}">{_text(one.name.partition(" - ")[2])}</a>'
-        f"<p>{_text(one.synopsis)}</p></li>"
-        for one in blueprints
-    )
-    return f"<section><h2>{_text(vendor)}</h2>\n<ul>\n{items}\n</ul></section>"
+def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
+    """What a browser checks of an input, from the script's own declaration."""
+    try:  # TEMP
+        module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
+        declared = {field.variable: field for field in inputs.fields(module.Inputs).values()}[one.reference]
+    except (ImportError, KeyError):
+        return {"type": "number", "min": 1} if one.type == "Integer" else {}
+    rules = inspect.getclosurevars(declared.parse)
+    found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}
+    if "pattern" in found:
+        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": inputs.MAX_IDENTIFIER}
+    if one.type == "Integer":
+        found |= {"type": "number"}
+    elif one.reference.endswith("_API_URL"):
+        found |= {"type": "url", "pattern": "https?://.+"}
+    return {**found, **({"required": ""} if one.required else {})}
 
 
-def _row(one: exit_codes.ExitCode) -> str:
-    meaning = re.sub("`([^`]+)`", r"<code>\1</code>", _text(one.meaning.format(**GENERAL)))
-    cells = f"<td>{meaning}</td><td>{_text(one.retry)}</td>"
-    return f'<tr><th scope="row">{one.code}</th>{cells}</tr>'
+def _for_browsers(pattern: str) -> str:
+    """The pattern as HTML reads it, with the flag v: more has to be escaped in a class."""
+
+    def escaped(found: re.Match[str]) -> str:
+        inside = re.sub(r"(\\.)|([(){}/|])", lambda one: one[1] or f"\\{one[2]}", found[1])
+        return "[" + re.sub("-$", r"\\-", inside) + "]"
+
+    return re.sub(r"\[((?:\\.|[^]\\])+)\]", escaped, pattern)
+
+
+def _sandbox_value(vendor: str, name: str) -> str:
+    id_variable, others = ID_VARIABLES[vendor]
+    known = {id_variable: SANDBOX_ID, f"{vendor.upper()}_API_URL": SANDBOX_URL, **others}
+    return known.get(name, "")
+
+
+def _data(offered: Sequence[Selection]) -> dict[str, object]:
+    """What the script fills in: the exports as templates, and what to do about every exit code."""
+    texts = Texts()
+    templates = {one.id: {name: texts.template(name, one) for name, _ in _orchestrators()} for one in offered}
+    codes = {**exit_codes.load(), **exit_codes.others()}
+    return {
+        "templates": templates,
+        "lines": list(texts.lines),
+        "sets": list(texts.sets),
+        "keys": list(texts.keys),
+        "selections": {
+            one.id: {"names": [each.name for each in one.blueprints], "wait": one.wait, "name": one.name}
+            for one in offered
+        },
+        "orchestrators": {
+            name: {
+                "label": label,
+                "options": export.ENGINES[name].options,
+                "quoting": export.ENGINES[name].quoting,
+                "escapes": export.ENGINES[name].escapes,
+                "refused": export.ENGINES[name].refused,
+            }
+            for name, label in _orchestrators()
+        },
+        "answers": {one.name: _answers(one, codes) for one in load()},
+    }
+
+
+def _answers(blueprint: Blueprint, codes: dict[int, exit_codes.ExitCode]) -> dict[int, list[str]]:
+    """By exit code: what it means, what to do, and whether a retry would help."""
+    others = exit_codes.others()
+    kind = exit_codes.kind_of(blueprint)
+    return {
+        code: [*exit_codes.of(one, blueprint), exit_codes.again(one, kind)]
+        for code, one in codes.items()
+        if code in blueprint.exit_codes or code in others
+    }
 
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _in_script(text: str) -> str:
-    r"""JSON that cannot end the script element it stands in: `<` occurs in texts alone, where \u003c means the same."""
-    return text.replace("<", "\\u003c")
-
-
-def _text(text: str) -> str:
-    return html.escape(text)
+def _code(text: str) -> Markup:
+    """Text with `words in backquotes` as code."""
+    parts = re.split("`([^`]+)`", text)
+    joined = Markup()
+    for place, part in enumerate(parts):
+        joined += Markup("<code>{}</code>").format(part) if place % 2 else part
+    return joined

@@ -1,29 +1,49 @@
-"""python -m sync_blueprints docs: the pages in docs/ that are made from the catalog, the errors and the hand-written parts."""
+"""`sync-blueprints docs`: the pages that are made from the catalog, and the site with all pages."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Sequence
 
 from sync_blueprints import catalog_page
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.docs import pages
+
+PAGE = "docs/catalog.html"
 
 
 def main(argv: Sequence[str]) -> int:
-    """The command; returns 1 if a page is stale with --check, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sync_blueprints docs", description="Write the pages in docs/ anew."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing, and exit with 1 if a page would change")
-    check = parser.parse_args(argv).check
-    stale = []
-    for name, text in {**pages.pages(), "index.html": catalog_page.render()}.items():
-        path = pages.DOCS / name
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-            if not check:
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(text.encode())
+    """The command; returns 1 if a page is stale (--check) or the site has dead links, 2 for a wrong command line."""
+    parser = argparse.ArgumentParser(prog="sync-blueprints docs", description="Write the pages that are made.")
+    parser.add_argument("--check", action="store_true", help="write nothing, and exit 1 if a page would change")
+    parser.add_argument("--site", action="store_true", help="then build the site in site/; exit 1 for any warning")
+    given = parser.parse_args(argv)
+    stale = [name for name, text in made().items() if not _is_written(name, text, given.check)]
     for name in stale:
-        print(f"docs/{name} {'is stale: run python -m sync_blueprints docs' if check else 'was written'}")
-    return int(check and bool(stale))
+        print(f"{name} {'is stale: run sync-blueprints docs' if given.check else 'was written'}")
+    if given.check and stale:
+        return 1
+    return build() if given.site else 0
+
+
+def made() -> dict[str, str]:
+    """Everything that is made, by its path in the repository."""
+    return {**pages.pages(), PAGE: catalog_page.render()}
+
+
+def build() -> int:
+    """Build the site from mkdocs.yml; a dead link ends it with 1."""
+    command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
+    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+
+
+def _is_written(name: str, text: str, check: bool) -> bool:
+    """Whether the file is as it should be; if not, it is written, unless that is only checked."""
+    path = REPOSITORY / name
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return True
+    if not check:
+        path.write_bytes(text.encode())
+    return False

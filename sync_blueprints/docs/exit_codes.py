@@ -1,91 +1,87 @@
-"""What a person does about an exit code: the words of shared/errors.py, and exit_codes.yaml beside this file."""
+"""What an exit code means and what to do about it: exit_codes.yaml beside this file."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from shared import errors
-from shared.errors import BlueprintError
-from sync_blueprints.catalog import Blueprint
+from sync_blueprints.catalog import STARTING, Blueprint
 
 FILE = Path(__file__).with_name("exit_codes.yaml")
-KINDS = {  # what a blueprint does, by the name of its script
-    "trigger_sync": "trigger",
-    "check_sync_status": "check",
-    "update_connector": "update",
-    "check_credentials": "credentials",
-}
-SUCCESSES = {  # the outcome words of exit code 0
+SUCCESSES = {  # the outcomes of exit code 0, by kind of blueprint
     "trigger": ("started", "joined", "succeeded"),
     "check": ("succeeded",),
     "update": ("updated",),
+    "list": ("listed",),
     "credentials": ("valid",),
 }
-INTERRUPTED = (130, 143)  # SIGINT and SIGTERM
-CLASSES: list[type[BlueprintError]] = [
-    one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "again")
-]
+ONLY_WITH_WAIT = (210, 211, 212, 213, 220)  # exit codes of a trigger that tell how a sync ended
 
 
 @dataclass(frozen=True)
 class ExitCode:
-    """`meaning` and `what_to_do` are for people, and may hold {vendor} and {VENDOR}; `of` puts the names in."""
+    """`meaning` and `what_to_do` are for people, and may contain {vendor} and {VENDOR}; `of` fills in the names."""
 
     code: int
-    outcomes: tuple[str, ...]  # the words in the result's JSON; those of 0 are in SUCCESSES
+    outcomes: tuple[str, ...]
     meaning: str
     what_to_do: str
-    retry: str  # would trying again help? "yes", "no", "check: yes", "" or a sentence
-    by_kind: Mapping[str, str]  # what to do where it differs, by a word of KINDS
+    retry: str  # would a retry help? "yes", "no", "check: yes", or "" where the question makes no sense
+    by_kind: Mapping[str, str]  # what to do where it differs, by kind of blueprint
 
 
 def load() -> dict[int, ExitCode]:
-    """The codes that a blueprint ends with."""
+    """The codes that a blueprint exits with."""
     return _read("exit_codes")
 
 
 def others() -> dict[int, ExitCode]:
-    """Codes that Python or the machine ends a run with."""
+    """Codes of Python, the shell and the system."""
     return _read("others")
 
 
 def kind_of(blueprint: Blueprint) -> str:
-    return KINDS[blueprint.path.stem]
+    """A word of SUCCESSES: a resync is a trigger, too."""
+    return "trigger" if blueprint.kind in STARTING else blueprint.kind
+
+
+def outcomes(one: ExitCode, blueprint: Blueprint) -> tuple[str, ...]:
+    """The words that this blueprint reports with the code; a resync joins no running sync."""
+    if one.code:
+        return one.outcomes
+    words = SUCCESSES[kind_of(blueprint)]
+    return tuple(word for word in words if word != "joined" or blueprint.kind != "resync")
 
 
 def again(one: ExitCode, kind: str) -> str:
-    """Whether trying again helps that kind of blueprint."""
+    """Whether a retry helps that kind of blueprint; it does not once a trigger has started a sync."""
+    if kind == "trigger" and one.code in ONLY_WITH_WAIT:
+        return "no"
     return {"check: yes": "yes" if kind == "check" else "no"}.get(one.retry, one.retry)
 
 
 def of(one: ExitCode, blueprint: Blueprint) -> tuple[str, str]:
-    """What a code means that this blueprint ended with, and what to do about it."""
+    """What a code means that this blueprint exited with, and what to do about it."""
     names = {"vendor": blueprint.vendor, "VENDOR": blueprint.vendor.upper()}
-    words = one.by_kind.get(kind_of(blueprint), one.what_to_do)
-    return one.meaning.format(**names), words.format(**names)
+    what_to_do = one.by_kind.get(kind_of(blueprint), one.what_to_do)
+    return one.meaning.format(**names), what_to_do.format(**names)
 
 
-def docstring(kind: type[BlueprintError]) -> str:
-    """The words of an error for people: the first line of its docstring, or its first sentence if more follows."""
-    return (kind.__doc__ or "").splitlines()[0].split(". ")[0].rstrip(".") + "."
-
-
+@functools.cache
 def _read(section: str) -> dict[int, ExitCode]:
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))[section]
-    found = {}
-    for code, words in raw.items():
-        classes = [one for one in CLASSES if one.exit_code == code]
-        interrupted = [errors.Interruption.outcome] if code in INTERRUPTED else []
-        found[code] = ExitCode(
+    return {
+        code: ExitCode(
             code,
-            tuple(dict.fromkeys([one.outcome for one in classes] + interrupted)),
-            docstring(classes[0]) if classes else words["meaning"],
+            tuple(words.get("outcomes", ())),
+            words["meaning"],
             words["what_to_do"],
-            classes[0].again if classes else words.get("retry", ""),
-            {kind: words[kind] for kind in KINDS.values() if kind in words},
+            words.get("retry", ""),
+            {kind: words[kind] for kind in SUCCESSES if kind in words},
         )
-    return found
+        for code, words in raw.items()
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from sync_blueprints.catalog import Blueprint
-from sync_blueprints.docs.exit_codes import KINDS, kind_of
+from sync_blueprints.docs.exit_codes import SUCCESSES, kind_of
 
 FILE = Path(__file__).with_name("troubleshooting.yaml")
 
@@ -32,7 +32,7 @@ def load() -> list[Trouble]:
             codes=tuple(raw["codes"]),
             cause=raw["cause"],
             cure=raw["cure"],
-            kinds=tuple(raw.get("kinds", KINDS.values())),
+            kinds=tuple(raw.get("kinds", SUCCESSES)),
             vendor=raw.get("vendor", ""),
         )
         for raw in yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Callable
 
-from sync_blueprints import ROOT
+from shared import inputs
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
 from sync_blueprints.export import airflow, argo, cron, dagster, docker, fleet, github, kestra, kubernetes, prefect
 from sync_blueprints.export.schedule import check_schedule
@@ -27,7 +26,7 @@ from sync_blueprints.export.steps import (
     listed,
 )
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "main", "template"]
+__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "is_handed_over", "main"]
 
 ENGINES: Mapping[str, Engine] = {
     "platform": fleet.ENGINE,
@@ -41,57 +40,6 @@ ENGINES: Mapping[str, Engine] = {
     "kestra": kestra.ENGINE,
     "cron": cron.ENGINE,
 }
-
-# The inputs as the script reads them; in a process of its own, for nothing below ROOT is importable in this one.
-_READ_INPUTS = """
-import importlib, json, sys
-from shared import errors, inputs
-try:
-    read = inputs.read(importlib.import_module(sys.argv[1]).Inputs, json.load(sys.stdin))
-    error = read[1] if isinstance(read, tuple) else None
-except errors.InvalidInputError as raised:
-    error = raised
-print(error or "")
-"""
-
-
-def template(engine: str, blueprint: Blueprint) -> dict[str, object]:
-    """An export's text for one blueprint in parts, so that a page can fill it in without this program.
-
-    The text is `head`, then for each input `per_input` with {name} and {value} (the value escaped and quoted, quotes
-    included) replaced, then `tail`; without any input it is `empty`. A value is quoted as Engine says: `quoting` and
-    `escapes`, and may contain none of `refused`. `defaults` are inputs to be filled in where the user gives none. With
-    an input of `variants` set to TRUE (case-insensitive) its `head` and `tail` take the place of the others.
-    """
-    one = ENGINES[engine]
-    head, per_input, tail = _parts(one, blueprint, {})
-    variants = {}
-    if is_trigger(blueprint):
-        wait = f"{blueprint.prefix}WAIT"
-        waiting_head, _, waiting_tail = _parts(one, blueprint, {wait: "TRUE"})
-        variants[wait] = {"head": waiting_head, "tail": waiting_tail}
-    return {
-        "head": head,
-        "per_input": per_input,
-        "tail": tail,
-        "empty": one.render([Step(blueprint, {})], Options()),
-        "quoting": one.quoting,
-        "escapes": [list(pair) for pair in one.escapes],
-        "refused": list(one.refused),
-        "defaults": dict(one.defaults(blueprint)),
-        "variants": variants,
-    }
-
-
-def _parts(engine: Engine, blueprint: Blueprint, given: Mapping[str, str]) -> tuple[str, str, str]:
-    """What stands before the inputs (those `given` left out), the lines of one input, and what stands after them."""
-    name, value = "NAME_OF_AN_INPUT", "value-of-an-input"
-    lines = engine.render([Step(blueprint, {**given, name: value})], Options()).splitlines(keepends=True)
-    block = [number for number, line in enumerate(lines) if name in line or value in line]
-    first, last = block[0], block[-1] + 1
-    quoted = {"json": f'"{value}"', "shell": f"'{value}'"}[engine.quoting]
-    per_input = "".join(lines[first:last]).replace(name, "{name}").replace(quoted, "{value}")
-    return "".join(lines[: first - len(given) * (last - first)]), per_input, "".join(lines[last:])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -147,10 +95,11 @@ def _check_options(engine: str, options: Options) -> None:
 def _steps(given: argparse.Namespace) -> list[Step]:
     """The blueprints of the command line with their guardrails and inputs. Raises CatalogError or ExportError."""
     rails: dict[str, Any] = {
-        **({} if given.retry_count is None else {"retry_count": _count(given.retry_count)}),
-        **({} if given.retry_wait is None else {"retry_wait": parse_duration(given.retry_wait)}),
-        **({} if given.runtime_cutoff is None else {"runtime_cutoff": parse_duration(given.runtime_cutoff)}),
+        name: parse(getattr(given, name)) for name, parse in _RAILS.items() if getattr(given, name) is not None
     }
+    for name in rails:
+        if name not in ENGINES[given.engine].guardrails:
+            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.engine}")
     known = load()
     blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
@@ -158,18 +107,26 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         for place, name, value in _destinations(text, blueprints, given.engine):
             chosen[place][name] = value
     _check_order(blueprints)
-    for blueprint, values in zip(blueprints, chosen):
-        _check(blueprint, values)
-    return [
+    steps = [
         Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
         for blueprint, values in zip(blueprints, chosen)
     ]
+    for step in steps:
+        _check_inputs(step)
+    return steps
 
 
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,6}", text):
         raise ExportError(f"{text!r} is not a number of retries; write 0 or more")
     return int(text)
+
+
+_RAILS: Mapping[str, Callable[[str], float]] = {
+    "retry_count": _count,
+    "retry_wait": parse_duration,
+    "runtime_cutoff": parse_duration,
+}
 
 
 def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
@@ -193,11 +150,11 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():
-        if number or not _is_handed_over(spec) or handed_over_by(place, blueprints) is None:
+        if number or not is_handed_over(spec) or handed_over_by(place, blueprints) is None:
             yield place, name, value
 
 
-def _is_handed_over(spec: Input) -> bool:
+def is_handed_over(spec: Input) -> bool:
     """Whether it is one of the ids that say what is synced; a trigger's handoff has all of them."""
     return spec.type == "Alphanumeric" and not spec.reference.endswith("_API_URL")
 
@@ -210,12 +167,10 @@ def _check_order(blueprints: Sequence[Blueprint]) -> None:
             raise ExportError(f"{check.name} comes after two triggers; name a check after each of them")
 
 
-def _check(blueprint: Blueprint, values: Mapping[str, str]) -> None:
+def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
-    passwords = {spec.reference: "set-by-the-orchestrator" for spec in blueprint.inputs if spec.type == SECRET}
-    module = blueprint.file_to_run[: -len(".py")].replace("/", ".")
-    command = [sys.executable, "-X", "utf8", "-c", _READ_INPUTS, module]
-    given = json.dumps({**passwords, **values})
-    read = subprocess.run(command, cwd=ROOT, input=given, stdout=subprocess.PIPE, encoding="utf-8", check=True)
-    if read.stdout.strip():
-        raise ExportError(f"{blueprint.name}: {read.stdout.strip()}")
+    script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
+    secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
+    _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
+    if error:
+        raise ExportError(f"{step.blueprint.name}: {error}")

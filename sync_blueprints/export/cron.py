@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync_blueprints.export import fleet
+from sync_blueprints.export.python_files import secrets_of
 from sync_blueprints.export.schedule import on_calendar
 from sync_blueprints.export.steps import Engine, Options, Step, checked_name, fill, name_of
 
@@ -22,7 +23,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
             "a file's name here; it may have letters, digits, dots, - and _",
         ),
         fleet=fleet.body(steps, options),
-        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        secrets=secrets_of(steps),
         schedule=schedule,
         events=on_calendar(schedule),
         what=", then ".join(step.blueprint.name for step in steps),

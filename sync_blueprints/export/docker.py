@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync_blueprints.export.python_files import secrets_of
 from sync_blueprints.export.steps import Engine, Options, Step, changed, fill, name_of, slug
 
 
@@ -12,7 +13,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
     return fill(
         "docker.sh",
         steps=[(step, changed(step)) for step in steps],
-        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        secrets=secrets_of(steps),
         volume=f"{slug(name_of(steps, options))}-artifacts",
         image=options.image,
     )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync_blueprints.catalog import Guardrails
+from sync_blueprints.export.python_files import secrets_of
 from sync_blueprints.export.steps import Engine, ExportError, Options, Step, comment, duration, in_json, listed, titles
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
     """One vessel per step, each started once the one before it has succeeded."""
-    secrets = sorted({secret for step in steps for secret in step.secrets})
     head = comment(
-        f"Set {listed(secrets)} with a custom credential group of the vessels whose keys are these names; secrets do "
-        "not belong in a fleet's YAML."
+        f"Set {listed(secrets_of(steps))} with a custom credential group of the vessels whose keys are these names; "
+        "secrets do not belong in a fleet's YAML."
     )
     return "\n".join([*head, body(steps, options)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sync_blueprints.export.python_files import secrets_of, variables
 from sync_blueprints.export.steps import (
     Engine,
     Options,
@@ -12,8 +13,6 @@ from sync_blueprints.export.steps import (
     fill,
     handed_over_by,
     name_of,
-    slug,
-    titles,
     waiting_check,
 )
 
@@ -30,14 +29,14 @@ def render(steps: Sequence[Step], options: Options) -> str:
         "[a-z0-9][a-z0-9._-]*",
         "a namespace of Kestra; it may have small letters, digits, dots, - and _",
     )
-    tasks = [slug(title).replace("-", "_") for title in titles(steps)]
+    tasks = variables(steps)
     triggers = [handed_over_by(place, [step.blueprint for step in steps]) for place in range(len(steps))]
     return fill(
         "kestra.yaml",
         flow=flow,
         namespace=namespace,
         options=options,
-        secrets=sorted({secret for step in steps for secret in step.secrets}),
+        secrets=secrets_of(steps),
         tasks=[
             (task, step, None if trigger is None else tasks[trigger])
             for task, step, trigger in zip(tasks, steps, triggers)
@@ -48,6 +47,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
 ENGINE = Engine(
     render,
     options=("name", "image", "namespace", "schedule"),
+    guardrails=("runtime_cutoff",),
     refused=("{{", "{%", "{#"),  # Kestra renders a variable's value more than once, so that it cannot be escaped
     defaults=waiting_check,
 )

@@ -14,6 +14,7 @@ from sync_blueprints.export.steps import (
     duration,
     fill,
     handed_over_by,
+    in_order,
     is_check,
     name_of,
     waiting_check,
@@ -50,7 +51,8 @@ def _folded(steps: Sequence[Step]) -> Step:
     trigger, check = steps
     known = {spec.reference for spec in trigger.blueprint.inputs}
     taken = {name: value for name, value in check.inputs.items() if name in known}
-    return replace(trigger, inputs={**trigger.inputs, **taken, f"{trigger.blueprint.prefix}WAIT": "TRUE"})
+    inputs = {**trigger.inputs, **taken, f"{trigger.blueprint.prefix}WAIT": "TRUE"}
+    return in_order(replace(trigger, inputs=inputs))
 
 
 def _how_to_run(names: Sequence[str], steps: Sequence[Step], options: Options, at: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 from sync_blueprints.catalog import Blueprint
 from sync_blueprints.export.steps import Options, Step, checked_name, is_check, is_trigger, listed, name_of, slug
@@ -69,4 +68,4 @@ def secret_of(blueprint: Blueprint) -> str:
 
 
 def _verb(blueprint: Blueprint) -> str:
-    return slug(PurePath(blueprint.file_to_run).stem)
+    return slug(blueprint.path.stem)

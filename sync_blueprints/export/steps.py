@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from shared import VERSION
-from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for
+from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for, version
 
 if TYPE_CHECKING:
     import jinja2
@@ -51,7 +50,7 @@ class Options:
     """What a user may choose besides blueprints and inputs; an export takes those that it names in its Engine."""
 
     name: str | None = None  # of the whole; by default made from the first blueprint's
-    image: str = f"sync-blueprints:{VERSION}"
+    image: str = f"sync-blueprints:{version()}"
     namespace: str | None = None
     schedule: str | None = None  # five fields of cron
     openshift: bool = False  # no fixed user ids
@@ -68,15 +67,21 @@ class Engine:
 
     render: Callable[[Sequence[Step], Options], str]  # pure; the same text for the same arguments
     options: tuple[str, ...] = ()  # the Options that it takes
+    guardrails: tuple[str, ...] = ("retry_count", "retry_wait", "runtime_cutoff")  # those that it can say
     quoting: str = "json"
     escapes: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, ...] = ()  # texts that no value may contain, because there is no way to write them
     defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it sets where the user does not
 
     def __call__(self, steps: Sequence[Step], options: Options) -> str:
-        return self.render(
-            [replace(step, inputs={**self.defaults(step.blueprint), **step.inputs}) for step in steps], options
-        )
+        return self.render([in_order(step, self.defaults(step.blueprint)) for step in steps], options)
+
+
+def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
+    """The step with its inputs, and those of `others` that it lacks, in the order of the catalog."""
+    inputs = {**(others or {}), **step.inputs}
+    names = [one.reference for one in step.blueprint.inputs]
+    return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
 
 
 def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:

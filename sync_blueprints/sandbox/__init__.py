@@ -1,8 +1,6 @@
-"""A local server that speaks the APIs of RudderStack, Fivetran and Nango: python -m sync_blueprints sandbox.
+"""A local server that speaks the APIs of RudderStack, Fivetran and Nango; the ids that it is given choose what happens.
 
-The text of an id decides what it does: one of the words of BEHAVIOURS, then perhaps "_in_N" with N seconds (0p5 is
-half a second), then perhaps "_x" and anything, to make an id of one's own: fails, succeeds_in_0, lazy_in_5_xfirst.
-RudderStack's connections and sources, Fivetran's connectors and Nango's connections understand the same words.
+`behaviors.py` has the table of ids, `world.py` the runs in time, a module for each vendor its API.
 """
 
 from __future__ import annotations
@@ -10,20 +8,41 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import signal
 import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
 from sync_blueprints.sandbox import fivetran, nango, rudderstack
-from sync_blueprints.sandbox.world import BEHAVIOURS, LOST, Answer, Clock, RefusedError, Request, World
+from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
+from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
 
-__all__ = ["BEHAVIOURS", "Clock", "Request", "Sandbox", "World", "main"]
+__all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Clock", "Request", "Response", "Sandbox", "World", "main"]
+
+ID_VARIABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by vendor; and what its scripts need besides
+    "RudderStack": ("RUDDERSTACK_CONNECTION_ID", {}),
+    "Fivetran": ("FIVETRAN_CONNECTOR_ID", {}),
+    "Nango": ("NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox"}),
+}
+CREDENTIALS = """\
+Further credentials, each with a limit of its own:
+  RUDDERSTACK_ACCESS_TOKEN  {rudderstack.VIEWER_TOKEN:38}may read, but not start or stop
+  FIVETRAN_API_KEY          {fivetran.NARROW_KEY:38}may not read the account, nor the history of syncs
+  NANGO_SECRET_KEY          {nango.READ_ONLY_KEY:38}scope environment:syncs:read alone
+                            {nango.EXECUTE_ONLY_KEY:38}scope environment:syncs:execute alone
+                            {nango.ACCOUNT_KEY:38}an account's key: no scope of an environment
+                            {nango.OTHER_ENVIRONMENT_KEY:38}of another environment, which has no integrations
+Nango integrations (NANGO_PROVIDER_CONFIG_KEY), and the connections of each if NANGO_CONNECTION_ID is not set:
+{integrations}
+Its syncs are orders, orders::eu and customers; sandbox-old is a server that names no connections in its status.
+"""
 
 
 class Sandbox:
@@ -31,7 +50,7 @@ class Sandbox:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, clock: Clock = time) -> None:
         self.world = World(clock)
-        self.starts = self.world.starts  # (vendor, id) of each sync that a call really began
+        self.starts = self.world.starts  # (vendor, id) of each sync that a request really began
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._server = _Server((host, port), self)
@@ -61,16 +80,18 @@ class Sandbox:
             self._thread = None
         self._server.server_close()
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         vendor = {"/v2": rudderstack, "/v1": fivetran}.get(request.path[:3], nango)
-        with self._lock:  # one call at a time, so that each sees the whole effect of those before it
+        with self._lock:  # one at a time, so that each sees the whole effect of those before it
             try:
-                answer: Answer = vendor.answer(request, self.world)
+                response: Response = vendor.respond(request, self.world)
             except RefusedError as refused:
-                answer = refused.answer
-            request.status = answer.status or None
+                response = refused.response
+            request.status = response.status or None
             self.requests.append(request)
-        return answer
+        return response
+
+    answer = respond  # the older name, which tests still use
 
 
 class _Server(ThreadingHTTPServer):
@@ -91,13 +112,13 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def server_close(self) -> None:
-        for connection in list(self.connections):  # kept alive: their threads wait for a next call
+        for connection in list(self.connections):  # kept alive: their threads wait for a next request
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that went away is no fault
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that went away is no error
             super().handle_error(request, client_address)
 
 
@@ -107,30 +128,30 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         sandbox = self.server.sandbox
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
         path, _, query = self.requestline.split(" ")[1].partition("?")  # self.path has lost a double slash
         request = Request(self.command, path, parse_qs(query, keep_blank_values=True), self.headers, body)
         request.client = self.client_address
-        answer = sandbox.answer(request)
-        if answer is LOST:
+        response = sandbox.answer(request)
+        if response is LOST:
             self.close_connection = True
             return
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body, separators=(",", ":"))
-        content = b"" if answer.body is None else text.encode()
-        kind = "text/html; charset=utf-8" if isinstance(answer.body, str) else "application/json; charset=utf-8"
-        self.send_response(answer.status)
-        for name, value in {"Content-Type": kind, **answer.headers}.items():
+        text = response.body if isinstance(response.body, str) else json.dumps(response.body, separators=(",", ":"))
+        content = b"" if response.body is None else text.encode()
+        kind = "text/html; charset=utf-8" if isinstance(response.body, str) else "application/json; charset=utf-8"
+        self.send_response(response.status)
+        for name, value in {"Content-Type": kind, **response.headers}.items():
             if name != "Content-Type" or content:
                 self.send_header(name, value)
-        if answer.status != 204:
+        if response.status != 204:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815 - as http.server wants
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = respond  # noqa: N815 - as http.server wants
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return formatdate(self.server.sandbox.world.clock.time() if timestamp is None else timestamp, usegmt=True)
@@ -139,24 +160,43 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def listing(width: int = 100) -> str:
+    """The ids, an id for each exit code, and the credentials: what --list prints."""
+    named = "\n".join(f"  {name:15}{', '.join(known) or 'none'}" for name, known in nango.INTEGRATIONS.items())
+    more = CREDENTIALS.format(rudderstack=rudderstack, fivetran=fivetran, nango=nango, integrations=named)
+    return "\n".join([*tables(width), "", more])
+
+
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m sync_blueprints sandbox", description="Imitate the vendors' APIs.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8642, help="0 picks a free one (default: 8642)")
+    parser = argparse.ArgumentParser(
+        prog="sync-blueprints sandbox",
+        description="Imitate the APIs of RudderStack, Fivetran and Nango on this machine, until Ctrl-C. "
+        "Prints the variables that lead the scripts there as `export` lines.",
+        epilog="What the ids do, and one for each exit code: sync-blueprints sandbox --list",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=int, choices=range(65536), default=8642, metavar="N", help="0 picks a free one (default: 8642)"
+    )
+    parser.add_argument("--list", action="store_true", help="print the ids and what they do, and end")
     given = parser.parse_args(argv)
+    if given.list:
+        print(listing(min(max(shutil.get_terminal_size((100, 24)).columns, 80), 110)), end="")
+        return 0
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    sandbox = Sandbox(given.host, given.port)
+    try:
+        sandbox = Sandbox(given.host, given.port)
+    except OSError as error:
+        print(
+            f"sandbox: cannot listen on {given.host}:{given.port}: {error.strerror}; try another --port",
+            file=sys.stderr,
+        )
+        return 1
     for name, value in sandbox.environment.items():
         print(f"export {name}={value}")
-    for line in (__doc__ or "").splitlines()[1:]:
-        print(f"# {line}".rstrip())
-    print("# A Nango integration is one of: " + ", ".join(nango.INTEGRATIONS) + "; its syncs: orders (also orders::eu)")
-    print("# and customers. N is shown in brackets where an id names none.")
-    for behaviour, (seconds, meaning) in BEHAVIOURS.items():
-        print(f"#   {behaviour:<20} {meaning}" + (f" [{seconds:g}]" if seconds else ""))
-    sys.stdout.flush()
+    print("# ids, and what they do: sync-blueprints sandbox --list; end with Ctrl-C", flush=True)
     with sandbox:
         stop.wait()
     return 0

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from sync_blueprints.sandbox.behaviors import ODD_WORD
 from sync_blueprints.sandbox.world import (
     DAY,
-    ODD_WORD,
-    Answer,
     Item,
     RefusedError,
     Request,
+    Response,
     Run,
     World,
     instant,
@@ -23,6 +25,7 @@ from sync_blueprints.sandbox.world import (
 )
 
 VARIABLES = {"FIVETRAN_API_KEY": "sandbox-fivetran-key", "FIVETRAN_API_SECRET": "sandbox-fivetran-secret"}
+NARROW_KEY = "sandbox-fivetran-narrow-key"  # may use connections, but not read the account or the history of syncs
 CODES = {400: "InvalidInput", 404: "ResourceNotFound"}  # a path gone has no NotFound code
 FAILURE = "Fivetran could not connect to the source: the password was rejected"
 HISTORY = {
@@ -34,7 +37,7 @@ HISTORY = {
     ODD_WORD: "INCOMPLETE",
 }
 BOOLEAN = (True, False)
-# Field of a PATCH -> what it may be; more exist.
+# Field of a PATCH -> what it may be; more exist. `config` and `auth` may be any object.
 FIELDS: dict[str, Sequence[Any]] = {
     "schedule_type": ("auto", "manual"),
     "paused": BOOLEAN,
@@ -42,99 +45,127 @@ FIELDS: dict[str, Sequence[Any]] = {
     "run_setup_tests": BOOLEAN,
     "trust_certificates": BOOLEAN,
     "sync_frequency": (1, 5, 15, 30, 60, 120, 180, 360, 480, 720, 1440),
-    "daily_sync_time": [f"{hour:02}:00" for hour in range(24)],
+    "daily_sync_time": [f"{hour:{form}}:00" for hour in range(24) for form in ("", "02")],
     "data_delay_sensitivity": ("LOW", "NORMAL", "HIGH", "CUSTOM", "SYNC_FREQUENCY"),
 }
 ACCEPTED = ("application/json;version=2", "application/json", "*/*")
+SECRET = re.compile("pass|secret|token|key|pat|credential")
 
 
-def refuse(status: int, message: str = "", code: str = "") -> Answer:
+def refuse(status: int, message: str = "", code: str = "") -> Response:
     phrase = HTTPStatus(status).phrase
     code = code or CODES.get(status, phrase.replace(" ", ""))
-    return Answer(status, {"code": code, "message": message or f"HTTP {status} {phrase}"})
+    return Response(status, {"code": code, "message": message or f"HTTP {status} {phrase}"})
 
 
-def answer(request: Request, world: World) -> Answer:
-    login = f"{VARIABLES['FIVETRAN_API_KEY']}:{VARIABLES['FIVETRAN_API_SECRET']}"
-    if request.headers.get("Authorization") != f"Basic {b64encode(login.encode()).decode()}":
+def respond(request: Request, world: World) -> Response:
+    secret = VARIABLES["FIVETRAN_API_SECRET"]
+    keys = (VARIABLES["FIVETRAN_API_KEY"], NARROW_KEY)
+    full, narrow = (f"Basic {b64encode(f'{key}:{secret}'.encode()).decode()}" for key in keys)
+    login = request.headers.get("Authorization")
+    if login not in (full, narrow):
         return refuse(401)
     act, ids = route(ROUTES, request, refuse)
-    if not any(one.replace(" ", "") in ACCEPTED for one in request.headers.get("Accept", "*/*").split(",")):
-        return refuse(406)
-    kind = request.headers.get("Content-Type", "").split(";")[0].strip()
-    if request.method != "GET" and kind != "application/json":
-        return refuse(415)
-    try:
-        body = request.json() or {}
-    except ValueError as wrong:
-        return refuse(400, f"Invalid JSON: {wrong}")
-    if not isinstance(body, dict):
-        return refuse(400, "The body must be an object")
+    body = _body(request)
+    if act in (account, history) and login == narrow:
+        return refuse(403, "The key does not have the permission that is needed")
     if not ids:
-        return Answer(200, act())
+        return Response(200, act())
 
-    def go() -> Answer:
+    def go() -> Response:
         item = world.find("fivetran", ids[0])
         if item is None:
             text = f"Cannot find connection with id '{ids[0]}'"
             raise RefusedError(refuse(404, text, "NotFound_Connection"))
         _settle(world, item)
-        answered: Answer = act(world, request, item, body)
-        return answered
+        response: Response = act(world, request, item, body)
+        return response
 
     return misbehave(world, ("fivetran", ids[0]), request, go, refuse, starts=act in (sync, resync))
 
 
-def sync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Answer:
+answer = respond  # the older name, which tests still use
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if not any(one.replace(" ", "") in ACCEPTED for one in request.headers.get("Accept", "*/*").split(",")):
+        raise RefusedError(refuse(406))
+    kind = request.headers.get("Content-Type", "").split(";")[0].strip()
+    if request.method != "GET" and kind != "application/json":
+        raise RefusedError(refuse(415))
+    try:
+        body = request.json() or {}
+    except ValueError as wrong:
+        raise RefusedError(refuse(400, f"Invalid JSON: {wrong}")) from None
+    if not isinstance(body, dict):
+        raise RefusedError(refuse(400, "The body must be an object"))
+    return body
+
+
+def sync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Response:
     force = body.get("force", False)
     if not isinstance(force, bool) or set(body) - {"force"}:
         return refuse(400, "Only 'force' is accepted, and it must be a boolean")
-    if item.settings["paused"] or item.behaviour == "incomplete":
+    if item.settings["paused"] or item.behavior == "incomplete":
         return refuse(400, f"Connection with id '{item.id}' cannot be synced: paused, or its setup is incomplete")
     if item.is_busy(world.now()) and not force:
         return refuse(409, "A sync is already in progress")
     _begin(world, item, forced=force)
     text = f"Sync has been successfully triggered for connection with id '{item.id}'"
-    return Answer(200, {"code": "Success", "message": text})
+    return Response(200, {"code": "Success", "message": text})
 
 
-def resync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Answer:
+def resync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Response:
     scope = body.get("scope", {"all": ["all"]})
-    if not isinstance(scope, dict) or not scope or not all(isinstance(tables, list) for tables in scope.values()):
+    if not isinstance(scope, dict) or not scope or not all(isinstance(one, list) and one for one in scope.values()):
         return refuse(400, "'scope' must name at least one schema with its tables")
-    if item.is_busy(world.now()):
-        return refuse(409, "The running sync cannot be completed first")
-    _begin(world, item, forced=True)
-    return Answer(200, {"code": "Success", "message": "Re-sync has been triggered successfully"})
+    if item.behavior == "incomplete" or (item.behavior == "no_scope" and body):
+        return refuse(400, f"Connection with id '{item.id}' cannot be re-synced: incomplete, or without table re-syncs")
+    if item.settings["paused"]:
+        item.changes.append((world.now(), {"queued": True}))  # until it is un-paused
+    else:
+        _begin(world, item, forced=True, historical=True)
+    return Response(200, {"code": "Success", "message": "Re-sync has been triggered successfully"})
 
 
-def details(world: World, _: Request, item: Item, __: dict[str, Any]) -> Answer:
-    return Answer(200, {"code": "Success", "data": _details(world, item)})
+def details(world: World, _: Request, item: Item, __: dict[str, Any]) -> Response:
+    return Response(200, {"code": "Success", "data": _details(world, item)})
 
 
-def modify(world: World, _: Request, item: Item, body: dict[str, Any]) -> Answer:
+def modify(world: World, _: Request, item: Item, body: dict[str, Any]) -> Response:
     allowed = {name: [json.dumps(one) for one in values] for name, values in FIELDS.items()}  # 1 is not true
-    wrong = [name for name, value in body.items() if json.dumps(value) not in allowed.get(name, ())]
+    objects = [name for name in ("config", "auth") if isinstance(body.get(name), dict)]
+    wrong = [one for one, value in body.items() if one not in objects and json.dumps(value) not in allowed.get(one, ())]
     if wrong or not set(body) - {"run_setup_tests"}:
         return refuse(400, f"Invalid or unknown: {', '.join(wrong)}" if wrong else "Nothing to change was given")
-    item.settings.update(body)
-    if item.settings["paused"]:
-        item.interrupt(world.now(), "paused")
-    elif body.get("is_historical_sync"):
-        _begin(world, item, forced=True)
-    text = "Connection has been updated"
-    return Answer(200, {"code": "Success", "message": text, "data": _details(world, item)})
+    before, now = item.settings, world.now()
+    change = {name: value for name, value in body.items() if name != "run_setup_tests"}
+    change.update({name: {**before.get(name, {}), **body[name]} for name in objects})
+    if "daily_sync_time" in change:
+        change["daily_sync_time"] = change["daily_sync_time"].zfill(5)
+    if change.get("is_historical_sync"):
+        change["queued"] = True
+    after = {**before, **change}
+    if after["paused"]:
+        item.interrupt(now, "paused")
+    elif after["queued"]:
+        _begin(world, item, forced=True, historical=True)
+        change["queued"] = False
+    item.changes.append((now, change))
+    return Response(200, {"code": "Success", "message": "Connection has been updated", "data": _details(world, item)})
 
 
-def history(world: World, request: Request, item: Item, _: dict[str, Any]) -> Answer:
+def history(world: World, request: Request, item: Item, _: dict[str, Any]) -> Response:
     query = {name: values[-1] for name, values in request.query.items()}
+    now = world.shown(item)
     try:
         limit, offset = int(query.get("limit", 100)), int(query.get("cursor", 0))
-        since = instant(query.get("start_time", "0001-01-01T00:00:00Z"))
-        until = instant(query.get("end_time", "9999-12-31T00:00:00Z"))
+        since, until = _window(query.get("start_time"), query.get("end_time"), instant(world.stamp(now)))
     except ValueError as wrong:
         return refuse(400, str(wrong))
-    ended = [run for run in reversed(item.runs) if run.ends <= world.now()]
+    if not 1 <= limit <= 1000 or offset < 0:
+        return refuse(400, "limit must be from 1 to 1000, cursor the next_cursor of a response")
+    ended = [run for run in reversed(item.runs) if run.ends <= now]
     runs = [run for run in ended if since <= instant(world.stamp(run.begins)) <= until]
     items = [
         {
@@ -147,7 +178,17 @@ def history(world: World, request: Request, item: Item, _: dict[str, Any]) -> An
         for run in runs[offset : offset + limit]
     ]
     more = {"next_cursor": str(offset + limit)} if offset + limit < len(runs) else {}
-    return Answer(200, {"code": "Success", "data": {"items": items, **more}})
+    return Response(200, {"code": "Success", "data": {"items": items, **more}})
+
+
+def _window(start: str | None, end: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """One hour where one of the two is missing, at most seven days; raises ValueError."""
+    hour = timedelta(hours=1)
+    until = instant(end) if end else instant(start) + hour if start else now
+    since = instant(start) if start else until - hour
+    if not timedelta(0) <= until - since <= timedelta(days=7):
+        raise ValueError("end_time must be after start_time, by 7 days at most")
+    return since, until
 
 
 def account() -> dict[str, Any]:
@@ -165,76 +206,94 @@ ROUTES: dict[str, dict[str, Any]] = {
 
 
 def _settle(world: World, item: Item) -> None:
-    """Carry over what happened since the last call without anyone asking for it."""
+    """Carry over what happened since the last request without anyone asking for it."""
     now = world.now()
-    if not item.settings:
-        schedule = "manual" if item.behaviour == "rescheduled" else "auto"
-        item.settings = {"paused": item.behaviour == "paused", "schedule_type": schedule, "sync_frequency": 360}
+    if not item.changes:
+        schedule = "manual" if item.behavior == "rescheduled" else "auto"
+        first = {"paused": item.behavior == "paused", "schedule_type": schedule, "sync_frequency": 360}
+        item.changes.append((world.born - 90 * DAY, {**first, "queued": False}))
     for run in item.ended(now, "cancelled"):
-        run.outcome, item.settings["paused"] = "paused", True
+        run.outcome = "paused"
+        item.changes.append((run.ends, {"paused": True}))
     put_off = item.runs[-1] if item.runs and item.runs[-1] in item.ended(now, "rescheduled") else None
     due = _due(item)
     if put_off and due <= now and item.settings["schedule_type"] == "auto":
-        item.runs.append(Run(f"{put_off.id}r", due, due + 1, "succeeded"))
+        world.add(item, due, due + 1, "succeeded")
 
 
 def _due(item: Item) -> float:
-    """When a rescheduled sync may run: counted from the first time that it was put off."""
-    return next((run.ends + item.seconds for run in item.runs if run.outcome == "rescheduled"), 0)
+    """When a rescheduled sync may run: counted from the first time that it was rescheduled."""
+    return next((run.ends + item.number for run in item.runs if run.outcome == "rescheduled"), 0)
 
 
-def _begin(world: World, item: Item, forced: bool) -> None:
+def _begin(world: World, item: Item, *, forced: bool, historical: bool = False) -> None:
     due = _due(item)
     item.interrupt(world.now(), "interrupted")
-    run = world.begin("fivetran", item)
-    if item.behaviour == "rescheduled":
+    run = world.begin("fivetran", item, historical=historical)
+    if item.behavior == "rescheduled":
         run.ends, run.outcome = run.begins + 1, "succeeded" if due and due <= world.now() else "rescheduled"
-    elif item.behaviour == "broken" and not forced:
+    elif item.behavior == "broken" and not forced:
         run.outcome = "failed"
 
 
 def _details(world: World, item: Item) -> dict[str, Any]:
-    now, settings = world.now(), item.settings
+    now = world.shown(item)
+    settings = item.settings_at(now)
+    historical = settings.pop("queued") or any(run.historical and run.accepted <= now < run.ends for run in item.runs)
     last = item.seen(now)[-1] if item.seen(now) else None
-    word, put_off, tasks = "scheduled", None, []
-    if settings["paused"]:
-        word = "paused"
-    elif last and last.is_running(now):
-        word = "syncing"
-    elif last and last.outcome == "rescheduled":
-        word, put_off = "rescheduled", world.stamp(_due(item), 0)
-    elif last and last.outcome == ODD_WORD:
-        word = ODD_WORD
-    elif last and last.outcome == "failed":
+    tasks = []
+    if last and last.ends <= now and last.outcome == "failed":
         tasks = [{"code": "reconnect", "message": FAILURE, "details": ""}]
     # A forced sync that succeeds clears "broken"; the first run is the one of an hour ago.
-    mended = any(run.outcome == "succeeded" for run in item.ended(now, "succeeded")[1:])
-    setup = item.behaviour if item.behaviour == "incomplete" or (item.behaviour == "broken" and not mended) else ""
+    cleared = any(run.outcome == "succeeded" for run in item.ended(now, "succeeded")[1:])
+    setup = item.behavior if item.behavior == "incomplete" or (item.behavior == "broken" and not cleared) else ""
+    word = "paused" if settings["paused"] else _word(last, now)
     return {
         "id": item.id,
         "service": "sandbox",
         "schema": f"sandbox.{item.id}",
         "group_id": "sandbox",
         "created_at": world.stamp(world.born - 90 * DAY, 6),
-        **{name: value for name, value in settings.items() if name not in ("is_historical_sync", "run_setup_tests")},
+        **{
+            name: _own_form(value) if name in ("config", "auth") else value
+            for name, value in settings.items()
+            if name != "is_historical_sync"
+        },
         "succeeded_at": _newest(world, item, "succeeded"),
         "failed_at": _newest(world, item, "failed", "interrupted"),
         "status": {
             "setup_state": setup or "connected",
             "sync_state": word,
             "update_state": "on_schedule",
-            "is_historical_sync": word == "syncing" and bool(settings.get("is_historical_sync")),
+            "is_historical_sync": historical,
             "schema_status": "ready",
-            "rescheduled_for": put_off,
+            "rescheduled_for": world.stamp(_due(item), 0) if word == "rescheduled" else None,
             "tasks": tasks,
             "warnings": [{"code": "sandbox", "message": "Not a real sync", "details": ""}] if tasks else [],
         },
     }
 
 
+def _word(last: Run | None, now: float) -> str:
+    if last and last.is_running(now):
+        return "syncing"
+    return last.outcome if last and last.outcome in ("rescheduled", ODD_WORD) else "scheduled"
+
+
+def _own_form(value: Any, name: str = "") -> Any:
+    """What is below config or auth as Fivetran shows it: secrets hidden, lists in another order, booleans as text."""
+    if isinstance(value, dict):
+        return {key: _own_form(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_own_form(inner, name) for inner in reversed(value)]
+    if SECRET.search(name.lower()):
+        return None if "pass" in name.lower() else "******"
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _newest(world: World, item: Item, *outcomes: str) -> str | None:
     """The end of the newest such run; a later success never clears failed_at, and the fraction's length varies."""
-    runs = item.ended(world.now(), *outcomes)
+    runs = item.ended(world.shown(item), *outcomes)
     if not runs:
         return None
     number = item.runs.index(runs[-1])

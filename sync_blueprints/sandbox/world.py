@@ -1,4 +1,4 @@
-"""What the three vendors of the sandbox share: ids that behave, runs in time, and faults on the wire."""
+"""What the vendors of the sandbox share: things that are synced, runs in time, and errors on the wire."""
 
 from __future__ import annotations
 
@@ -13,43 +13,11 @@ from datetime import datetime, timezone
 from email.message import Message
 from typing import Any, Protocol
 from urllib.parse import unquote
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid5
 
-# Behaviour -> (seconds where the id names none, what it does). python -m sync_blueprints sandbox prints it.
-BEHAVIOURS: dict[str, tuple[float, str]] = {
-    "succeeds": (2, "a start runs N seconds and succeeds"),
-    "fails": (2, "a start runs N seconds and fails"),
-    "refuses_rows": (2, "RudderStack: succeeds with 3 refused rows; the others: succeeds"),
-    "running": (5, "already running when first seen, succeeds N seconds later; a later start runs 1 s"),
-    "cancelled": (2, "RudderStack and Nango: stopped after N seconds; Fivetran: becomes paused while it runs"),
-    "paused": (2, "Fivetran: paused before; Nango: runs once and stays PAUSED; RudderStack: succeeds"),
-    "incomplete": (2, "Fivetran: setup_state incomplete; the others: succeeds"),
-    "broken": (2, "Fivetran: setup_state broken until a forced sync succeeds; the others: succeeds"),
-    "rescheduled": (2, "Fivetran, manual: after 1 s put off by N seconds, a POST after that succeeds in 1 s"),
-    "odd_word": (2, "after N seconds a status word that nobody knows"),
-    "never_run": (1, "has never run; a start runs 1 s and succeeds"),
-    "lazy": (3, "a start shows the previous run for N seconds, then runs 1 s and succeeds"),
-    "unknown": (0, "not found, in the vendor's own words"),
-    **{f"answers_{word}": (0.0, "every call is answered so") for word in ("401", "403", "500", "503")},
-    "answers_404": (0, "every call is answered so; Fivetran: without a NotFound code"),
-    "answers_409": (0, "starts only; reads show something running for ever"),
-    "answers_429": (1, "every call is answered so, with Retry-After N"),
-    "answers_html": (0, "every call is answered 200 with a page"),
-    "answers_empty": (0, "every call is answered 200 without a body"),
-    "answers_garbage": (0, "every call is answered 200 with JSON that is cut off"),
-    "answers_redirect": (0, "every call is answered 302 to another path"),
-    "loses_answer": (2, "the first start is accepted, then the connection is closed without an answer"),
-    "loses_request": (2, "at the first start the connection is closed and nothing is accepted"),
-    "start_500_accepted": (2, "the first start is accepted and answered 500"),
-    "start_500": (2, "the first start is not accepted and answered 500"),
-    "flaky": (2, "the first two reads are answered 503"),
-    "flaky_start_429": (2, "the first start is answered 429 with Retry-After 1"),
-}
-ODD_WORD = "hibernating"
+from sync_blueprints.sandbox.behaviors import ODD_WORD, UNKNOWN, read_id
+
 HOUR, DAY = 3600.0, 86400.0
-
-_WORDS = "|".join(BEHAVIOURS).replace("_", "[_-]")
-_ID = re.compile(rf"({_WORDS})(?:[_-]in[_-](\d+(?:p\d+)?))?(?:[_-]x.*)?")
 
 
 class Clock(Protocol):
@@ -59,7 +27,7 @@ class Clock(Protocol):
 
 @dataclass
 class Request:
-    """One call as it arrived, and the status that it was answered with (None: closed without an answer)."""
+    """One request as it arrived, and the status of its response (None: closed without one)."""
 
     method: str
     path: str
@@ -75,30 +43,33 @@ class Request:
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     body: Any = None  # None: no body, str: sent as it is, anything else: sent as JSON
     headers: dict[str, str] = field(default_factory=dict)
 
 
 class RefusedError(Exception):
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = self.answer = response  # answer: the older name, which tests still use
 
 
-LOST = Answer(0)  # the connection is closed instead
-Refuse = Callable[[int], Answer]  # a vendor's form of an error
+Answer = Response  # likewise
+LOST = Response(0)  # the connection is closed instead
+Refuse = Callable[[int], Response]  # a vendor's form of an error
 
 
 @dataclass
 class Run:
-    """One sync; begins and ends are moments of the monotonic clock, outcome holds once the end has passed."""
+    """One sync; its moments are the monotonic clock's, and the outcome holds once the end has passed."""
 
     id: str
+    accepted: float
     begins: float
     ends: float
     outcome: str
+    historical: bool = False
 
     def is_running(self, now: float) -> bool:
         return self.begins <= now < self.ends
@@ -109,13 +80,20 @@ class Item:
     """Whatever a vendor syncs: a connection, a source, one sync of a Nango connection."""
 
     id: str
-    behaviour: str
-    seconds: float
-    runs: list[Run]
-    settings: dict[str, Any] = field(default_factory=dict)
+    behavior: str
+    number: float
+    runs: list[Run] = field(default_factory=list)
+    changes: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # of settings, since when
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.settings_at(math.inf)
+
+    def settings_at(self, now: float) -> dict[str, Any]:
+        return {name: value for since, changed in self.changes if since <= now for name, value in changed.items()}
 
     def seen(self, now: float) -> list[Run]:
-        """The runs that show; an accepted start of a lazy one does not at first."""
+        """The runs that show; one that was accepted but has not begun does not."""
         return [run for run in self.runs if run.begins <= now]
 
     def ended(self, now: float, *outcomes: str) -> list[Run]:
@@ -131,23 +109,9 @@ class Item:
                 run.ends, run.outcome = now, outcome
 
 
-def instant(text: str) -> datetime:
-    """A date-time as a vendor reads it from a query: UTC where no offset is given; raises ValueError."""
-    read = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
-    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
-
-
-def read_id(text: str) -> tuple[str, float]:
-    """The behaviour that an id asks for, and its seconds."""
-    found = _ID.fullmatch(text)
-    behaviour = found[1].replace("-", "_") if found else "unknown"
-    named = found[2] if found else None
-    return behaviour, float(named.replace("p", ".")) if named else BEHAVIOURS[behaviour][0]
-
-
 @dataclass
 class World:
-    """Everything the vendors remember. What shows is worked out from the clock at each call: there are no timers."""
+    """Everything the vendors remember. What shows is worked out from the clock at each request; there are no timers."""
 
     clock: Clock = time
     items: dict[tuple[str, ...], Item] = field(default_factory=dict)
@@ -157,9 +121,14 @@ class World:
     def __post_init__(self) -> None:
         self.born = self.clock.monotonic()
         self._to_wall = self.clock.time() - self.born
+        self._turns: dict[tuple[str, ...], float] = {}
 
     def now(self) -> float:
         return self.clock.monotonic()
+
+    def shown(self, item: Item) -> float:
+        """The moment that reads of this item show."""
+        return self.now() - (item.number if item.behavior == "stale" else 0)
 
     def wall(self, moment: float) -> float:
         return self._to_wall + moment
@@ -171,33 +140,78 @@ class World:
         return f"{wall:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
     def find(self, vendor: str, item_id: str, *more: str) -> Item | None:
-        behaviour, seconds = read_id(item_id)
-        if behaviour == "unknown":
+        behavior, number = read_id(item_id)
+        if behavior in UNKNOWN:
             return None
         key = (vendor, item_id, *more)
         if key not in self.items:
-            now = self.now()
-            runs = [Run(uuid4().hex[:20], self.born - HOUR - 60, self.born - HOUR, "succeeded")]
-            if behaviour == "never_run":
-                runs.clear()
-            elif behaviour in ("running", "answers_409"):
-                ends = now + seconds if behaviour == "running" else math.inf
-                runs.append(Run(uuid4().hex[:20], now - 60, ends, "succeeded"))
-            self.items[key] = Item(item_id, behaviour, seconds, runs)
+            item = self.items[key] = Item(item_id, behavior, number)
+            for begins, ends, outcome in _past(item, self.now(), self.born):
+                self.add(item, begins, ends, outcome, historical=behavior == "historical" and ends > self.now())
         return self.items[key]
 
-    def begin(self, vendor: str, item: Item) -> Run:
-        begins = self.now() + (item.seconds if item.behaviour == "lazy" else 0)
-        lasts = 1 if item.behaviour in ("lazy", "running", "never_run") else item.seconds
-        outcomes = {"fails": "failed", "cancelled": "cancelled", "odd_word": ODD_WORD}
-        run = Run(uuid4().hex[:20], begins, begins + lasts, outcomes.get(item.behaviour, "succeeded"))
+    def add(self, item: Item, begins: float, ends: float, outcome: str, *, historical: bool = False) -> Run:
+        self.counts["runs", item.id] += 1
+        run_id = uuid5(NAMESPACE_URL, f"{item.id}/{self.counts['runs', item.id]}").hex[:20]
+        run = Run(run_id, min(begins, self.now()), begins, ends, outcome, historical)
         item.runs.append(run)
-        self.starts.append((vendor, item.id))
         return run
+
+    def begin(self, vendor: str, item: Item, *, historical: bool = False) -> Run:
+        """A run that was asked for now."""
+        begins = self.now() + (item.number if item.behavior in ("lazy", "reset_race") else 0)
+        fixed = (
+            "lazy",
+            "reset_race",
+            "running",
+            "never_run",
+            "failed_before",
+            "history",
+            "historical",
+            "cut",
+            "limited",
+        )
+        ends = begins + (1 if item.behavior in fixed else item.number)
+        outcomes = {"fails": "failed", "cancelled": "cancelled", "odd_word": ODD_WORD}
+        self.starts.append((vendor, item.id))
+        return self.add(item, begins, ends, outcomes.get(item.behavior, "succeeded"), historical=historical)
 
     def is_first(self, *key: str, upto: int = 1) -> bool:
         self.counts[key] += 1
         return self.counts[key] <= upto
+
+    def seconds_to_turn(self, key: tuple[str, ...], seconds: float) -> float:
+        """How long to wait until one request in so many seconds is free again; 0 takes it."""
+        wait = max(self._turns.get(key, -math.inf) + seconds - self.now(), 0)
+        if wait == 0:
+            self._turns[key] = self.now()
+        return wait
+
+
+def _past(item: Item, now: float, born: float) -> list[tuple[float, float, str]]:
+    """Begin, end and outcome of the runs that are there when the item is first seen."""
+    number = item.number
+    hour_ago = (born - HOUR - 60, born - HOUR, "succeeded")
+    if item.behavior == "never_run":
+        return []
+    if item.behavior == "failed_before":
+        return [(now - number - 60, now - number, "failed")]
+    if item.behavior == "history":
+        words = ["succeeded" if back % 4 else "failed" for back in range(int(number), 0, -1)]
+        return [
+            (now - back * HOUR, now - back * HOUR + 300, word) for back, word in zip(range(int(number), 0, -1), words)
+        ]
+    if item.behavior in ("running", "answers_409"):
+        return [hour_ago, (now - 60, now + number if item.behavior == "running" else math.inf, "succeeded")]
+    if item.behavior == "historical":
+        return [hour_ago, (now + number, now + 2 * number, "succeeded")]
+    return [hour_ago]
+
+
+def instant(text: str) -> datetime:
+    """A date-time as a vendor reads it from a query: UTC where no offset is given; raises ValueError."""
+    read = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
+    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
 
 
 def route(routes: dict[str, dict[str, Any]], request: Request, refuse: Refuse) -> tuple[Any, list[str]]:
@@ -212,34 +226,43 @@ def route(routes: dict[str, dict[str, Any]], request: Request, refuse: Refuse) -
 
 
 def misbehave(
-    world: World, key: tuple[str, ...], request: Request, act: Callable[[], Answer], refuse: Refuse, *, starts: bool
-) -> Answer:
-    """Call act, unless the id (the last part of key) asks for a fault before it, after it, or instead of it."""
-    behaviour, seconds = read_id(key[-1])
-    word = behaviour.removeprefix("answers_")
-    if behaviour.startswith("answers_") and (behaviour != "answers_409" or starts):
-        instead = {
-            "html": Answer(200, "<html><body>Welcome</body></html>"),
-            "empty": Answer(200),
-            "garbage": Answer(200, '{"code": "Success", "data": {"id": "', {"Content-Type": "application/json"}),
-            "redirect": Answer(302, headers={"Location": "/elsewhere"}),
-        }
-        answer = instead.get(word) or refuse(int(word))
-        if word == "429":
-            answer.headers["Retry-After"] = f"{seconds:.0f}"
-        return answer
-    if behaviour == "flaky" and request.method == "GET" and world.is_first(*key, "reads", upto=2):
+    world: World, key: tuple[str, ...], request: Request, act: Callable[[], Response], refuse: Refuse, *, starts: bool
+) -> Response:
+    """Call act, unless the id (the last part of key) asks for an error before it, after it, or instead of it."""
+    behavior, number = read_id(key[-1])
+    if behavior.startswith("answers_") and (behavior != "answers_409" or starts):
+        return _instead(behavior[len("answers_") :], number, refuse)
+    if behavior == "limited" and (wait := world.seconds_to_turn(key, number)):
+        return _too_many(wait, refuse)
+    if behavior == "flaky" and request.method == "GET" and world.is_first(*key, "reads", upto=2):
         return refuse(503)
     first = starts and world.is_first(*key, "starts")
-    if first and behaviour == "loses_request":
+    if first and behavior == "loses_request":
         return LOST
-    if first and behaviour == "start_500":
+    if first and behavior == "start_500":
         return refuse(500)
-    if first and behaviour == "flaky_start_429":
-        answer = refuse(429)
-        answer.headers["Retry-After"] = "1"
-        return answer
-    answer = act()
-    if first and behaviour == "loses_answer":
+    if first and behavior == "flaky_start_429":
+        return _too_many(1, refuse)
+    response = act()
+    if first and behavior == "loses_answer":
         return LOST
-    return refuse(500) if first and behaviour == "start_500_accepted" else answer
+    return refuse(500) if first and behavior == "start_500_accepted" else response
+
+
+def _instead(word: str, number: float, refuse: Refuse) -> Response:
+    if word == "html":
+        return Response(200, "<html><body>Welcome</body></html>")
+    if word == "empty":
+        return Response(200)
+    if word == "garbage":
+        return Response(200, '{"code": "Success", "data": {"id": "', {"Content-Type": "application/json"})
+    if word == "redirect":
+        return Response(302, headers={"Location": "/elsewhere"})
+    return _too_many(number, refuse) if word == "429" else refuse(int(word))
+
+
+def _too_many(seconds: float, refuse: Refuse) -> Response:
+    """In whole seconds, cut, as vendors do: it can be 0."""
+    response = refuse(429)
+    response.headers["Retry-After"] = str(int(seconds))
+    return response

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from shared.blueprint import run
-from shared.errors import StartUnclearError
 from shared.http import Answer, Wire, WireError
 from shared.protocols import Connect
+
+from shared.errors import StartUnclearError
 from sync_blueprints.catalog import Blueprint, load
 from tests.faults.faults import faults, mutations
 from tests.faults.server import Clock, Fault, FaultServer, Move, Plan, Reply, parsed

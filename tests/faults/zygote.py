@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.blueprint import run
+
 from sync_blueprints.catalog import load
 
 ROOT = Path(__file__).resolve().parents[2]

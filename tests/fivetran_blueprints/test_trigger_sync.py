@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from shared.blueprint import Job
 
 from fivetran_blueprints import check_sync_status, trigger_sync
-from shared.blueprint import Job
 from shared.errors import Interruption
 from tests.fivetran_blueprints.answers import (
     ACCEPTED,

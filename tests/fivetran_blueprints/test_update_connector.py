@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared.blueprint import Job
 
 from fivetran_blueprints import update_connector
-from shared.blueprint import Job
 from shared.errors import Interruption
 from sync_blueprints.catalog import find
 from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, ID, NOT_FOUND, at, connection

@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from fivetran_blueprints.client import Connection, Handover, judge, judge_latest, read_connection
 
 from fivetran_blueprints import check_sync_status, trigger_sync
-from fivetran_blueprints.client import Connection, Handover, judge, judge_latest, read_connection
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared.blueprint import Job
 
 from nango_blueprints import check_credentials
-from shared.blueprint import Job
 from tests.nango_blueprints.answers import INTEGRATION, KEY, QUERY_ALL, STATUS, entries, entry, recorded
 from tests.support import FakeClock, make_job
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
-
-from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.client import packed
 from shared.blueprint import Job
+
+from nango_blueprints import check_sync_status, trigger_sync
 from shared.errors import Interruption
 from tests.nango_blueprints.answers import (
     ACCEPTED,

@@ -7,8 +7,6 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-
-from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.client import (
     Baseline,
     Entry,
@@ -22,6 +20,8 @@ from nango_blueprints.client import (
     read_entries,
     sync_names,
 )
+
+from nango_blueprints import check_sync_status, trigger_sync
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus

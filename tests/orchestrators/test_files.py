@@ -156,17 +156,3 @@ def test_the_page_of_the_action_names_its_inputs_and_outputs() -> None:
     action = parsed(ACTION)
     named = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row)]
     assert named == [*action["inputs"], *action["outputs"]]
-
-
-@pytest.mark.parametrize("page", ["docker", "github-actions", "gitlab-ci"])
-def test_what_the_pages_name_exists(page: str) -> None:
-    file = REPOSITORY / "docs" / "orchestrators" / f"{page}.md"
-    text = file.read_text(encoding="utf-8")
-    known = {one.reference for blueprint in load() for one in blueprint.inputs}
-    assert set(re.findall(r"\bFIVETRAN_[A-Z_]+", text)) <= known
-    for name in re.findall(r'run "([^"]+)"', text):
-        find(name)
-    for path in re.findall(r"\b((?:[a-z_]+_blueprints|examples|script)/[\w./-]+\w)", text):
-        assert (REPOSITORY / path).is_file(), path
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (file.parent / target).is_file(), target

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared.blueprint import Job
 
 from rudderstack_blueprints import check_credentials
-from shared.blueprint import Job
 from tests.rudderstack_blueprints.answers import TOKEN
 from tests.support import FakeClock, make_job
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files

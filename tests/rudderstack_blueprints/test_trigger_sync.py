@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared.blueprint import Job
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
-from shared.blueprint import Job
 from shared.errors import Interruption
 from tests.rudderstack_blueprints.answers import (
     CONNECTION,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rudderstack_blueprints.client import Handover, judge_run, judge_sync, profiles_parameters, start_body
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
-from rudderstack_blueprints.client import Handover, judge_run, judge_sync, profiles_parameters, start_body
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus

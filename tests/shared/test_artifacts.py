@@ -22,11 +22,11 @@ from typing import Any, Callable, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from shared import errors, pickles
 from shared.artifacts import Artifacts, identifier, moment
 from shared.http import NOT_JSON, Answer, parse_json
 from shared.masking import Mask
+
+from shared import errors, pickles
 from tests.support import NOW
 
 REPOSITORY = Path(__file__).resolve().parents[2]

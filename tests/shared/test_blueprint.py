@@ -16,10 +16,10 @@ from typing import Any, Callable, NamedTuple
 from urllib.parse import quote
 
 import pytest
-
-from shared import errors, inputs
 from shared.blueprint import Job, run
 from shared.http import NOT_JSON, Answer, parse_json
+
+from shared import errors, inputs
 from shared.status import Result
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -12,7 +12,6 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from shared.http import parse_json
 from shared.masking import HIDDEN, Mask, printable
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from shared.blueprint import Job
 
 from shared import errors
-from shared.blueprint import Job
 from shared.starting import nothing_started_yet, start_once
 from tests.support import NOW, FakeClock, make_job
 

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any, Callable
 
 import pytest
+from shared.blueprint import Job
+from shared.waiting import Wait, duration, follow, pause_before_next_look
 
 from shared import errors
-from shared.blueprint import Job
 from shared.status import SyncStatus, Verdict
-from shared.waiting import Wait, duration, follow, pause_before_next_look
 from tests.support import FakeClock, make_job
 
 MINUTE, HOUR = 60, 3600

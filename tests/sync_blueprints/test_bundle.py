@@ -18,8 +18,7 @@ import pytest
 from shared import VERSION
 from sync_blueprints.bundle import BundleError, bundles_of, main, sources, uncommitted, version_of
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
-from sync_blueprints.demo import ID_VARIABLES
-from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
 
 BLUEPRINTS = load()
 SOURCES = {

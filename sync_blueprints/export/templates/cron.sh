@@ -31,7 +31,7 @@ cat >"$folder/{{ name }}.sh" <<EOF
 # Ends at once, with 0, if another run has the lock; otherwise with the exit code of the fleet.
 set -au
 . "$folder/{{ name }}.env"
-SHIPYARD_ARTIFACTS_DIRECTORY="$state/artifacts"
+export SHIPYARD_ARTIFACTS_DIRECTORY="$state/artifacts"
 exec flock --nonblock --conflict-exit-code 0 --no-fork "$state/lock" \\
   "$(command -v sync-blueprints)" run --fleet "$folder/{{ name }}.yaml"
 EOF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from sync_blueprints.catalog_page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
+CHOSEN = "fivetran-execute-sync-and-check"
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars"),
@@ -58,13 +58,10 @@ class Page:
         return str(self.script("return document.querySelector(a).innerText", selector))
 
     def fill_in(self, **values: str) -> None:
-        """Set inputs as a person would who is done with them."""
-        source = "for (const type of ['input', 'change']) b.dispatchEvent(new Event(type))"
-        source = f"for (const [id, value] of Object.entries(a)) {{ const b = byId(id); b.value = value; {source} }}"
+        """Set inputs of the form that is shown as a person would who is done with them."""
+        event = "for (const type of ['input', 'change']) one.dispatchEvent(new Event(type, { bubbles: true }))"
+        source = f"for (const one of fields()) if (one.name in a) {{ one.value = a[one.name]; {event} }}"
         self.script(source, values)
-
-    def screenshot(self) -> bytes:
-        return base64.b64decode(self.devtools("Page.captureScreenshot", format="png")["data"])
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +82,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("docs") / "index.html"
+    file = tmp_path_factory.mktemp("docs") / "catalog.html"
     file.write_text(render(), encoding="utf-8")
     return file
 

@@ -1,4 +1,4 @@
-"""What holds for every engine: inputs, secrets, quoting, and texts that can be taken apart."""
+"""What holds for every export: guardrails, inputs, secrets, and quoting."""
 
 from __future__ import annotations
 
@@ -7,50 +7,45 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
-from sync_blueprints.export import ENGINES, Options, Step, template
+from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
+from sync_blueprints.export import ENGINES, Options, Step
 from sync_blueprints.export.steps import SECRET, in_json, in_shell, is_trigger
-from tests.exporting import export, exported
+from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
 
-TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
-CONNECTOR = "FIVETRAN_CONNECTOR_ID=speak_inexpensive"
+CHAINS = [engine for engine in ENGINES if engine != "dagster"]  # whose assets wait by themselves
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 
 
-def filled_in(parts: dict[str, Any], inputs: Sequence[tuple[str, str]]) -> str:
-    """What the catalog's page makes of a template."""
-    if not inputs:
-        return parts["empty"]
-    blocks = []
-    for name, value in inputs:
-        for what, by in parts["escapes"]:
-            value = value.replace(what, by)
-        quoted = in_shell(value) if parts["quoting"] == "shell" else in_json(value)
-        blocks.append(parts["per_input"].replace("{name}", name).replace("{value}", quoted))
-    for name, variant in parts["variants"].items():
-        if dict(inputs).get(name, "").strip().upper() == "TRUE":
-            parts = {**parts, **variant}
-    return "".join([parts["head"], *blocks, parts["tail"]])
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("engine", RETRIES)
+def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_once_its_sync_may_run(
+    engine: str, waits: bool
+) -> None:
+    for blueprint in load():
+        rails = blueprint.guardrails
+        codes = {code for code in range(1, 256) if rails.try_again_on(code)}
+        if waits and is_trigger(blueprint):
+            codes -= set(CUT_SHORT)
+        expected = Retries(rails.retry_count, frozenset(codes), rails.runtime_cutoff, rails.retry_wait)
+        if engine == "kestra":  # whose retries know no exit codes
+            expected = replace(expected, count=0, codes=frozenset())
+        inputs = {f"{blueprint.prefix}WAIT": "true"} if waits else {}
+        retries = RETRIES[engine](ENGINES[engine]([Step(blueprint, inputs)], Options()))
+        assert retries == (expected if retries.wait is not None else replace(expected, wait=None)), blueprint.name
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("blueprint", load(), ids=lambda blueprint: blueprint.name)
-def test_a_template_filled_in_is_what_the_engine_prints(engine: str, blueprint: Blueprint) -> None:
-    values = [(spec.reference, f"$(x) {{{{ ${{{{ 'y' \"z\" 𝄞\n{spec.reference}") for spec in blueprint.inputs]
-    inputs = [pair for pair, spec in zip(values, blueprint.inputs) if spec.type != SECRET]
-    waits = [(f"{blueprint.vendor.upper()}_WAIT", "true")] if is_trigger(blueprint) else []
-    for some in ([], inputs[:1], inputs, inputs[:1] + waits):
-        assert filled_in(template(engine, blueprint), some) == ENGINES[engine].render(
-            [Step(blueprint, dict(some))], Options()
-        )
+@pytest.mark.parametrize("engine", ["docker", "github"])
+def test_where_the_runner_applies_the_guardrails_it_is_told_whether_a_trigger_waits(engine: str) -> None:
+    text = exported(engine, TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=TRUE")
+    assert re.search(r"FIVETRAN_WAIT\W+TRUE", text)
+    assert "retry" not in text
 
 
 @given(TEXTS)
@@ -65,21 +60,21 @@ def test_a_value_quoted_for_the_shell_reaches_a_program_as_it_is(text: str) -> N
     assert ran.stdout == text
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CHAINS)
 def test_a_check_after_a_trigger_gets_no_id(engine: str) -> None:
-    text = exported(engine, TRIGGER.name, CHECK.name, "--input", CONNECTOR)
+    text = exported(engine, TRIGGER, CHECK, *CONNECTOR)
     assert text.count("speak_inexpensive") == 1
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CHAINS)
 def test_an_input_that_is_no_id_reaches_every_blueprint_that_has_it(engine: str) -> None:
     url = "FIVETRAN_API_URL=http://127.0.0.1:1"
-    text = exported(engine, TRIGGER.name, CHECK.name, "--input", CONNECTOR, "--input", url)
+    text = exported(engine, TRIGGER, CHECK, *CONNECTOR, "--input", url)
     assert text.count("http://127.0.0.1:1") == 2
 
 
 def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
-    text = exported("platform", TRIGGER.name, CHECK.name, "--input", CONNECTOR, "--input", "2:FIVETRAN_WAIT=TRUE")
+    text = exported("platform", TRIGGER, CHECK, *CONNECTOR, "--input", "2:FIVETRAN_WAIT=TRUE")
     inputs = [vessel["source"]["inputs"] for vessel in yaml.safe_load(text)["vessels"].values()]
     assert inputs == [{"FIVETRAN_CONNECTOR_ID": "speak_inexpensive"}, {"FIVETRAN_WAIT": "TRUE"}]
 
@@ -93,15 +88,15 @@ def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
         (["FIVETRAN_CONNECTOR_ID"], "--input takes NAME=VALUE"),
         (["2:FIVETRAN_CONNECTOR_ID=a"], "there are 1 blueprints"),
         (["FIVETRAN_CONNECTOR_ID=a/b"], "FIVETRAN_CONNECTOR_ID is 'a/b'"),
-        ([CONNECTOR, "FIVETRAN_WAIT=maybe", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
-        ([CONNECTOR, "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
-        (["FIVETRAN_CONNECTOR_ID=\udcff"], "no text"),
-        ([CONNECTOR, "3:FIVETRAN_WAIT=TRUE"], "the first is 1"),
+        (["FIVETRAN_WAIT=maybe", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
+        (["FIVETRAN_CONNECTOR_ID=a", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
+        (["FIVETRAN_CONNECTOR_ID=\udcff"], "not text"),
+        (["3:FIVETRAN_WAIT=TRUE"], "the first is 1"),
     ],
 )
 def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told: str) -> None:
     arguments = [part for text in inputs for part in ("--input", text)]
-    printed = export("docker", TRIGGER.name, *arguments)
+    printed = export("docker", TRIGGER, *arguments)
     assert (printed.exit_code, printed.stdout) == (2, "")
     assert told in printed.stderr
     assert "abc" not in printed.stderr
@@ -110,56 +105,64 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["kubernetes", TRIGGER.name, "--schedule", "@daily"], "it has five fields"),
-        (["argo", TRIGGER.name, "--schedule", "0 24 * * *"], "'24' is no hour"),
-        (["airflow", TRIGGER.name, "--schedule", "0 2 * * 7"], "'7' is no weekday"),
-        (["airflow", TRIGGER.name, "--schedule", "0 5-2 * * *"], "'5-2' is no hour"),
-        (["airflow", TRIGGER.name, "--schedule", "0 2 * foo *"], "'foo' is no month"),
-        (["airflow", TRIGGER.name, "--schedule", "*/0 2 * * *"], "'*/0' is no minute"),
-        (["docker", TRIGGER.name, "--schedule", "0 2 * * *"], "--schedule says nothing to docker"),
-        (["airflow", TRIGGER.name, "--image", "x"], "--image says nothing to airflow"),
-        (["kubernetes", TRIGGER.name, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
-        (["argo", TRIGGER.name, "--name", "n" * 53], "at most 52"),
-        (["kubernetes", TRIGGER.name, "--namespace", "a b"], "'a b' cannot be a name"),
-        (["airflow", TRIGGER.name, "--name", "a b"], "'a b' cannot be the id of a DAG"),
+        (["kubernetes", TRIGGER, "--schedule", "@daily"], "it has five fields"),
+        (["argo", TRIGGER, "--schedule", "0 24 * * *"], "'24' is not a hour"),
+        (["airflow", TRIGGER, "--schedule", "0 2 * * 7"], "'7' is not a weekday"),
+        (["airflow", TRIGGER, "--schedule", "0 5-2 * * *"], "'5-2' is not a hour"),
+        (["airflow", TRIGGER, "--schedule", "0 2 * foo *"], "'foo' is not a month"),
+        (["airflow", TRIGGER, "--schedule", "*/0 2 * * *"], "'*/0' is not a minute"),
+        (["docker", TRIGGER, "--schedule", "0 2 * * *"], "--schedule means nothing to docker"),
+        (["airflow", TRIGGER, "--image", "x"], "--image means nothing to airflow"),
+        (["kubernetes", TRIGGER, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
+        (["argo", TRIGGER, "--name", "n" * 53], "at most 52"),
+        (["kubernetes", TRIGGER, "--namespace", "a b"], "'a b' cannot be a name"),
+        (["airflow", TRIGGER, "--name", "a b"], "'a b' cannot be the id of a DAG"),
         (["docker", "Fivetran - Start"], "there is no blueprint 'Fivetran - Start'"),
-        (["docker", TRIGGER.name, "--retry-wait", "5"], "'5' is no duration"),
-        (["docker", TRIGGER.name, "--retry-count", "-1"], "'-1' is no number of retries"),
-        (["argo", TRIGGER.name, TRIGGER.name, CHECK.name], "comes after two triggers"),
-        (["kubernetes", TRIGGER.name, CHECK.name, CHECK.name, "--schedule", "0 2 * * *"], "takes one blueprint"),
-        (["argo", TRIGGER.name, "--input", "FIVETRAN_API_URL=http://a/{{b"], "FIVETRAN_API_URL holds {{"),
-        (["helm", TRIGGER.name], "'helm'"),
+        (["docker", TRIGGER, "--retry-wait", "5"], "'5' is no duration"),
+        (["docker", TRIGGER, "--retry-count", "-1"], "'-1' is not a number of retries"),
+        (["argo", TRIGGER, TRIGGER, CHECK], "comes after two triggers"),
+        (["kubernetes", TRIGGER, CHECK, CHECK, "--schedule", "0 2 * * *"], "takes one blueprint"),
+        (["argo", TRIGGER, "--input", "FIVETRAN_API_URL=http://a/{{b"], "FIVETRAN_API_URL contains {{"),
+        (["kestra", TRIGGER, "--input", "FIVETRAN_API_URL=http://a/{%b"], "FIVETRAN_API_URL contains {%"),
+        (["kestra", TRIGGER, "--namespace", "Team"], "'Team' cannot be a namespace of Kestra"),
+        (["kestra", TRIGGER, "--openshift"], "--openshift means nothing to kestra; it is for kubernetes and argo"),
+        (["kestra", TRIGGER, "--retry-count", "3"], "--retry-count means nothing to kestra"),
+        (["docker", TRIGGER, "--secret-files"], "--secret-files means nothing to docker"),
+        (["cron", TRIGGER, "--name", "a/b"], "'a/b' cannot be a file's name"),
+        (["platform", TRIGGER, "--retry-wait", "30s"], "a fleet has up to 24 retries"),
+        (["dagster", TRIGGER, CHECK], "an asset waits until its sync has ended"),
+        (["helm", TRIGGER], "'helm'"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_with_the_reason(arguments: list[str], told: str) -> None:
-    printed = export(*arguments, "--input", CONNECTOR)
+    printed = export(*arguments, *CONNECTOR)
     assert (printed.exit_code, printed.stdout) == (2, "")
     assert told in printed.stderr
 
 
 @pytest.mark.parametrize("schedule", ["0 2 * * *", "*/15 0-6,22 1,15 jan-mar MON-FRI", "5 4 * * sun"])
-@pytest.mark.parametrize("engine", ["kubernetes", "argo", "airflow"])
+@pytest.mark.parametrize("engine", ["kubernetes", "argo", "airflow", "kestra"])
 def test_a_schedule_stands_in_the_text_as_it_was_given(engine: str, schedule: str) -> None:
-    assert f'"{schedule}"' in exported(engine, TRIGGER.name, "--input", CONNECTOR, "--schedule", schedule)
+    assert f'"{schedule}"' in exported(engine, TRIGGER, *CONNECTOR, "--schedule", schedule)
 
 
 @pytest.mark.parametrize("engine", ["docker", "github"])
 def test_guardrails_other_than_the_catalogs_reach_the_runner(engine: str) -> None:
-    usual = exported(engine, TRIGGER.name, "--input", CONNECTOR)
+    usual = exported(engine, TRIGGER, *CONNECTOR)
     assert "retry-wait" not in usual
-    other = exported(engine, TRIGGER.name, "--input", CONNECTOR, "--retry-wait", "5m")
+    other = exported(engine, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
     assert "5m0s" in other
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("vendor", ["rudderstack", "fivetran", "nango"])
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = {
-        "rudderstack": "RUDDERSTACK_CONNECTION_ID=abc",
-        "fivetran": CONNECTOR,
-        "nango": "NANGO_PROVIDER_CONFIG_KEY=hubspot",
+        "RudderStack": "RUDDERSTACK_CONNECTION_ID=abc",
+        "Fivetran": CONNECTOR[1],
+        "Nango": "NANGO_PROVIDER_CONFIG_KEY=hubspot",
     }
-    trigger = find(f"{vendor}_blueprints/trigger_sync.py")
+    trigger = find(f"{vendor.lower()}_blueprints/trigger_sync.py")
     secrets = [spec.reference for spec in trigger.inputs if spec.type == SECRET]
     for secret in secrets:
         monkeypatch.setenv(secret, "canary")
@@ -168,25 +171,14 @@ def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pyte
     assert all(secret in text for secret in secrets)
 
 
-PAGES = sorted((REPOSITORY / "docs/orchestrators").glob("*.md"))
-EXAMPLES = {
-    found[2]: shlex.split(found[1].replace("\\\n", " "))
-    for page in PAGES
-    for found in re.finditer(
-        r"^python -m sync_blueprints export ((?:[^\n]|\\\n)*?)\s*> (examples/orchestrators/\S+)$",
-        page.read_text("utf-8"),
-        re.M,
+def test_an_example_is_what_its_command_in_the_docs_prints_today() -> None:
+    command = (
+        r"^(?:sync-blueprints|python -m sync_blueprints) export ((?:[^\n]|\\\n)*?)\s*> (examples/orchestrators/\S+)$"
     )
-}
-
-
-def test_every_example_is_made_by_a_command_in_the_docs() -> None:
-    files = [
-        path.relative_to(REPOSITORY).as_posix() for path in sorted((REPOSITORY / "examples/orchestrators").iterdir())
-    ]
-    assert sorted(EXAMPLES) == files
-
-
-@pytest.mark.parametrize("path", EXAMPLES)
-def test_an_example_is_what_its_command_prints_today(path: str) -> None:
-    assert (REPOSITORY / path).read_text("utf-8") == exported(*EXAMPLES[path]), "run the command again that made it"
+    pages = [page.read_text("utf-8") for page in sorted((REPOSITORY / "docs/orchestrators").glob("*.md"))]
+    commands = {path: text for page in pages for text, path in re.findall(command, page, re.MULTILINE)}
+    files = (REPOSITORY / "examples/orchestrators").iterdir()
+    assert sorted(commands) == sorted(file.relative_to(REPOSITORY).as_posix() for file in files)
+    for path, text in commands.items():
+        printed = exported(*shlex.split(text.replace("\\\n", " ")))
+        assert (REPOSITORY / path).read_text("utf-8") == printed, f"run the command again that made {path}"

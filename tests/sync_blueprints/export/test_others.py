@@ -9,47 +9,42 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
+from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.export import ENGINES, Options, Step
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import exported
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets
 
-TRIGGER, CHECK = find("Fivetran - Execute Sync"), find("Fivetran - Check Sync Status")
-CONNECTOR = ("--input", "FIVETRAN_CONNECTOR_ID=speak_inexpensive")
 AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
-PARAMETERS = Step(find("RudderStack - Trigger Sync"), {"RUDDERSTACK_PARAMETERS": AWKWARD})
 
 
-def vessels(text: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load(text)["vessels"].values())
+@pytest.fixture
+def parameters() -> Step:
+    return Step(find("RudderStack - Trigger Sync"), {"RUDDERSTACK_PARAMETERS": AWKWARD})
 
 
-@pytest.mark.parametrize("blueprint", load(), ids=lambda blueprint: blueprint.name)
-def test_a_vessel_has_the_guardrails_as_the_catalog_writes_them(blueprint: Blueprint) -> None:
-    raw = yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text("utf-8"))["blueprints"]
-    written = next(one["guardrails"] for one in raw if one["name"] == blueprint.name)
-    (vessel,) = vessels(ENGINES["platform"]([Step(blueprint, {})], Options()))
-    assert vessel["guardrails"] == written
-    assert vessel["source"] == {"blueprint": blueprint.name, "inputs": {}, "type": "BLUEPRINT"}
+def test_a_vessel_has_the_guardrails_as_the_catalog_writes_them() -> None:
+    for raw in yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text("utf-8"))["blueprints"]:
+        (vessel,) = fleets(ENGINES["platform"]([Step(find(raw["name"]), {})], Options()))
+        assert vessel["guardrails"] == raw["guardrails"]
+        assert vessel["source"] == {"blueprint": raw["name"], "inputs": {}, "type": "BLUEPRINT"}
 
 
 def test_vessels_follow_each_other_and_have_names_of_their_own() -> None:
-    fleet = yaml.safe_load(exported("platform", TRIGGER.name, CHECK.name, CHECK.name, *CONNECTOR, "--name", "Nightly"))
+    fleet = yaml.safe_load(exported("platform", TRIGGER, CHECK, CHECK, *CONNECTOR, "--name", "Nightly"))
     assert fleet["name"] == "Nightly"
-    assert list(fleet["vessels"]) == [TRIGGER.name, CHECK.name, f"{CHECK.name} 2"]
+    assert list(fleet["vessels"]) == [TRIGGER, CHECK, f"{CHECK} 2"]
     assert fleet["connections"] == {
-        TRIGGER.name: {CHECK.name: "SUCCESS"},
-        CHECK.name: {f"{CHECK.name} 2": "SUCCESS"},
+        TRIGGER: {CHECK: "SUCCESS"},
+        CHECK: {f"{CHECK} 2": "SUCCESS"},
     }
 
 
-def test_a_fleet_holds_a_value_as_it_is() -> None:
-    (vessel,) = vessels(ENGINES["platform"]([PARAMETERS], Options()))
+def test_a_fleet_holds_a_value_as_it_is(parameters: Step) -> None:
+    (vessel,) = fleets(ENGINES["platform"]([parameters], Options()))
     assert vessel["source"]["inputs"] == {"RUDDERSTACK_PARAMETERS": AWKWARD}
 
 
@@ -70,8 +65,8 @@ def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[li
     return ran.returncode, [json.loads(line) for line in seen.read_text().splitlines()]
 
 
-def test_docker_gets_secrets_by_name_and_values_as_they_are(tmp_path: Path) -> None:
-    text = ENGINES["docker"]([PARAMETERS], Options(name="nightly", image="registry.example/sync:1"))
+def test_docker_gets_secrets_by_name_and_values_as_they_are(tmp_path: Path, parameters: Step) -> None:
+    text = ENGINES["docker"]([parameters], Options(name="nightly", image="registry.example/sync:1"))
     exit_code, (arguments,) = docker(text, tmp_path, [0])
     assert exit_code == 0
     assert arguments == [
@@ -84,20 +79,20 @@ def test_docker_gets_secrets_by_name_and_values_as_they_are(tmp_path: Path) -> N
 def test_a_check_runs_in_docker_only_after_its_trigger_succeeded(
     tmp_path: Path, exit_codes: list[int], ended: int, runs: int
 ) -> None:
-    exit_code, seen = docker(exported("docker", TRIGGER.name, CHECK.name, *CONNECTOR), tmp_path, exit_codes)
+    exit_code, seen = docker(exported("docker", TRIGGER, CHECK, *CONNECTOR), tmp_path, exit_codes)
     assert (exit_code, len(seen)) == (ended, runs)
 
 
-def test_steps_of_github_hand_over_and_take_secrets_from_github() -> None:
-    trigger, check = yaml.safe_load(exported("github", TRIGGER.name, CHECK.name, *CONNECTOR))["steps"][1:]
-    assert trigger["with"] == {"blueprint": TRIGGER.name}
+def test_steps_of_github_save_the_handoff_and_take_secrets_from_github() -> None:
+    trigger, check = yaml.safe_load(exported("github", TRIGGER, CHECK, *CONNECTOR))["steps"][1:]
+    assert trigger["with"] == {"blueprint": TRIGGER}
     assert trigger["env"]["FIVETRAN_API_KEY"] == "${{ secrets.FIVETRAN_API_KEY }}"
     assert trigger["env"]["SHIPYARD_ARTIFACTS_DIRECTORY"] == check["env"]["SHIPYARD_ARTIFACTS_DIRECTORY"]
     assert trigger["id"] != check["id"]
 
 
-def test_github_takes_nothing_in_a_value_for_an_expression() -> None:
-    (_, step) = yaml.safe_load(ENGINES["github"]([PARAMETERS], Options()))["steps"]
+def test_github_takes_nothing_in_a_value_for_an_expression(parameters: Step) -> None:
+    (_, step) = yaml.safe_load(ENGINES["github"]([parameters], Options()))["steps"]
     written = step["env"]["RUDDERSTACK_PARAMETERS"]
     expressions = re.findall(r"\$\{\{(.*?)\}\}", written)
     assert expressions == [" '${{' "]
@@ -111,7 +106,7 @@ def test_a_fleet_runs_on_this_machine(tmp_path: Path) -> None:
         wait = "2:FIVETRAN_WAIT=TRUE"
         given = [part for text in (url, connector, wait) for part in ("--input", text)]
         fleet = tmp_path / "fleet.yaml"
-        fleet.write_text(exported("platform", TRIGGER.name, CHECK.name, *given), encoding="utf-8")
+        fleet.write_text(exported("platform", TRIGGER, CHECK, *given), encoding="utf-8")
         command = [sys.executable, "-m", "sync_blueprints", "run", "--fleet", str(fleet)]
         ran = subprocess.run(command, env={**os.environ, **sandbox.environment}, cwd=REPOSITORY, check=False)
         assert ran.returncode == 0

@@ -1,0 +1,203 @@
+"""Nango's API (https://nango.dev/docs/reference/api): endpoints, parsing, what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Callable
+
+from nango_blueprints.inputs import Credentials, Selection, plain_name
+from nango_blueprints.verdict import Entry
+from shared.context import Run
+from shared.errors import (
+    BadRequestError,
+    BlueprintError,
+    InvalidCredentialsError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncNotFoundError,
+)
+from shared.status import Result
+from shared.timestamps import parse_timestamp
+from shared.transport import Response, bearer
+
+STATUS, TRIGGER = "/sync/status", "/sync/trigger"
+READ_SCOPE, EXECUTE_SCOPE = "environment:syncs:read", "environment:syncs:execute"
+NOT_FOUND = ("unknown_connection", "no_syncs_found", "unknown_provider_config")
+CHECK = (
+    "Check NANGO_PROVIDER_CONFIG_KEY, NANGO_CONNECTION_ID, NANGO_SYNCS, and that NANGO_SECRET_KEY belongs to their "
+    "environment"
+)
+KNOWN_WORDS = ("RUNNING", "SUCCESS", "STOPPED", "ERROR", "PAUSED")
+
+
+class MissingScopeError(InvalidCredentialsError):
+    """Nango knows the key, and the key may not do this."""
+
+
+class InvalidRequestError(BadRequestError):
+    """Nango accepts the key, and refuses the body or the query."""
+
+
+class NangoApi:
+    """Every method may raise the errors of `shared.api.Api`."""
+
+    def __init__(self, given: Credentials, run: Run) -> None:
+        self.http = run.api("Nango", given.api_url, bearer(given.secret_key), refusal)
+
+    def entries(self, selection: Selection, keep_as: str = "") -> dict[str, Entry]:
+        """What /sync/status shows of the selected syncs, by id. A name that Nango does not know is just missing."""
+        response = self.http.get(STATUS, selection.query, keep_as=keep_as)
+        body = self.http.json_object(response)
+        try:
+            found = parse_entries(body, selection.connection_id, self.http.excerpt)
+        except (KeyError, TypeError, ValueError, AttributeError) as missing:
+            raise self.http.unexpected(response, f"usable syncs ({self.http.excerpt(missing)})") from missing
+        if selection.connection_id is None and not all(one.get("connection_id") for one in body["syncs"]):
+            raise BadRequestError(
+                "this Nango server is too old: it does not say which connection a sync is of. Update it, or set "
+                "NANGO_CONNECTION_ID"
+            )
+        return found
+
+    def trigger(self, selection: Selection, options: Mapping[str, bool], keep_as: str) -> Response:
+        """Start the selected syncs. Raises StartUnclearError, SyncNotStartedError."""
+        body = {**selection.body, "opts": dict(options)} if options else selection.body
+        response = self.http.start(TRIGGER, body, keep_as=keep_as)
+        if not isinstance(response.body, dict) or response.body.get("success") is not True:
+            words = self.http.words(response)
+            raise StartUnclearError(f"Nango answered the trigger request without success ({words})", response.status)
+        return response
+
+    def check_credentials(self, integration: str | None) -> Result:
+        """Which scopes the key has. Raises InvalidCredentialsError, SyncNotFoundError, StatusCheckFailedError."""
+        may_execute = self._is_allowed(lambda: self.http.change(TRIGGER, {}))  # without a body that starts anything
+        may_read = self._is_allowed(lambda: self.http.get(STATUS))
+        if not may_execute and not may_read:
+            raise InvalidCredentialsError(
+                f"NANGO_SECRET_KEY has neither the scope {EXECUTE_SCOPE} nor {READ_SCOPE}. Use an API key of the "
+                "environment with both; an account API key has neither",
+                status=403,
+            )
+        if integration is not None and may_read and not self.entries(Selection(integration)):
+            raise SyncNotFoundError(
+                f"Nango accepts the key, but {integration} has no syncs in the key's environment. Check "
+                "NANGO_PROVIDER_CONFIG_KEY, and that NANGO_SECRET_KEY belongs to its environment"
+            )
+        details = {"may_execute": may_execute, "may_read": may_read}
+        return Result("valid", f"Nango accepts the key, which is good for {_good_for(**details)}", details)
+
+    def _is_allowed(self, probe: Callable[[], Response]) -> bool:
+        """Whether the key may do what a request asks for that Nango refuses anyway, as it names nothing."""
+        try:
+            response = probe()
+        except MissingScopeError:
+            return False
+        except InvalidRequestError:
+            return True
+        words = self.http.words(response)
+        raise StatusCheckFailedError(f"unexpected response from Nango to a request that names nothing ({words})")
+
+
+def _good_for(*, may_execute: bool, may_read: bool) -> str:
+    if may_execute and may_read:
+        return "Nango - Trigger Sync and Nango - Check Sync Status"
+    if may_execute:
+        return (
+            f"Nango - Trigger Sync without NANGO_WAIT; {READ_SCOPE} is missing, which Nango - Check Sync Status needs"
+        )
+    return f"Nango - Check Sync Status; {EXECUTE_SCOPE} is missing, which Nango - Trigger Sync needs"
+
+
+def require_all(selection: Selection, found: Mapping[str, Entry]) -> None:
+    """Raise SyncNotFoundError unless every name of the selection is there, and at least one entry."""
+    there = {plain_name(f"{entry.name}::{entry.variant}") for entry in found.values()}
+    missing = [name for name in selection.syncs if plain_name(name) not in there]
+    if missing or not there:
+        raise SyncNotFoundError(f"Nango has no {', '.join(missing) or 'syncs'} in {selection.label}. {CHECK}")
+
+
+def refusal(response: Response, words: str) -> BlueprintError | None:
+    """What Nango's statuses and codes mean beyond the usual."""
+    body = response.body if isinstance(response.body, dict) else {}
+    error = body["error"] if isinstance(body.get("error"), dict) else {}
+    code = error.get("code")
+    if response.status == 401:
+        return InvalidCredentialsError(
+            f"NANGO_SECRET_KEY is wrong ({words}). Copy it again from Nango > Environment settings > API keys; it "
+            "belongs to one environment of one server"
+        )
+    if response.status == 403 and code:
+        return MissingScopeError(
+            f"NANGO_SECRET_KEY lacks a scope ({words}). Give the key that scope in Nango > Environment settings > API "
+            "keys",
+            status=403,
+        )
+    if response.status == 403:
+        return InvalidCredentialsError(f"Nango, or something on the way to it, answered {words}", status=403)
+    if response.status == 404 and not error:
+        return BadRequestError(f"there is no such path ({words}). Check NANGO_API_URL")
+    if code in NOT_FOUND or error.get("message") == "Connection not found":
+        return SyncNotFoundError(f"Nango does not know what was asked for ({words}). {CHECK}")
+    if response.status == 400 and code:
+        return InvalidRequestError(f"Nango refused the request ({words})")
+    return None
+
+
+def parse_entries(
+    body: Mapping[str, Any], connection_id: str | None = None, excerpt: Callable[[str], str] = str
+) -> dict[str, Entry]:
+    """The entries of a status by id; `connection_id` is that of those that name none (servers before 2025).
+
+    Raises KeyError, TypeError, ValueError or AttributeError for what is not a status.
+    """
+    found: dict[str, Entry] = {}
+    if not isinstance(body["syncs"], list):
+        raise TypeError("syncs is not a list")
+    for item in body["syncs"]:
+        key, name, variant = _text(item["id"]), _text(item["name"]), _text(item.get("variant") or "base")
+        connection = _text(item.get("connection_id") or connection_id or "an unnamed connection")
+        entry = Entry(
+            label=excerpt(f"{connection}/{plain_name(f'{name}::{variant}')}"),
+            name=name,
+            variant=variant,
+            execution=_word(item.get("latestExecutionStatus"), excerpt),
+            status=_word(item.get("status"), excerpt),
+            finished_at=_time(item.get("finishedAt")),
+            due_at=_time(item.get("nextScheduledSyncAt")),
+            rows=_rows(item.get("latestResult")),
+        )
+        if key in found or (entry.execution is None and entry.status is None):
+            raise ValueError("each once and with its status")
+        found[key] = entry
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("not a text")
+    return value
+
+
+def _word(value: Any, excerpt: Callable[[str], str]) -> str | None:
+    """A status as it came; one that is not known may be anything."""
+    return None if value is None else value if value in KNOWN_WORDS else excerpt(_text(value))
+
+
+def _time(value: object) -> datetime | None:
+    if value is None:
+        return None
+    found = parse_timestamp(value)
+    if found is None:
+        raise ValueError("not a time")
+    return found
+
+
+def _rows(results: object) -> dict[str, int]:
+    """`latestResult` without its models: what was done, and to how many records."""
+    rows: dict[str, int] = {}
+    for result in results.values() if isinstance(results, dict) else ():
+        for what, count in result.items() if isinstance(result, dict) else ():
+            if type(count) is int:
+                rows[what] = rows.get(what, 0) + count
+    return rows

@@ -1,0 +1,296 @@
+"""Nango's syncs: starting them, following them, and the handoff."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Callable, NamedTuple, Optional
+
+from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all
+from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, SYNC, Selection, Syncs, each_once
+from nango_blueprints.verdict import SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
+from shared.context import Run
+from shared.errors import InvalidCredentialsError, InvalidInputError, StartUnclearError, SyncNotFoundError
+from shared.handoff import identifier, moment, response_file
+from shared.pickles import Plain
+from shared.polling import Pace
+from shared.status import Result, Verdict
+from shared.timestamps import parse_timestamp
+
+log = logging.getLogger(__name__)
+
+UNNAMED = "a sync without a recorded name"
+
+
+class Handoff(NamedTuple):
+    """Syncs that were started (or joined), by the ids of their entries.
+
+    Without a baseline there are no entries, and the server's time decides; without that the latest runs are judged.
+    """
+
+    selection: Selection
+    server_time: Optional[datetime] = None
+    watches: Optional[Mapping[str, Watch]] = None
+    start_grace: int = START_GRACE
+    reset: bool = False
+    has_baseline: bool = True
+    left_out: int = 0  # entries that the last poll showed and the baseline did not
+    sync_id: Optional[str] = None  # Nango gives none
+
+    @property
+    def id(self) -> str:
+        return self.selection.integration
+
+    @property
+    def label(self) -> str:
+        return self.selection.label
+
+    @property
+    def is_latest(self) -> bool:
+        return self.server_time is None
+
+    @property
+    def joined(self) -> bool:
+        return bool(self.watches) and all(watch.joined for watch in (self.watches or {}).values())
+
+    @property
+    def start(self) -> Start:
+        return Start(self.server_time, timedelta(seconds=self.start_grace), self.reset)
+
+    @classmethod
+    def latest(cls, given: Syncs) -> Handoff:
+        """For a check on its own: the latest runs. Raises InvalidInputError without an integration."""
+        if given.integration is None:
+            raise InvalidInputError(
+                "NANGO_PROVIDER_CONFIG_KEY is not set, and no trigger before this check left a handoff: set it, or run "
+                "the trigger first with the same artifacts folder"
+            )
+        return cls(given.selection, has_baseline=False)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Handoff:
+        """From `sync.pickle`. Raises KeyError, TypeError or ValueError."""
+        connection_id, server_time = plain["connection_id"], moment(plain["server_time"])
+        selection = Selection(
+            identifier(plain["provider_config_key"], INTEGRATION),
+            None if connection_id is None else identifier(connection_id, CONNECTION),
+            each_once(identifier(name, SYNC) for name in plain["syncs"]),
+        )
+        ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
+        labels = labels or [UNNAMED] * len(ids)  # 0.1 left out the names of more than 2,000
+        has_baseline = plain.get("has_baseline", True)
+        if (
+            server_time is None
+            or bool(ids) is not has_baseline
+            or not len(ids) == len(ended) == len(running) == len(labels)
+        ):
+            raise ValueError("a time, and as many of each")
+        watches = {
+            _id(one): Watch(_label(label), _time(finished), joined=joined is True)
+            for one, finished, joined, label in zip(ids, ended, running, labels)
+        }
+        grace, reset = _seconds(plain["start_grace"]), plain.get("reset") is True
+        return cls(selection, server_time, watches if has_baseline else None, grace, reset, has_baseline)
+
+    @classmethod
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
+        """No other program leaves a handoff of Nango's syncs."""
+        del file
+        return []
+
+    def plain(self) -> dict[str, Plain]:
+        watches = self.watches or {}
+        return {
+            "provider_config_key": self.selection.integration,
+            "connection_id": self.selection.connection_id,
+            "syncs": list(self.selection.syncs),
+            "server_time": self.server_time,
+            "start_grace": self.start_grace,
+            "reset": self.reset,
+            "joined": self.joined,
+            "has_baseline": self.has_baseline,
+            "ids": list(watches),
+            "finished_at": [watch.finished_at and iso(watch.finished_at) for watch in watches.values()],
+            "were_running": [watch.joined for watch in watches.values()],
+            "labels": [watch.label for watch in watches.values()],
+        }
+
+    def other_files(self) -> dict[str, Plain]:
+        return {}
+
+    def is_exactly(self, given: Any) -> bool:
+        return bool(self.selection.names == given.selection.names)
+
+    def for_check(self, given: Syncs) -> Handoff:
+        """As a check with these inputs judges it: with its own start grace, if it has one."""
+        if given.syncs and not self.is_exactly(given):
+            log.info("NANGO_SYNCS is not what was triggered; what was triggered is checked: %s", self.label)
+        return self if given.start_grace == START_GRACE else self._replace(start_grace=given.start_grace)
+
+
+class Before(NamedTuple):
+    """The entries before a start, None for a key that may not read them, and the server's clock then."""
+
+    entries: Optional[Mapping[str, Entry]]
+    at: datetime
+    running: bool
+
+
+class NangoSyncs:
+    """Starts syncs and polls them. Every method may raise the errors of `shared.api.Api`."""
+
+    vendor = "Nango"
+
+    def __init__(self, given: Syncs, run: Run, selection: Selection, options: Mapping[str, bool] | None = None) -> None:
+        """`options` are the `opts` of the trigger request; None for a check."""
+        self.label = selection.label
+        self.min_interval = 10.0 if selection.connection_id is None else 5.0  # seconds
+        self._api = NangoApi(given, run)
+        self._given = given
+        self._selection = selection
+        self._options = options or {}
+        self._may_read = False  # as far as it is known
+        if given.wait or options is not None:
+            self._api.http.deadline = run.deadline(given)
+        self._keep_as = response_file("sync", selection.integration)
+
+    def now(self) -> datetime | None:
+        return self._api.http.now()
+
+    def read(self) -> Before:
+        """The entries before a start. Raises SyncNotFoundError: Nango starts what is named before an unknown name."""
+        try:
+            entries = self._api.entries(self._selection, self._keep_as)
+        except MissingScopeError as error:
+            return self._unread(error)
+        require_all(self._selection, entries)
+        self._may_read = True
+        running = [entry.label for entry in entries.values() if entry.running]
+        if running:
+            log.info("%d of %d syncs are running: %s", len(running), len(entries), ", ".join(running[:SHOWN]))
+        joins = self._given.if_running == "join"  # joins what is running, and starts the others
+        return Before(entries, self._api.http.best_now(), len(running) == len(entries) if joins else bool(running))
+
+    def join(self, state: Before) -> Handoff:
+        return self._handoff(state, state.at)
+
+    def restart(self, state: Before, pace: Pace) -> Before:
+        """Never asked for: NANGO_IF_RUNNING has no restart, because Nango shows a restarted run wrongly."""
+        raise NotImplementedError
+
+    def draft(self, state: Before) -> Handoff:
+        return self._handoff(state, state.at)
+
+    def send(self, state: Before, *, again: bool) -> Handoff:
+        """Also if it is sent again: without a reset Nango adds nothing to what is queued or running."""
+        del again
+        selection = self._selection
+        try:
+            response = self._api.trigger(selection, self._options, self._keep_as)
+        except SyncNotFoundError as error:
+            if state.entries is None and selection.connection_id is not None and len(selection.syncs) > 1:
+                raise StartUnclearError(f"{error}; those named before it may have been started") from error
+            raise
+        return self._handoff(state, response.date or self._api.http.best_now())
+
+    def may_send_again(self, state: Before) -> bool:
+        """A reset would cancel the run that the first request started."""
+        return state.entries is not None and not self._options.get("reset")
+
+    def find_started(self, state: Before) -> Handoff | None:
+        if state.entries is None:
+            raise StartUnclearError(f"NANGO_SECRET_KEY lacks the scope {READ_SCOPE} to find out")
+        found = self._handoff(state, state.at)
+        for key, entry in self._api.entries(self._selection, self._keep_as).items():
+            watch = (found.watches or {}).get(key)
+            if watch is not None and shows_start(entry, watch, found.start):
+                return found
+        return None
+
+    def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
+        entries = self._api.entries(self._selection, response_file("status", handoff.id))
+        if handoff.has_baseline:
+            handoff = self._without_new(handoff, entries)
+        elif handoff.watches is None:
+            require_all(self._selection, entries)
+        watches = dict(handoff.watches or {})
+        if not handoff.has_baseline:
+            for key, entry in entries.items():
+                fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
+                watches.setdefault(key, fresh)
+        now, start = self._api.http.best_now(), handoff.start
+        judged = {key: judge(entries.get(key), watch, start, now) for key, watch in watches.items()}
+        verdict = overall(self.label, (verdict for verdict, _ in judged.values()))
+        details = {"connection_id": self._selection.connection_id, **verdict.details}
+        handoff = handoff._replace(watches={key: watch for key, (_, watch) in judged.items()})
+        return verdict._replace(details=details), handoff
+
+    def _unread(self, error: MissingScopeError) -> Before:
+        """For a key that may start syncs and not read them."""
+        if self._may_read:
+            raise error
+        if self._given.wait:
+            raise InvalidCredentialsError(
+                f"NANGO_WAIT needs the scope {READ_SCOPE}, and {error}; nothing was started", error.status
+            )
+        log.warning(
+            "%s. Triggering all the same: a sync that is running is not noticed, and only the server's time will tell "
+            "the triggered run from others",
+            error,
+        )
+        return Before(None, self._api.http.best_now(), running=False)
+
+    def _handoff(self, state: Before, at: datetime) -> Handoff:
+        grace, reset = self._given.start_grace, bool(self._options.get("reset"))
+        if state.entries is None:
+            return Handoff(self._selection, at, None, grace, reset, has_baseline=False)
+        watches = {key: Watch(one.label, one.finished_at, joined=one.running) for key, one in state.entries.items()}
+        return Handoff(self._selection, at, watches, grace, reset)
+
+    def _without_new(self, handoff: Handoff, entries: Mapping[str, Entry]) -> Handoff:
+        new = len(entries.keys() - (handoff.watches or {}).keys())
+        if new > handoff.left_out:
+            log.info("%d syncs were added since the trigger and are left out", new)
+        return handoff._replace(left_out=new)
+
+
+def started(handoff: Handoff) -> Result:
+    """The result of a trigger that does not wait."""
+    details = {"connection_id": handoff.selection.connection_id, "syncs": len(handoff.watches or {}) or None}
+    if handoff.joined:
+        return Result("joined", f"joined the running sync of {handoff.label}; the handoff is saved", details)
+    return Result("started", f"triggered a sync of {handoff.label}; the handoff is saved for the next step", details)
+
+
+def _id(value: object) -> str:
+    """A UUID as text; version 0.1 wrote it as a number."""
+    if type(value) is int and 0 <= value < 1 << 128:
+        digits = f"{value:032x}"
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return _label(value)
+
+
+def _time(value: object) -> datetime | None:
+    """A time from its text; version 0.1 wrote its digits as a number."""
+    if value is None:
+        return None
+    if type(value) is int:
+        value = f"{value:017d}"
+        value = f"{value[:4]}-{value[4:6]}-{value[6:8]}T{value[8:10]}:{value[10:12]}:{value[12:14]}.{value[14:]}Z"
+    found = parse_timestamp(value)
+    if found is None:
+        raise ValueError("not a time")
+    return found
+
+
+def _label(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("not a text")
+    return value
+
+
+def _seconds(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 10**9:
+        raise TypeError("not a number of seconds")
+    return value

@@ -1,0 +1,244 @@
+"""RudderStack's syncs: starting them, following them, and the handoff."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Callable, NamedTuple, Optional
+
+from rudderstack_blueprints.api import RudderStackApi, utc
+from rudderstack_blueprints.inputs import Target, Waiting
+from rudderstack_blueprints.verdict import (
+    CLOCK_MARGIN,
+    NEVER_RAN,
+    SourceRun,
+    Sync,
+    is_new_run,
+    judge_run,
+    judge_run_by_start,
+    judge_sync,
+    sync_started_since,
+)
+from shared.context import Run
+from shared.errors import BadRequestError, InvalidInputError, StartUnclearError, SyncAlreadyRunningError
+from shared.handoff import identifier, moment, response_file
+from shared.pickles import Plain
+from shared.polling import Pace
+from shared.starting import wait_until_idle
+from shared.status import Result, SyncStatus, Verdict
+
+log = logging.getLogger(__name__)
+
+
+class Handoff(NamedTuple):
+    """A sync that was started (or joined). `is_source` says what `id` is the id of.
+
+    `sync_id` is the syncId or runId. A source's run without one is told from others by `run_started_at`.
+    """
+
+    id: str
+    is_source: bool
+    sync_id: Optional[str] = None
+    server_time: Optional[datetime] = None
+    run_started_at: Optional[datetime] = None
+    joined: bool = False
+    is_latest: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"source {self.id}" if self.is_source else f"connection {self.id}"
+
+    @classmethod
+    def latest(cls, given: Target) -> Handoff:
+        """For a check on its own: the latest sync. Raises InvalidInputError without an id."""
+        if given.subject is None:
+            raise InvalidInputError(
+                "neither RUDDERSTACK_SOURCE_ID nor RUDDERSTACK_CONNECTION_ID is set, and no trigger before this check "
+                "left a handoff: set one, or run the trigger first with the same artifacts folder"
+            )
+        return cls(given.subject, is_source=given.source_id is not None, is_latest=True)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Handoff:
+        """From `sync.pickle`. Raises KeyError, TypeError or ValueError."""
+        sync_id = plain["sync_id"]
+        return cls(
+            identifier(plain["source_id"] or plain["connection_id"]),
+            is_source=plain["source_id"] is not None,
+            sync_id=None if sync_id is None else _sync_id(sync_id),
+            server_time=moment(plain["server_time"]),
+            run_started_at=moment(plain["run_started_at"]),
+            joined=bool(plain["joined"]),
+        )
+
+    @classmethod
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
+        """From the files of other programs; where they name both kinds, nobody knows whose the sync id is."""
+        ids = {name: file(name) for name in ("source_id.pickle", "connection_id.pickle")}
+        found = [cls(identifier(value), name == "source_id.pickle") for name, value in ids.items() if value is not None]
+        sync_id = file("sync_id.pickle") if len(found) == 1 else None
+        return found if sync_id is None else [found[0]._replace(sync_id=_sync_id(sync_id))]
+
+    def plain(self) -> dict[str, Plain]:
+        return {
+            "source_id": self.id if self.is_source else None,
+            "connection_id": None if self.is_source else self.id,
+            "sync_id": self.sync_id,
+            "server_time": self.server_time,
+            "run_started_at": self.run_started_at,
+            "joined": self.joined,
+        }
+
+    def other_files(self) -> dict[str, Plain]:
+        name = "source_id.pickle" if self.is_source else "connection_id.pickle"
+        return {name: self.id, "sync_id.pickle": self.sync_id}
+
+    def is_exactly(self, given: Any) -> bool:
+        return given.subject == self.id and (given.source_id is not None) == self.is_source
+
+
+class Before(NamedTuple):
+    """What is there before a start, and the server's clock then."""
+
+    at: Optional[datetime]
+    syncs: Sequence[Sync] = ()  # a connection's running ones, newest first
+    latest: SourceRun = SourceRun()  # a source's latest run
+
+    @property
+    def running(self) -> bool:
+        return bool(self.syncs) or (self.latest.status is SyncStatus.RUNNING and not self.latest.never_ran)
+
+
+class RudderStackSyncs:
+    """Starts syncs of one source or connection and polls them. Methods may raise the errors of `shared.api.Api`."""
+
+    vendor = "RudderStack"
+    min_interval = 2.0  # seconds
+
+    def __init__(self, given: Waiting, run: Run, target: Handoff, body: object = None) -> None:
+        """`body` is that of the trigger request."""
+        self.label = target.label
+        self.api = RudderStackApi(given, run)
+        if given.wait or given.starts:
+            self.api.http.deadline = run.deadline(given)
+        self._given = given
+        self._run = run
+        self._target = target._replace(is_latest=False)
+        self._body = body
+        self._keep_as = response_file("sync", target.id)
+        self._settings_read = False
+        self._seen: set[str] = set()  # ids of syncs that were there before the start
+        self._told_to_stop: set[str] = set()
+        self._undated = False  # a sync that shows no time of its start may be the one of a lost response
+
+    def now(self) -> datetime | None:
+        return self.api.http.now()
+
+    def read(self) -> Before:
+        """What is there before a start. Raises SyncNotFoundError, BadRequestError if it is disabled."""
+        if self._target.is_source:
+            latest = self.api.run(self._target, None, self._keep_as, known=False)
+            return Before(self.now(), latest=latest)
+        running = self.api.running(self._target, self._keep_as)
+        state = Before(self.now(), running)
+        self._seen |= {sync.id for sync in running}
+        if not self._settings_read:
+            self._settings_read = True
+            self._check_settings()
+        return state
+
+    def join(self, state: Before) -> Handoff:
+        sync_id = state.syncs[0].id if state.syncs else None
+        return self.draft(state)._replace(sync_id=sync_id, run_started_at=state.latest.started_at, joined=True)
+
+    def restart(self, state: Before, pace: Pace) -> Before:
+        """Stop what runs, once, and wait until it has stopped."""
+        if self._target.is_source:
+            raise SyncAlreadyRunningError(
+                f"a run of {self.label} is already running, and RudderStack cannot stop the runs of a source; set "
+                "RUDDERSTACK_IF_RUNNING to join or wait"
+            )
+        running = {sync.id for sync in state.syncs}
+        if running - self._told_to_stop or not self._told_to_stop:
+            log.info("stopping the running sync of %s", self.label)
+            self._run.report.still_running = (
+                f"the running sync of {self.label} was told to stop, and nothing new was started"
+            )
+            self.api.stop(self._target)
+            self._told_to_stop |= running or {"one that is not shown yet"}
+        return wait_until_idle(self, pace, "it was told to stop and has not done so in time: check it in RudderStack")
+
+    def draft(self, state: Before) -> Handoff:
+        return self._target._replace(server_time=state.at)
+
+    def send(self, state: Before, *, again: bool) -> Handoff:
+        del again
+        sync_id = self.api.start(self._target, self._body, self._keep_as)
+        return self.draft(state)._replace(sync_id=sync_id, server_time=self.now())
+
+    def may_send_again(self, state: Before) -> bool:
+        del state
+        return not self._undated
+
+    def find_started(self, state: Before) -> Handoff | None:
+        found = self.draft(state)._replace(server_time=self.now())
+        if self._target.is_source:
+            latest = self.api.run(self._target, None, self._keep_as, known=True)
+            is_new = is_new_run(latest, state.latest, state.at)
+            self._undated |= is_new is None
+            return found._replace(run_started_at=latest.started_at) if is_new else None
+        if state.at is None:
+            raise StartUnclearError("RudderStack does not show its time, so its syncs cannot be told apart")
+        since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
+        new = [sync for sync in self.api.syncs(self._target, since, self._keep_as) if sync.id not in self._seen]
+        self._undated |= any(sync.started_at is None for sync in new)
+        ours = sync_started_since(new, state.at)
+        return ours and found._replace(sync_id=ours.id)
+
+    def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
+        keep_as = response_file("sync_run", handoff.id)
+        sync_id, report = handoff.sync_id, self._run.report
+        report.id, report.sync_id = handoff.id, sync_id
+        if handoff.is_source:
+            run = self.api.run(handoff, sync_id, keep_as, known=not handoff.is_latest)
+            if sync_id or handoff.is_latest:
+                verdict = NEVER_RAN if handoff.is_latest and run.never_ran else judge_run(run)
+            else:
+                verdict, started_at = judge_run_by_start(run, handoff.run_started_at)
+                handoff = handoff._replace(run_started_at=started_at)
+        else:
+            sync = self.api.sync(handoff, sync_id, keep_as) if sync_id else self.api.latest(handoff, keep_as)
+            report.sync_id = sync_id = sync and sync.id
+            failing = self._given.fail_on_failed_rows
+            verdict = judge_sync(sync, fail_on_failed_rows=failing) if sync else NEVER_RAN
+        if verdict is NEVER_RAN:
+            return verdict._replace(message=f"{handoff.label} {verdict.message}"), handoff
+        which = f"sync {sync_id}" if sync_id else "the latest sync" if handoff.is_latest else "the sync"
+        return verdict._replace(message=f"{which} of {handoff.label} {verdict.message}"), handoff
+
+    def _check_settings(self) -> None:
+        """Refuse a disabled connection and note a schedule, where RudderStack shows them."""
+        settings = self.api.settings(self._target)
+        if settings.get("enabled") is False:
+            raise BadRequestError(f"{self.label} is disabled, so it cannot be synced; enable it in RudderStack")
+        schedule = settings.get("schedule")
+        kind = schedule.get("type") if isinstance(schedule, dict) else None
+        if isinstance(kind, str) and kind.lower() != "manual":
+            log.info("%s also runs on a schedule of its own (%s)", self.label, self.api.http.excerpt(kind, 40))
+
+
+def started(handoff: Handoff) -> Result:
+    """The result of a trigger that does not wait."""
+    sync = f"sync {handoff.sync_id}" if handoff.sync_id else "a sync"
+    if handoff.joined:
+        return Result("joined", f"joined {sync} of {handoff.label}, which was already running")
+    return Result("started", f"started {sync} of {handoff.label}")
+
+
+def _sync_id(value: object) -> str:
+    """A sync id out of a file: as `RudderStackApi` takes them. Raises TypeError or ValueError."""
+    sync_id = identifier(value, "[ -~]+")
+    if sync_id in (".", ".."):
+        raise ValueError("not the id of a sync")
+    return sync_id

@@ -1,0 +1,116 @@
+"""The orchestrators' pages: their blocks are what they say, and those in Python run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import types
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sync_blueprints.catalog import REPOSITORY, find, load
+from sync_blueprints.sandbox import Sandbox
+
+PAGES = REPOSITORY / "docs" / "orchestrators"
+
+
+def blocks(language: str, pages: str = "*.md") -> list[str]:
+    found = [
+        re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
+        for page in sorted(PAGES.glob(pages))
+        for indent, text in re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text("utf-8"), re.M | re.S)
+    ]
+    assert found
+    return found
+
+
+def test_every_block_can_be_read_by_what_it_is_for() -> None:
+    for text in blocks("python"):
+        compile(text, "page", "exec")
+    for text in blocks("yaml"):
+        assert yaml.safe_load(text)
+    for text in blocks("sh"):
+        subprocess.run(["/bin/sh", "-n"], input=text, text=True, check=True)
+
+
+def test_what_a_page_names_exists() -> None:
+    known = {one.reference for blueprint in load() for one in blueprint.inputs}
+    known |= {f"{name}_FILE" for name in known}
+    prefixes = "|".join({blueprint.prefix for blueprint in load()})
+    for page in PAGES.glob("*.md"):
+        text = page.read_text("utf-8")
+        assert set(re.findall(rf"(?<![A-Z_])(?:{prefixes})[A-Z_]+", text)) <= known, page.name
+        for name in re.findall(r'run "([^"]+)"', text):
+            find(name)
+        files = [PAGES / target for target in re.findall(r"\]\(([^)#:]+)\)", text)]
+        files += [
+            REPOSITORY / path for path in re.findall(r"\b((?:[a-z]+_blueprints|examples|script)/[\w./-]+\w)", text)
+        ]
+        assert [file for file in files if not file.is_file()] == [], page.name
+
+
+def for_sandbox(text: str, sandbox: Sandbox, connector: str) -> str:
+    """The page's block, for this connector of the sandbox."""
+    wait = re.compile(r'"FIVETRAN_WAIT": (?:True|"TRUE")')
+    assert wait.search(text)
+    text = wait.sub(lambda found: f'{found[0]}, "FIVETRAN_API_URL": "{sandbox.url}"', text)
+    return text.replace("speak_inexpensive", connector)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: object) -> None:
+    module = types.ModuleType(name)
+    module.__dict__.update(attributes)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.sockets
+def test_the_block_for_mage_triggers_and_fails_as_the_sync_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sync_blueprints import BlueprintFailed
+
+    (text,) = blocks("python", "mage.md")
+    with Sandbox() as sandbox:
+        stand_in(monkeypatch, "mage_ai")
+        stand_in(monkeypatch, "mage_ai.data_preparation")
+        stand_in(monkeypatch, "mage_ai.data_preparation.decorators", custom=lambda function: function)
+        stand_in(monkeypatch, "mage_ai.data_preparation.shared")
+        secrets: Mapping[str, str] = sandbox.environment
+        stand_in(monkeypatch, "mage_ai.data_preparation.shared.secrets", get_secret_value=secrets.__getitem__)
+        for connector in ("succeeds_in_1", "fails_in_1"):
+            names: dict[str, object] = {}
+            exec(for_sandbox(text, sandbox, connector), names)  # noqa: S102 - it is the page's
+            if connector == "succeeds_in_1":
+                assert names["sync_fivetran"]()["outcome"] == "succeeded"  # type: ignore[operator]
+            else:
+                with pytest.raises(BlueprintFailed):
+                    names["sync_fivetran"]()  # type: ignore[operator]
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(("connector", "outcome"), [("succeeds_in_1", "succeeded"), ("fails_in_1", "failed")])
+def test_the_activity_for_temporal_runs_in_its_test_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connector: str, outcome: str
+) -> None:
+    testing = pytest.importorskip("temporalio.testing")
+    from temporalio.exceptions import ApplicationError
+
+    (text,) = blocks("python", "temporal.md")
+    (tmp_path / "page_for_temporal.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import page_for_temporal
+
+    with Sandbox() as sandbox:
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_WAIT": "TRUE", "FIVETRAN_API_URL": sandbox.url}
+        secrets = ["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"]
+        arguments = (page_for_temporal.run_blueprint, "Fivetran - Execute Sync", inputs, secrets)
+        if outcome == "succeeded":
+            assert testing.ActivityEnvironment().run(*arguments)["outcome"] == "succeeded"
+        else:
+            with pytest.raises(ApplicationError) as raised:
+                testing.ActivityEnvironment().run(*arguments)
+            assert (raised.value.type, raised.value.non_retryable) == ("failed", True)

@@ -1,0 +1,62 @@
+"""What the tests of the sandbox share: its clock, and how each vendor is asked the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+Call = Callable[..., requests.Response]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def time(self) -> float:
+        return 1_800_000_000.25 + self.passed
+
+    def monotonic(self) -> float:
+        return 5000.0 + self.passed
+
+
+# Paths of (start, body of the start, read) for each vendor, by id.
+VENDORS: dict[str, Callable[[str], tuple[str, Any, str]]] = {
+    "retl": lambda one: (
+        f"/v2/retl-connections/{one}/start",
+        {"syncType": "incremental"},
+        f"/v2/retl-connections/{one}/syncs",
+    ),
+    "source": lambda one: (f"/v2/sources/{one}/start", None, f"/v2/sources/{one}/status"),
+    "fivetran": lambda one: (f"/v1/connections/{one}/sync", {"force": True}, f"/v1/connections/{one}"),
+    "nango": lambda one: (
+        "/sync/trigger",
+        {"provider_config_key": "sandbox", "connection_id": one, "syncs": ["orders"]},
+        f"/sync/status?provider_config_key=sandbox&connection_id={one}&syncs=orders",
+    ),
+}
+every_vendor = pytest.mark.parametrize("vendor", VENDORS)
+
+
+def word(vendor: str, response: requests.Response) -> str:
+    """The status of the latest sync in the response to a read."""
+    body = response.json()
+    if vendor == "retl":
+        return str(max(body["syncs"], key=lambda sync: sync["startedAt"])["status"])
+    if vendor == "source":
+        return "failed" if body.get("error") else str(body["status"])
+    if vendor == "nango":
+        return str(body["syncs"][0].get("latestExecutionStatus"))
+    data = body["data"]
+    if data["status"]["sync_state"] != "scheduled":
+        return str(data["status"]["sync_state"])
+    return "succeeded" if (data["succeeded_at"] or "") > (data["failed_at"] or "") else "failed"
+
+
+RUNNING = {"retl": "running", "source": "running", "fivetran": "syncing", "nango": "RUNNING"}
+GOOD = {"retl": "succeeded", "source": "finished", "fivetran": "succeeded", "nango": "SUCCESS"}
+BAD = {"retl": "failed", "source": "failed", "fivetran": "failed", "nango": "STOPPED"}
+CANCELLED = {"retl": "stopped", "source": "stopped", "fivetran": "paused", "nango": "STOPPED"}
+ODD = {"retl": "hibernating", "source": "hibernating", "fivetran": "hibernating", "nango": "HIBERNATING"}

@@ -1,0 +1,296 @@
+"""The sandbox responds as Fivetran does."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.sandbox.fivetran import NARROW_KEY
+from tests.sync_blueprints.sandbox.support import Call, Clock
+
+
+def details(call: Call, one: str) -> dict[str, Any]:
+    data: dict[str, Any] = call("GET", f"/v1/connections/{one}").json()["data"]
+    return {**data, **data["status"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "body", "status"),
+    [
+        ("POST", {"Accept": "application/json;version=2"}, {"force": True}, 200),
+        ("POST", {"Accept": "application/xml"}, {"force": True}, 406),
+        ("POST", {"Accept": "application/json;version=3"}, {"force": True}, 406),
+        ("POST", {"Content-Type": "text/plain"}, {"force": True}, 415),
+        ("POST", {}, "{", 400),
+        ("POST", {}, {"force": "true"}, 400),
+    ],
+)
+def test_it_is_strict_about_headers_and_bodies(
+    call: Call, method: str, headers: dict[str, str], body: Any, status: int
+) -> None:
+    response = call(method, "/v1/connections/succeeds/sync", body, headers)
+    assert response.status_code == status
+    assert (response.json()["code"] == "Success") is (status == 200)
+    assert "data" not in response.json()
+
+
+def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Call, clock: Clock) -> None:
+    before = details(call, "running")
+    assert (before["sync_state"], before["failed_at"]) == ("syncing", None)
+    path = "/v1/connections/running/sync"
+    assert call("POST", path, {"force": False}).status_code == 409
+    assert call("POST", path, {"force": True}).status_code == 200
+    between = details(call, "running")
+    assert (between["sync_state"], between["succeeded_at"]) == ("syncing", before["succeeded_at"])
+    assert between["failed_at"].startswith("2027-01-15T08:00:00.25")
+    clock.passed += 1
+    after = details(call, "running")
+    assert after["failed_at"] == between["failed_at"], "never cleared"
+    assert after["succeeded_at"] > after["failed_at"]
+    window = "&start_time=2027-01-15T06:00:00Z&end_time=2027-01-15T09:00:00Z"
+    items = call("GET", f"/v1/connections/running/sync-history?limit=2{window}").json()["data"]
+    assert [item["status"] for item in items["items"]] == ["COMPLETED", "CANCELED"]
+    rest = call("GET", f"/v1/connections/running/sync-history?limit=2&cursor={items['next_cursor']}{window}").json()[
+        "data"
+    ]
+    assert [item["status"] for item in rest["items"]] == ["COMPLETED"]
+
+
+def test_stamps_differ_in_the_length_of_their_fraction(call: Call, clock: Clock) -> None:
+    stamps = []
+    for _ in range(3):
+        stamps.append(details(call, "succeeds_in_1")["succeeded_at"])
+        call("POST", "/v1/connections/succeeds_in_1/sync", {"force": True})
+        clock.passed += 1
+    assert [len(stamp) for stamp in stamps] == [20, 27, 24]
+
+
+def test_a_connection_that_never_ran_has_no_stamps(call: Call) -> None:
+    never = details(call, "never_run")
+    assert (never["succeeded_at"], never["failed_at"], never["sync_state"]) == (None, None, "scheduled")
+
+
+def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: Clock, sandbox: Sandbox) -> None:
+    path = "/v1/connections/cancelled"
+    call("POST", f"{path}/sync", {"force": True})
+    clock.passed += 2
+    paused = details(call, "cancelled")
+    assert (paused["paused"], paused["sync_state"], paused["failed_at"]) == (True, "paused", None)
+    assert call("POST", f"{path}/sync", {"force": True}).status_code == 400
+    resumed = call("PATCH", path, {"paused": False, "run_setup_tests": False}).json()["data"]
+    assert (resumed["paused"], resumed["status"]["sync_state"]) == (False, "scheduled")
+    assert len(sandbox.starts) == 1
+
+
+def test_setup_states(call: Call, clock: Clock) -> None:
+    assert details(call, "paused")["sync_state"] == "paused"
+    assert details(call, "incomplete")["setup_state"] == "incomplete"
+    assert call("POST", "/v1/connections/incomplete/sync", {"force": True}).status_code == 400
+    assert details(call, "broken")["setup_state"] == "broken"
+    call("POST", "/v1/connections/broken/sync", {"force": False})
+    clock.passed += 2
+    assert details(call, "broken")["setup_state"] == "broken"
+    call("POST", "/v1/connections/broken/sync", {"force": True})
+    clock.passed += 2
+    assert details(call, "broken")["setup_state"] == "connected"
+
+
+def test_a_rescheduled_sync_waits_for_another_post(call: Call, clock: Clock) -> None:
+    one = "rescheduled_in_30"
+    assert details(call, one)["schedule_type"] == "manual"
+    call("POST", f"/v1/connections/{one}/sync", {"force": True})
+    clock.passed += 1
+    put_off = details(call, one)
+    assert (put_off["sync_state"], put_off["rescheduled_for"]) == ("rescheduled", "2027-01-15T08:00:31Z")
+    clock.passed += 100
+    assert details(call, one)["sync_state"] == "rescheduled"
+    assert call("POST", f"/v1/connections/{one}/sync", {"force": False}).status_code == 200
+    clock.passed += 1
+    done = details(call, one)
+    assert (done["sync_state"], done["rescheduled_for"]) == ("scheduled", None)
+    assert done["succeeded_at"] > "2027-01-15T08:00:31Z"
+
+
+def test_on_an_automatic_schedule_a_rescheduled_sync_runs_by_itself(call: Call, clock: Clock) -> None:
+    one = "rescheduled_in_30_xauto"
+    call("PATCH", f"/v1/connections/{one}", {"schedule_type": "auto"})
+    call("POST", f"/v1/connections/{one}/sync", {"force": True})
+    clock.passed += 31.5
+    assert details(call, one)["sync_state"] == "syncing"
+    clock.passed += 1
+    assert details(call, one)["succeeded_at"] > "2027-01-15T08:00:31Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"schedule_type": "manual", "sync_frequency": 60, "daily_sync_time": "03:00"}, 200),
+        ({"schedule_type": "weekly"}, 400),
+        ({"paused": "TRUE"}, 400),
+        ({"historical_sync": True}, 400),
+        ({"run_setup_tests": False}, 400),
+        ({}, 400),
+        ([], 400),
+    ],
+)
+def test_a_change_lasts_and_a_wrong_one_is_refused(call: Call, body: Any, status: int) -> None:
+    before = call("GET", "/v1/connections/succeeds").json()["data"]
+    assert call("PATCH", "/v1/connections/succeeds", body).status_code == status
+    after = call("GET", "/v1/connections/succeeds").json()["data"]
+    assert after == ({**before, **body} if status == 200 else before)
+
+
+def test_it_says_that_a_connection_is_not_found(call: Call) -> None:
+    assert call("GET", "/v1/connections/unknown").json()["code"] == "NotFound_Connection"
+    assert call("GET", "/v1/connectors/succeeds").json()["code"] == "ResourceNotFound"
+
+
+def history(call: Call, one: str, query: str = "") -> list[str]:
+    response = call("GET", f"/v1/connections/{one}/sync-history?{query}").json()
+    return [item["status"] for item in response["data"]["items"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", []),  # one hour before now
+        ("start_time=2027-01-14T23:00:00Z", []),  # one hour after it
+        ("end_time=2027-01-15T06:00:00Z", []),  # one hour before it
+        ("start_time=2027-01-15T04:59:00Z&end_time=2027-01-15T05:01:00Z", ["FAILURE"]),
+        ("start_time=2027-01-08T08:00:00Z&end_time=2027-01-15T08:00:00Z", ["FAILURE"]),
+        ("start_time=2027-01-15T04:30:00Z", ["FAILURE"]),
+        ("end_time=2027-01-15T05:15:00%2B00:00", ["FAILURE"]),
+    ],
+)
+def test_the_history_covers_an_hour_where_a_time_is_missing(call: Call, query: str, found: list[str]) -> None:
+    assert history(call, "failed_before_in_10800", query) == found  # it began at 04:59:00
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "start_time=2027-01-08T07:59:59Z&end_time=2027-01-15T08:00:00Z",
+        "start_time=2027-01-15T08:00:00Z&end_time=2027-01-15T07:00:00Z",
+        "start_time=yesterday",
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "cursor=-1",
+        "cursor=x",
+    ],
+)
+def test_the_history_is_refused_out_of_its_bounds(call: Call, query: str) -> None:
+    assert call("GET", f"/v1/connections/succeeds/sync-history?{query}").status_code == 400
+
+
+def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clock: Clock, sandbox: Sandbox) -> None:
+    path = "/v1/connections/succeeds"
+    call("POST", f"{path}/sync", {"force": True})
+    clock.passed += 1
+    assert call("POST", f"{path}/resync").json()["code"] == "Success"
+    assert (details(call, "succeeds")["is_historical_sync"], details(call, "succeeds")["sync_state"]) == (
+        True,
+        "syncing",
+    )
+    clock.passed += 2
+    assert details(call, "succeeds")["is_historical_sync"] is False
+    assert history(call, "succeeds") == ["COMPLETED", "CANCELED"]
+    assert sandbox.starts == [("fivetran", "succeeds")] * 2
+
+
+@pytest.mark.parametrize(
+    ("one", "body", "status"),
+    [
+        ("succeeds", None, 200),
+        ("succeeds", {"scope": {"sales": ["orders", "customers"]}}, 200),
+        ("succeeds", {"scope": {}}, 400),
+        ("succeeds", {"scope": {"sales": []}}, 400),
+        ("succeeds", {"scope": ["sales"]}, 400),
+        ("no_scope", {"scope": {"sales": ["orders"]}}, 400),
+        ("no_scope", None, 200),
+        ("incomplete", None, 400),
+        ("answers_409", None, 409),
+    ],
+)
+def test_a_resync_wants_a_scope_that_is_supported(call: Call, one: str, body: Any, status: int) -> None:
+    assert call("POST", f"/v1/connections/{one}/resync", body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("POST", "/resync", None), ("PATCH", "", {"is_historical_sync": True})]
+)
+def test_a_historical_sync_of_a_paused_connection_waits_until_it_is_unpaused(
+    call: Call, clock: Clock, sandbox: Sandbox, method: str, path: str, body: Any
+) -> None:
+    assert call(method, f"/v1/connections/paused{path}", body).status_code == 200
+    clock.passed += 10
+    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == ("paused", True)
+    assert sandbox.starts == []
+    call("PATCH", "/v1/connections/paused", {"paused": False})
+    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == ("syncing", True)
+    clock.passed += 2
+    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == (
+        "scheduled",
+        False,
+    )
+    assert len(sandbox.starts) == 1
+
+
+def test_a_historical_sync_is_due_then_runs_then_is_over(call: Call, clock: Clock) -> None:
+    def shown(one: str) -> tuple[bool, str]:
+        return details(call, one)["is_historical_sync"], details(call, one)["sync_state"]
+
+    call("PATCH", "/v1/connections/lazy_in_5", {"is_historical_sync": True})
+    for one in ("historical", "lazy_in_5"):
+        assert shown(one) == (True, "scheduled")
+    clock.passed += 5
+    for one in ("historical", "lazy_in_5"):
+        assert shown(one) == (True, "syncing")
+    clock.passed += 5
+    for one in ("historical", "lazy_in_5"):
+        assert shown(one) == (False, "scheduled")
+        assert details(call, one)["succeeded_at"] > "2027-01-15T08:00:00Z"
+
+
+def test_a_change_of_a_stale_connection_shows_late(call: Call, clock: Clock) -> None:
+    path = "/v1/connections/stale_in_6"
+    changed = call("PATCH", path, {"schedule_type": "manual", "is_historical_sync": True}).json()["data"]
+    assert (changed["schedule_type"], changed["status"]["is_historical_sync"]) == ("auto", False)
+    clock.passed += 5.9
+    assert details(call, "stale_in_6")["schedule_type"] == "auto"
+    clock.passed += 0.1
+    after = details(call, "stale_in_6")
+    assert (after["schedule_type"], after["is_historical_sync"], after["sync_state"]) == ("manual", True, "syncing")
+
+
+def test_settings_are_shown_in_a_form_of_its_own_and_secrets_not_at_all(call: Call) -> None:
+    config = {"password": "x", "pats": ["x", "y"], "tables": ["a", "b"], "encrypted": True, "port": 5432, "host": "h"}
+    body = {"config": config, "auth": {"client_access": {"client_id": "i", "client_secret": "x"}}}
+    data = call("PATCH", "/v1/connections/succeeds", {**body, "daily_sync_time": "7:00"}).json()["data"]
+    assert data["config"] == {
+        "password": None,
+        "pats": ["******", "******"],
+        "tables": ["b", "a"],
+        "encrypted": "true",
+        "port": 5432,
+        "host": "h",
+    }
+    assert data["auth"] == {"client_access": {"client_id": "i", "client_secret": "******"}}
+    assert data["daily_sync_time"] == "07:00"
+    merged = call("PATCH", "/v1/connections/succeeds", {"config": {"host": "other"}}).json()["data"]["config"]
+    assert (merged["host"], merged["port"]) == ("other", 5432)
+
+
+def test_a_narrow_key_may_use_connections_but_not_read_the_account(call: Call) -> None:
+    login = b64encode(f"{NARROW_KEY}:sandbox-fivetran-secret".encode()).decode()
+    narrow = {"Authorization": f"Basic {login}"}
+    assert call("GET", "/v1/account/info", headers=narrow).status_code == 403
+    assert call("GET", "/v1/connections/succeeds/sync-history", headers=narrow).status_code == 403
+    assert call("POST", "/v1/connections/succeeds/sync", {"force": True}, narrow).status_code == 200
+
+
+def test_a_limit_has_the_code_of_fivetran(call: Call) -> None:
+    assert call("GET", "/v1/connections/answers_429").json()["code"] == "TooManyRequests"

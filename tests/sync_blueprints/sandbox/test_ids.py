@@ -1,0 +1,222 @@
+"""The ids of the sandbox behave as its table says, the same for every vendor."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from sync_blueprints.sandbox import BEHAVIORS, Sandbox
+from sync_blueprints.sandbox.behaviors import read_id
+from tests.sync_blueprints.sandbox.support import (
+    BAD,
+    CANCELLED,
+    GOOD,
+    ODD,
+    RUNNING,
+    VENDORS,
+    Call,
+    Clock,
+    every_vendor,
+    word,
+)
+
+AUTHORIZATION = {
+    "retl": "Bearer sandbox-rudderstack-token",
+    "source": "Bearer sandbox-rudderstack-token",
+    "fivetran": "Basic c2FuZGJveC1maXZldHJhbi1rZXk6c2FuZGJveC1maXZldHJhbi1zZWNyZXQ=",
+    "nango": "Bearer 8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11",
+}
+
+
+@every_vendor
+@pytest.mark.parametrize(
+    ("one", "seconds", "ends_in"),
+    [
+        ("succeeds", 2, GOOD),
+        ("succeeds_in_0p5", 0.5, GOOD),
+        ("refuses-rows-in-4_xmine", 4, GOOD),
+        ("fails_in_3", 3, BAD),
+        ("cancelled", 2, CANCELLED),
+        ("odd_word", 2, ODD),
+        ("never_run", 1, GOOD),
+        ("flaky_start_429_in_2", 2, GOOD),
+    ],
+)
+def test_a_start_runs_for_the_seconds_named_and_ends_as_the_id_says(
+    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, one: str, seconds: float, ends_in: dict[str, str]
+) -> None:
+    start, body, read = VENDORS[vendor](one)
+    if one.startswith("flaky"):
+        refused = call("POST", start, body)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert call("POST", start, body).status_code == 200
+    clock.passed += seconds - 0.01
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+    clock.passed += 0.01
+    assert word(vendor, call("GET", read)) == ends_in[vendor]
+    assert [name for _, name in sandbox.starts] == [one]
+
+
+@every_vendor
+def test_a_running_one_succeeds_by_itself_and_a_later_start_runs_a_second(
+    call: Call, clock: Clock, vendor: str
+) -> None:
+    start, body, read = VENDORS[vendor]("running")
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+    clock.passed += 5
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+    assert call("POST", start, body).status_code == 200
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+    clock.passed += 1
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+
+
+@every_vendor
+def test_a_lazy_one_goes_on_showing_the_previous_run(call: Call, clock: Clock, vendor: str) -> None:
+    start, body, read = VENDORS[vendor]("lazy_in_5")
+    before = call("GET", read).json()
+    call("POST", start, body)
+    clock.passed += 4.9
+    assert call("GET", read).json() == before
+    clock.passed += 0.1
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+    clock.passed += 1
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+
+
+@every_vendor
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+def test_every_response_for_an_id_is_what_it_says(call: Call, sandbox: Sandbox, vendor: str, status: int) -> None:
+    start, body, read = VENDORS[vendor](f"answers_{status}")
+    for response in (call("GET", read), call("POST", start, body)):
+        assert response.status_code == status
+        assert not str(response.json().get("code")).startswith("NotFound")
+        assert response.headers.get("Retry-After") == ("1" if status == 429 else None)
+    assert sandbox.starts == []
+
+
+@every_vendor
+def test_unexpected_bodies_and_redirects(call: Call, vendor: str) -> None:
+    read = {name: call("GET", VENDORS[vendor](f"answers_{name}")[2]) for name in ("html", "empty", "garbage")}
+    assert [response.status_code for response in read.values()] == [200, 200, 200]
+    assert read["html"].headers["Content-Type"].startswith("text/html")
+    assert read["empty"].content == b""
+    with pytest.raises(ValueError, match="Unterminated"):
+        read["garbage"].json()
+    assert call("GET", VENDORS[vendor]("answers_redirect")[2]).headers["Location"] == "/elsewhere"
+    late = call("GET", VENDORS[vendor]("answers_429_in_3600")[2])
+    assert late.headers["Retry-After"] == "3600"
+
+
+@every_vendor
+def test_a_start_can_be_a_409_forever(call: Call, clock: Clock, vendor: str) -> None:
+    start, body, read = VENDORS[vendor]("answers_409")
+    assert call("POST", start, body).status_code == 409
+    clock.passed += 10_000
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+
+
+@every_vendor
+@pytest.mark.parametrize(
+    ("behavior", "status", "accepted"),
+    [
+        ("loses_answer", None, True),
+        ("loses_request", None, False),
+        ("start_500_accepted", 500, True),
+        ("start_500", 500, False),
+    ],
+)
+def test_the_first_start_alone_goes_wrong(
+    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, behavior: str, status: int | None, accepted: bool
+) -> None:
+    start, body, read = VENDORS[vendor](f"{behavior}_in_1")
+    if status is None:
+        with pytest.raises(requests.ConnectionError):
+            call("POST", start, body)
+    else:
+        assert call("POST", start, body).status_code == status
+    assert len(sandbox.starts) == accepted
+    assert sandbox.requests[-1].status == status
+    assert (word(vendor, call("GET", read)) == RUNNING[vendor]) is accepted
+    clock.passed += 1
+    assert call("POST", start, body).status_code == 200
+    assert len(sandbox.starts) == accepted + 1
+
+
+@every_vendor
+def test_a_flaky_one_fails_the_first_two_reads(call: Call, vendor: str) -> None:
+    read = VENDORS[vendor]("flaky")[2]
+    assert [call("GET", read).status_code for _ in range(4)] == [503, 503, 200, 200]
+
+
+@every_vendor
+@pytest.mark.parametrize("one", ["unknown", "unknown_xyz", "nonsense", "succeeds_in_", "succeeds_in_1.5", "fails!"])
+def test_any_other_id_is_not_found(call: Call, vendor: str, one: str) -> None:
+    start, body, read = VENDORS[vendor](one)
+    assert call("GET", read).status_code == (400 if vendor == "nango" else 404)
+    assert call("POST", start, body).status_code == 404
+
+
+def test_ids_are_independent_and_their_words_may_be_hyphenated() -> None:
+    assert read_id("refuses-rows-in-0p5-xa/b.c") == ("refuses_rows", 0.5)
+    assert read_id("start_500_accepted_x2") == ("start_500_accepted", 2)
+    assert all(read_id(one) == (one, BEHAVIORS[one].number) for one in BEHAVIORS)
+
+
+@every_vendor
+def test_what_is_stale_shows_what_was_true_a_while_ago(call: Call, clock: Clock, vendor: str) -> None:
+    start, body, read = VENDORS[vendor]("stale_in_8")
+    before = call("GET", read).json()
+    assert call("POST", start, body).status_code == 200
+    clock.passed += 7.9
+    assert call("GET", read).json() == before
+    clock.passed += 0.1
+    assert word(vendor, call("GET", read)) == RUNNING[vendor]
+    clock.passed += 7.9
+    assert word(vendor, call("GET", read)) == RUNNING[vendor], "although it has ended"
+    clock.passed += 0.1
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+
+
+@every_vendor
+def test_what_failed_before_shows_it_until_a_start_succeeds(call: Call, clock: Clock, vendor: str) -> None:
+    start, body, read = VENDORS[vendor]("failed_before_in_600")
+    assert word(vendor, call("GET", read)) == BAD[vendor]
+    call("POST", start, body)
+    clock.passed += 1
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+
+
+@every_vendor
+def test_a_limit_leaves_one_request_in_so_many_seconds(call: Call, clock: Clock, vendor: str) -> None:
+    start, body, read = VENDORS[vendor]("limited_in_3")
+    assert call("GET", read).status_code == 200
+    clock.passed += 0.5
+    limited = call("POST", start, body)
+    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "2")
+    clock.passed += 2
+    assert call("POST", start, body).headers["Retry-After"] == "0", "cut to whole seconds"
+    clock.passed += 0.5
+    assert call("POST", start, body).status_code == 200
+    clock.passed += 3
+    assert word(vendor, call("GET", read)) == GOOD[vendor]
+
+
+@every_vendor
+def test_the_same_requests_on_the_same_clock_get_the_same_responses(vendor: str) -> None:
+    def played() -> list[str]:
+        shown = []
+        clock = Clock()
+        with Sandbox(clock=clock) as sandbox, requests.Session() as session:
+            session.trust_env = False
+            session.headers.update({"Content-Type": "application/json", "Authorization": AUTHORIZATION[vendor]})
+            for one in ("succeeds", "fails", "never_run", "history", "lazy"):
+                start, body, read = VENDORS[vendor](one)
+                shown.append(session.post(sandbox.url + start, json=body).text)
+                clock.passed += 1.5
+                shown.append(session.get(sandbox.url + read).text)
+        return shown
+
+    first = played()
+    assert first == played()
+    assert "Unauthorized" not in "".join(first)

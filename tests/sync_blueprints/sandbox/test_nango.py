@@ -1,0 +1,273 @@
+"""The sandbox responds as a recorded Nango server did."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from sync_blueprints.sandbox import Sandbox, nango
+from tests.sync_blueprints.sandbox.support import Call, Clock
+
+ROOT = Path(__file__).resolve().parents[3]
+RECORDED = [json.loads(line) for line in (ROOT / "tests/recorded/nango.jsonl").read_text().splitlines()]
+
+
+def entries(call: Call, connection: str, syncs: str = "*", integration: str = "sandbox") -> list[dict[str, Any]]:
+    query = f"provider_config_key={integration}&syncs={syncs}" + (f"&connection_id={connection}" if connection else "")
+    found: list[dict[str, Any]] = call("GET", f"/sync/status?{query}").json()["syncs"]
+    return found
+
+
+def post(call: Call, connection: str, syncs: list[Any], **more: Any) -> requests.Response:
+    where = {"connection_id": connection} if connection else {}
+    return call("POST", "/sync/trigger", {"provider_config_key": "sandbox", "syncs": syncs, **where, **more})
+
+
+def test_it_adds_nothing_to_a_run_that_is_running_or_queued(call: Call, sandbox: Sandbox, clock: Clock) -> None:
+    for one in ("succeeds", "lazy"):
+        for _ in range(2):
+            assert post(call, one, ["orders"]).json() == {"success": True}
+            clock.passed += 0.5
+    assert sandbox.starts == [("nango", "succeeds"), ("nango", "lazy")]
+
+
+def test_a_reset_cancels_the_running_run_and_starts_anew(call: Call, sandbox: Sandbox, clock: Clock) -> None:
+    post(call, "succeeds", ["orders"])
+    clock.passed += 1.5
+    post(call, "succeeds", ["orders"], opts={"reset": True})
+    clock.passed += 1.5
+    assert entries(call, "succeeds", "orders")[0]["latestExecutionStatus"] == "RUNNING"
+    assert len(sandbox.starts) == 2
+
+
+def test_a_paused_sync_runs_once_and_stays_paused(call: Call, clock: Clock) -> None:
+    before = entries(call, "paused", "orders")[0]
+    assert (before["status"], before["latestExecutionStatus"], before["nextScheduledSyncAt"]) == (
+        "PAUSED",
+        "SUCCESS",
+        None,
+    )
+    post(call, "paused", ["orders"])
+    assert entries(call, "paused", "orders")[0]["status"] == "RUNNING"
+    clock.passed += 2
+    after = entries(call, "paused", "orders")[0]
+    assert (after["status"], after["id"]) == ("PAUSED", before["id"])
+    assert after["finishedAt"] > before["finishedAt"]
+
+
+def test_without_a_connection_all_three_are_meant(call: Call, sandbox: Sandbox) -> None:
+    assert len(entries(call, "")) == 9
+    assert [one["connection_id"] for one in entries(call, "", "orders::eu", "sandbox-mixed")] == [
+        "succeeds_in_1",
+        "fails_in_1",
+        "succeeds_in_2",
+    ]
+    assert entries(call, "", integration="sandbox-empty") == []
+    assert post(call, "", ["orders", "nope"]).status_code == 200
+    assert sandbox.starts == [("nango", f"succeeds_in_{number}") for number in (1, 2, 3)]
+
+
+def test_with_a_connection_the_syncs_before_an_unknown_one_are_started(call: Call, sandbox: Sandbox) -> None:
+    assert post(call, "succeeds", ["orders", "nope", "customers"]).status_code == 400
+    assert sandbox.starts == [("nango", "succeeds")]
+
+
+def test_no_syncs_named_means_all_of_them(call: Call, sandbox: Sandbox) -> None:
+    assert post(call, "succeeds", []).status_code == 200
+    assert len(sandbox.starts) == 3
+
+
+def test_it_shows_no_run_where_there_was_none(call: Call) -> None:
+    never = entries(call, "never_run", "customers")[0]
+    assert never["status"] == "SUCCESS"
+    assert "latestExecutionStatus" not in never
+    assert "finishedAt" not in never
+
+
+def test_it_says_how_many_requests_are_left(call: Call) -> None:
+    first, second = (call("GET", "/scripts/config").headers for _ in range(2))
+    assert int(first["X-RateLimit-Remaining"]) - 1 == int(second["X-RateLimit-Remaining"])
+    assert int(second["X-RateLimit-Limit"]) - 2 == int(second["X-RateLimit-Remaining"])
+    assert int(second["X-RateLimit-Reset"]) == 1_800_000_060
+
+
+NAMES = {
+    "lab-int": "sandbox",
+    "lab-empty": "sandbox-empty",
+    "lab-quick": "orders",
+    "lab-ctl": "customers",
+    "lab-fail": "customers",
+    "conn-a": "succeeds_xa",
+    "conn-b": "succeeds_xb",
+    "conn-c": "unknown",  # was deleted
+}
+KEYS = {
+    "auth: read-only key on trigger": nango.READ_ONLY_KEY,
+    "auth: execute-only key on status": nango.EXECUTE_ONLY_KEY,
+    "auth: prod env key": nango.OTHER_ENVIRONMENT_KEY,
+}
+# Requests and failures that the sandbox has not; requests takes the double slash away, see below.
+LEFT_OUT = ("freq ", "pause ", "start ", "N2 ", "double slash")
+ERRORS = [one for one in RECORDED if one["status"] >= 400 and not one["label"].startswith(LEFT_OUT)]
+
+
+def translated(text: str) -> str:
+    return re.sub("|".join(NAMES), lambda found: NAMES[found[0]], text)
+
+
+def comparable(body: str) -> str:
+    """A body without what differs from call to call."""
+    return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>", body)
+
+
+@pytest.mark.parametrize("recorded", ERRORS, ids=[one["label"] for one in ERRORS])
+def test_it_refuses_as_the_recorded_server_did(call: Call, recorded: dict[str, Any]) -> None:
+    key = KEYS.get(recorded["label"], nango.VARIABLES["NANGO_SECRET_KEY"])
+    auth = recorded["auth"] and recorded["auth"].replace("<key>", key)
+    headers = {"Authorization": auth, **recorded["request_headers"]}
+    sent = recorded["request_body"]
+    text = None if sent is None else sent if isinstance(sent, str) else json.dumps(sent)
+    response = call(recorded["method"], translated(recorded["path"]), text and translated(text), headers)
+    assert response.status_code == recorded["status"]
+    expected = translated(recorded["body"])
+    if expected.startswith("{"):
+        assert json.loads(comparable(response.text)) == json.loads(comparable(expected))
+    else:
+        assert response.text == expected
+    assert response.headers["Content-Type"] == recorded["headers"]["Content-Type"]
+    assert ("X-RateLimit-Limit" in response.headers) is ("X-RateLimit-Limit" in recorded["headers"])
+
+
+def test_it_does_not_know_a_path_that_begins_with_two_slashes(sandbox: Sandbox) -> None:
+    recorded = next(one for one in RECORDED if one["label"] == "double slash")
+    connection = HTTPConnection(urlsplit(sandbox.url).netloc)
+    with closing(connection):
+        connection.request("POST", "//sync/trigger", "{}")
+        response = connection.getresponse()
+        assert (response.status, response.read().decode()) == (404, recorded["body"])
+
+
+@pytest.mark.parametrize("label", ["raw key without Bearer", "trailing slash", "M6b", "M6d", "M6e", "M6g", "M5 "])
+def test_it_accepts_what_the_recorded_server_accepted(call: Call, label: str) -> None:
+    recorded = next(one for one in RECORDED if label in one["label"])
+    headers = recorded["request_headers"]
+    if "raw key" in label:
+        headers = {**headers, "Authorization": nango.VARIABLES["NANGO_SECRET_KEY"]}
+    headers = {name: translated(value) for name, value in headers.items()}
+    response = call("POST", recorded["path"], translated(json.dumps(recorded["request_body"])), headers)
+    assert (response.status_code, response.text) == (200, recorded["body"])
+
+
+@pytest.mark.parametrize(
+    "recorded", [one for one in RECORDED if one["label"].startswith("stat: ") and one["status"] == 200]
+)
+def test_the_list_of_syncs_is_read_as_the_recorded_server_read_it(call: Call, recorded: dict[str, Any]) -> None:
+    found = call("GET", translated(recorded["path"])).json()["syncs"]
+    expected = json.loads(translated(recorded["body"]))["syncs"]
+    assert [(one["name"], one["variant"]) for one in found] == [(one["name"], one["variant"]) for one in expected]
+
+
+def test_it_shows_a_run_in_the_fields_that_the_recorded_server_shows(call: Call, clock: Clock) -> None:
+    recorded = [one for one in RECORDED if one["label"].startswith("sequence")]
+    shown = []
+    for one in ("succeeds", "fails"):
+        post(call, one, ["customers"])
+        shown.append(entries(call, one, "customers")[0])
+        clock.passed += 2
+        shown.append(entries(call, one, "customers")[0])
+    for real, ours in zip((json.loads(one["body"])["syncs"][0] for one in recorded[1:]), shown):
+        assert set(ours) == set(real)
+        assert (ours["status"], ours["latestExecutionStatus"]) == (real["status"], real["latestExecutionStatus"])
+        assert {name: type(value) for name, value in ours.items()} == {
+            name: type(value) for name, value in real.items()
+        }
+
+
+def shown(call: Call, one: str) -> tuple[str, bool, str]:
+    """The latest status, whether the next run is due in the past, and when the run ended."""
+    response = call("GET", f"/sync/status?provider_config_key=sandbox&connection_id={one}&syncs=orders").json()
+    entry = response["syncs"][0]
+    finished = entry.get("finishedAt", "")
+    return entry["latestExecutionStatus"], entry["nextScheduledSyncAt"] == finished, finished
+
+
+def test_a_cut_run_is_a_success_whose_due_time_is_past_until_it_continues(call: Call, clock: Clock) -> None:
+    post(call, "cut_in_60", ["orders"])
+    clock.passed += 1
+    assert shown(call, "cut_in_60")[:2] == ("SUCCESS", False), "the due time is written a moment later"
+    clock.passed += 0.5
+    status, due, cut_at = shown(call, "cut_in_60")
+    assert (status, due) == ("SUCCESS", True)
+    clock.passed += 59
+    assert shown(call, "cut_in_60") == ("SUCCESS", True, cut_at)
+    clock.passed += 0.5
+    assert shown(call, "cut_in_60")[0] == "RUNNING"
+    clock.passed += 1
+    status, due, ended_at = shown(call, "cut_in_60")
+    assert (status, due) == ("SUCCESS", False)
+    assert ended_at > cut_at
+
+
+def test_a_reset_shows_the_stop_of_a_run_that_nobody_saw(call: Call, clock: Clock, sandbox: Sandbox) -> None:
+    before = shown(call, "reset_race_in_10")
+    assert before[0] == "SUCCESS"
+    post(call, "reset_race_in_10", ["orders"], opts={"reset": True})
+    first = shown(call, "reset_race_in_10")
+    clock.passed += 5
+    second = shown(call, "reset_race_in_10")
+    assert (first[0], second[0]) == ("STOPPED", "STOPPED")
+    assert before[2] < first[2] < second[2]
+    clock.passed += 5
+    assert shown(call, "reset_race_in_10")[0] == "RUNNING"
+    clock.passed += 1
+    assert shown(call, "reset_race_in_10")[0] == "SUCCESS"
+    assert len(sandbox.starts) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "trigger", "status"),
+    [
+        (nango.VARIABLES["NANGO_SECRET_KEY"], "invalid_body", "invalid_query_params"),
+        (nango.EXECUTE_ONLY_KEY, "invalid_body", "forbidden"),
+        (nango.READ_ONLY_KEY, "forbidden", "invalid_query_params"),
+        (nango.ACCOUNT_KEY, "forbidden", "forbidden"),
+        (nango.OTHER_ENVIRONMENT_KEY, "invalid_body", "invalid_query_params"),
+    ],
+)
+def test_both_scopes_of_a_key_can_be_tried_without_starting_anything(
+    call: Call, sandbox: Sandbox, key: str, trigger: str, status: str
+) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    tried = (call("POST", "/sync/trigger", {}, headers), call("GET", "/sync/status", headers=headers))
+    assert tuple(one.json()["error"]["code"] for one in tried) == (trigger, status)
+    assert [one.status_code for one in tried] == [403 if one == "forbidden" else 400 for one in (trigger, status)]
+    assert sandbox.starts == []
+
+
+def test_another_environment_has_no_integrations(call: Call) -> None:
+    headers = {"Authorization": f"Bearer {nango.OTHER_ENVIRONMENT_KEY}"}
+    query = "provider_config_key=sandbox&syncs=*"
+    assert call("GET", f"/sync/status?{query}", headers=headers).json() == {"syncs": []}
+    assert call("GET", "/scripts/config", headers=headers).json() == []
+
+
+def test_an_old_server_names_no_connections(call: Call) -> None:
+    found = entries(call, "", "orders", "sandbox-old")
+    assert len(found) == 2
+    assert not any("connection_id" in one or "latestExecutionStatus" in one for one in found)
+
+
+def test_a_429_says_that_no_requests_are_left_until_when(call: Call) -> None:
+    query = "provider_config_key=sandbox&syncs=orders&connection_id=answers_429_in_20"
+    limited = call("GET", f"/sync/status?{query}")
+    assert (limited.status_code, limited.json()["error"]["code"]) == (429, "too_many_request")
+    headers = [limited.headers[name] for name in ("Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Reset")]
+    assert headers == ["20", "0", "1800000020"]

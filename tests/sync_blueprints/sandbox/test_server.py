@@ -1,0 +1,136 @@
+"""The server of the sandbox, and its command."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+import requests
+
+from sync_blueprints.sandbox import BEHAVIORS, Sandbox, main
+from tests.sync_blueprints.sandbox.support import Call, Clock
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/v2/workspace", "Bearer wrong"),
+        ("/v2/sources/succeeds/status", "Basic sandbox-rudderstack-token"),
+        ("/v1/account/info", "Basic d3Jvbmc6d3Jvbmc="),
+        ("/v1/account/info", "Bearer sandbox-fivetran-key"),
+    ],
+)
+def test_wrong_credentials_are_401(call: Call, path: str, key: str) -> None:
+    response = call("GET", path, headers={"Authorization": key})
+    assert response.status_code == 401
+    assert response.json()
+
+
+@pytest.mark.parametrize("path", ["/v2/workspace", "/v2/sources", "/v1/account/info", "/scripts/config"])
+def test_good_credentials_can_be_checked(call: Call, path: str) -> None:
+    assert call("GET", path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/nope", 404),
+        ("DELETE", "/v2/workspace", 405),
+        ("HEAD", "/v2/workspace", 405),
+        ("GET", "/v1/connectors/succeeds", 404),
+        ("PUT", "/v1/connections/succeeds", 405),
+        ("HEAD", "/sync/status", 404),
+        ("DELETE", "/sync/trigger", 404),
+    ],
+)
+def test_unknown_paths_and_methods_are_refused(call: Call, method: str, path: str, status: int) -> None:
+    assert call(method, path).status_code == status
+    assert call("GET", "/v2/workspace").status_code == 200  # over the same connection
+
+
+def test_requests_are_recorded_in_order_and_share_a_connection_and_the_date_of_the_clock(
+    call: Call, sandbox: Sandbox, clock: Clock
+) -> None:
+    call("GET", "/v2/sources?page=2")
+    clock.passed += 100
+    date = call("POST", "/v1/connections/succeeds/sync", {"force": False}).headers["Date"]
+    assert parsedate_to_datetime(date) == datetime.fromtimestamp(1_800_000_100, timezone.utc)
+    shown = [(one.method, one.path, one.query, one.body, one.status) for one in sandbox.requests]
+    assert shown == [
+        ("GET", "/v2/sources", {"page": ["2"]}, "", 200),
+        ("POST", "/v1/connections/succeeds/sync", {}, '{"force": false}', 200),
+    ]
+    assert sandbox.requests[0].headers["authorization"].startswith("Bearer ")
+    assert sandbox.starts == [("fivetran", "succeeds")]
+    assert len([one for one in threading.enumerate() if "process_request_thread" in one.name]) <= 1
+
+
+def test_closing_ends_its_threads_even_with_a_connection_kept_open() -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        with Sandbox() as sandbox:
+            assert session.get(f"{sandbox.url}/v2/workspace").status_code == 401
+            during = threading.active_count()
+        assert threading.active_count() == during - 2
+        sandbox.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_the_environment_first_and_ends_cleanly(number: int) -> None:
+    code = "import sys; from sync_blueprints.sandbox import main; sys.exit(main(['--port', '0']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(7)]
+        names = [re.fullmatch(r"export ([A-Z_]+)=(\S+)\n", line) for line in lines]
+        found = {one[1]: one[2] for one in names if one}
+        assert set(found) == {
+            "RUDDERSTACK_API_URL",
+            "RUDDERSTACK_ACCESS_TOKEN",
+            "FIVETRAN_API_URL",
+            "FIVETRAN_API_KEY",
+            "FIVETRAN_API_SECRET",
+            "NANGO_API_URL",
+            "NANGO_SECRET_KEY",
+        }
+        headers = {"Authorization": f"Bearer {found['RUDDERSTACK_ACCESS_TOKEN']}"}
+        assert requests.get(f"{found['RUDDERSTACK_API_URL']}/v2/workspace", headers=headers, timeout=10).ok
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(10) == 0
+    assert all(line.startswith("#") for line in rest.splitlines())
+
+
+def test_a_port_in_use_is_one_sentence_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == f"sandbox: cannot listen on 127.0.0.1:{port}: Address already in use; try another --port\n"
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_list_names_every_id_and_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["--list"]) == 0
+    text = capsys.readouterr().out
+    table = text.partition("what happens\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in table if not line.startswith(" ")] == list(BEHAVIORS)
+    assert max(map(len, table)) <= max(columns, 80)
+    for credential in ("sandbox-rudderstack-viewer-token", "sandbox-fivetran-narrow-key", "sandbox-old"):
+        assert credential in text
