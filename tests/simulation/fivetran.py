@@ -345,14 +345,14 @@ class Fivetran(Vendor):
 
     # What is true
 
-    def handed_over(self, handover: Any) -> None:
-        if handover.joined:
+    def saved_handoff(self, handoff: Any) -> None:
+        if handoff.joined:
             self.target = self.witness
             if self.target is None:
                 self.wrong.append("told joined, and nothing was running")
         elif self.accepted:
             self.target = self.accepted[-1]
-        elif handover.baseline.interrupted:
+        elif handoff.baseline.interrupted:
             self.target = self.ours[-1] if self.ours else self.witness
             self.unknowable(LOST)
         elif self.swallowed is not None:
@@ -370,9 +370,9 @@ class Fivetran(Vendor):
         if self.unseen:
             self.unknowable(UNSEEN)
         target = self.target
-        if target is not None and handover.baseline.interrupted and target.stamped is not None:
+        if target is not None and handoff.baseline.interrupted and target.stamped is not None:
             at = self.world.server(target.stamped)
-            if at < handover.baseline.accepted_at + timedelta(seconds=1):
+            if at < handoff.baseline.accepted_at + timedelta(seconds=1):
                 self.unknowable(BEFORE_THE_ANSWER)
         if target is not None:
             self.seen_truths = set(target.truths)

@@ -25,7 +25,10 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from nango_blueprints import check_sync_status, trigger_sync
-from nango_blueprints.client import Baseline, Handover, Selection, read_entries
+from nango_blueprints.api import parse_entries
+from nango_blueprints.inputs import Selection
+from nango_blueprints.syncs import Handoff
+from nango_blueprints.verdict import Watch
 from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
 
 SCHEDULED = "scheduled run"
@@ -266,18 +269,18 @@ class Nango(Vendor):
         super().begin_run()
         self.posted = False
 
-    def handed_over(self, handover: Any) -> None:
+    def saved_handoff(self, handoff: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
-        self.grace = handover.start_grace
-        for entry_id, baseline in handover.entries.items():
+        self.grace = handoff.start_grace
+        for entry_id, baseline in handoff.watches.items():
             entry = by_id[entry_id]
             self.selected.append(entry)
             if baseline.joined:
-                joined = self.looked.get(entry_id) if handover.joined else self.baseline.get(entry_id)
+                joined = self.looked.get(entry_id) if handoff.joined else self.baseline.get(entry_id)
                 if entry.target is not None and not entry.target.foreign:
                     self.unknowable(MIXED)
                 entry.target = joined
-        if handover.joined:
+        if handoff.joined:
             self.baseline_at = self.looked_at
         elif self.accepted_at is None:
             self.wrong.append("told started, and nothing was accepted")
@@ -380,8 +383,9 @@ def peers(seed: int) -> dict[str, str]:
             peer.pause(60)
             before = peer.read("/sync/status", query)["syncs"]
         peer.start("/sync/trigger", {"provider_config_key": _KEY, "syncs": []})
-        entries = {entry_id: Baseline.of(entry) for entry_id, entry in read_entries({"syncs": before}).items()}
-        peer.took(Handover(Selection(_KEY), entries, None))
+        entries = parse_entries({"syncs": before}).items()
+        watches = {key: Watch(entry.label, entry.finished_at, joined=entry.running) for key, entry in entries}
+        peer.took(Handoff(Selection(_KEY), None, watches))
         while peer.pause(10):
             now = peer.read("/sync/status", query)["syncs"]
             if all(entry["status"] != "RUNNING" for entry in now):

@@ -23,8 +23,8 @@ from collections.abc import Mapping
 from typing import Any, Callable, cast
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
-from rudderstack_blueprints.client import Handover
-from shared.status import instant
+from rudderstack_blueprints.syncs import Handoff
+from shared.timestamps import parse_timestamp
 from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
 
 FOREIGN = "foreign start"
@@ -260,20 +260,22 @@ class RudderStack(Vendor):
 
     # What is true
 
-    def handed_over(self, handover: Any) -> None:
-        self.by_id = handover.sync_id is not None
+    def saved_handoff(self, handoff: Any) -> None:
+        self.by_id = handoff.sync_id is not None
         if self.by_id:
-            self.target = self.syncs[int(handover.sync_id.rsplit("-", 1)[1])]
-        elif handover.run_started_at is None:
-            self.target = self.witness if handover.joined else self.syncs[-1]
+            self.target = self.syncs[int(handoff.sync_id.rsplit("-", 1)[1])]
+        elif handoff.run_started_at is None:
+            self.target = self.witness if handoff.joined else self.syncs[-1]
             self.unknowable(NO_START)
         else:
-            started = [sync for sync in self.syncs if instant(self._stamp(sync.started)) == handover.run_started_at]
+            started = [
+                sync for sync in self.syncs if parse_timestamp(self._stamp(sync.started)) == handoff.run_started_at
+            ]
             self.target = started[-1] if started else None
             if len(started) > 1:
                 self.unknowable(FOREIGN)
         target = self.target
-        if not handover.joined and (target is None or target.foreign):
+        if not handoff.joined and (target is None or target.foreign):
             self.wrong.append("told started, and it was not this run's doing")
             if any(sync.foreign and sync.started >= self.posted_at - 3 for sync in self.syncs):
                 self.unknowable(FOREIGN)
@@ -342,7 +344,7 @@ def peers(seed: int) -> dict[str, str]:
             sync_id = None
             for _ in range(tries):
                 answer = peer.start(f"{path}/start", {})
-                if answer is not None and answer.good:
+                if answer is not None and answer.ok:
                     sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
                     break
             else:
@@ -353,8 +355,8 @@ def peers(seed: int) -> dict[str, str]:
             if target is None:
                 peer.end("crash")
                 return
-            started = instant(vendor._stamp(target.started))
-            peer.took(Handover(_ID, vendor.is_source, sync_id, None, started))
+            started = parse_timestamp(vendor._stamp(target.started))
+            peer.took(Handoff(_ID, vendor.is_source, sync_id, None, started))
             shown = f"{path}/runs/{sync_id}/status" if vendor.is_source else f"{path}/syncs/{sync_id}"
             while peer.pause(60):
                 now = peer.read(shown if by_id else f"{path}/status")

@@ -226,7 +226,7 @@ class SimulatedArtifacts:
 
     def save(self, handoff: Any) -> None:
         self.saved = True
-        self._vendor.handed_over(handoff)
+        self._vendor.saved_handoff(handoff)
         if self._real:
             self._real.save(handoff)
         self._handoff, self._state = handoff.plain(), ""
@@ -291,7 +291,7 @@ class Vendor:
     def sent(self, method: str) -> None:
         """A request is sent, and may get lost."""
 
-    def handed_over(self, handover: Any) -> None:
+    def saved_handoff(self, handoff: Any) -> None:
         """A trigger says that it has started or joined a sync: note which, or what is wrong with that."""
         raise NotImplementedError
 
@@ -381,7 +381,7 @@ def play(
         for pause in pauses if looks_on or (ending.word == "unclear" and check_unclear) else []:
             world.advance(pause)
             ending = timeline.run(scripts[1], check, artifacts)
-            _judge_end(outcome, vendor, ending, handed_over=artifacts.saved)
+            _judge_end(outcome, vendor, ending, saved_handoff=artifacts.saved)
             if ending.code not in (210, 220):
                 break
     outcome.verdict = ending.word
@@ -402,7 +402,7 @@ def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts
     outcome.starts = max(outcome.starts, len(vendor.accepted))
     outcome.double = outcome.double or len(vendor.accepted) > 1
     if artifacts.saved:
-        _judge_end(outcome, vendor, ending, handed_over=True)
+        _judge_end(outcome, vendor, ending, saved_handoff=True)
     elif ending.word == "unclear":
         outcome.unclear = True
     elif ending.code in (0, 206, 221, 249):
@@ -411,9 +411,9 @@ def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts
         outcome.wrong.append(f"told {ending.word} and had started a sync")
 
 
-def _judge_end(outcome: Outcome, vendor: Vendor, ending: Ending, *, handed_over: bool) -> None:
+def _judge_end(outcome: Outcome, vendor: Vendor, ending: Ending, *, saved_handoff: bool) -> None:
     outcome.double = outcome.double or len(vendor.accepted) > 1
-    if not handed_over:
+    if not saved_handoff:
         if ending.code != 221:
             outcome.wrong.append(f"a check told {ending.word} after a start that was unclear")
     elif ending.word in ("succeeded", "failed", "cancelled", "unknown", "not_found"):
@@ -468,9 +468,9 @@ class Peer:
         except TransportError:
             return None
 
-    def took(self, handover: Any) -> None:
+    def took(self, handoff: Any) -> None:
         self._taken = True
-        self.vendor.handed_over(handover)
+        self.vendor.saved_handoff(handoff)
 
     def pause(self, seconds: float) -> bool:
         """Wait for the next look. Ends the run if the sync ended 20 looks ago, or after 12 h."""
