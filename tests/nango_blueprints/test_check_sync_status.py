@@ -30,7 +30,7 @@ from tests.nango_blueprints.answers import (
     recorded,
     running,
 )
-from tests.support import FakeClock, make_job
+from tests.support import FakeClock, make_run
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
 
 SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
@@ -42,7 +42,7 @@ NEW = "12:00:05"
 def check(tmp_path: Path, clock: FakeClock, *upstream: str, of: dict[str, str] = ENVIRONMENT, **given: str) -> Ending:
     """Run the check with these inputs, named without NANGO_."""
     given = {**of, **{f"NANGO_{name}": value for name, value in given.items()}}
-    return ending(check_sync_status, given, make_job(tmp_path, "nango", clock, upstream=upstream))
+    return ending(check_sync_status, given, make_run(tmp_path, "nango", clock, upstream=upstream))
 
 
 def triggered(nango: Vendor, tmp_path: Path, *before: Any, log_id: str | None = None, **given: str) -> None:
@@ -51,7 +51,7 @@ def triggered(nango: Vendor, tmp_path: Path, *before: Any, log_id: str | None = 
     nango.expect("GET", STATUS, answer, query=QUERY)
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
     given = {**ENVIRONMENT, **{f"NANGO_{name}": value for name, value in given.items()}}
-    assert ending(trigger_sync, given, make_job(tmp_path, "nango", nango.clock, log_id=log_id)) == (0, "started")
+    assert ending(trigger_sync, given, make_run(tmp_path, "nango", nango.clock, log_id=log_id)) == (0, "started")
     nango.sent.clear()
 
 
@@ -59,7 +59,7 @@ def triggered_all(nango: Vendor, tmp_path: Path, *before: Any) -> None:
     """Run a trigger of all syncs of all connections."""
     nango.expect("GET", STATUS, entries(*before), query=QUERY_ALL)
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY_ALL)
-    assert ending(trigger_sync, OF_INTEGRATION, make_job(tmp_path, "nango", nango.clock)) == (0, "started")
+    assert ending(trigger_sync, OF_INTEGRATION, make_run(tmp_path, "nango", nango.clock)) == (0, "started")
     nango.sent.clear()
 
 
@@ -107,7 +107,7 @@ def test_the_key_alone_is_enough_after_a_trigger(nango: Vendor, tmp_path: Path, 
 def test_a_joined_run_ends_with_any_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(running()), query=QUERY)
     joining = {**ENVIRONMENT, "NANGO_IF_RUNNING": "join"}
-    assert ending(trigger_sync, joining, make_job(tmp_path, "nango", clock)) == (0, "joined")
+    assert ending(trigger_sync, joining, make_run(tmp_path, "nango", clock)) == (0, "joined")
     nango.expect("GET", STATUS, entries(entry("SUCCESS", "06:00:00.123")), query=QUERY)
     assert check(tmp_path, clock) == SUCCEEDED
 
@@ -186,7 +186,7 @@ def test_a_run_that_nango_cut_goes_on_for_half_a_minute(
     assert check(tmp_path, clock) == expected
 
 
-def test_a_hand_over_of_another_integration_is_passed_over_with_a_warning(
+def test_a_handoff_of_another_integration_is_passed_over_with_a_warning(
     nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     triggered(nango, tmp_path)
@@ -195,7 +195,7 @@ def test_a_hand_over_of_another_integration_is_passed_over_with_a_warning(
     assert any(record.levelname == "WARNING" and INTEGRATION in record.message for record in caplog.records)
 
 
-def test_a_hand_over_of_another_connection_is_passed_over(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+def test_a_handoff_of_another_connection_is_passed_over(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered(nango, tmp_path)
     nango.expect("GET", STATUS, entries(entry(connection="conn-b")), query={**QUERY, "connection_id": "conn-b"})
     assert check(tmp_path, clock, CONNECTION_ID="conn-b") == SUCCEEDED
@@ -220,7 +220,7 @@ def test_the_trigger_of_an_upstream_log_id_comes_first(nango: Vendor, tmp_path: 
     assert check(tmp_path, clock, "6") == RUNNING
 
 
-def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
+def test_a_handoff_that_cannot_be_read_ends_the_check_even_with_an_id(
     nango: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
     triggered(nango, tmp_path)
@@ -248,7 +248,7 @@ def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
     ],
     ids=str,
 )
-def test_a_hand_over_that_no_trigger_writes_ends_the_check(
+def test_a_handoff_that_no_trigger_writes_ends_the_check(
     nango: Vendor, tmp_path: Path, clock: FakeClock, odd: dict[str, Any]
 ) -> None:
     triggered(nango, tmp_path)
@@ -259,81 +259,6 @@ def test_a_hand_over_that_no_trigger_writes_ends_the_check(
     assert ended == (221, "artifact_error")
     assert "sync.pickle" in ended.message
     assert nango.sent == []
-
-
-# Two triggers of one integration
-
-OTHER_CONNECTION, OTHER_SYNC = "conn-b", "lab-quick"
-TWO = {
-    "of two connections": [(CONNECTION, NAME), (OTHER_CONNECTION, NAME)],
-    "of two syncs": [(CONNECTION, NAME), (CONNECTION, OTHER_SYNC)],
-    "of two connections and syncs": [(CONNECTION, NAME), (OTHER_CONNECTION, OTHER_SYNC)],
-}
-
-
-def triggered_each(nango: Vendor, tmp_path: Path, selections: list[tuple[str, str]]) -> None:
-    """Run a trigger of each connection and sync, with the log ids 1, 2 and so on."""
-    for number, (connection, name) in enumerate(selections, 1):
-        of = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": connection, "NANGO_SYNCS": name}
-        now = entries(entry(connection=connection, name=name))
-        nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection, "syncs": name})
-        nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY, "connection_id": connection, "syncs": [name]})
-        job = make_job(tmp_path, "nango", nango.clock, log_id=str(number))
-        assert ending(trigger_sync, of, job) == (0, "started")
-    nango.sent.clear()
-
-
-@pytest.mark.parametrize("selections", TWO.values(), ids=TWO)
-@pytest.mark.parametrize("of", [ONLY_THE_KEY, OF_INTEGRATION], ids=["the key alone", "the integration"])
-def test_two_hand_overs_of_one_integration_between_which_nothing_chooses_are_named(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, selections: list[tuple[str, str]], of: dict[str, str]
-) -> None:
-    triggered_each(nango, tmp_path, selections)
-    ended = check(tmp_path, clock, "1", "2", of=of)
-    assert ended == (206, "invalid_input")
-    for word in {one for selection in selections for one in selection}:
-        assert word in ended.message
-    assert nango.sent == []
-
-
-@pytest.mark.parametrize("chosen", [0, 1])
-def test_of_two_hand_overs_of_one_integration_the_connection_chooses(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int
-) -> None:
-    triggered_each(nango, tmp_path, TWO["of two connections"])
-    connection = TWO["of two connections"][chosen][0]
-    now = entries(entry("SUCCESS", NEW, connection=connection))
-    nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection})
-    ended = check(tmp_path, clock, "1", "2", of=OF_INTEGRATION, CONNECTION_ID=connection)
-    assert ended == SUCCEEDED
-    assert connection in ended.message
-
-
-@pytest.mark.parametrize("chosen", [0, 1])
-@pytest.mark.parametrize(
-    "of",
-    [{**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}, OF_INTEGRATION, ONLY_THE_KEY],
-    ids=["with the connection", "with the integration", "with the key alone"],
-)
-def test_of_two_hand_overs_of_one_connection_the_syncs_choose(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int, of: dict[str, str]
-) -> None:
-    triggered_each(nango, tmp_path, TWO["of two syncs"])
-    name = TWO["of two syncs"][chosen][1]
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW, name=name)), query={**QUERY, "syncs": name})
-    ended = check(tmp_path, clock, "1", "2", of=of, SYNCS=name)
-    assert ended == SUCCEEDED
-    assert name in ended.message
-
-
-def test_of_two_hand_overs_of_the_same_syncs_the_later_one_is_judged(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    triggered(nango, tmp_path, entry("SUCCESS", "06:00:00"), log_id="1")
-    clock.sleep(5)
-    triggered(nango, tmp_path, entry("SUCCESS", NEW), log_id="2")
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    assert check(tmp_path, clock, "1", "2") == RUNNING
 
 
 # All connections
@@ -386,7 +311,7 @@ def test_the_first_few_that_failed_are_named_with_their_connections(
     assert len(ended.message) < 1000
 
 
-def test_a_check_of_one_connection_takes_no_hand_over_of_all(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered_all(nango, tmp_path, entry(), entry(connection=B))
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
     assert check(tmp_path, clock) == SUCCEEDED
@@ -406,14 +331,14 @@ def test_a_check_of_one_connection_takes_no_hand_over_of_all(nango: Vendor, tmp_
         (entry(None, status="ERROR"), FAILED),
     ],
 )
-def test_with_no_hand_over_the_latest_run_is_judged(
+def test_with_no_handoff_the_latest_run_is_judged(
     nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     nango.expect("GET", STATUS, entries(now), query=QUERY)
     assert check(tmp_path, clock) == expected
 
 
-def test_with_no_hand_over_one_that_never_ran_makes_all_incomplete(
+def test_with_no_handoff_one_that_never_ran_makes_all_incomplete(
     nango: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
     nango.expect("GET", STATUS, entries(entry("STOPPED"), never(connection=B)), query=QUERY_ALL)
@@ -436,7 +361,7 @@ def test_a_name_that_is_not_there_is_told(
     assert missing in ended.message
 
 
-def test_with_neither_an_integration_nor_a_hand_over_nothing_is_asked(
+def test_with_neither_an_integration_nor_a_handoff_nothing_is_asked(
     nango: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
     ended = check(tmp_path, clock, of=ONLY_THE_KEY)
@@ -450,35 +375,35 @@ def test_with_neither_an_integration_nor_a_hand_over_nothing_is_asked(
 
 def test_the_result_tells_the_counts_and_the_records(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(entry(), entry(connection=B)), query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    ending(check_sync_status, OF_INTEGRATION, job)
-    assert job.id == INTEGRATION
-    assert (job.facts["syncs"], job.facts["succeeded"]) == (2, 2)
-    assert job.facts["rows"] == {"added": 2, "updated": 4, "deleted": 0}
+    run = make_run(tmp_path, "nango", clock)
+    ending(check_sync_status, OF_INTEGRATION, run)
+    assert run.report.id == INTEGRATION
+    assert (run.report.details["syncs"], run.report.details["succeeded"]) == (2, 2)
+    assert run.report.details["rows"] == {"added": 2, "updated": 4, "deleted": 0}
 
 
 @pytest.mark.parametrize("odd", ["none", ["LabItem"], {"LabItem": 3}, {"LabItem": {"added": "3"}}], ids=str)
 def test_records_of_another_shape_are_not_told(nango: Vendor, tmp_path: Path, clock: FakeClock, odd: object) -> None:
     nango.expect("GET", STATUS, entries(entry(latestResult=odd)), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, ENVIRONMENT, job) == SUCCEEDED
-    assert job.facts["rows"] == {}
+    run = make_run(tmp_path, "nango", clock)
+    assert ending(check_sync_status, ENVIRONMENT, run) == SUCCEEDED
+    assert run.report.details["rows"] == {}
 
 
 def test_the_result_tells_when_the_last_of_the_syncs_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered_all(nango, tmp_path, entry(), entry(connection=B))
     now = entries(entry("SUCCESS", "12:00:07"), entry("SUCCESS", NEW, connection=B))
     nango.expect("GET", STATUS, now, query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, OF_INTEGRATION, job) == SUCCEEDED
-    assert job.facts["finished_at"] == at("12:00:07")
+    run = make_run(tmp_path, "nango", clock)
+    assert ending(check_sync_status, OF_INTEGRATION, run) == SUCCEEDED
+    assert run.report.details["finished_at"] == at("12:00:07")
 
 
 def test_what_never_ended_has_no_time_of_its_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(never()), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, ENVIRONMENT, job) == RUNNING
-    assert job.facts["finished_at"] is None
+    run = make_run(tmp_path, "nango", clock)
+    assert ending(check_sync_status, ENVIRONMENT, run) == RUNNING
+    assert run.report.details["finished_at"] is None
 
 
 @pytest.mark.parametrize(("last", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
@@ -489,20 +414,20 @@ def test_after_waiting_the_result_tells_of_the_last_look_alone(
     ended = entry(last, NEW, connection=B)
     for now in ([running(), running(connection=B)], [running(), ended], [entry("SUCCESS", "12:00:09"), ended]):
         nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, {**OF_INTEGRATION, "NANGO_WAIT": "TRUE"}, job) == expected
-    assert "running" not in job.facts
-    counts = {word: job.facts.get(word, 0) for word in ("succeeded", "failed")}
+    run = make_run(tmp_path, "nango", clock)
+    assert ending(check_sync_status, {**OF_INTEGRATION, "NANGO_WAIT": "TRUE"}, run) == expected
+    assert "running" not in run.report.details
+    counts = {word: run.report.details.get(word, 0) for word in ("succeeded", "failed")}
     assert counts == ({"succeeded": 2, "failed": 0} if last == "SUCCESS" else {"succeeded": 1, "failed": 1})
-    assert job.facts.get("named") == (None if last == "SUCCESS" else [f"{B}/{NAME}"])
-    assert job.facts["finished_at"] == at("12:00:09")
+    assert run.report.details.get("named") == (None if last == "SUCCESS" else [f"{B}/{NAME}"])
+    assert run.report.details["finished_at"] == at("12:00:09")
 
 
 def test_the_last_answer_is_kept_for_the_responses_folder(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    ending(check_sync_status, ENVIRONMENT, job)
-    kept = {name: answer.body for name, answer in job.responses.items()}
+    run = make_run(tmp_path, "nango", clock)
+    ending(check_sync_status, ENVIRONMENT, run)
+    kept = {name: answer.body for name, answer in run.kept.items()}
     assert kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
 
 
@@ -556,75 +481,3 @@ def test_a_look_is_tried_five_times(nango: Vendor, tmp_path: Path, clock: FakeCl
     for _ in range(5):
         nango.expect("GET", STATUS, answer, status=status, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE
-
-
-# Waiting
-
-
-def test_it_waits_until_all_have_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
-    for now in (
-        [entry(), running(connection=B)],
-        [entry("STOPPED", NEW), running(connection=B)],
-        [entry("STOPPED", NEW), entry("SUCCESS", NEW, connection=B)],
-    ):
-        nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
-    ended = check(tmp_path, clock, of=OF_INTEGRATION, WAIT="TRUE")
-    assert ended == FAILED
-    assert f"{A}/{NAME}" in ended.message
-
-
-@pytest.mark.parametrize(("of", "query", "least"), [(ENVIRONMENT, QUERY, 5), (OF_INTEGRATION, QUERY_ALL, 10)])
-def test_looks_are_five_seconds_apart_and_ten_with_all_connections(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str], query: dict[str, str], least: int
-) -> None:
-    for now in (running(), running(), entry()):
-        nango.expect("GET", STATUS, entries(now), query=query)
-    assert check(tmp_path, clock, of=of, WAIT="TRUE") == SUCCEEDED
-    looks = [sent.at for sent in nango.sent]
-    assert all(0.9 * least <= after - before <= 1.1 * least for before, after in zip(looks, looks[1:]))
-
-
-def test_it_gives_up_after_its_time_and_says_that_the_syncs_go_on(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    nango.expect("GET", STATUS, entries(running()), query=QUERY, many=True)
-    ended = check(tmp_path, clock, WAIT="TRUE", WAIT_TIMEOUT="30")
-    assert ended == RUNNING
-    assert "30 min" in ended.message
-    assert 1800 <= clock.elapsed < 1861
-
-
-def test_an_outage_of_a_quarter_of_an_hour_is_survived(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    later = entries(entry("SUCCESS", NEW))
-    nango.expect("GET", STATUS, lambda: LOST if clock.elapsed < 800 else later, query=QUERY, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE") == SUCCEEDED
-
-
-def test_a_longer_outage_ends_the_wait(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, HTML, status=502, query=QUERY, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE") == UNREACHABLE
-    assert 900 <= clock.elapsed < 1100
-
-
-def test_a_run_that_nango_cut_and_continued_is_waited_for(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", "12:00:00", nextScheduledSyncAt=at("11:59:59"))), query=QUERY)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, entries(entry("STOPPED", "12:00:09")), query=QUERY)
-    assert check(tmp_path, clock, WAIT="TRUE") == FAILED
-
-
-@pytest.mark.parametrize("seconds", ["50", "60"])
-def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: str
-) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, {}, status=429, headers={"Retry-After": seconds}, query=QUERY, takes=5, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
-    assert clock.elapsed < 66  # a look takes five seconds
