@@ -215,6 +215,7 @@ def many(count: int) -> dict[str, Any]:
     )
 
 
+@pytest.mark.slow
 def test_tens_of_thousands_of_syncs_are_saved(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     before = many(30_000)
     after = entries(*({**one, "finishedAt": at("12:00:05")} for one in before["syncs"]))
@@ -228,6 +229,7 @@ def test_tens_of_thousands_of_syncs_are_saved(nango: Vendor, tmp_path: Path, clo
     assert "all 30000 syncs" in ended.message
 
 
+@pytest.mark.slow
 def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, many(50_000), query=QUERY_ALL)
     ended = ending(trigger_sync, OF_INTEGRATION, make_run(tmp_path, "nango", clock))

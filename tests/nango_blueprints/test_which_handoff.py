@@ -1,8 +1,7 @@
-"""Nango - Check Sync Status: which runs are judged, and how each check ends."""
+"""Nango - Check Sync Status: which handoff is checked, and what stands in its way."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +22,13 @@ from tests.nango_blueprints.answers import (
     QUERY_ALL,
     STATUS,
     TRIGGER,
-    at,
     entries,
     entry,
-    never,
-    recorded,
-    running,
 )
 from tests.support import FakeClock, make_run
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
+from tests.wire import Ending, Vendor, ending
 
-SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
-NOT_FOUND, UNREACHABLE, INVALID = (204, "not_found"), (220, "unreachable"), (200, "invalid_credentials")
+SUCCEEDED, RUNNING = (0, "succeeded"), (210, "running")
 ONLY_THE_KEY = {"NANGO_SECRET_KEY": KEY}
 NEW = "12:00:05"
 
@@ -45,22 +39,99 @@ def check(tmp_path: Path, clock: FakeClock, *upstream: str, of: dict[str, str] =
     return ending(check_sync_status, given, make_run(tmp_path, "nango", clock, upstream=upstream))
 
 
-def triggered(nango: Vendor, tmp_path: Path, *before: Any, log_id: str | None = None, **given: str) -> None:
-    """Run a trigger of one sync in the same artifacts folder; `before` are the entries before it."""
-    answer = before[0] if before and isinstance(before[0], str) else entries(*(before or [entry()]))
-    nango.expect("GET", STATUS, answer, query=QUERY)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
-    given = {**ENVIRONMENT, **{f"NANGO_{name}": value for name, value in given.items()}}
-    assert ending(trigger_sync, given, make_run(tmp_path, "nango", nango.clock, log_id=log_id)) == (0, "started")
+def triggered(
+    nango: Vendor, tmp_path: Path, *before: Any, log_id: str | None = None, all_connections: bool = False
+) -> None:
+    """Run a trigger in the same artifacts folder, a minute ago; `before` are the entries before it."""
+    of, query, body = (OF_INTEGRATION, QUERY_ALL, BODY_ALL) if all_connections else (ENVIRONMENT, QUERY, BODY)
+    nango.expect("GET", STATUS, entries(*(before or [entry()])), query=query)
+    nango.expect("POST", TRIGGER, ACCEPTED, body=body)
+    assert ending(trigger_sync, of, make_run(tmp_path, "nango", nango.clock, log_id=log_id)) == (0, "started")
+    nango.sent.clear()
+    nango.clock.sleep(60)
+
+
+def failed_to_trigger(nango: Vendor, tmp_path: Path, **given: str) -> None:
+    """Run a trigger whose sync is not there."""
+    query = {**QUERY, "connection_id": given.get("NANGO_CONNECTION_ID", CONNECTION)}
+    nango.expect("GET", STATUS, entries(), query=query)
+    assert ending(trigger_sync, {**ENVIRONMENT, **given}, make_run(tmp_path, "nango", nango.clock)) == (
+        204,
+        "not_found",
+    )
     nango.sent.clear()
 
 
-def triggered_all(nango: Vendor, tmp_path: Path, *before: Any) -> None:
-    """Run a trigger of all syncs of all connections."""
-    nango.expect("GET", STATUS, entries(*before), query=QUERY_ALL)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY_ALL)
-    assert ending(trigger_sync, OF_INTEGRATION, make_run(tmp_path, "nango", nango.clock)) == (0, "started")
-    nango.sent.clear()
+def test_a_handoff_of_another_integration_is_ignored_with_a_warning(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(entry()), query={**QUERY, "provider_config_key": "another"})
+    assert check(tmp_path, clock, PROVIDER_CONFIG_KEY="another") == SUCCEEDED
+    assert any(record.levelname == "WARNING" and INTEGRATION in record.message for record in caplog.records)
+
+
+def test_a_handoff_of_another_connection_is_ignored(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(entry(connection="conn-b")), query={**QUERY, "connection_id": "conn-b"})
+    assert check(tmp_path, clock, CONNECTION_ID="conn-b") == SUCCEEDED
+
+
+def test_what_was_triggered_is_checked_although_other_syncs_are_named(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    with caplog.at_level("INFO"):
+        assert check(tmp_path, clock, SYNCS="another") == SUCCEEDED
+    assert any("NANGO_SYNCS is not what was triggered" in message for message in caplog.messages)
+
+
+def test_another_way_to_write_a_sync_is_no_other_sync(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    with caplog.at_level("INFO"):
+        assert check(tmp_path, clock, SYNCS=f"{NAME}::base") == SUCCEEDED
+    assert "NANGO_SYNCS" not in caplog.text
+
+
+@pytest.mark.parametrize("of", [ENVIRONMENT, OF_INTEGRATION, ONLY_THE_KEY])
+def test_an_old_success_never_stands_for_a_trigger_that_failed(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str]
+) -> None:
+    triggered(nango, tmp_path)
+    failed_to_trigger(nango, tmp_path)
+    ended = check(tmp_path, clock, of=of)
+    assert ended == (221, "artifact_error")
+    assert "204 (not_found)" in ended.message
+    assert nango.sent == []
+
+
+def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    triggered(nango, tmp_path)
+    failed_to_trigger(nango, tmp_path, NANGO_CONNECTION_ID="conn-b")
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert check(tmp_path, clock) == SUCCEEDED
+    assert any(record.levelname == "WARNING" and "conn-b" in record.message for record in caplog.records)
+
+
+def test_the_trigger_of_an_upstream_log_id_comes_first(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path, entry("SUCCESS", "06:00:00"), log_id="5")
+    triggered(nango, tmp_path, entry("SUCCESS", NEW), log_id="6")
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert check(tmp_path, clock, "5") == SUCCEEDED
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert check(tmp_path, clock, "6") == RUNNING
+
+
+def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path, entry(), entry(connection="conn-b"), all_connections=True)
+    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
+    assert check(tmp_path, clock) == SUCCEEDED
 
 
 # Two triggers of one integration
@@ -83,6 +154,7 @@ def triggered_each(nango: Vendor, tmp_path: Path, selections: list[tuple[str, st
         run = make_run(tmp_path, "nango", nango.clock, log_id=str(number))
         assert ending(trigger_sync, of, run) == (0, "started")
     nango.sent.clear()
+    nango.clock.sleep(60)
 
 
 @pytest.mark.parametrize("selections", TWO.values(), ids=TWO)
