@@ -28,7 +28,7 @@ class Trouble:
 def load() -> list[Trouble]:
     return [
         Trouble(
-            message=raw["message"],
+            message=raw["message"].replace("{{", "{").replace("}}", "}"),
             codes=tuple(raw["codes"]),
             cause=raw["cause"],
             cure=raw["cure"],
