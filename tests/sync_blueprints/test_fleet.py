@@ -412,7 +412,7 @@ def test_the_example_with_two_vendors_joins_its_branches(sandbox: Sandbox, tmp_p
     exit_code, lines, log = run_example(REPOSITORY / "examples" / "two_vendors.yaml", sandbox, tmp_path)
     assert exit_code == 0, log
     assert lines[-1]["vessel"] == "Report"
-    assert len(lines[-1]["answers"]) == 4
+    assert len(lines[-1]["responses"]) == 4
     assert sorted(ends(lines)) == ["Check the load", "Load", "Report", "Send"]
     assert sorted(vendor for vendor, _ in sandbox.starts) == ["fivetran", "rudderstack"]
     assert "skipped: Check the load ended with exit code 0" in log
