@@ -1,4 +1,4 @@
-"""Nango's answers, made up and recorded, and the environment of the tests."""
+"""Nango's responses, made up and recorded, and the environment of the tests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ACCEPTED = {"success": True}
 
 
 def at(time: str) -> str:
-    """A time of the day of the tests; they begin at 12:00:00."""
-    return f"2026-11-22T{time}Z"
+    """A time of the day of the tests, which begin at 12:00:00, as Nango writes it."""
+    return f"2026-11-22T{time if '.' in time else time + '.000'}Z"
 
 
 def entry(
@@ -34,7 +34,7 @@ def entry(
     variant: str = "base",
     **more: Any,
 ) -> dict[str, Any]:
-    """One entry of /sync/status; its id tells what it is of. None leaves a key out."""
+    """One entry of /sync/status; its id says what it is of. None leaves a key out."""
     words = {"RUNNING": "RUNNING", "SUCCESS": "SUCCESS", "STOPPED": "ERROR", None: "SUCCESS"}
     found = {
         "id": f"id of {connection}/{name}::{variant}",
@@ -56,7 +56,7 @@ def entry(
 
 
 def running(**more: Any) -> dict[str, Any]:
-    """An entry that runs: without an end."""
+    """An entry that is running: without an end."""
     return entry("RUNNING", None, **more)
 
 
@@ -69,6 +69,11 @@ def entries(*found: dict[str, Any]) -> dict[str, Any]:
     return {"syncs": list(found)}
 
 
+def forbidden(scope: str) -> dict[str, Any]:
+    """The body of a 403 for a key that lacks a scope."""
+    return {"error": {"code": "forbidden", "message": f"Insufficient scope. Required: {scope}"}}
+
+
 @lru_cache
 def _recorded() -> dict[str, dict[str, Any]]:
     path = Path(__file__).resolve().parents[1] / "recorded" / "nango.jsonl"
@@ -76,7 +81,7 @@ def _recorded() -> dict[str, dict[str, Any]]:
 
 
 def recorded(label: str) -> tuple[int, str]:
-    """Status and body that a real server answered with."""
+    """Status and body of a real server's response."""
     found = [one for name, one in _recorded().items() if name == label or name.startswith(f"{label}:")]
     assert len(found) == 1, label
     return found[0]["status"], found[0]["body"]

@@ -1,8 +1,7 @@
-"""Nango - Check Sync Status: which runs are judged, and how each check ends."""
+"""Nango - Check Sync Status: how each check ends that polls once (or briefly), and what it reports."""
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +29,45 @@ from tests.nango_blueprints.answers import (
     recorded,
     running,
 )
-from tests.support import FakeClock, make_job
+from tests.support import FakeClock, make_run
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
 
 SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
 NOT_FOUND, UNREACHABLE, INVALID = (204, "not_found"), (220, "unreachable"), (200, "invalid_credentials")
 ONLY_THE_KEY = {"NANGO_SECRET_KEY": KEY}
 NEW = "12:00:05"
+A, B, C = "conn-a", "conn-b", "conn-c"
 
 
-def check(tmp_path: Path, clock: FakeClock, *upstream: str, of: dict[str, str] = ENVIRONMENT, **given: str) -> Ending:
+def check(tmp_path: Path, clock: FakeClock, of: dict[str, str] = ENVIRONMENT, **given: str) -> Ending:
     """Run the check with these inputs, named without NANGO_."""
     given = {**of, **{f"NANGO_{name}": value for name, value in given.items()}}
-    return ending(check_sync_status, given, make_job(tmp_path, "nango", clock, upstream=upstream))
+    return ending(check_sync_status, given, make_run(tmp_path, "nango", clock))
 
 
-def triggered(nango: Vendor, tmp_path: Path, *before: Any, log_id: str | None = None, **given: str) -> None:
-    """Run a trigger of one sync in the same artifacts folder; `before` are the entries before it."""
-    answer = before[0] if before and isinstance(before[0], str) else entries(*(before or [entry()]))
-    nango.expect("GET", STATUS, answer, query=QUERY)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
-    given = {**ENVIRONMENT, **{f"NANGO_{name}": value for name, value in given.items()}}
-    assert ending(trigger_sync, given, make_job(tmp_path, "nango", nango.clock, log_id=log_id)) == (0, "started")
+def reported(tmp_path: Path, clock: FakeClock, of: dict[str, str] = ENVIRONMENT, **given: str) -> dict[str, Any]:
+    """What a check reports of the syncs."""
+    run = make_run(tmp_path, "nango", clock)
+    ending(check_sync_status, {**of, **{f"NANGO_{name}": value for name, value in given.items()}}, run)
+    assert run.report.id == INTEGRATION
+    return run.report.details
+
+
+def triggered(
+    nango: Vendor, tmp_path: Path, *before: Any, after: float = 60, all_connections: bool = False, **given: str
+) -> None:
+    """Run a trigger in the same artifacts folder, `after` seconds ago; `before` are the entries before it."""
+    of, query, body = (OF_INTEGRATION, QUERY_ALL, BODY_ALL) if all_connections else (ENVIRONMENT, QUERY, BODY)
+    opts = {"opts": {"reset": True}} if "RESET" in given else {}
+    nango.expect("GET", STATUS, entries(*(before or [entry()])), query=query)
+    nango.expect("POST", TRIGGER, ACCEPTED, body={**body, **opts})
+    given = {**of, **{f"NANGO_{name}": value for name, value in given.items()}}
+    assert ending(trigger_sync, given, make_run(tmp_path, "nango", nango.clock)) == (0, "started")
     nango.sent.clear()
+    nango.clock.sleep(after)
 
 
-def triggered_all(nango: Vendor, tmp_path: Path, *before: Any) -> None:
-    """Run a trigger of all syncs of all connections."""
-    nango.expect("GET", STATUS, entries(*before), query=QUERY_ALL)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY_ALL)
-    assert ending(trigger_sync, OF_INTEGRATION, make_job(tmp_path, "nango", nango.clock)) == (0, "started")
-    nango.sent.clear()
-
-
-# Runs that a trigger handed over
+# What a trigger started
 
 
 @pytest.mark.parametrize(
@@ -80,65 +84,75 @@ def triggered_all(nango: Vendor, tmp_path: Path, *before: Any) -> None:
         (entry("SUCCESS", NEW, status="PAUSED"), SUCCEEDED),
     ],
 )
-def test_it_is_judged_against_the_end_before_the_trigger(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any], expected: tuple[int, str]
+@pytest.mark.parametrize("of", [ENVIRONMENT, ONLY_THE_KEY], ids=["the same inputs", "the key alone"])
+def test_it_is_compared_with_the_end_before_the_trigger(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any], expected: tuple[int, str], of: dict[str, str]
 ) -> None:
     triggered(nango, tmp_path)
     nango.expect("GET", STATUS, entries(now), query=QUERY)
-    ended = check(tmp_path, clock)
+    ended = check(tmp_path, clock, of)
     assert ended == expected
     assert all(word in ended.message for word in (INTEGRATION, CONNECTION, NAME))
 
 
-def test_real_runs_are_told_from_the_ones_before(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    for baseline, looks in ((1, [(1, RUNNING), (2, RUNNING), (3, SUCCEEDED)]), (3, [(4, RUNNING), (5, FAILED)])):
-        triggered(nango, tmp_path, recorded(f"sequence {baseline}")[1])
-        for number, expected in looks:
-            nango.expect("GET", STATUS, recorded(f"sequence {number}")[1], query=QUERY)
-            assert check(tmp_path, clock) == expected
-
-
-def test_the_key_alone_is_enough_after_a_trigger(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+def test_an_unknown_status_is_shown_as_it_came(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    assert check(tmp_path, clock, of=ONLY_THE_KEY) == SUCCEEDED
+    nango.expect("GET", STATUS, entries(entry("HALTED\n", NEW)), query=QUERY)
+    assert f"{CONNECTION}/{NAME} (HALTED)" in check(tmp_path, clock).message
 
 
 def test_a_joined_run_ends_with_any_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(running()), query=QUERY)
     joining = {**ENVIRONMENT, "NANGO_IF_RUNNING": "join"}
-    assert ending(trigger_sync, joining, make_job(tmp_path, "nango", clock)) == (0, "joined")
+    assert ending(trigger_sync, joining, make_run(tmp_path, "nango", clock)) == (0, "joined")
     nango.expect("GET", STATUS, entries(entry("SUCCESS", "06:00:00.123")), query=QUERY)
     assert check(tmp_path, clock) == SUCCEEDED
 
 
-def test_an_entry_that_is_gone_has_failed(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(), query=QUERY)
+@pytest.mark.parametrize(
+    ("after", "polls", "expected"),
+    [
+        (30, [entries()], RUNNING),
+        (600, [entries(), entries()], FAILED),
+        (600, [entries(), entries(running())], RUNNING),
+        (600, [entries(), entries(entry("SUCCESS", NEW))], SUCCEEDED),
+    ],
+)
+def test_an_entry_that_is_missing_is_gone_after_a_minute_and_a_second_poll(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, after: float, polls: list[Any], expected: tuple[int, str]
+) -> None:
+    triggered(nango, tmp_path, after=after)
+    for now in polls:
+        nango.expect("GET", STATUS, now, query=QUERY)
     ended = check(tmp_path, clock)
-    assert ended == FAILED
-    assert "not found" in ended.message
+    assert ended == expected
+    assert ("not found any more" in ended.message) is (expected == FAILED)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "now", "expected"),
+    ("seconds", "before", "now", "expected"),
     [
-        (590, entry(), RUNNING),
-        (610, entry(), FAILED),
-        (610, never(), FAILED),
-        (610, running(), RUNNING),
-        (610, entry("SUCCESS", NEW), SUCCEEDED),
+        (590, entry(), entry(), RUNNING),
+        (610, entry(), entry(), FAILED),
+        (610, never(), never(), FAILED),
+        (610, entry(), running(), RUNNING),
+        (610, entry(), entry("SUCCESS", NEW), SUCCEEDED),
     ],
 )
-def test_what_is_unseen_for_ten_minutes_was_never_started(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: float, now: dict[str, Any], expected: tuple[int, str]
+def test_what_is_not_seen_to_start_for_ten_minutes_has_failed(
+    nango: Vendor,
+    tmp_path: Path,
+    clock: FakeClock,
+    seconds: float,
+    before: dict[str, Any],
+    now: dict[str, Any],
+    expected: tuple[int, str],
 ) -> None:
-    triggered(nango, tmp_path, never() if "finishedAt" not in now and "RUNNING" not in now.values() else entry())
-    clock.sleep(seconds)
+    triggered(nango, tmp_path, before, after=seconds)
     nango.expect("GET", STATUS, entries(now), query=QUERY)
     ended = check(tmp_path, clock)
     assert ended == expected
-    assert ("never started" in ended.message) is (expected == FAILED)
+    assert ("not seen to start within 600 s; it may still be queued" in ended.message) is (expected == FAILED)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +165,7 @@ def test_what_is_unseen_for_ten_minutes_was_never_started(
         ({"START_GRACE": "60"}, {"START_GRACE": "600"}, FAILED),  # an orchestrator fills in the default, unasked
     ],
 )
-def test_the_grace_is_the_triggers_unless_the_check_has_its_own(
+def test_the_start_grace_is_the_triggers_unless_the_check_has_its_own(
     nango: Vendor,
     tmp_path: Path,
     clock: FakeClock,
@@ -159,14 +173,13 @@ def test_the_grace_is_the_triggers_unless_the_check_has_its_own(
     of_the_check: dict[str, str],
     expected: tuple[int, str],
 ) -> None:
-    triggered(nango, tmp_path, **of_the_trigger)
-    clock.sleep(300)
+    triggered(nango, tmp_path, after=300, **of_the_trigger)
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
     assert check(tmp_path, clock, **of_the_check) == expected
 
 
 @pytest.mark.parametrize("offset", [-3600, 3600])
-def test_the_grace_is_measured_on_the_servers_clock(
+def test_the_start_grace_is_measured_on_the_servers_clock(
     nango: Vendor, tmp_path: Path, clock: FakeClock, offset: float
 ) -> None:
     triggered(nango, tmp_path)
@@ -175,170 +188,37 @@ def test_the_grace_is_measured_on_the_servers_clock(
     assert check(tmp_path, clock) == RUNNING
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(20, RUNNING), (40, SUCCEEDED)])
-def test_a_run_that_nango_cut_goes_on_for_half_a_minute(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: float, expected: tuple[int, str]
-) -> None:
-    triggered(nango, tmp_path)
-    clock.sleep(seconds)
+@pytest.mark.parametrize("seconds", [20, 40, 3000])
+def test_a_run_that_nango_cut_goes_on(nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: float) -> None:
+    triggered(nango, tmp_path, after=seconds)
     cut = entry("SUCCESS", "12:00:00.500", nextScheduledSyncAt=at("12:00:00.100"))
     nango.expect("GET", STATUS, entries(cut), query=QUERY)
+    ended = check(tmp_path, clock)
+    assert ended == RUNNING
+    assert "cut by Nango, to be continued" in ended.message
+
+
+@pytest.mark.parametrize(("later", "expected"), [({}, SUCCEEDED), ({"nextScheduledSyncAt": at("12:00:58")}, RUNNING)])
+def test_a_young_success_is_polled_once_more_although_nobody_waits(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, later: dict[str, Any], expected: tuple[int, str]
+) -> None:
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", "12:00:58")), query=QUERY)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", "12:00:58", **later)), query=QUERY)
+    assert check(tmp_path, clock) == expected
+    assert clock.sleeps[-1] == 2
+
+
+@pytest.mark.parametrize(("after", "expected"), [(20, RUNNING), (40, FAILED)])
+def test_after_a_reset_a_failure_counts_only_after_half_a_minute(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, after: float, expected: tuple[int, str]
+) -> None:
+    triggered(nango, tmp_path, after=after, RESET="TRUE")
+    nango.expect("GET", STATUS, entries(entry("STOPPED", "12:00:10")), query=QUERY)
     assert check(tmp_path, clock) == expected
 
 
-def test_a_hand_over_of_another_integration_is_passed_over_with_a_warning(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry()), query={**QUERY, "provider_config_key": "another"})
-    assert check(tmp_path, clock, PROVIDER_CONFIG_KEY="another") == SUCCEEDED
-    assert any(record.levelname == "WARNING" and INTEGRATION in record.message for record in caplog.records)
-
-
-def test_a_hand_over_of_another_connection_is_passed_over(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry(connection="conn-b")), query={**QUERY, "connection_id": "conn-b"})
-    assert check(tmp_path, clock, CONNECTION_ID="conn-b") == SUCCEEDED
-
-
-def test_what_was_triggered_is_judged_although_other_syncs_are_named(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    with caplog.at_level("INFO"):
-        assert check(tmp_path, clock, SYNCS="another") == SUCCEEDED
-    assert "NANGO_SYNCS" in caplog.text
-
-
-def test_the_trigger_of_an_upstream_log_id_comes_first(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path, entry("SUCCESS", "06:00:00"), log_id="5")
-    triggered(nango, tmp_path, entry("SUCCESS", NEW), log_id="6")
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    assert check(tmp_path, clock, "5") == SUCCEEDED
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    assert check(tmp_path, clock, "6") == RUNNING
-
-
-def test_a_hand_over_that_cannot_be_read_ends_the_check_even_with_an_id(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    triggered(nango, tmp_path)
-    (tmp_path / "nango-blueprints" / "variables" / "sync.pickle").write_bytes(b"nonsense")
-    ended = check(tmp_path, clock)
-    assert ended == (221, "artifact_error")
-    assert "sync.pickle" in ended.message
-    assert nango.sent == []
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"ids": []},
-        {"ids": [1.5]},
-        {"ids": [True]},
-        {"ids": ["a", "b"]},
-        {"finished_at": [[]]},
-        {"labels": [5]},
-        {"labels": ["a", "b"]},
-        {"start_grace": "600"},
-        {"start_grace": -1},
-        {"start_grace": 10**9},
-        {"syncs": ["a/b"]},
-    ],
-    ids=str,
-)
-def test_a_hand_over_that_no_trigger_writes_ends_the_check(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, odd: dict[str, Any]
-) -> None:
-    triggered(nango, tmp_path)
-    path = tmp_path / "nango-blueprints" / "variables" / "sync.pickle"
-    handed = pickle.loads(path.read_bytes())  # noqa: S301
-    path.write_bytes(pickle.dumps({**handed, **odd}, protocol=4))
-    ended = check(tmp_path, clock)
-    assert ended == (221, "artifact_error")
-    assert "sync.pickle" in ended.message
-    assert nango.sent == []
-
-
-# Two triggers of one integration
-
-OTHER_CONNECTION, OTHER_SYNC = "conn-b", "lab-quick"
-TWO = {
-    "of two connections": [(CONNECTION, NAME), (OTHER_CONNECTION, NAME)],
-    "of two syncs": [(CONNECTION, NAME), (CONNECTION, OTHER_SYNC)],
-    "of two connections and syncs": [(CONNECTION, NAME), (OTHER_CONNECTION, OTHER_SYNC)],
-}
-
-
-def triggered_each(nango: Vendor, tmp_path: Path, selections: list[tuple[str, str]]) -> None:
-    """Run a trigger of each connection and sync, with the log ids 1, 2 and so on."""
-    for number, (connection, name) in enumerate(selections, 1):
-        of = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": connection, "NANGO_SYNCS": name}
-        now = entries(entry(connection=connection, name=name))
-        nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection, "syncs": name})
-        nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY, "connection_id": connection, "syncs": [name]})
-        job = make_job(tmp_path, "nango", nango.clock, log_id=str(number))
-        assert ending(trigger_sync, of, job) == (0, "started")
-    nango.sent.clear()
-
-
-@pytest.mark.parametrize("selections", TWO.values(), ids=TWO)
-@pytest.mark.parametrize("of", [ONLY_THE_KEY, OF_INTEGRATION], ids=["the key alone", "the integration"])
-def test_two_hand_overs_of_one_integration_between_which_nothing_chooses_are_named(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, selections: list[tuple[str, str]], of: dict[str, str]
-) -> None:
-    triggered_each(nango, tmp_path, selections)
-    ended = check(tmp_path, clock, "1", "2", of=of)
-    assert ended == (206, "invalid_input")
-    for word in {one for selection in selections for one in selection}:
-        assert word in ended.message
-    assert nango.sent == []
-
-
-@pytest.mark.parametrize("chosen", [0, 1])
-def test_of_two_hand_overs_of_one_integration_the_connection_chooses(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int
-) -> None:
-    triggered_each(nango, tmp_path, TWO["of two connections"])
-    connection = TWO["of two connections"][chosen][0]
-    now = entries(entry("SUCCESS", NEW, connection=connection))
-    nango.expect("GET", STATUS, now, query={**QUERY, "connection_id": connection})
-    ended = check(tmp_path, clock, "1", "2", of=OF_INTEGRATION, CONNECTION_ID=connection)
-    assert ended == SUCCEEDED
-    assert connection in ended.message
-
-
-@pytest.mark.parametrize("chosen", [0, 1])
-@pytest.mark.parametrize(
-    "of",
-    [{**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}, OF_INTEGRATION, ONLY_THE_KEY],
-    ids=["with the connection", "with the integration", "with the key alone"],
-)
-def test_of_two_hand_overs_of_one_connection_the_syncs_choose(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, chosen: int, of: dict[str, str]
-) -> None:
-    triggered_each(nango, tmp_path, TWO["of two syncs"])
-    name = TWO["of two syncs"][chosen][1]
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW, name=name)), query={**QUERY, "syncs": name})
-    ended = check(tmp_path, clock, "1", "2", of=of, SYNCS=name)
-    assert ended == SUCCEEDED
-    assert name in ended.message
-
-
-def test_of_two_hand_overs_of_the_same_syncs_the_later_one_is_judged(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    triggered(nango, tmp_path, entry("SUCCESS", "06:00:00"), log_id="1")
-    clock.sleep(5)
-    triggered(nango, tmp_path, entry("SUCCESS", NEW), log_id="2")
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
-    assert check(tmp_path, clock, "1", "2") == RUNNING
-
-
 # All connections
-
-A, B, C = "conn-a", "conn-b", "conn-c"
 
 
 @pytest.mark.parametrize(
@@ -348,51 +228,42 @@ A, B, C = "conn-a", "conn-b", "conn-c"
         ([entry("STOPPED", NEW), entry("SUCCESS", NEW, connection=B)], FAILED),
         ([entry("STOPPED", NEW), running(connection=B)], RUNNING),
         ([entry("STOPPED", NEW), entry(connection=B)], RUNNING),
-        ([entry("SUCCESS", NEW)], FAILED),
         ([entry("SUCCESS", NEW), entry("HALTED", NEW, connection=B)], UNKNOWN),
     ],
 )
-def test_all_connections_are_judged_by_one_look(
+def test_all_connections_are_judged_by_one_poll(
     nango: Vendor, tmp_path: Path, clock: FakeClock, now: list[Any], expected: tuple[int, str]
 ) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
+    triggered(nango, tmp_path, entry(), entry(connection=B), all_connections=True)
     nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
-    assert check(tmp_path, clock, of=OF_INTEGRATION) == expected
+    assert check(tmp_path, clock, OF_INTEGRATION) == expected
 
 
-def test_an_entry_made_since_the_trigger_is_left_out_with_a_note(
+def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     nango: Vendor, tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    triggered_all(nango, tmp_path, entry())
+    triggered(nango, tmp_path, entry(), all_connections=True)
     now = entries(entry("SUCCESS", NEW), entry("STOPPED", NEW, connection=C))
     nango.expect("GET", STATUS, now, query=QUERY_ALL)
     with caplog.at_level("INFO"):
-        assert check(tmp_path, clock, of=OF_INTEGRATION) == SUCCEEDED
-    assert any("left out" in record.message for record in caplog.records)
+        assert check(tmp_path, clock, OF_INTEGRATION) == SUCCEEDED
+    assert "1 syncs were added since the trigger and are left out" in caplog.messages
 
 
 def test_the_first_few_that_failed_are_named_with_their_connections(
     nango: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
     connections = [f"c{number}" for number in range(300)]
-    triggered_all(nango, tmp_path, *(entry(connection=connection) for connection in connections))
-    now = entries(*(entry("STOPPED", NEW, connection=connection) for connection in connections))
+    triggered(nango, tmp_path, *(entry(connection=one) for one in connections), all_connections=True)
+    now = entries(*(entry("STOPPED", NEW, connection=one) for one in connections))
     nango.expect("GET", STATUS, now, query=QUERY_ALL)
-    ended = check(tmp_path, clock, of=OF_INTEGRATION)
+    ended = check(tmp_path, clock, OF_INTEGRATION)
     assert ended == FAILED
-    assert "300" in ended.message
-    assert f"c0/{NAME}" in ended.message
-    assert "and 295 more" in ended.message
+    assert all(word in ended.message for word in ("300 of 300", f"c0/{NAME}", "and 295 more"))
     assert len(ended.message) < 1000
 
 
-def test_a_check_of_one_connection_takes_no_hand_over_of_all(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
-    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    assert check(tmp_path, clock) == SUCCEEDED
-
-
-# On its own
+# Without a handoff
 
 
 @pytest.mark.parametrize(
@@ -404,20 +275,43 @@ def test_a_check_of_one_connection_takes_no_hand_over_of_all(nango: Vendor, tmp_
         (never(), RUNNING),
         (entry("HALTED"), UNKNOWN),
         (entry(None, status="ERROR"), FAILED),
+        (entry("SUCCESS", "11:30:00", nextScheduledSyncAt=at("11:30:00")), RUNNING),
+        (entry("SUCCESS", "10:30:00", nextScheduledSyncAt=at("10:30:00")), FAILED),
     ],
 )
-def test_with_no_hand_over_the_latest_run_is_judged(
+def test_the_latest_run_decides(
     nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     nango.expect("GET", STATUS, entries(now), query=QUERY)
     assert check(tmp_path, clock) == expected
 
 
-def test_with_no_hand_over_one_that_never_ran_makes_all_incomplete(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_one_that_never_ran_makes_all_incomplete(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(entry("STOPPED"), never(connection=B)), query=QUERY_ALL)
-    assert check(tmp_path, clock, of=OF_INTEGRATION) == RUNNING
+    ended = check(tmp_path, clock, OF_INTEGRATION)
+    assert ended == RUNNING
+    assert f"{B}/{NAME} (never run)" in ended.message
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"), [("60", RUNNING), ("119", RUNNING), ("121", SUCCEEDED), ("1440", SUCCEEDED)]
+)
+@pytest.mark.parametrize("offset", [0, 100_000])
+def test_the_oldest_entry_is_the_age_of_all_by_the_servers_clock(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, age: str, expected: tuple[int, str], offset: float
+) -> None:
+    clock.offset = offset
+    found = entries(entry("SUCCESS", "11:59:00"), entry("SUCCESS", "10:00:00", connection=B))
+    nango.expect("GET", STATUS, found, query=QUERY_ALL)
+    ended = check(tmp_path, clock, OF_INTEGRATION, MAX_AGE=age)
+    assert ended == expected
+    assert expected is SUCCEEDED or "10:00:00" in ended.message
+
+
+def test_an_age_is_ignored_with_a_handoff(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path, after=7200)
+    nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
+    assert check(tmp_path, clock, MAX_AGE="60") == SUCCEEDED
 
 
 def test_names_with_variants_are_asked_for(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
@@ -427,7 +321,7 @@ def test_names_with_variants_are_asked_for(nango: Vendor, tmp_path: Path, clock:
 
 
 @pytest.mark.parametrize(("found", "missing"), [([], "lab-ctl"), ([entry()], "nope")])
-def test_a_name_that_is_not_there_is_told(
+def test_a_name_that_is_not_there_is_not_found(
     nango: Vendor, tmp_path: Path, clock: FakeClock, found: list[Any], missing: str
 ) -> None:
     nango.expect("GET", STATUS, entries(*found), query={**QUERY, "syncs": "lab-ctl,nope"})
@@ -436,77 +330,73 @@ def test_a_name_that_is_not_there_is_told(
     assert missing in ended.message
 
 
-def test_with_neither_an_integration_nor_a_hand_over_nothing_is_asked(
+def test_with_neither_an_integration_nor_a_handoff_nothing_is_asked(
     nango: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
-    ended = check(tmp_path, clock, of=ONLY_THE_KEY)
+    ended = check(tmp_path, clock, ONLY_THE_KEY)
     assert ended == (206, "invalid_input")
     assert "NANGO_PROVIDER_CONFIG_KEY" in ended.message
     assert nango.sent == []
 
 
-# What is told
+def test_an_old_server_needs_a_connection(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    old = {key: value for key, value in entry().items() if key != "connection_id"}
+    nango.expect("GET", STATUS, entries(old), query=QUERY_ALL)
+    assert check(tmp_path, clock, OF_INTEGRATION) == (201, "refused")
+    nango.expect("GET", STATUS, entries(old), query=QUERY)
+    assert check(tmp_path, clock) == SUCCEEDED
 
 
-def test_the_result_tells_the_counts_and_the_records(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    nango.expect("GET", STATUS, entries(entry(), entry(connection=B)), query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    ending(check_sync_status, OF_INTEGRATION, job)
-    assert job.id == INTEGRATION
-    assert (job.facts["syncs"], job.facts["succeeded"]) == (2, 2)
-    assert job.facts["rows"] == {"added": 2, "updated": 4, "deleted": 0}
+# What is reported
 
 
-@pytest.mark.parametrize("odd", ["none", ["LabItem"], {"LabItem": 3}, {"LabItem": {"added": "3"}}], ids=str)
-def test_records_of_another_shape_are_not_told(nango: Vendor, tmp_path: Path, clock: FakeClock, odd: object) -> None:
-    nango.expect("GET", STATUS, entries(entry(latestResult=odd)), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, ENVIRONMENT, job) == SUCCEEDED
-    assert job.facts["rows"] == {}
-
-
-def test_the_result_tells_when_the_last_of_the_syncs_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
-    now = entries(entry("SUCCESS", "12:00:07"), entry("SUCCESS", NEW, connection=B))
+def test_the_result_has_counts_rows_and_the_last_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path, entry(), entry(connection=B), entry(connection=C), all_connections=True)
+    now = entries(entry("SUCCESS", "12:00:07"), entry("STOPPED", NEW, connection=B), entry(connection=C))
     nango.expect("GET", STATUS, now, query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, OF_INTEGRATION, job) == SUCCEEDED
-    assert job.facts["finished_at"] == at("12:00:07")
+    assert reported(tmp_path, clock, ONLY_THE_KEY) == {
+        "connection_id": None,
+        "syncs": 3,
+        "succeeded": 1,
+        "failed": 1,
+        "running": 1,
+        "unknown": 0,
+        "named": [f"{C}/{NAME}"],
+        "rows": {"added": 2, "updated": 4, "deleted": 0},
+        "finished_at": at("12:00:07"),
+    }
 
 
-def test_what_never_ended_has_no_time_of_its_end(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    nango.expect("GET", STATUS, entries(never()), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, ENVIRONMENT, job) == RUNNING
-    assert job.facts["finished_at"] is None
-
-
-@pytest.mark.parametrize(("last", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
-def test_after_waiting_the_result_tells_of_the_last_look_alone(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, last: str, expected: tuple[int, str]
+@pytest.mark.parametrize("now", [entry(), running(), entry("STOPPED", "11:59:00")])
+def test_what_has_not_begun_has_no_rows_and_no_end(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any]
 ) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
-    ended = entry(last, NEW, connection=B)
+    triggered(nango, tmp_path)
+    nango.expect("GET", STATUS, entries(now), query=QUERY)
+    details = reported(tmp_path, clock)
+    assert (details["rows"], details["finished_at"]) == ({}, None)
+
+
+def test_after_waiting_the_result_is_that_of_the_last_poll(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+    triggered(nango, tmp_path, entry(), entry(connection=B), all_connections=True)
+    ended = entry("STOPPED", NEW, connection=B)
     for now in ([running(), running(connection=B)], [running(), ended], [entry("SUCCESS", "12:00:09"), ended]):
         nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
-    job = make_job(tmp_path, "nango", clock)
-    assert ending(check_sync_status, {**OF_INTEGRATION, "NANGO_WAIT": "TRUE"}, job) == expected
-    assert "running" not in job.facts
-    counts = {word: job.facts.get(word, 0) for word in ("succeeded", "failed")}
-    assert counts == ({"succeeded": 2, "failed": 0} if last == "SUCCESS" else {"succeeded": 1, "failed": 1})
-    assert job.facts.get("named") == (None if last == "SUCCESS" else [f"{B}/{NAME}"])
-    assert job.facts["finished_at"] == at("12:00:09")
+    details = reported(tmp_path, clock, OF_INTEGRATION, WAIT="TRUE")
+    assert (details["running"], details["succeeded"], details["failed"]) == (0, 1, 1)
+    assert details["named"] == [f"{B}/{NAME}"]
+    assert details["finished_at"] == at("12:00:09")
 
 
-def test_the_last_answer_is_kept_for_the_responses_folder(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+def test_the_last_response_is_kept(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    job = make_job(tmp_path, "nango", clock)
-    ending(check_sync_status, ENVIRONMENT, job)
-    kept = {name: answer.body for name, answer in job.responses.items()}
+    run = make_run(tmp_path, "nango", clock)
+    ending(check_sync_status, ENVIRONMENT, run)
+    kept = {name: response.body for name, response in run.kept.items()}
     assert kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
 
 
-# Errors of a look, as a real server words them
+# Errors of a poll, as a real server words them
 
 
 @pytest.mark.parametrize(
@@ -521,7 +411,7 @@ def test_the_last_answer_is_kept_for_the_responses_folder(nango: Vendor, tmp_pat
         ("double slash", (201, "refused"), ["NANGO_API_URL"]),
     ],
 )
-def test_what_a_look_is_refused_with_ends_the_check(
+def test_what_a_poll_is_refused_with_ends_the_check(
     nango: Vendor, tmp_path: Path, clock: FakeClock, label: str, expected: tuple[int, str], words: list[str]
 ) -> None:
     status, body = recorded(label)
@@ -531,100 +421,30 @@ def test_what_a_look_is_refused_with_ends_the_check(
     assert all(word in ended.message for word in words)
 
 
-def test_a_connection_that_was_deleted_since_the_trigger_is_not_found(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
+@pytest.mark.parametrize(("after", "polls", "expected"), [(30, 3, RUNNING), (70, 1, NOT_FOUND)])
+def test_a_connection_that_is_not_found_is_pending_for_a_minute_after_the_trigger(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, after: float, polls: int, expected: tuple[int, str]
 ) -> None:
-    triggered(nango, tmp_path)
+    triggered(nango, tmp_path, after=after)
     status, body = recorded("status deleted connection")
-    nango.expect("GET", STATUS, body, status=status, query=QUERY)
-    assert check(tmp_path, clock) == NOT_FOUND
+    for _ in range(polls):
+        nango.expect("GET", STATUS, body, status=status, query=QUERY)
+    assert check(tmp_path, clock) == expected
 
 
-@pytest.mark.parametrize("handed_over", [True, False])
+@pytest.mark.parametrize("with_handoff", [True, False])
 @pytest.mark.parametrize("answer", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
-def test_a_look_that_makes_no_sense_is_never_a_verdict(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, handed_over: bool
+def test_an_unexpected_response_is_never_a_verdict(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, with_handoff: bool
 ) -> None:
-    if handed_over:
+    if with_handoff:
         triggered(nango, tmp_path)
     nango.expect("GET", STATUS, answer, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE
 
 
 @pytest.mark.parametrize(("answer", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)])
-def test_a_look_is_tried_five_times(nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int) -> None:
+def test_a_poll_is_tried_five_times(nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int) -> None:
     for _ in range(5):
         nango.expect("GET", STATUS, answer, status=status, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE
-
-
-# Waiting
-
-
-def test_it_waits_until_all_have_ended(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered_all(nango, tmp_path, entry(), entry(connection=B))
-    for now in (
-        [entry(), running(connection=B)],
-        [entry("STOPPED", NEW), running(connection=B)],
-        [entry("STOPPED", NEW), entry("SUCCESS", NEW, connection=B)],
-    ):
-        nango.expect("GET", STATUS, entries(*now), query=QUERY_ALL)
-    ended = check(tmp_path, clock, of=OF_INTEGRATION, WAIT="TRUE")
-    assert ended == FAILED
-    assert f"{A}/{NAME}" in ended.message
-
-
-@pytest.mark.parametrize(("of", "query", "least"), [(ENVIRONMENT, QUERY, 5), (OF_INTEGRATION, QUERY_ALL, 10)])
-def test_looks_are_five_seconds_apart_and_ten_with_all_connections(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str], query: dict[str, str], least: int
-) -> None:
-    for now in (running(), running(), entry()):
-        nango.expect("GET", STATUS, entries(now), query=query)
-    assert check(tmp_path, clock, of=of, WAIT="TRUE") == SUCCEEDED
-    looks = [sent.at for sent in nango.sent]
-    assert all(0.9 * least <= after - before <= 1.1 * least for before, after in zip(looks, looks[1:]))
-
-
-def test_it_gives_up_after_its_time_and_says_that_the_syncs_go_on(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    nango.expect("GET", STATUS, entries(running()), query=QUERY, many=True)
-    ended = check(tmp_path, clock, WAIT="TRUE", WAIT_TIMEOUT="30")
-    assert ended == RUNNING
-    assert "30 min" in ended.message
-    assert 1800 <= clock.elapsed < 1861
-
-
-def test_an_outage_of_a_quarter_of_an_hour_is_survived(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    later = entries(entry("SUCCESS", NEW))
-    nango.expect("GET", STATUS, lambda: LOST if clock.elapsed < 800 else later, query=QUERY, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE") == SUCCEEDED
-
-
-def test_a_longer_outage_ends_the_wait(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, HTML, status=502, query=QUERY, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE") == UNREACHABLE
-    assert 900 <= clock.elapsed < 1100
-
-
-def test_a_run_that_nango_cut_and_continued_is_waited_for(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry("SUCCESS", "12:00:00", nextScheduledSyncAt=at("11:59:59"))), query=QUERY)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, entries(entry("STOPPED", "12:00:09")), query=QUERY)
-    assert check(tmp_path, clock, WAIT="TRUE") == FAILED
-
-
-@pytest.mark.parametrize("seconds", ["50", "60"])
-def test_a_retry_after_at_each_look_outlasts_the_time_out_by_no_more_than_a_look(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, seconds: str
-) -> None:
-    triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(running()), query=QUERY)
-    nango.expect("GET", STATUS, {}, status=429, headers={"Retry-After": seconds}, query=QUERY, takes=5, many=True)
-    assert check(tmp_path, clock, WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
-    assert clock.elapsed < 66  # a look takes five seconds

@@ -1,31 +1,15 @@
-"""Nango's rules as tables: what a look says of each entry and of all, how answers are read, what inputs mean."""
+"""Nango's rules as tables: what a poll says of each entry and of all of them. Times are seconds after the request."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from nango_blueprints.client import (
-    Baseline,
-    Entry,
-    EntryVerdict,
-    Handover,
-    Selection,
-    judge_entry,
-    judge_latest,
-    overall,
-    packed,
-    read_entries,
-    sync_names,
-)
 
-from nango_blueprints import check_sync_status, trigger_sync
-from shared import inputs
-from shared.errors import InvalidInputError, InvalidPollIntervalError
+from nango_blueprints.verdict import Entry, EntryVerdict, Start, Watch, judge, overall, shows_start
 from shared.status import SyncStatus
-from tests.nango_blueprints.answers import CONNECTION, ENVIRONMENT, INTEGRATION, NAME, OF_INTEGRATION, recorded
+from tests.support import NOW
 
 RUNNING, SUCCEEDED, FAILED, UNKNOWN = (
     SyncStatus.RUNNING,
@@ -33,145 +17,286 @@ RUNNING, SUCCEEDED, FAILED, UNKNOWN = (
     SyncStatus.FAILED,
     SyncStatus.UNKNOWN,
 )
-OLD, NEW = "2026-11-22T06:00:00.123Z", "2026-11-22T12:05:00.456Z"
-NOON = datetime(2026, 11, 22, 12, 10, tzinfo=timezone.utc)
+OLD, NEW = -6 * 3600, 300  # when the run before ended, and when the triggered one did
+DAY = 86_400
+GRACE = timedelta(seconds=600)
+START, RESET, LATEST = Start(NOW, GRACE), Start(NOW, GRACE, reset=True), Start()
+LABEL = "conn-a/lab-ctl"
 
 
-def found(execution: str | None, finished_at: str | None, status: str | None = "SUCCESS", **more: Any) -> Entry:
-    return Entry("e", CONNECTION, NAME, "base", execution, status, finished_at, **more)
+def at(seconds: float | None) -> datetime | None:
+    return None if seconds is None else NOW + timedelta(seconds=seconds)
 
 
-def before(finished_at: str | None, *, joined: bool = False) -> Baseline:
-    return Baseline.of(found("RUNNING" if joined else "SUCCESS", finished_at))
+def entry(
+    execution: str | None, finished: float | None, status: str | None = "SUCCESS", due: float | None = DAY
+) -> Entry:
+    return Entry(LABEL, "lab-ctl", "base", execution, status, at(finished), at(due), {"added": 1})
 
 
-def verdict(entry: Entry | None, baseline: Baseline, *, overdue: bool = False, now: datetime = NOON) -> EntryVerdict:
-    return judge_entry(entry, baseline, overdue=overdue, now=now)
+def before(finished: float | None) -> Watch:
+    return Watch(LABEL, at(finished))
+
+
+JOINED = Watch(LABEL, joined=True)
+NO_BASELINE = Watch(LABEL, later_than=NOW)
+
+
+def verdict(found: Entry | None, watch: Watch, start: Start = START, now: float = 310) -> EntryVerdict:
+    return judge(found, watch, start, NOW + timedelta(seconds=now))[0]
+
+
+def polls(watch: Watch, start: Start, *seen: tuple[float, Entry | None]) -> list[tuple[SyncStatus, str]]:
+    """What polls at these seconds say, each knowing what those before have shown."""
+    told = []
+    for now, found in seen:
+        one, watch = judge(found, watch, start, NOW + timedelta(seconds=now))
+        told.append((one.status, one.why))
+    return told
 
 
 @pytest.mark.parametrize(
-    ("entry", "baseline", "expected"),
+    ("found", "watch", "expected"),
     [
-        pytest.param(found("RUNNING", None), before(OLD), RUNNING, id="it runs"),
-        pytest.param(found("RUNNING", None), before(None), RUNNING, id="it runs for the first time"),
-        pytest.param(found("RUNNING", OLD), before(OLD), RUNNING, id="it runs and shows an end"),
-        pytest.param(found("SUCCESS", OLD), before(OLD), RUNNING, id="the success before is no news"),
-        pytest.param(found("STOPPED", OLD), before(OLD), RUNNING, id="the failure before is no news"),
-        pytest.param(found(None, None), before(None), RUNNING, id="it never ran and is still to come"),
-        pytest.param(found("SUCCESS", NEW), before(OLD), SUCCEEDED, id="success"),
-        pytest.param(found("STOPPED", NEW), before(OLD), FAILED, id="failure"),
-        pytest.param(found("SUCCESS", NEW), before(None), SUCCEEDED, id="first success"),
-        pytest.param(found("STOPPED", NEW), before(None), FAILED, id="first failure"),
-        pytest.param(found("SUCCESS", OLD), before(NEW), SUCCEEDED, id="changed, to whatever"),
-        pytest.param(found("SUCCESS", NEW, "PAUSED"), before(OLD), SUCCEEDED, id="a paused sync's success"),
-        pytest.param(found("STOPPED", NEW, "PAUSED"), before(OLD), FAILED, id="a paused sync's failure"),
-        pytest.param(found("STOPPED", NEW, "SUCCESS"), before(OLD), FAILED, id="the execution counts"),
-        pytest.param(found("SUCCESS", NEW, "RUNNING"), before(OLD), SUCCEEDED, id="not the mixed status"),
-        pytest.param(found("HALTED", NEW), before(OLD), UNKNOWN, id="an unknown word"),
-        pytest.param(found("HALTED", OLD), before(OLD), RUNNING, id="an unknown word of the run before"),
-        pytest.param(found("SUCCESS", OLD), before(None, joined=True), SUCCEEDED, id="joined, any end counts"),
-        pytest.param(found("STOPPED", OLD), before(OLD, joined=True), FAILED, id="joined, also the same end"),
-        pytest.param(found("RUNNING", None), before(None, joined=True), RUNNING, id="joined, runs on"),
-        pytest.param(None, before(OLD), FAILED, id="gone"),
-        pytest.param(None, before(None, joined=True), FAILED, id="joined and gone"),
+        pytest.param(entry("RUNNING", None), before(OLD), RUNNING, id="it is running"),
+        pytest.param(entry("RUNNING", None), before(None), RUNNING, id="it is running for the first time"),
+        pytest.param(entry("RUNNING", OLD), before(OLD), RUNNING, id="it is running and shows an end"),
+        pytest.param(entry("SUCCESS", OLD), before(OLD), RUNNING, id="the success before is not news"),
+        pytest.param(entry("STOPPED", OLD), before(OLD), RUNNING, id="the failure before is not news"),
+        pytest.param(entry("HALTED", OLD), before(OLD), RUNNING, id="an unknown status of the run before"),
+        pytest.param(entry(None, None), before(None), RUNNING, id="it never ran and is still to come"),
+        pytest.param(entry("SUCCESS", NEW), before(OLD), SUCCEEDED, id="success"),
+        pytest.param(entry("STOPPED", NEW), before(OLD), FAILED, id="failure"),
+        pytest.param(entry("SUCCESS", NEW), before(None), SUCCEEDED, id="first success"),
+        pytest.param(entry("STOPPED", NEW), before(None), FAILED, id="first failure"),
+        pytest.param(entry("SUCCESS", OLD - 60), before(OLD), SUCCEEDED, id="a success with any other end"),
+        pytest.param(entry("SUCCESS", NEW, "PAUSED", None), before(OLD), SUCCEEDED, id="a paused sync's success"),
+        pytest.param(entry("STOPPED", NEW, "PAUSED", None), before(OLD), FAILED, id="a paused sync's failure"),
+        pytest.param(entry("STOPPED", NEW, "SUCCESS"), before(OLD), FAILED, id="the execution counts"),
+        pytest.param(entry("SUCCESS", NEW, "RUNNING"), before(OLD), SUCCEEDED, id="not the mixed status"),
+        pytest.param(entry("HALTED", NEW), before(OLD), UNKNOWN, id="an unknown status"),
+        pytest.param(entry("STOPPED", -9), before(OLD), FAILED, id="a failure just before the request"),
+        pytest.param(entry("STOPPED", -11), before(OLD), RUNNING, id="an older failure, shown late"),
+        pytest.param(entry("STOPPED", -11), before(None), RUNNING, id="an older failure, shown late, is a baseline"),
+        pytest.param(entry(None, -11, "ERROR"), before(OLD), RUNNING, id="an older failure on an old server"),
+        pytest.param(entry("SUCCESS", OLD), JOINED, SUCCEEDED, id="joined, any end counts"),
+        pytest.param(entry("STOPPED", OLD), JOINED, FAILED, id="joined, also an old failure"),
+        pytest.param(entry("RUNNING", None), JOINED, RUNNING, id="joined, still running"),
+        pytest.param(entry(None, None), JOINED, RUNNING, id="joined, without any end"),
+        pytest.param(entry("SUCCESS", NEW), NO_BASELINE, SUCCEEDED, id="no baseline, success"),
+        pytest.param(entry("STOPPED", 1), NO_BASELINE, FAILED, id="no baseline, failure"),
+        pytest.param(entry("SUCCESS", 0), NO_BASELINE, RUNNING, id="no baseline, ended when it was requested"),
+        pytest.param(entry("SUCCESS", OLD), NO_BASELINE, RUNNING, id="no baseline, an old success"),
+        pytest.param(entry("STOPPED", -5), NO_BASELINE, RUNNING, id="no baseline, an old failure"),
+        pytest.param(entry(None, None), NO_BASELINE, RUNNING, id="no baseline, never ran"),
+        pytest.param(entry("RUNNING", None), NO_BASELINE, RUNNING, id="no baseline, running"),
     ],
 )
-def test_an_entry_is_held_against_the_one_before_the_trigger(
-    entry: Entry | None, baseline: Baseline, expected: SyncStatus
-) -> None:
-    assert verdict(entry, baseline).status is expected
+def test_an_entry_is_compared_with_the_one_before_the_trigger(found: Entry, watch: Watch, expected: SyncStatus) -> None:
+    assert verdict(found, watch).status is expected
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [("SUCCESS", SUCCEEDED), ("ERROR", FAILED), ("PAUSED", UNKNOWN), ("STOPPED", UNKNOWN), ("RUNNING", RUNNING)],
 )
-@pytest.mark.parametrize("baseline", [before(OLD), before(None, joined=True)])
-def test_on_an_old_server_the_mixed_status_has_to_do(status: str, expected: SyncStatus, baseline: Baseline) -> None:
-    assert verdict(found(None, NEW, status), baseline).status is expected
+@pytest.mark.parametrize("watch", [before(OLD), JOINED, NO_BASELINE])
+def test_on_an_old_server_the_mixed_status_decides(status: str, expected: SyncStatus, watch: Watch) -> None:
+    assert verdict(entry(None, NEW, status), watch).status is expected
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "ERROR", "PAUSED", "STOPPED"])
-def test_on_an_old_server_the_run_before_is_no_news_either(status: str) -> None:
-    assert verdict(found(None, OLD, status), before(OLD)).status is RUNNING
+def test_on_an_old_server_the_run_before_is_not_news_either(status: str) -> None:
+    assert verdict(entry(None, OLD, status), before(OLD)).status is RUNNING
 
 
 @pytest.mark.parametrize(
-    ("entry", "baseline", "expected"),
+    ("found", "watch", "expected"),
     [
-        (found("SUCCESS", OLD), before(OLD), FAILED),
-        (found("STOPPED", OLD), before(OLD), FAILED),
-        (found(None, None), before(None), FAILED),
-        (found("RUNNING", None), before(OLD), RUNNING),
-        (found("SUCCESS", NEW), before(OLD), SUCCEEDED),
-        (found("STOPPED", NEW), before(OLD), FAILED),
+        (entry("SUCCESS", OLD), before(OLD), FAILED),
+        (entry("STOPPED", OLD), before(OLD), FAILED),
+        (entry("SUCCESS", OLD), NO_BASELINE, FAILED),
+        (entry(None, None), before(None), FAILED),
+        (entry("STOPPED", -11), before(OLD), FAILED),
+        (entry("RUNNING", None), before(OLD), RUNNING),
+        (entry("SUCCESS", NEW), before(OLD), SUCCEEDED),
     ],
 )
-def test_what_is_still_unseen_after_the_grace_was_never_started(
-    entry: Entry, baseline: Baseline, expected: SyncStatus
+def test_what_is_unseen_when_the_start_grace_is_over_has_failed(
+    found: Entry, watch: Watch, expected: SyncStatus
 ) -> None:
-    assert verdict(entry, baseline, overdue=True).status is expected
+    assert verdict(found, watch, now=600).status is (RUNNING if expected is FAILED else expected)
+    told = verdict(found, watch, now=601)
+    assert told.status is expected
+    if expected is FAILED:
+        assert told.why == "not seen to start within 600 s; it may still be queued (Nango drops it after an hour)"
 
 
-def test_never_started_and_gone_are_said() -> None:
-    assert "never started" in verdict(found("SUCCESS", OLD), before(OLD), overdue=True).why
-    assert "not found" in verdict(None, before(OLD)).why
+def test_stopped_is_explained() -> None:
+    assert verdict(entry("STOPPED", NEW), before(OLD)).why == "STOPPED: failed, cancelled or timed out"
 
 
-DUE, LATER = "2026-11-22T12:09:00.000Z", "2026-11-22T13:00:00.000Z"
-JUST = "2026-11-22T12:09:50.000Z"
+# A reset
 
 
 @pytest.mark.parametrize(
-    ("entry", "seconds", "expected"),
+    ("seen", "expected"),
     [
-        (found("SUCCESS", JUST, next_at=DUE), 0, RUNNING),
-        (found("SUCCESS", JUST, next_at=DUE), 19, RUNNING),
-        (found("SUCCESS", JUST, next_at=DUE), 21, SUCCEEDED),
-        (found("SUCCESS", JUST, next_at=LATER), 0, SUCCEEDED),
-        (found("SUCCESS", JUST, next_at=None), 0, SUCCEEDED),
-        (found("STOPPED", JUST, next_at=DUE), 0, FAILED),
-        (found("SUCCESS", OLD, next_at=DUE), 0, RUNNING),  # the run before, still to come
+        pytest.param([(1, entry("STOPPED", 0.5))], RUNNING, id="the run that it cancelled"),
+        pytest.param([(9, entry("STOPPED", 0.5)), (15, entry("STOPPED", 9.8))], RUNNING, id="whose end moves"),
+        pytest.param([(29, entry("STOPPED", 0.5))], RUNNING, id="within half a minute"),
+        pytest.param([(31, entry("STOPPED", 0.5))], FAILED, id="not for longer"),
+        pytest.param([(31, entry("STOPPED", 9.8))], FAILED, id="nor where its end moved"),
+        pytest.param([(20, entry("STOPPED", 19))], RUNNING, id="a failure of its own run is told later"),
+        pytest.param([(12, entry("RUNNING", None)), (20, entry("STOPPED", 19))], FAILED, id="or once it was running"),
+        pytest.param([(12, entry("RUNNING", None)), (40, entry("SUCCESS", 30))], SUCCEEDED, id="a success"),
+        pytest.param([(25, entry("SUCCESS", 15))], SUCCEEDED, id="a success is never the cancelled run's"),
+        pytest.param([(5, entry(None, 0.5, "ERROR"))], RUNNING, id="on an old server"),
+        pytest.param([(5, entry("HALTED", 0.5))], UNKNOWN, id="an unknown status"),
     ],
 )
-def test_a_success_whose_next_run_is_due_may_go_on_for_half_a_minute(
-    entry: Entry, seconds: int, expected: SyncStatus
+@pytest.mark.parametrize("watch", [before(OLD), before(None)])
+def test_after_a_reset_a_failure_may_be_that_of_the_run_that_it_cancelled(
+    seen: list[tuple[float, Entry]], expected: SyncStatus, watch: Watch
 ) -> None:
-    assert verdict(entry, before(OLD), now=NOON + timedelta(seconds=seconds)).status is expected
+    assert polls(watch, RESET, *seen)[-1][0] is expected
+
+
+def test_without_a_reset_a_failure_is_a_failure_at_once() -> None:
+    assert verdict(entry("STOPPED", 0.5), before(OLD), START, now=1).status is FAILED
+
+
+# Cut runs
 
 
 @pytest.mark.parametrize(
-    ("entry", "expected"),
+    ("found", "now", "expected"),
     [
-        (found("RUNNING", None), RUNNING),
-        (found("SUCCESS", OLD), SUCCEEDED),
-        (found("STOPPED", OLD), FAILED),
-        (found("HALTED", OLD), UNKNOWN),
-        (found(None, None, "SUCCESS"), RUNNING),
-        (found(None, None, "PAUSED"), RUNNING),
-        (found(None, OLD, "SUCCESS"), SUCCEEDED),
-        (found(None, OLD, "ERROR"), FAILED),
-        (found(None, OLD, "PAUSED"), UNKNOWN),
-        (found(None, OLD, "STOPPED"), UNKNOWN),
-        (found("SUCCESS", OLD, "PAUSED"), SUCCEEDED),
+        pytest.param(entry("SUCCESS", 720, due=720), 760, RUNNING, id="cut"),
+        pytest.param(entry("SUCCESS", 720, due=712), 760, RUNNING, id="due a little before its end"),
+        pytest.param(entry("SUCCESS", 720, due=728), 760, RUNNING, id="due a little after its end"),
+        pytest.param(entry("SUCCESS", 720, due=720.9), 720, RUNNING, id="due in the second of the Date"),
+        pytest.param(entry("SUCCESS", 720, due=709), 760, SUCCEEDED, id="due at another time"),
+        pytest.param(entry("SUCCESS", 720, due=731), 760, SUCCEEDED, id="or later"),
+        pytest.param(entry("SUCCESS", 720, due=728), 726, SUCCEEDED, id="due ahead"),
+        pytest.param(entry("SUCCESS", 720, due=None), 760, SUCCEEDED, id="without a due time"),
+        pytest.param(entry("SUCCESS", 720, due=720), 720 + 3600, RUNNING, id="an hour later"),
+        pytest.param(entry("SUCCESS", 720, due=720), 720 + 3601, FAILED, id="never continued"),
+        pytest.param(entry("STOPPED", 720, due=720), 760, FAILED, id="a failure is not cut"),
+        pytest.param(entry(None, 720, "SUCCESS", 720), 760, RUNNING, id="cut on an old server"),
+        pytest.param(entry("RUNNING", None, due=720), 760, RUNNING, id="continued"),
     ],
 )
-def test_with_nothing_handed_over_the_latest_execution_decides(entry: Entry, expected: SyncStatus) -> None:
-    assert judge_latest(entry).status is expected
+@pytest.mark.parametrize(
+    ("watch", "start"), [(before(OLD), START), (JOINED, START), (NO_BASELINE, START), (JOINED, LATEST)]
+)
+def test_a_success_that_is_due_at_its_own_end_was_cut_and_goes_on(
+    found: Entry, now: float, expected: SyncStatus, watch: Watch, start: Start
+) -> None:
+    assert verdict(found, watch, start, now).status is expected
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (entry("SUCCESS", 100, due=DAY), SUCCEEDED),
+        (entry("SUCCESS", 100, due=100.2), RUNNING),
+        (entry("RUNNING", None), RUNNING),
+        (entry("STOPPED", 101), FAILED),
+    ],
+)
+def test_a_young_success_is_polled_once_more(later: Entry, expected: SyncStatus) -> None:
+    first, watch = judge(entry("SUCCESS", 100), before(OLD), START, NOW + timedelta(seconds=102))
+    assert (first.status, first.confirm) == (RUNNING, True)
+    second, _ = judge(later, watch, START, NOW + timedelta(seconds=104))
+    assert (second.status, second.confirm) == (expected, False)
+
+
+@pytest.mark.parametrize(("now", "confirm"), [(104.9, True), (105, False), (95, True)])
+def test_a_success_is_young_for_five_seconds(now: float, confirm: bool) -> None:
+    assert verdict(entry("SUCCESS", 100), before(OLD), now=now).confirm is confirm
+
+
+def test_a_young_failure_is_final() -> None:
+    assert verdict(entry("STOPPED", 100), before(OLD), now=101).status is FAILED
+
+
+# An entry that is missing
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([(30, None)], RUNNING, id="soon after the trigger"),
+        pytest.param([(59, None), (61, None)], FAILED, id="a minute after the trigger"),
+        pytest.param([(900, None)], RUNNING, id="one poll alone says nothing"),
+        pytest.param([(900, None), (902, None)], FAILED, id="two do"),
+        pytest.param([(900, None), (902, entry("RUNNING", None))], RUNNING, id="it is back"),
+        pytest.param([(900, None), (902, entry("SUCCESS", NEW))], SUCCEEDED, id="and has ended"),
+        pytest.param([(900, entry("RUNNING", None)), (966, None)], RUNNING, id="seen in the poll before"),
+        pytest.param([(900, entry("RUNNING", None)), (905, None), (960, None)], RUNNING, id="less than a minute ago"),
+        pytest.param([(900, entry("RUNNING", None)), (905, None), (966, None)], FAILED, id="a minute ago"),
+    ],
+)
+def test_a_missing_entry_is_pending_for_a_minute(seen: list[tuple[float, Entry | None]], expected: SyncStatus) -> None:
+    *_, (status, why) = polls(before(OLD), START, *seen)
+    assert status is expected
+    assert expected is not FAILED or why == "not found any more"
+
+
+# The latest runs, whoever started them
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (entry("RUNNING", None), RUNNING),
+        (entry("SUCCESS", OLD), SUCCEEDED),
+        (entry("STOPPED", OLD), FAILED),
+        (entry("HALTED", OLD), UNKNOWN),
+        (entry(None, None, "SUCCESS"), RUNNING),
+        (entry(None, None, "PAUSED"), RUNNING),
+        (entry(None, OLD, "SUCCESS"), SUCCEEDED),
+        (entry(None, OLD, "ERROR"), FAILED),
+        (entry(None, OLD, "PAUSED"), UNKNOWN),
+        (entry(None, OLD, "STOPPED"), UNKNOWN),
+        (entry("SUCCESS", OLD, "PAUSED", None), SUCCEEDED),
+    ],
+)
+def test_without_a_handoff_the_latest_execution_decides(found: Entry, expected: SyncStatus) -> None:
+    assert verdict(found, JOINED, LATEST, now=DAY).status is expected
+
+
+# After a lost response
+
+
+@pytest.mark.parametrize(
+    ("found", "watch", "expected"),
+    [
+        (entry("RUNNING", None), before(OLD), True),
+        (entry("SUCCESS", 3), before(OLD), True),
+        (entry("STOPPED", 3), before(OLD), True),
+        (entry("STOPPED", -11), before(OLD), False),
+        (entry("SUCCESS", OLD), before(OLD), False),
+        (entry(None, None), before(None), False),
+        (entry("RUNNING", None), JOINED, False),
+        (entry("SUCCESS", 3), JOINED, False),
+    ],
+)
+def test_a_run_that_is_new_shows_that_a_request_was_accepted(found: Entry, watch: Watch, expected: bool) -> None:
+    assert shows_start(found, watch, START) is expected
 
 
 # All entries
 
 
-def one(status: SyncStatus, label: str = "conn-a/lab-ctl", why: str = "word") -> EntryVerdict:
-    return EntryVerdict(label, status, why)
+def one(status: SyncStatus, label: str = LABEL, *, found: Entry | None = None, confirm: bool = False) -> EntryVerdict:
+    return EntryVerdict(label, status, "why", found, confirm)
 
 
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
-        ([SUCCEEDED], SUCCEEDED),
-        ([SUCCEEDED, SUCCEEDED], SUCCEEDED),
         ([SUCCEEDED, FAILED], FAILED),
         ([FAILED, SUCCEEDED], FAILED),
         ([SUCCEEDED, RUNNING], RUNNING),
@@ -182,227 +307,71 @@ def one(status: SyncStatus, label: str = "conn-a/lab-ctl", why: str = "word") ->
         ([RUNNING], RUNNING),
     ],
 )
-def test_an_end_is_told_once_nothing_runs_any_more(statuses: list[SyncStatus], expected: SyncStatus) -> None:
-    assert overall([one(status) for status in statuses]).status is expected
-
-
-def test_the_counts_and_the_first_few_that_failed_are_told() -> None:
-    verdicts = [one(SUCCEEDED, f"good-{number}/s") for number in range(5)]
-    verdicts += [one(FAILED, f"bad-{number}/s") for number in range(295)]
-    said = overall(verdicts)
-    assert "295" in said.message
-    assert "300" in said.message
-    assert "bad-0/s" in said.message
-    assert "bad-50/s" not in said.message
-    assert (said.facts["syncs"], said.facts["failed"], said.facts["succeeded"]) == (300, 295, 5)
-
-
-def test_an_unknown_word_is_shown_as_it_came() -> None:
-    assert "HALTED" in overall([judge_latest(found("HALTED", OLD))]).message
-
-
-# How answers are read
-
-
-def sequence(number: int) -> Entry:
-    """The one entry of a recorded look: 1 before a trigger, 2 running, 3 success, 4 the next runs, 5 it failed."""
-    _, body = recorded(f"sequence {number}")
-    (read,) = read_entries(json.loads(body)).values()
-    return read
+def test_all_have_ended_once_none_is_running(statuses: list[SyncStatus], expected: SyncStatus) -> None:
+    assert overall("x", [one(status, found=entry("SUCCESS", NEW)) for status in statuses]).status is expected
 
 
 @pytest.mark.parametrize(
-    ("baseline", "looks", "expected"),
+    ("verdicts", "message"),
     [
-        (1, [1, 2, 3], [RUNNING, RUNNING, SUCCEEDED]),
-        (1, [1, 3], [RUNNING, SUCCEEDED]),
-        (3, [3, 4, 5], [RUNNING, RUNNING, FAILED]),
-        (3, [3, 5], [RUNNING, FAILED]),
-        (1, [2, 3, 4, 5], [RUNNING, SUCCEEDED, RUNNING, FAILED]),
-    ],
-)
-def test_real_runs_that_alternate_are_never_confused(
-    baseline: int, looks: list[int], expected: list[SyncStatus]
-) -> None:
-    seen = sequence(baseline)
-    held = Baseline.of(seen)
-    assert [verdict(sequence(number), held).status for number in looks] == expected
-
-
-def test_a_real_joined_run_ends_as_it_ended() -> None:
-    seen = sequence(4)
-    held = Baseline.of(seen)
-    assert held.joined
-    assert [verdict(sequence(number), held).status for number in (4, 5)] == [RUNNING, FAILED]
-
-
-def test_variants_are_entries_of_their_own() -> None:
-    _, body = recorded("M7 status *")
-    read = read_entries(json.loads(body)).values()
-    names = {(entry.name, entry.variant) for entry in read}
-    assert {("lab-quick", "base"), ("lab-quick", "eu")} <= names
-    assert len(names) == len(read) == len({entry.id for entry in read})
-
-
-@pytest.mark.parametrize(
-    "label", ["stat: unknown integration", "stat: unknown sync + connection", "stat: unknown sync no connection"]
-)
-def test_an_unknown_name_is_an_empty_answer(label: str) -> None:
-    assert read_entries(json.loads(recorded(label)[1])) == {}
-
-
-WHOLE = {"id": "e", "connection_id": "c", "name": "s", "variant": "base", "status": "SUCCESS"}
-
-
-def test_optional_keys_may_be_absent() -> None:
-    (read,) = read_entries({"syncs": [WHOLE]}).values()
-    assert (read.execution, read.finished_at, read.next_at) == (None, None, None)
-
-
-def test_a_server_without_variants_has_the_base_alone() -> None:
-    (read,) = read_entries({"syncs": [{key: WHOLE[key] for key in WHOLE if key != "variant"}]}).values()
-    assert read.variant == "base"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"syncs": None},
-        {"syncs": {}},
-        {"syncs": "none"},
-        {"syncs": [None]},
-        {"syncs": [{}]},
-        {"syncs": [{**WHOLE, "id": ""}]},
-        {"syncs": [{**WHOLE, "id": 5}]},
-        {"syncs": [{**WHOLE, "name": None}]},
-        {"syncs": [{**WHOLE, "finishedAt": 1795348800}]},
-        {"syncs": [{**WHOLE, "latestExecutionStatus": ["SUCCESS"]}]},
-        {"syncs": [WHOLE, WHOLE]},
-        {"syncs": [{key: WHOLE[key] for key in WHOLE if key not in ("status", "latestExecutionStatus")}]},
-    ],
-)
-def test_an_answer_that_is_none_is_never_read(body: dict[str, Any]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
-        read_entries(body)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("3062cf74-b10e-46e8-89f9-a166edcdd8f9", 0x3062CF74B10E46E889F9A166EDCDD8F9),
-        ("2026-11-22T02:52:41.960Z", 20261122025241960),
-        ("3062CF74-b10e-46e8-89f9-a166edcdd8f9", None),  # another text, so that it may be another id
-        ("3062cf74b10e46e889f9a166edcdd8f9", None),
-        ("2026-11-22T02:52:41Z", None),
-        ("2026-11-22T02:52:41.960+00:00", None),
-        ("0026-11-22T02:52:41.960Z", None),
-        ("٢026-11-22T02:52:41.960Z", None),
-        ("3062cf74-b10e-46e8-89f9-a166edcdd8f9\n", None),
-        ("1", None),
-    ],
-)
-def test_only_one_spelling_is_packed_into_a_number(text: str, expected: int | None) -> None:
-    assert packed(text) == (text if expected is None else expected)
-
-
-# What is asked
-
-
-@pytest.mark.parametrize(
-    ("selection", "query"),
-    [
-        (Selection("i"), {"provider_config_key": "i", "syncs": "*"}),
-        (Selection("i", "c"), {"provider_config_key": "i", "syncs": "*", "connection_id": "c"}),
-        (Selection("i", None, ("a", "b::eu")), {"provider_config_key": "i", "syncs": "a,b::eu"}),
-    ],
-)
-def test_a_selection_is_asked_for_by_its_names(selection: Selection, query: dict[str, str]) -> None:
-    assert selection.query() == query
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a", ("a",)),
-        ("a,b", ("a", "b")),
-        (" a , b::eu ", ("a", "b::eu")),
-        ("a,a", ("a",)),
-        ("Git.Hub-issues_2::v1", ("Git.Hub-issues_2::v1",)),
-    ],
-)
-def test_names_of_syncs_are_a_comma_list(text: str, expected: tuple[str, ...]) -> None:
-    assert sync_names(text) == expected
-
-
-@pytest.mark.parametrize("text", ["a,", ",", "a b", "a::", "::eu", "a::b::c", "a;b", "*", "a/b", '["a"]'])
-def test_another_list_of_names_is_an_invalid_input(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="NANGO_SYNCS"):
-        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, "NANGO_SYNCS": text})
-
-
-@pytest.mark.parametrize(
-    ("given", "options"),
-    [
-        ({}, {}),
-        ({"NANGO_RESET": "FALSE", "NANGO_EMPTY_CACHE": "FALSE"}, {}),
-        ({"NANGO_RESET": "true"}, {"reset": True}),
-        ({"NANGO_RESET": "TRUE", "NANGO_EMPTY_CACHE": "TRUE"}, {"reset": True, "emptyCache": True}),
-    ],
-)
-def test_only_options_that_are_set_are_sent(given: dict[str, str], options: dict[str, bool]) -> None:
-    assert inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given}).options == options
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"NANGO_EMPTY_CACHE": "TRUE"}, ["NANGO_EMPTY_CACHE", "NANGO_RESET"]),
-        ({"NANGO_RESET": "TRUE", "NANGO_IF_RUNNING": "join"}, ["NANGO_RESET", "NANGO_IF_RUNNING"]),
-        ({"NANGO_IF_RUNNING": "restart"}, ["NANGO_IF_RUNNING", "wait", "join", "fail"]),
-        ({"NANGO_PROVIDER_CONFIG_KEY": ""}, ["NANGO_PROVIDER_CONFIG_KEY"]),
-        ({"NANGO_PROVIDER_CONFIG_KEY": "a/b"}, ["NANGO_PROVIDER_CONFIG_KEY"]),
-        ({"NANGO_CONNECTION_ID": "a\nb"}, ["NANGO_CONNECTION_ID"]),
-        ({"NANGO_CONNECTION_ID": "a*b"}, ["NANGO_CONNECTION_ID"]),
-        ({"NANGO_START_GRACE": "soon"}, ["NANGO_START_GRACE"]),
-        ({"NANGO_SECRET_KEY": "None"}, ["NANGO_SECRET_KEY"]),
-        ({"NANGO_WAIT_TIMEOUT": "0", "NANGO_WAIT": "1"}, ["NANGO_WAIT_TIMEOUT", "NANGO_WAIT"]),
-    ],
-)
-def test_faults_of_inputs_are_told_together(given: dict[str, str], words: list[str]) -> None:
-    with pytest.raises(InvalidInputError) as caught:
-        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
-    assert caught.value.exit_code == 206
-    assert all(word in str(caught.value) for word in words)
-
-
-@pytest.mark.parametrize("connection", ["user/1", "a.b", "a@b.c", "x|y", "[1]", "${x}", "a,b;c", "it's"])
-def test_a_connection_id_may_hold_what_nango_allows(connection: str) -> None:
-    given = inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, "NANGO_CONNECTION_ID": connection})
-    assert given.connection_id == connection
-
-
-def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
-    with pytest.raises(InvalidPollIntervalError) as caught:
-        inputs.read(check_sync_status.Inputs, {**OF_INTEGRATION, "NANGO_POLL_INTERVAL": "0"})
-    assert caught.value.exit_code == 205
-
-
-def test_a_check_needs_no_integration() -> None:
-    assert inputs.read(check_sync_status.Inputs, {"NANGO_SECRET_KEY": "k"}).integration is None
-
-
-@pytest.mark.parametrize(
-    "handover",
-    [
-        Handover(
-            Selection(INTEGRATION, "user/1", ("a", "b::eu")),
-            {"e": before(OLD), "f": before(None, joined=True)},
-            NOON,
-            5,
+        ([one(SUCCEEDED, found=entry("SUCCESS", NEW))], "sync of x succeeded at 2026-11-22T12:05:00Z"),
+        (
+            [one(SUCCEEDED, found=entry("SUCCESS", NEW)), one(SUCCEEDED, found=entry("SUCCESS", 5))],
+            "all 2 syncs of x succeeded, the last at 2026-11-22T12:05:00Z",
         ),
-        Handover(Selection(INTEGRATION), {"e": before(None)}, NOON, 600),
+        ([one(RUNNING)], "sync of x has not ended yet: conn-a/lab-ctl (why)"),
+        ([one(FAILED)], "sync of x failed: conn-a/lab-ctl (why)"),
+        ([one(UNKNOWN)], "sync of x has an unknown status: conn-a/lab-ctl (why)"),
+        (
+            [one(RUNNING), one(RUNNING), one(FAILED)],
+            "2 of 3 syncs of x have not ended yet: " + ", ".join(["conn-a/lab-ctl (why)"] * 2),
+        ),
+        (
+            [*(one(FAILED, f"c{number}/s") for number in range(7)), one(SUCCEEDED, found=entry("SUCCESS", NEW))],
+            "7 of 8 syncs of x failed: c0/s (why), c1/s (why), c2/s (why), c3/s (why), c4/s (why) and 2 more",
+        ),
     ],
 )
-def test_what_is_handed_over_comes_back_as_it_was(handover: Handover) -> None:
-    assert Handover.from_dict(handover.as_dict()) == handover
+def test_the_message_counts_and_names_the_first_few(verdicts: list[EntryVerdict], message: str) -> None:
+    assert overall("x", verdicts).message == message
+
+
+def test_rows_and_times_are_those_of_the_runs_that_are_judged() -> None:
+    watches: dict[str, tuple[Entry, Watch]] = {
+        "ours": (entry("SUCCESS", NEW), before(OLD)),
+        "also ours": (entry("STOPPED", NEW + 5), before(OLD)),
+        "not begun": (entry("SUCCESS", OLD), before(OLD)),
+        "running": (entry("RUNNING", None), before(OLD)),
+    }
+    told = overall("x", [verdict(found, watch) for found, watch in watches.values()])
+    counts: dict[str, Any] = {"syncs": 4, "succeeded": 1, "failed": 1, "running": 2, "unknown": 0}
+    assert told.details == {
+        **counts,
+        "named": [LABEL, LABEL],
+        "rows": {"added": 2},
+        "finished_at": "2026-11-22T12:05:05.000Z",
+    }
+
+
+def test_without_an_end_there_are_no_rows_and_no_time() -> None:
+    details = overall("x", [verdict(entry("SUCCESS", OLD), before(OLD))]).details
+    assert (details["rows"], details["finished_at"]) == ({}, None)
+
+
+def test_the_oldest_end_is_the_age_of_all() -> None:
+    told = overall("x", [one(SUCCEEDED, found=entry("SUCCESS", seconds)) for seconds in (NEW, OLD, 5)])
+    assert told.ended_at == at(OLD)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([one(RUNNING, confirm=True)], 2.0),
+        ([one(RUNNING, confirm=True), one(FAILED)], 2.0),
+        ([one(RUNNING, confirm=True), one(RUNNING)], None),
+        ([one(FAILED)], None),
+    ],
+)
+def test_another_poll_is_asked_for_only_if_it_decides(verdicts: list[EntryVerdict], expected: float | None) -> None:
+    told = overall("x", verdicts)
+    assert (told.poll_again_in, told.briefly) == (expected, expected is not None)

@@ -1,0 +1,217 @@
+"""Tasks run by Airflow itself against the sandbox: script/test-orchestrators."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
+from tests.exporting import exported
+
+AIRFLOW = os.environ.get("AIRFLOW", "")
+PATIENCE = 300  # seconds; a DAG takes about ten on a machine that has nothing else to do
+SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.sockets,
+    pytest.mark.skipif(not AIRFLOW, reason="script/test-orchestrators installs Airflow and names it in AIRFLOW"),
+]
+
+
+class ClockOfCalls:
+    """Ten seconds pass with each call that the sandbox has answered, and none by themselves."""
+
+    sandbox: Sandbox | None = None
+
+    def monotonic(self) -> float:
+        return 10_000.0 + 10.0 * len(self.sandbox.requests if self.sandbox else ())
+
+    def time(self) -> float:
+        return 1_790_000_000.0 + self.monotonic()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a DAG: (state, attempts) and the XComs of its tasks, and what was logged."""
+
+    tasks: dict[str, tuple[str, int]]
+    xcoms: dict[tuple[str, str], Any]
+    log: str
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """An Airflow with a database of its own."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "PYTHONPATH": str(REPOSITORY),
+            "NO_PROXY": "127.0.0.1",
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "SCARF_ANALYTICS": "false",
+        }
+
+    def migrate(self) -> None:
+        (self.home / "dags").mkdir()
+        command = [AIRFLOW, "db", "migrate"]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
+
+    def test(
+        self, dag_id: str, variables: Mapping[str, str], terminate_when: Callable[[], bool] | None = None
+    ) -> Outcome:
+        """Run a DAG with `airflow dags test`; it gets SIGTERM once `terminate_when` says so."""
+        with subprocess.Popen(
+            [AIRFLOW, "dags", "test", dag_id],
+            env={**self.environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            try:
+                if terminate_when is not None:
+                    wait_until(terminate_when)
+                    process.terminate()
+                log, _ = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            tasks = database.execute(
+                "select task_id, state, try_number from task_instance where dag_id = ?", [dag_id]
+            ).fetchall()
+            xcoms = database.execute("select task_id, key, value from xcom where dag_id = ?", [dag_id]).fetchall()
+        assert tasks, log
+        return Outcome(
+            {task: (state, attempts) for task, state, attempts in tasks},
+            {(task, key): json.loads(value) for task, key, value in xcoms},
+            log,
+        )
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def secrets_of(sandbox: Sandbox) -> dict[str, str]:
+    return {f"AIRFLOW_VAR_{name}": sandbox.environment[name] for name in SECRETS}
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
+    one = Airflow(tmp_path_factory.mktemp("airflow"))
+    one.migrate()
+    return one
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def chains(airflow: Airflow, sandbox: Sandbox) -> Outcome:
+    """All tasks of airflow_chains.py in one run, for starting Airflow takes longer than all of them."""
+    shutil.copy(Path(__file__).with_name("airflow_chains.py"), airflow.home / "dags")
+    key, secret = (sandbox.environment[name] for name in SECRETS)
+    connection = json.dumps({"conn_type": "generic", "login": key, "password": secret})
+    variables = {"SANDBOX": sandbox.url, "AIRFLOW_CONN_FIVETRAN": connection, **secrets_of(sandbox)}
+    return airflow.test("chains", variables)
+
+
+@pytest.mark.parametrize(
+    ("task", "state", "attempts", "message"),
+    [
+        ("succeeds", "success", 1, ""),
+        ("succeeds_check", "success", 1, ""),
+        ("fails_check", "failed", 1, "failed (exit code 211)"),
+        ("runs_on_check", "failed", 1, "Sensor has timed out"),
+        ("unauthorized", "failed", 1, "invalid_credentials (exit code 200)"),
+        ("unauthorized_check", "upstream_failed", 0, ""),
+        ("not_started", "failed", 2, "not_started (exit code 202)"),
+        ("waits_too_long", "failed", 1, "interrupted (exit code 143)"),
+        ("checks_too_long", "failed", 2, "interrupted (exit code 143)"),
+        ("connection", "success", 1, ""),
+        ("no_connection", "failed", 1, "The conn_id `nowhere` isn't defined"),
+        ("no_variable", "failed", 1, "the Airflow variable not_there, which is not set"),
+        ("refused_input", "failed", 1, "invalid_input (exit code 206)"),
+    ],
+)
+def test_a_task_ends_as_its_exit_code_says(chains: Outcome, task: str, state: str, attempts: int, message: str) -> None:
+    assert chains.tasks[task] == (state, attempts), chains.log
+    assert message in chains.log
+
+
+def test_results_are_xcoms_also_of_failed_tasks(chains: Outcome) -> None:
+    assert chains.xcoms["succeeds_check", "return_value"]["outcome"] == "succeeded"
+    assert chains.xcoms["fails_check", "return_value"]["exit_code"] == 211
+    assert chains.xcoms["waits_too_long", "return_value"]["outcome"] == "interrupted"
+
+
+def test_a_task_has_a_link_to_the_vendors_page(chains: Outcome) -> None:
+    link = chains.xcoms.get(("fails_check", "_link_VendorPage"))
+    if link is None and not any(key.startswith("_link") for _, key in chains.xcoms):
+        pytest.skip("Airflow 2 makes links when it shows them")
+    assert link == "https://fivetran.com/dashboard/connections/fails_in_1"
+
+
+def test_no_sync_is_started_twice(chains: Outcome, sandbox: Sandbox) -> None:
+    assert chains.tasks
+    assert len(sandbox.starts) == len(set(sandbox.starts)) == 5
+
+
+def test_no_secret_is_kept_or_shown(chains: Outcome, airflow: Airflow, sandbox: Sandbox) -> None:
+    kept = b"".join(path.read_bytes() for path in airflow.home.rglob("*") if path.is_file())
+    for secret in secrets_of(sandbox).values():
+        assert secret not in chains.log
+        assert secret.encode() not in kept
+
+
+def test_an_exported_dag_waits_without_a_failed_attempt(airflow: Airflow) -> None:
+    clock = ClockOfCalls()
+    with Sandbox(clock=clock) as sandbox:
+        clock.sandbox = sandbox
+        inputs = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_45", "--input", f"FIVETRAN_API_URL={sandbox.url}")
+        names = ("Fivetran - Execute Sync", "Fivetran - Check Sync Status")
+        text = exported("airflow", *names, *inputs, "--name", "exported", "--retry-wait", "1s")
+        (airflow.home / "dags/exported.py").write_text(text, encoding="utf-8")
+        ended = airflow.test("exported", secrets_of(sandbox))
+        assert len(sandbox.starts) == 1
+    assert ended.tasks == {"fivetran_execute_sync": ("success", 1), "fivetran_check_sync_status": ("success", 1)}
+    assert ended.log.count("running (exit code 210)") >= 2
+    assert "succeeded (exit code 0)" in ended.log
+
+
+def test_a_task_that_is_terminated_ends_its_script(airflow: Airflow) -> None:
+    with Sandbox() as sandbox:
+        inputs = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_600", "--input", f"FIVETRAN_API_URL={sandbox.url}")
+        waits = ("--input", "FIVETRAN_WAIT=TRUE", "--input", "FIVETRAN_POLL_INTERVAL=1")
+        text = exported("airflow", "Fivetran - Execute Sync", *inputs, *waits, "--name", "terminated")
+        (airflow.home / "dags/terminated.py").write_text(text, encoding="utf-8")
+        ended = airflow.test("terminated", secrets_of(sandbox), lambda: len(sandbox.requests) >= 5)
+        asked = len(sandbox.requests)
+        time.sleep(3)  # it would have polled again
+        assert len(sandbox.requests) == asked
+    assert ended.tasks == {"fivetran_execute_sync": ("failed", 1)}, ended.log
+    assert "interrupted (exit code 143)" in ended.log
