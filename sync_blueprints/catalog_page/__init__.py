@@ -160,7 +160,10 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
         "orchestrators": {
             name: {
                 "label": label,
-                "options": export.ENGINES[name].options,
+                "options": [
+                    *export.ENGINES[name].options,
+                    *(["retries"] if "retry_count" in export.ENGINES[name].guardrails else []),
+                ],
                 "quoting": export.ENGINES[name].quoting,
                 "escapes": export.ENGINES[name].escapes,
                 "refused": export.ENGINES[name].refused,
