@@ -17,7 +17,7 @@ import yaml
 
 from shared import errors
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
-from sync_blueprints.docs import build, exit_codes, made, pages, troubleshooting
+from sync_blueprints.docs import SITE, build, exit_codes, made, pages, troubleshooting
 from sync_blueprints.sandbox import Sandbox
 
 DOCS = REPOSITORY / "docs"
@@ -63,13 +63,18 @@ def leaves(tree: object) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the site's generator needs Python 3.10")
-def test_the_site_is_built_without_a_warning_and_its_pages_link_to_pages(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_site_is_built_without_a_warning_and_every_link_of_it_leads_somewhere(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     assert build() == 0, capfd.readouterr()
-    site = REPOSITORY / "site"
-    links = re.findall(r'href="([a-z.][^"#:]*)"', (site / "catalog.html").read_text(encoding="utf-8"))
-    assert len(links) > len(load())
-    assert all((site / link / "index.html").is_file() for link in links)
-    assert (site / "search.json").is_file()
+    found = sorted(page for page in SITE.rglob("*.html") if page.name != "404.html")
+    assert len(found) == len(PAGES) + 1
+    assert (SITE / "search.json").is_file()
+    for page in found:
+        for link in re.findall(r'(?:href|src)="([^"#:]+)[#"]', page.read_text(encoding="utf-8")):
+            target = (page.parent / link).resolve()
+            assert SITE in [target, *target.parents], (page, link)
+            assert (target / "index.html" if target.is_dir() else target).is_file(), (page, link)
 
 
 @each_own_page
