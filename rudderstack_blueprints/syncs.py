@@ -130,6 +130,7 @@ class RudderStackSyncs:
         self._settings_read = False
         self._seen: set[str] = set()  # ids of syncs that were there before the start
         self._told_to_stop: set[str] = set()
+        self._sent_at: datetime | None = None  # the server's clock when the trigger request was first sent
         self._undated = False  # a sync that shows no time of its start may be the one of a lost response
 
     def now(self) -> datetime | None:
@@ -173,7 +174,8 @@ class RudderStackSyncs:
         return self._target._replace(server_time=state.at)
 
     def send(self, state: Before, *, again: bool) -> Handoff:
-        del again
+        if not again:
+            self._sent_at = self.now()
         sync_id = self.api.start(self._target, self._body, self._keep_as)
         return self.draft(state)._replace(sync_id=sync_id, server_time=self.now())
 
@@ -185,15 +187,15 @@ class RudderStackSyncs:
         found = self.draft(state)._replace(server_time=self.now())
         if self._target.is_source:
             latest = self.api.run(self._target, None, self._keep_as, known=True)
-            is_new = is_new_run(latest, state.latest, state.at)
+            is_new = is_new_run(latest, state.latest, self._sent_at)
             self._undated |= is_new is None
             return found._replace(run_started_at=latest.started_at) if is_new else None
-        if state.at is None:
+        if state.at is None or self._sent_at is None:
             raise StartUnclearError("RudderStack does not show its time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
         new = [sync for sync in self.api.syncs(self._target, since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)
-        ours = sync_started_since(new, state.at)
+        ours = sync_started_since(new, self._sent_at)
         return ours and found._replace(sync_id=ours.id)
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:

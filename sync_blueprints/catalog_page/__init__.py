@@ -15,6 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from shared import inputs
+from shared.values import MAX_IDENTIFIER
 from sync_blueprints import export
 from sync_blueprints.catalog import Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
@@ -118,7 +119,7 @@ def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
     rules = inspect.getclosurevars(declared.parse)
     found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}
     if "pattern" in found:
-        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": inputs.MAX_IDENTIFIER}
+        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": MAX_IDENTIFIER}
     if one.type == "Integer":
         found |= {"type": "number"}
     elif one.reference.endswith("_API_URL"):
@@ -159,7 +160,10 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
         "orchestrators": {
             name: {
                 "label": label,
-                "options": export.ENGINES[name].options,
+                "options": [
+                    *export.ENGINES[name].options,
+                    *(["retries"] if "retry_count" in export.ENGINES[name].guardrails else []),
+                ],
                 "quoting": export.ENGINES[name].quoting,
                 "escapes": export.ENGINES[name].escapes,
                 "refused": export.ENGINES[name].refused,

@@ -4,13 +4,15 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 const orchestrators = Object.keys(data.orchestrators);
+const OPTIONS = ["name", "schedule", "image", "retries"];
 const typed = {}; // by variable, so that every form has the ID that was typed into another one
 let [chosen, orchestrator] = ["", orchestrators[0]];
 
 const form = () => byId(`form-${chosen}`);
 const fields = () => all("[data-steps]", form());
 const option = (name) => byId(`option-${name}`);
-const applies = (name) => name === "retries" || data.orchestrators[orchestrator].options.includes(name);
+const applies = (name) => data.orchestrators[orchestrator].options.includes(name);
+const valueOf = (name) => (applies(name) ? option(name).value.trim() : "");
 
 // ---- The texts
 
@@ -42,8 +44,8 @@ function render() {
   const { keys, lines, defaults } = data.templates[chosen][orchestrator];
   const steps = given();
   const waits = steps[0][data.selections[chosen].wait] === "TRUE";
-  const schedule = applies("schedule") ? option("schedule").value.trim() : "";
-  const key = (word) => `${word}|${option("retries").value}|${waits ? "w" : steps.map((one) => +(Object.keys(one).length > 0)).join("")}`;
+  const schedule = valueOf("schedule");
+  const key = (word) => `${word}|${valueOf("retries")}|${waits ? "w" : steps.map((one) => +(Object.keys(one).length > 0)).join("")}`;
   const variant = [key(schedule), key("any")].map((one) => data.keys[keys].indexOf(one)).find((one) => one >= 0);
   if (variant === undefined) return null;
   const name = option("name").value;
@@ -67,8 +69,8 @@ function render() {
 function command() {
   const words = ["sync-blueprints export", orchestrator, ...names().map(inShell)];
   for (const name of ["name", "image", "schedule"])
-    if (applies(name) && option(name).value.trim()) words.push(`--${name} ${inShell(option(name).value.trim())}`);
-  if (option("retries").value) words.push(`--retry-count ${option("retries").value}`);
+    if (valueOf(name)) words.push(`--${name} ${inShell(valueOf(name))}`);
+  if (valueOf("retries")) words.push(`--retry-count ${valueOf("retries")}`);
   for (const [name, value] of Object.entries(Object.assign({}, ...given()))) words.push(`--input ${inShell(`${name}=${value}`)}`);
   return words.join(" \\\n  ");
 }
@@ -104,7 +106,7 @@ function update() {
   say("command", command());
   say("state", wrong ? `Still to do: ${wrong.labels[0].innerText}` : "Ready to copy.");
   byId("panel").classList.toggle("ready", !wrong);
-  for (const name of ["name", "schedule", "image"]) option(name).parentNode.hidden = !applies(name);
+  for (const name of OPTIONS) option(name).parentNode.hidden = !applies(name);
 }
 
 async function copy() {
@@ -135,7 +137,7 @@ async function copy() {
 // The choice is in the address; what is typed into a form is not.
 function remember(push) {
   const words = new URLSearchParams({ blueprint: chosen, as: orchestrator });
-  for (const name of ["name", "schedule", "image", "retries"])
+  for (const name of OPTIONS)
     if (option(name).value !== option(name).dataset.usual) words.set(name, option(name).value);
   history[push ? "pushState" : "replaceState"](null, "", chosen ? `#${words}` : location.pathname);
 }
@@ -183,7 +185,7 @@ function read() {
   const words = new URLSearchParams(location.hash.slice(1));
   if (location.hash && !words.has("blueprint")) return; // a place on the page
   choose(words.get("blueprint") ?? "");
-  for (const name of ["name", "schedule", "image", "retries"]) option(name).value = words.get(name) ?? option(name).dataset.usual;
+  for (const name of OPTIONS) option(name).value = words.get(name) ?? option(name).dataset.usual;
   chooseOrchestrator(words.get("as"));
   if (chosen && byId("name").getBoundingClientRect().top > innerHeight) byId("name").scrollIntoView(); // past the list, on a phone
 }
@@ -227,7 +229,7 @@ function theme(pressed) {
 function start() {
   document.documentElement.classList.add("live");
   theme(false);
-  for (const name of ["name", "schedule", "image", "retries"]) option(name).dataset.usual = option(name).value;
+  for (const name of OPTIONS) option(name).dataset.usual = option(name).value;
   for (const link of all("#list a")) link.addEventListener("click", (event) => { event.preventDefault(); open(link); });
   for (const tab of all("[role=tab]")) {
     tab.addEventListener("click", () => { chooseOrchestrator(tab.dataset.id); remember(false); });

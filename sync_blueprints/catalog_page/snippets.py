@@ -101,9 +101,10 @@ def _variants(orchestrator: str, selection: Selection) -> Iterator[tuple[str, st
     """The key of each variant (schedule, retries, which steps have inputs) and its text with marks."""
     engine = export.ENGINES[orchestrator]
     schedules = ["", *(SCHEDULES if orchestrator == "cron" else ["any"])] if "schedule" in engine.options else [""]
+    counts = ["", *(RETRIES if "retry_count" in engine.guardrails else [])]
     fillings = ["".join(one) for one in itertools.product("01", repeat=len(selection.blueprints))]
     for schedule, retries, filling in itertools.product(
-        schedules, ["", *RETRIES], [*fillings, *("w" if selection.wait else "")]
+        schedules, counts, [*fillings, *("w" if selection.wait else "")]
     ):
         options = {"name": NAME, "image": IMAGE, "schedule": {"": None, "any": ANY_SCHEDULE}.get(schedule, schedule)}
         steps = [

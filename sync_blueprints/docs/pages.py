@@ -101,6 +101,7 @@ def _of(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> dict[str, obje
         "good_to_know": [_linked(text, blueprint, blueprints) for text in others],
         "setup": (TEMPLATES / "setup" / page_name(blueprint)).read_text(encoding="utf-8").strip(),
         "examples": {one.reference: EXAMPLES[one.reference] for one in blueprint.inputs if one.reference in EXAMPLES},
+        "before": triggers[0].name if kind == "check" else None,
         "codes": [(one, exit_codes.outcomes(one, blueprint), *exit_codes.of(one, blueprint)) for one in codes],
         "retried": [202] if kind == "trigger" else sorted(filter(rails.try_again_on, blueprint.exit_codes)),
         "only_with_wait": exit_codes.ONLY_WITH_WAIT if kind == "trigger" else (),
@@ -148,11 +149,11 @@ def _wrap(text: str) -> str:
     return textwrap.fill(glued, 120, break_on_hyphens=False, break_long_words=False).replace("\0", " ")
 
 
-def _duration(seconds: float) -> str:
-    """As the platform writes it: 0s, 5m0s, 4h0m0s."""
+def _duration(seconds: float, hours: bool = False) -> str:
+    """As the platform writes it: 0s, 5m0s, 4h0m0s; with `hours` 0h10m0s, too."""
     minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
+    whole, minutes = divmod(minutes, 60)
+    return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _ranges(name: str) -> list[str]:

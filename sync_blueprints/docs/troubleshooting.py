@@ -1,4 +1,4 @@
-"""Messages that people search for, what happened and what to do: troubleshooting.yaml beside this file, read."""
+"""Messages that people search for, what happened and what to do: the files in troubleshooting/, read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from sync_blueprints.catalog import Blueprint
 from sync_blueprints.docs.exit_codes import SUCCESSES, kind_of
 
-FILE = Path(__file__).with_name("troubleshooting.yaml")
+FOLDER = Path(__file__).with_name("troubleshooting")
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,23 @@ class Trouble:
     """A message, or a part of one; `…` in it stands for what differs from run to run."""
 
     message: str
-    codes: tuple[int, ...]  # none for a line of the log that ends nothing
+    codes: tuple[int, ...]  # none for a log line
     cause: str
     cure: str
-    kinds: tuple[str, ...]  # of blueprints that may say so
-    vendor: str  # "" for all
+    kinds: tuple[str, ...]  # of blueprints that can show it
 
 
-def load() -> list[Trouble]:
+def load(name: str) -> list[Trouble]:
+    """The messages of a vendor alone, or of `all`."""
     return [
         Trouble(
-            message=raw["message"],
+            message=raw["message"].format(),
             codes=tuple(raw["codes"]),
             cause=raw["cause"],
             cure=raw["cure"],
             kinds=tuple(raw.get("kinds", SUCCESSES)),
-            vendor=raw.get("vendor", ""),
         )
-        for raw in yaml.safe_load(FILE.read_text(encoding="utf-8"))
+        for raw in yaml.safe_load((FOLDER / f"{name.lower()}.yaml").read_text(encoding="utf-8"))
     ]
 
 
@@ -53,6 +52,6 @@ def of(blueprint: Blueprint) -> list[Trouble]:
             cause=one.cause.format(**names),
             cure=one.cure.format(**names),
         )
-        for one in load()
-        if one.vendor in ("", blueprint.vendor) and kind_of(blueprint) in one.kinds
+        for one in [*load("all"), *load(blueprint.vendor)]
+        if kind_of(blueprint) in one.kinds
     ]

@@ -172,6 +172,8 @@ class RudderStack(Vendor):
             return self._stop() if path.endswith("/stop") else self._start()
         if path == f"/v2/sources/{_ID}":
             return 200, {"id": _ID}
+        if path == f"/v2/retl-connections/{_ID}":
+            return 404, None
         if path == "/v2/workspace":
             return 200, {"workspace": {"id": "w"}}
         if self.running is not None:
@@ -226,6 +228,9 @@ class RudderStack(Vendor):
 
     def _list(self, params: Mapping[str, str]) -> Reply:
         some = [sync for sync in self.syncs if "status" not in params or sync.ended is None]
+        after = parse_timestamp(params.get("started_after"))
+        if after is not None:
+            some = [sync for sync in some if self.world.server(sync.started) > after]
         some = sorted(some, key=lambda sync: hash((sync.started, self.per_page)))
         page, size = int(params.get("page", "1")), self.per_page
         paging: dict[str, Any] = {"total": len(some)}

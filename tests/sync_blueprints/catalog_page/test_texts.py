@@ -70,7 +70,8 @@ def filled_in(page: Page, selection: str, orchestrator: str, inputs: Mapping[str
 def exported(selection: Selection, orchestrator: str, values: Mapping[str, str], **options: str) -> str:
     """What the command prints for these values and options."""
     engine = export.ENGINES[orchestrator]
-    retries = options.pop("retries", "")
+    retries = options.pop("retries", "") if "retry_count" in engine.guardrails else ""
+    options.pop("retries", None)
     given: dict[str, Any] = {"name": "a-name", "image": "an/image:1", **options}
     if orchestrator == "dagster":  # an asset waits by itself, so that it needs no check
         selection = Selection(selection.blueprints[:1])
