@@ -47,12 +47,7 @@ class NangoApi:
 
     def entries(self, selection: Selection, keep_as: str = "") -> dict[str, Entry]:
         """What /sync/status shows of the selected syncs, by id. A name that Nango does not know is just missing."""
-        response = self.http.get(STATUS, selection.query, keep_as=keep_as)
-        body = self.http.json_object(response)
-        try:
-            found = parse_entries(body, selection.connection_id, self.http.excerpt)
-        except (KeyError, TypeError, ValueError, AttributeError) as missing:
-            raise self.http.unexpected(response, f"usable syncs ({self.http.excerpt(missing)})") from missing
+        body, found = self._status(selection, keep_as)
         if selection.connection_id is None and not all(one.get("connection_id") for one in body["syncs"]):
             raise BadRequestError(
                 "this Nango server is too old: it does not say which connection a sync is of. Update it, or set "
@@ -79,13 +74,21 @@ class NangoApi:
                 "environment with both; an account API key has neither",
                 status=403,
             )
-        if integration is not None and may_read and not self.entries(Selection(integration)):
+        if integration is not None and may_read and not self._status(Selection(integration))[1]:
             raise SyncNotFoundError(
                 f"Nango accepts the key, but {integration} has no syncs in the key's environment. Check "
                 "NANGO_PROVIDER_CONFIG_KEY, and that NANGO_SECRET_KEY belongs to its environment"
             )
         details = {"may_execute": may_execute, "may_read": may_read}
         return Result("valid", f"Nango accepts the key, which is good for {_good_for(**details)}", details)
+
+    def _status(self, selection: Selection, keep_as: str = "") -> tuple[dict[str, Any], dict[str, Entry]]:
+        response = self.http.get(STATUS, selection.query, keep_as=keep_as)
+        body = self.http.json_object(response)
+        try:
+            return body, parse_entries(body, selection.connection_id, self.http.excerpt)
+        except (KeyError, TypeError, ValueError, AttributeError) as missing:
+            raise self.http.unexpected(response, f"usable syncs ({self.http.excerpt(missing)})") from missing
 
     def _is_allowed(self, probe: Callable[[], Response]) -> bool:
         """Whether the key may do what a request asks for that Nango refuses anyway, as it names nothing."""
