@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -172,9 +171,8 @@ class Artifacts:
         body = response.body
         if body is NOT_JSON:
             body = {"status": response.status, "text": self._redactor.cut(response.text, MAX_TEXT)}
-        text = json.dumps(self._redactor.tree(body), indent=2, ensure_ascii=False)
         files.make_private_folder(self._responses)
-        files.write(self._responses / name, f"{text}\n".encode("utf-8", "backslashreplace"))
+        files.write(self._responses / name, f"{self._redactor.json(body)}\n".encode("utf-8", "backslashreplace"))
 
     def _note_age(self, handoff: Handoff) -> None:
         if handoff.server_time is not None:

@@ -1,4 +1,4 @@
-"""The list of exit codes: one code answers one question, would trying again help?"""
+"""The list of exit codes: one code answers one question, would a retry help?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from shared import errors
 
-# exit code, class, outcome word, would trying again help?
+# exit code, class, outcome word, would a retry help?
 ENDINGS = [
     (200, errors.InvalidCredentialsError, "invalid_credentials", "no"),
     (201, errors.BadRequestError, "refused", "no"),
@@ -29,46 +29,21 @@ ENDINGS = [
 ]
 
 
-def classes() -> set[type[errors.BlueprintError]]:
-    return {
-        one
-        for _, one in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(one, errors.BlueprintError) and one is not errors.BlueprintError
-    }
-
-
-@pytest.mark.parametrize(("exit_code", "kind", "outcome", "again"), ENDINGS)
-def test_an_ending_has_its_exit_code_and_its_word(
-    exit_code: int, kind: type[errors.BlueprintError], outcome: str, again: str
+@pytest.mark.parametrize(("exit_code", "kind", "outcome", "retryable"), ENDINGS)
+def test_an_error_has_its_exit_code_its_outcome_and_one_line_for_the_docs(
+    exit_code: int, kind: type[errors.BlueprintError], outcome: str, retryable: str
 ) -> None:
-    assert (kind.exit_code, kind.outcome, kind.again) == (exit_code, outcome, again)
-
-
-def test_there_is_no_ending_beside_those_of_the_list() -> None:
-    assert classes() == {kind for _, kind, _, _ in ENDINGS}
-
-
-def test_an_exit_code_stands_for_one_answer_to_whether_trying_again_helps() -> None:
-    answers: dict[int, set[str]] = {}
-    for one in classes():
-        answers.setdefault(one.exit_code, set()).add(one.again)
-    assert [code for code, words in answers.items() if len(words) > 1] == []
-
-
-@pytest.mark.parametrize("kind", sorted(classes(), key=lambda one: one.__name__))
-def test_every_ending_can_be_raised_with_a_message_alone(kind: type[errors.BlueprintError]) -> None:
+    assert (kind.exit_code, kind.outcome, kind.retryable) == (exit_code, outcome, retryable)
     assert str(kind("what happened")) == "what happened"
-
-
-@pytest.mark.parametrize("kind", sorted(classes(), key=lambda one: one.__name__))
-def test_every_ending_says_in_one_line_when_it_happens(kind: type[errors.BlueprintError]) -> None:
     assert (inspect.getdoc(kind) or "").splitlines()[0].endswith(".")
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_ends_with_the_code_of_its_signal(number: int, exit_code: int) -> None:
+def test_the_list_of_errors_is_complete() -> None:
+    classes = {one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, errors.BlueprintError)}
+    assert classes - {errors.BlueprintError} == {kind for _, kind, _, _ in ENDINGS}
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(1, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_ends_with_the_code_of_its_signal_and_is_not_survived(number: int, exit_code: int) -> None:
     assert errors.Interruption(number).exit_code == exit_code
-
-
-def test_an_interruption_is_not_taken_for_a_passing_fault() -> None:
     assert not issubclass(errors.Interruption, Exception)

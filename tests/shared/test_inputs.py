@@ -1,9 +1,13 @@
-"""Inputs: environment variables read and checked together, each fault named, no secret shown."""
+"""Inputs: environment variables read and checked together, each problem named, no secret shown."""
 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,315 +15,256 @@ import pytest
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 
-
-def parse_lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines()]
+SECRET = "s3cr3t-token"
 
 
-class Inputs:
+class Inputs(inputs.Inputs):
+    vendor = "acme"
     secret: str = inputs.password("ACME_SECRET")
-    sync: str = inputs.identifier("ACME_SYNC_ID")
+    sync: str = inputs.identifier("ACME_SYNC_ID", alias="ACME_JOB_ID")
     other: str | None = inputs.identifier("ACME_OTHER_ID", required=False)
     mode: str = inputs.choice("ACME_MODE", "restart", "Join", "TRUE", default="restart")
-    paused: str | None = inputs.choice("ACME_PAUSED", "None", "TRUE", "FALSE", default=None)
+    paused: str | None = inputs.choice("ACME_PAUSED", "None", "TRUE", "FALSE")
     reset: bool = inputs.boolean("ACME_RESET")
     force: bool | None = inputs.boolean("ACME_FORCE", default=None)
-    timeout: int = inputs.integer("ACME_WAIT_TIMEOUT", default=230, unit="minutes", least=1)
-    poll_interval: int = inputs.integer("ACME_POLL_INTERVAL", default=60, unit="seconds", least=1, most=3600)
-    update: Any = inputs.text("ACME_UPDATE", inputs.json_object)
-    lines: list[str] | None = inputs.text("ACME_LINES", parse_lines, multiline=True)
+    timeout: int = inputs.integer("ACME_WAIT_TIMEOUT", default=230, unit="minutes", min=1)
+    poll_interval: int = inputs.integer("ACME_POLL_INTERVAL", default=60, unit="seconds", min=1, max=3600)
+    after: datetime | None = inputs.timestamp("ACME_AFTER")
+    update: dict[str, Any] | None = inputs.text("ACME_UPDATE", inputs.json_object, secrets=lambda text: text.split("!"))
+    lines: list[str] | None = inputs.text("ACME_LINES", str.split, multiline=True)
     api_url: str = inputs.url("ACME_API_URL", default="https://api.acme.test", cut="/v1")
 
-    def contradictions(self, given: set[str]) -> Iterator[str]:
+    def conflicts(self, given: set[str]) -> Iterator[str]:
         if self.reset and "ACME_FORCE" in given:
-            yield "ACME_RESET and ACME_FORCE are at odds"
+            yield "ACME_RESET conflicts with ACME_FORCE"
 
 
-GOOD = {"ACME_SECRET": "s3cr3t-token", "ACME_SYNC_ID": "sync_1"}
+GOOD = {"ACME_SECRET": SECRET, "ACME_SYNC_ID": "sync_1"}
+ALL = [field.variable for field in inputs.fields(Inputs).values()]
 
 
-def read(**changes: str) -> Inputs:
-    return inputs.read(Inputs, {**GOOD, **changes})
+def read(environment: dict[str, str] | None = None, **changes: str) -> Inputs:
+    given, problem = inputs.read(Inputs, {**GOOD, **changes} if environment is None else environment)
+    assert problem is None, problem
+    return given
 
 
-def fault(**changes: str) -> str:
-    with pytest.raises(InvalidInputError) as caught:
-        read(**changes)
-    return str(caught.value)
+def problem_of(environment: dict[str, str] | None = None, **changes: str) -> InvalidInputError:
+    _, problem = inputs.read(Inputs, {**GOOD, **changes} if environment is None else environment)
+    assert problem is not None
+    assert str(problem).isprintable()
+    return problem
 
 
-def test_what_is_not_given_has_its_default() -> None:
-    given = read()
-    assert (given.mode, given.reset, given.force, given.timeout, given.poll_interval) == (
-        "restart",
-        False,
-        None,
-        230,
-        60,
-    )
-    assert (given.other, given.update, given.lines, given.api_url) == (None, None, None, "https://api.acme.test")
+DEFAULTS = {
+    **{"other": None, "mode": "restart", "paused": None, "reset": False, "force": None, "timeout": 230},
+    **{"poll_interval": 60, "after": None, "update": None, "lines": None, "api_url": "https://api.acme.test"},
+}
 
 
-@pytest.mark.parametrize("value", ["", "   ", "\t\n", "None", "  None "])
+@pytest.mark.parametrize("value", [None, "", "   ", "\t\n", "None", "  None "])
+def test_an_absent_or_empty_value_and_the_text_none_count_as_not_set(value: str | None) -> None:
+    optional = [field.variable for field in inputs.fields(Inputs).values() if not field.required]
+    given = read({**GOOD, **({} if value is None else dict.fromkeys(optional, value))})
+    assert {name: getattr(given, name) for name in DEFAULTS} == DEFAULTS
+    message = str(problem_of({} if value is None else dict.fromkeys(ALL, value)))
+    assert message == "ACME_SECRET is required but not set; ACME_SYNC_ID is required but not set"
+
+
+def test_an_input_that_is_not_set_conflicts_with_nothing() -> None:
+    assert read(ACME_RESET="TRUE", ACME_FORCE="None").reset
+
+
 @pytest.mark.parametrize(
-    ("variable", "field"),
+    ("variable", "field", "value", "expected"),
     [
-        ("ACME_OTHER_ID", "other"),
-        ("ACME_MODE", "mode"),
-        ("ACME_RESET", "reset"),
-        ("ACME_WAIT_TIMEOUT", "timeout"),
-        ("ACME_UPDATE", "update"),
-        ("ACME_API_URL", "api_url"),
+        ("ACME_SECRET", "secret", f" {SECRET}\n", SECRET),
+        ("ACME_SYNC_ID", "sync", "\t sync_2 \r\n", "sync_2"),
+        ("ACME_SYNC_ID", "sync", "abc-DEF_123", "abc-DEF_123"),
+        ("ACME_SYNC_ID", "sync", "x" * 255, "x" * 255),
+        ("ACME_MODE", "mode", " JOIN ", "Join"),
+        ("ACME_MODE", "mode", "RESTART", "restart"),
+        ("ACME_PAUSED", "paused", "none", None),
+        ("ACME_PAUSED", "paused", "true", "TRUE"),
+        *[("ACME_FORCE", "force", text, True) for text in ("TRUE", "true", "True")],
+        ("ACME_FORCE", "force", "fAlSe", False),
+        ("ACME_WAIT_TIMEOUT", "timeout", " 007 ", 7),
+        ("ACME_POLL_INTERVAL", "poll_interval", "1", 1),
+        ("ACME_POLL_INTERVAL", "poll_interval", "3600", 3600),
+        ("ACME_UPDATE", "update", json.dumps({"a": [1, None]}), {"a": [1, None]}),
+        ("ACME_LINES", "lines", " --one\n --two ", ["--one", "--two"]),
+        ("ACME_API_URL", "api_url", "https://proxy.test/", "https://proxy.test"),
+        ("ACME_API_URL", "api_url", "http://127.0.0.1:8080/base/", "http://127.0.0.1:8080/base"),
+        ("ACME_API_URL", "api_url", "https://proxy.test/v1/", "https://proxy.test"),
+        ("ACME_API_URL", "api_url", "http://[::1]:9", "http://[::1]:9"),
+        *[
+            ("ACME_AFTER", "after", text, datetime(2026, 11, 28, 6, tzinfo=timezone.utc))
+            for text in ("2026-11-28T06:00", "2026-11-28 06:00Z", "2026-11-28T06:00:00", "2026-11-28T07:00+01:00")
+        ],
+        ("ACME_AFTER", "after", "2026-11-28", datetime(2026, 11, 28, tzinfo=timezone.utc)),
     ],
 )
-def test_an_empty_value_and_the_text_none_count_as_not_given(variable: str, field: str, value: str) -> None:
-    assert getattr(read(**{variable: value}), field) == getattr(read(), field)
-
-
-@pytest.mark.parametrize("value", ["", "   ", "None"])
-def test_an_input_that_is_not_given_contradicts_nothing(value: str) -> None:
-    assert read(ACME_RESET="TRUE", ACME_FORCE=value).reset
-
-
-@pytest.mark.parametrize("value", ["", " ", "None"])
-@pytest.mark.parametrize("variable", ["ACME_SECRET", "ACME_SYNC_ID"])
-def test_a_required_input_that_is_not_given_is_a_fault(variable: str, value: str) -> None:
-    assert variable in fault(**{variable: value})
-
-
-def test_a_required_input_that_is_absent_is_a_fault() -> None:
-    with pytest.raises(InvalidInputError, match=r"ACME_SECRET.*ACME_SYNC_ID"):
-        inputs.read(Inputs, {})
-
-
-@pytest.mark.parametrize("value", ["  sync_1", "sync_1\n", "\t sync_1 \r\n"])
-def test_blanks_around_a_value_are_cut(value: str) -> None:
-    assert read(ACME_SYNC_ID=value).sync == "sync_1"
-
-
-def test_blanks_around_a_password_are_cut() -> None:
-    assert read(ACME_SECRET=" s3cr3t-token\n").secret == "s3cr3t-token"
-
-
-@pytest.mark.parametrize(("value", "expected"), [("TRUE", True), ("true", True), ("True", True), ("fAlSe", False)])
-def test_a_boolean_is_true_or_false_in_any_case(value: str, expected: bool) -> None:
-    assert read(ACME_FORCE=value).force is expected
-
-
-@pytest.mark.parametrize("value", ["yes", "no", "1", "0", "on", "t", "TRUE FALSE", "falſe", "ＴＲＵＥ", "null"])  # noqa: RUF001
-def test_any_other_boolean_is_a_fault(value: str) -> None:
-    assert "ACME_FORCE" in fault(ACME_FORCE=value)
-
-
-@pytest.mark.parametrize(("value", "expected"), [("RESTART", "restart"), ("join", "Join"), (" JOIN ", "Join")])
-def test_a_select_is_one_of_its_options_in_any_case(value: str, expected: str) -> None:
-    assert read(ACME_MODE=value).mode == expected
-
-
-@pytest.mark.parametrize("value", ["None", "none", "NONE", ""])
-def test_the_option_none_of_a_select_is_the_same_as_not_given(value: str) -> None:
-    assert read(ACME_PAUSED=value).paused is None
-
-
-@pytest.mark.parametrize("value", ["rerun", "restart,join", "joi", "restart join"])
-def test_any_other_option_is_a_fault_that_names_the_options(value: str) -> None:
-    message = fault(ACME_MODE=value)
-    assert "ACME_MODE" in message
-    assert "restart, Join, TRUE" in message
-
-
-@pytest.mark.parametrize(("value", "expected"), [("1", 1), ("230", 230), (" 007 ", 7)])
-def test_a_whole_number_is_read(value: str, expected: int) -> None:
-    assert read(ACME_WAIT_TIMEOUT=value).timeout == expected
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "1e3", "ten", "1_000", "٣", "0x10", "9" * 5000, "1 2", "NaN"])
-def test_any_other_number_is_a_fault(value: str) -> None:
-    assert "ACME_WAIT_TIMEOUT" in fault(ACME_WAIT_TIMEOUT=value)
-
-
-@pytest.mark.parametrize("value", ["1", "3600"])
-def test_a_poll_interval_from_1_to_3600_is_taken(value: str) -> None:
-    assert read(ACME_POLL_INTERVAL=value).poll_interval == int(value)
-
-
-@pytest.mark.parametrize("value", ["0", "3601", "-5", "soon", "60s", "1.5"])
-def test_a_bad_poll_interval_alone_has_an_exit_code_of_its_own(value: str) -> None:
-    with pytest.raises(InvalidPollIntervalError, match="ACME_POLL_INTERVAL") as caught:
-        read(ACME_POLL_INTERVAL=value)
-    assert caught.value.exit_code == 205
+def test_a_value_is_read_as_its_type_says(variable: str, field: str, value: str, expected: object) -> None:
+    assert getattr(read(**{variable: value}), field) == expected
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("variable", "values", "message"),
     [
-        {"ACME_MODE": "rerun"},
-        {"ACME_SECRET": ""},
-        {"ACME_RESET": "TRUE", "ACME_FORCE": "TRUE"},
+        ("ACME_FORCE", ["yes", "1", "on", "TRUE FALSE", "falſe", "ＴＲＵＥ", "null"], "must be TRUE or FALSE"),  # noqa: RUF001
+        ("ACME_MODE", ["rerun", "restart,join", "joi"], "must be restart, Join or TRUE"),
+        ("ACME_WAIT_TIMEOUT", ["0", "-1", "1.5", "1e3", "1_000", "٣", "0x10", "9" * 5000], "of minutes, 1 or more"),
+        ("ACME_POLL_INTERVAL", ["0", "3601", "-5", "soon", "60s"], "of seconds, from 1 to 3600"),
+        ("ACME_AFTER", ["yesterday", "28.11.2026", "2026-13-01", "2026-11-28T", "2026-11-28T6"], "an ISO 8601 date"),
+        ("ACME_UPDATE", ["[1]", '"text"', "1"], "is not a JSON object"),
+        ("ACME_UPDATE", ["{", "{'a': 1}", "[" * 100_000, "{}{}", '{"a": NaN}', '{"a": 1e999}'], "is not valid JSON"),
+        ("ACME_SYNC_ID", ["../x", "..", "a/b", "a\\b", "a b", "a\nb", "a%2e", "a?b=c", "a#b", "a.b"], "an id has only"),
+        ("ACME_OTHER_ID", ["ä", "１", "\ud800", "a\x00b", "${HOME}", "a,b"], "an id has only"),  # noqa: RUF001
+        ("ACME_SYNC_ID", ["x" * 256], "is 256 characters long; an id has at most 255"),
+        (
+            "ACME_API_URL",
+            [
+                *("api.acme.test", "ftp://api.acme.test", "https://", "javascript:alert(1)", "https://[::1"),
+                *("https://user:secret-word@api.acme.test", "https://api.acme.test?key=secret-word"),
+                *("https://api.acme.test#", "https://api.acme.test:port", "https://api.acme.test:99999"),
+                *("https://api acme.test", "https://api.acme.test/\u202e"),
+            ],
+            "is not a valid URL; expected https://host",
+        ),
+        ("ACME_SECRET", ['"s3cr3t-token"', "'s3cr3t-token'"], "is in quotes"),
+        (
+            "ACME_SECRET",
+            ["$(TOKEN)", "${TOKEN}", "${{ secrets.TOKEN }}", "{{ token }}", "$ACME_TOKEN"],
+            "a placeholder",
+        ),
+        ("ACME_SECRET", ["Bearer s3cr3t-token", "bearer  x"], "starts with 'Bearer'"),
+        ("ACME_SECRET", ["Basic s3cr3t-token"], "starts with 'Basic'"),
+        (
+            "ACME_SECRET",
+            ["töken", "tok\nen", "tok\x00en", "tok\u200ben", "\ud800x"],
+            "holds characters that no key has",
+        ),
+        *[(variable, [f"x{inputs.PREDEFINED_GROUP}"], "custom credential group") for variable in ALL],
     ],
 )
-def test_a_bad_poll_interval_beside_another_fault_is_an_invalid_input(other: dict[str, str]) -> None:
-    with pytest.raises(InvalidInputError, match="ACME_POLL_INTERVAL") as caught:
-        read(ACME_POLL_INTERVAL="0", **other)
-    assert caught.value.exit_code == 206
-
-
-def test_a_poll_interval_with_a_placeholder_of_the_platform_names_the_cure() -> None:
-    assert "custom credential group" in fault(ACME_POLL_INTERVAL=inputs.PREDEFINED_GROUP)
-
-
-def test_all_faults_are_reported_together() -> None:
-    message = fault(
-        ACME_SECRET="",
-        ACME_SYNC_ID="../x",
-        ACME_OTHER_ID="a b",
-        ACME_MODE="rerun",
-        ACME_RESET="maybe",
-        ACME_WAIT_TIMEOUT="0",
-        ACME_POLL_INTERVAL="0",
-        ACME_UPDATE="{",
-        ACME_API_URL="ftp://x",
-    )
-    for variable in ("SECRET", "SYNC_ID", "OTHER_ID", "MODE", "RESET", "WAIT_TIMEOUT", "POLL_INTERVAL", "UPDATE"):
-        assert f"ACME_{variable}" in message
-    assert "ACME_API_URL" in message
-
-
-def test_a_contradiction_is_reported_beside_the_other_faults() -> None:
-    message = fault(ACME_RESET="TRUE", ACME_FORCE="TRUE", ACME_MODE="rerun")
-    assert "at odds" in message
-    assert "ACME_MODE" in message
-
-
-@pytest.mark.parametrize("value", ["a", "abc-DEF_123", "0", "x" * 200])
-def test_an_id_of_the_allowed_characters_is_taken(value: str) -> None:
-    assert read(ACME_SYNC_ID=value).sync == value
+def test_any_other_value_is_a_problem_that_names_the_variable_and_what_is_expected(
+    variable: str, values: list[str], message: str
+) -> None:
+    for value in values:
+        found = str(problem_of(**{variable: value}))
+        assert found.startswith(f"{variable} ")
+        assert message in found, value
+        assert len(found) < 300
+        assert "s3cr3t" not in found
+        assert "secret-word" not in found
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("value", "hint"),
     [
-        "../x",
-        "..",
-        "a/b",
-        "a\\b",
-        "a b",
-        "a\nb",
-        "a%2e",
-        "a?b=c",
-        "a#b",
-        "a.b",
-        "ä",
-        "１",  # noqa: RUF001
-        "\ud800",
-        "a\x00b",
-        "x" * 201,
-        "${HOME}",
-        "a,b",
+        ("https://acme.test/dashboard/connectors/abc_def/status", "did you mean abc_def?"),
+        ("https://app.acme.test/connections/abc?tab=1", "did you mean abc?"),
+        ("https://acme.test/dashboard/connectors/a%20b", "a%20b'; an id has only the characters [A-Za-z0-9_-]"),
     ],
 )
-@pytest.mark.parametrize("variable", ["ACME_SYNC_ID", "ACME_OTHER_ID"])
-def test_an_id_of_other_characters_is_a_fault(variable: str, value: str) -> None:
-    assert variable in fault(**{variable: value})
+def test_for_a_url_in_place_of_an_id_the_id_in_it_is_proposed(value: str, hint: str) -> None:
+    assert str(problem_of(ACME_SYNC_ID=value)).endswith(hint)
+
+
+def test_all_problems_are_reported_together() -> None:
+    wrong = dict.fromkeys(ALL[1:], "{") | {"ACME_SECRET": "", "ACME_LINES": ""}
+    problem = problem_of(wrong)
+    assert {one.split()[0] for one in problem.problems} == set(ALL) - {"ACME_LINES"}
+    assert str(problem) == "; ".join(problem.problems)
+
+
+def test_a_conflict_is_reported_beside_the_other_problems() -> None:
+    problem = problem_of(ACME_RESET="TRUE", ACME_FORCE="TRUE", ACME_MODE="rerun")
+    assert "ACME_RESET conflicts with ACME_FORCE" in str(problem)
+    assert "ACME_MODE" in str(problem)
+
+
+def test_a_poll_interval_that_is_the_only_problem_has_an_exit_code_of_its_own() -> None:
+    alone = problem_of(ACME_POLL_INTERVAL="0")
+    assert (type(alone), alone.exit_code) == (InvalidPollIntervalError, 205)
+    for more in ({"ACME_MODE": "x"}, {"ACME_SECRET": ""}, {"ACME_RESET": "TRUE", "ACME_FORCE": "TRUE"}):
+        beside = problem_of(ACME_POLL_INTERVAL="0", **more)
+        assert (type(beside), beside.exit_code) == (InvalidInputError, 206)
+        assert "ACME_POLL_INTERVAL" in str(beside)
+
+
+# Two names of one input
 
 
 @pytest.mark.parametrize(
-    "variable",
-    ["ACME_SECRET", "ACME_SYNC_ID", "ACME_MODE", "ACME_RESET", "ACME_WAIT_TIMEOUT", "ACME_UPDATE", "ACME_API_URL"],
+    "more", [{"ACME_JOB_ID": "sync_2"}, {"ACME_SYNC_ID": "None", "ACME_JOB_ID": "sync_2"}, {"ACME_SYNC_ID": "sync_2"}]
 )
-def test_the_placeholder_of_a_predefined_credential_group_names_the_cure(variable: str) -> None:
-    message = fault(**{variable: "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"})
-    assert variable in message
-    assert "custom credential group whose keys are the variable names" in message
+def test_an_input_may_be_set_by_its_other_name(more: dict[str, str]) -> None:
+    assert read({"ACME_SECRET": SECRET, **more}).sync == "sync_2"
 
 
-@pytest.mark.parametrize(
-    "value", ["töken-of-mine", "token\nof-mine", "token\x00of-mine", "token\u200bof-mine", "\ud800x"]
-)
-def test_a_password_that_cannot_be_one_is_a_fault_and_not_shown(value: str) -> None:
-    message = fault(ACME_SECRET=value)
-    assert "ACME_SECRET" in message
-    assert "of-mine" not in message
+def test_two_names_of_one_input_may_be_set_to_the_same_value_only() -> None:
+    assert read(ACME_JOB_ID="sync_1").sync == "sync_1"
+    message = str(problem_of(ACME_JOB_ID="sync_2"))
+    assert message == "ACME_SYNC_ID and ACME_JOB_ID are both set and differ; they mean the same"
 
 
-def test_a_password_is_not_in_the_repr() -> None:
-    assert "s3cr3t" not in repr(read())
+# Secrets
 
 
-def test_a_password_is_known_for_masking_even_if_it_is_invalid() -> None:
-    assert list(inputs.passwords(Inputs, {"ACME_SECRET": " töken ", "ACME_SYNC_ID": "x"})) == [" töken "]
+@pytest.mark.parametrize("content", [SECRET, f"{SECRET}\n", f"{SECRET}\r\n", f" {SECRET} \n"])
+def test_a_secret_may_come_from_a_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    environment = {"ACME_SECRET_FILE": f" {tmp_path / 'secret'} ", "ACME_SYNC_ID": "sync_1"}
+    assert read(environment).secret == SECRET
+    assert SECRET in [one.strip() for one in inputs.secrets(Inputs, environment)[0]]
 
 
-def test_a_password_that_is_not_given_is_nothing_to_mask() -> None:
-    assert list(inputs.passwords(Inputs, {"ACME_SECRET": "None"})) == []
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_secret_may_come_from_a_pipe_that_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[SECRET])
+    writer.start()
+    environment = {"ACME_SECRET_FILE": str(tmp_path / "pipe"), "ACME_SYNC_ID": "sync_1"}
+    assert inputs.secrets(Inputs, environment)[0] == [SECRET]
+    assert read(environment).secret == SECRET
+    writer.join()
 
 
-@pytest.mark.parametrize("value", ["[1]", '"text"', "1", "{", "{'a': 1}", "[" * 100_000, "{}{}", "nope"])
-def test_a_json_input_that_is_no_object_is_a_fault(value: str) -> None:
-    assert "ACME_UPDATE" in fault(ACME_UPDATE=value)
+def test_a_secret_may_not_be_set_twice_nor_come_from_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("other-secret")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "empty").write_text("\n")
+    for name, message in {
+        "secret": "ACME_SECRET and ACME_SECRET_FILE are both set; set one of them",
+        "missing": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
+        "binary": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
+        "": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
+        "empty": "ACME_SECRET is required but not set",
+    }.items():
+        alone = {"ACME_SYNC_ID": "sync_1", **({"ACME_SECRET": SECRET} if name == "secret" else {})}
+        assert str(problem_of({**alone, "ACME_SECRET_FILE": str(tmp_path / name)})) == message
 
 
-def test_a_json_object_is_parsed() -> None:
-    assert read(ACME_UPDATE=json.dumps({"a": [1, None]})).update == {"a": [1, None]}
+def test_a_secret_is_known_for_redaction_even_if_it_is_invalid() -> None:
+    environment = {"ACME_SECRET": " töken ", "ACME_SYNC_ID": "x", "ACME_UPDATE": "in-update!too"}
+    assert inputs.secrets(Inputs, environment) == ([" töken "], ["in-update", "too"])
+    assert inputs.secrets(Inputs, {"ACME_SECRET": "None"})[0] == []
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_json_input_with_what_is_no_number_of_json_is_a_fault(number: str) -> None:
-    assert "ACME_UPDATE" in fault(ACME_UPDATE=f'{{"a": {number}}}')
+@pytest.mark.parametrize("before", [0, 30, 59, 70])
+def test_a_secret_that_is_put_into_another_input_is_not_shown(before: int) -> None:
+    message = str(problem_of(ACME_MODE=f"{'x' * before} {SECRET}"))
+    assert SECRET[:6] not in message
+    assert message.startswith("ACME_MODE holds the secret of another input")
 
 
-def test_free_text_may_have_lines() -> None:
-    assert read(ACME_LINES=" --one\n --two ").lines == ["--one", "--two"]
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("https://proxy.test", "https://proxy.test"),
-        ("https://proxy.test/", "https://proxy.test"),
-        ("http://127.0.0.1:8080/base/", "http://127.0.0.1:8080/base"),
-        ("https://proxy.test/v1/", "https://proxy.test"),
-        ("http://[::1]:9", "http://[::1]:9"),
-    ],
-)
-def test_a_url_is_taken_without_what_is_put_behind_it(value: str, expected: str) -> None:
-    assert read(ACME_API_URL=value).api_url == expected
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "api.acme.test",
-        "ftp://api.acme.test",
-        "file:///etc/passwd",
-        "https://",
-        "https://user:secret-word@api.acme.test",
-        "https://api.acme.test?key=secret-word",
-        "https://api.acme.test#secret-word",
-        "https://api.acme.test?",
-        "https://api.acme.test#",
-        "https://api.acme.test:port",
-        "https://api.acme.test:99999",
-        "https://[::1",
-        "https://api acme.test",
-        "https://api.acme.test/\u202e",
-        "javascript:alert(1)",
-    ],
-)
-def test_what_is_no_base_url_is_a_fault_and_its_secrets_are_not_shown(value: str) -> None:
-    message = fault(ACME_API_URL=value)
-    assert "ACME_API_URL" in message
-    assert "secret-word" not in message
-
-
-@pytest.mark.parametrize("value", ["x" * 10_000, "\x1b[31m", "a\nb", "\u202e"])
-def test_a_value_in_a_message_is_short_and_printable(value: str) -> None:
-    message = fault(ACME_MODE=value)
-    assert len(message) < 300
-    assert message.isprintable()
-
-
-def test_the_environment_is_only_read() -> None:
+def test_a_password_is_not_in_the_repr_and_the_environment_is_only_read() -> None:
     environment = dict(GOOD)
-    inputs.read(Inputs, environment)
+    given, _ = inputs.read(Inputs, environment)
+    assert SECRET not in repr(given)
     assert environment == GOOD
+
+
+def test_the_known_variables_are_those_of_all_names_and_files() -> None:
+    assert inputs.variables(Inputs) == {*ALL, "ACME_JOB_ID", "ACME_SECRET_FILE"}

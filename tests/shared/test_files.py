@@ -1,0 +1,161 @@
+"""Private folders and whole files, whatever happens while they are written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared import files
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+posix_only = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "artifacts" / "acme-blueprints" / "variables"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@posix_only
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_folders_and_files_are_private_from_the_first_moment(folder: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.try_writing(folder)
+        files.write(folder / "a.pickle", b"a")
+    finally:
+        os.umask(before)
+    assert {mode(one) for one in (folder, folder.parent, folder.parent.parent)} == {0o700}
+    assert mode(folder / "a.pickle") == 0o600
+
+
+@posix_only
+def test_folders_of_ours_that_others_can_read_are_closed_and_the_users_own_keeps_its_mode(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for one in (folder, folder.parent, folder.parent.parent):
+        one.chmod(0o755)
+    files.make_private_folder(folder)
+    assert [mode(one) for one in (folder, folder.parent, folder.parent.parent)] == [0o700, 0o700, 0o755]
+
+
+def test_folders_of_any_depth_are_made(tmp_path: Path) -> None:
+    files.try_writing(tmp_path / "a" / "b" / "c" / "d" / "e")
+    assert (tmp_path / "a" / "b" / "c" / "d" / "e").is_dir()
+
+
+@posix_only
+def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    files.make_private_folder(folder)
+    (folder / "open.pickle").write_bytes(b"old")
+    (folder / "open.pickle").chmod(0o644)
+    (tmp_path / "precious").write_text("precious")
+    (folder / "link.pickle").symlink_to(tmp_path / "precious")
+    for name in ("open.pickle", "link.pickle"):
+        files.write(folder / name, b"new")
+        assert ((folder / name).read_bytes(), mode(folder / name)) == (b"new", 0o600)
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert {path.name for path in folder.iterdir()} == {"open.pickle", "link.pickle"}
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(folder: Path) -> None:
+    files.make_private_folder(folder)
+    files.write(folder / ("x" * 250 + ".json"), b"{}")
+    assert len(next(folder.iterdir()).name) == 255
+
+
+@posix_only
+def test_a_writer_that_is_killed_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(
+    folder: Path,
+) -> None:
+    files.try_writing(folder)
+    files.write(folder / "a.pickle", b"old")
+    code = f"""
+        import os, signal
+        from pathlib import Path
+        from shared import files
+        Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        files.write(Path({str(folder)!r}) / "a.pickle", b"new")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=REPOSITORY, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (folder / "a.pickle").read_bytes() == b"old"
+    (leftover,) = folder.glob(".*.tmp")
+    files.try_writing(folder)
+    assert leftover.exists()  # its writer may be alive
+    os.utime(leftover, (time.time() - 3700,) * 2)
+    files.try_writing(folder)
+    assert [one.name for one in folder.iterdir()] == ["a.pickle"]
+
+
+@pytest.mark.parametrize("depth", range(4))
+def test_a_file_in_place_of_a_folder_is_found_out(folder: Path, depth: int) -> None:
+    blocked = [folder, *folder.parents][depth]
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    if depth < 3:
+        blocked.write_text("a file")
+    else:
+        (blocked / "artifacts").write_text("a file")
+    with pytest.raises(OSError):  # noqa: PT011
+        files.try_writing(folder)
+
+
+@pytest.mark.parametrize("name", ["sync.pickle", "any.json"])
+def test_a_folder_in_place_of_a_file_is_found_out(folder: Path, name: str) -> None:
+    (folder / name).mkdir(parents=True)
+    with pytest.raises(OSError, match=f"{name} is a folder"):
+        files.try_writing(folder)
+
+
+@posix_only
+def test_a_full_disk_is_found_out_and_nothing_is_left_behind(folder: Path) -> None:
+    code = f"""
+        import resource, signal
+        from pathlib import Path
+        from shared import files
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as a disk with a thousand bytes left
+        try:
+            files.try_writing(Path({str(folder)!r}))
+        except OSError:
+            print("full")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout == b"full\n"
+    assert list(folder.iterdir()) == []
+
+
+def test_many_may_try_and_write_in_one_folder_at_the_same_time(folder: Path) -> None:
+    def work(number: int) -> None:
+        files.try_writing(folder)
+        files.write(folder / f"{number % 3}.pickle", b"x" * 10_000)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(200)))
+    assert {path.name: path.stat().st_size for path in folder.iterdir()} == {f"{n}.pickle": 10_000 for n in range(3)}
+
+
+def test_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(b"x" * 100)
+    assert files.read(tmp_path / "long", 10) == b"x" * 11
+    assert files.read(tmp_path / "long", 100) == b"x" * 100
+
+
+@posix_only
+def test_what_is_not_a_file_is_not_read_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), tmp_path / "missing"):
+        with pytest.raises(OSError):  # noqa: PT011
+            files.read(path, 10)

@@ -1,0 +1,558 @@
+"""What a trigger saves, which handoff a check takes, and what the pending start tells of a trigger that saved none."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import random
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import errors, pickles
+from shared.handoff import Artifacts, identifier, moment, response_file
+from shared.redaction import Redactor
+from shared.transport import NOT_JSON, Response
+from tests.shared.acme import Sync, given, later
+from tests.support import NOW, FakeClock
+
+TOKEN = "tok-0123456789abcdef"
+posix_only = pytest.mark.skipif(os.name != "posix", reason="permissions and limits of POSIX")
+as_user = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Path:
+    return tmp_path / "acme-blueprints" / "variables"
+
+
+def artifacts(folder: Path, log_id: str | None = None, *upstream: str) -> Artifacts:
+    return Artifacts(folder, "acme", Redactor([TOKEN]), FakeClock(), log_id, upstream)
+
+
+def begin(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> Artifacts:
+    one = artifacts(folder, log_id)
+    one.begin_start({"id": (sync or Sync()).id})
+    return one
+
+
+def trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
+    """A trigger whose request was accepted."""
+    one = begin(folder, sync, log_id)
+    one.sending(sync or Sync())
+    one.save(sync or Sync())
+    one.end_start(0, "started")
+
+
+def lost_trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
+    """A trigger that was killed, or got no response, once its request may have been delivered."""
+    begin(folder, sync, log_id).sending(sync or Sync())
+
+
+def refused_trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
+    one = begin(folder, sync, log_id)
+    one.sending(sync or Sync())
+    one.not_sent()
+    one.end_start(204, "not_found")
+
+
+def find(folder: Path, sync: str | None = None, *upstream: str) -> Sync | None:
+    """What a check takes."""
+    return artifacts(folder, None, *upstream).find(Sync, given(sync=sync))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def put(variables: Path, name: str, value: Any) -> None:
+    variables.mkdir(parents=True, exist_ok=True)
+    (variables / name).write_bytes(value if isinstance(value, bytes) else pickle.dumps(value, 4))
+
+
+def saved(sync: Sync) -> dict[str, Any]:
+    return {"version": 1, "attempt": "", **sync.plain()}
+
+
+# What is saved
+
+
+@pytest.mark.parametrize(
+    ("log_id", "more"), [(None, set()), ("log1", {"log1_sync.pickle", "log1_force_sync.pickle"})], ids=["no log id", "log1"]
+)
+def test_a_trigger_saves_its_handoff_and_the_files_of_other_programs(
+    tmp_path: Path, variables: Path, log_id: str | None, more: set[str]
+) -> None:
+    trigger(tmp_path, log_id=log_id)
+    expected = {"force_sync.pickle": ["source_1", NOW], "source_id.pickle": "source_1", "sync_id.pickle": "run_7"}
+    assert names(variables) == {"sync.pickle", *expected, *more}
+    for name, value in expected.items():
+        assert pickle.loads((variables / name).read_bytes()) == value  # noqa: S301
+    for name in ("sync.pickle", f"{log_id}_sync.pickle")[: 1 + bool(log_id)]:
+        plain = pickle.loads((variables / name).read_bytes())  # noqa: S301
+        assert plain["version"] == 1
+        assert plain.items() >= Sync().plain().items()
+    assert {content[:2] for content in contents(variables).values()} == {b"\x80\x04"}
+
+
+def test_a_file_that_a_trigger_has_nothing_for_is_removed(tmp_path: Path, variables: Path) -> None:
+    trigger(tmp_path)
+    trigger(tmp_path, Sync(sync_id=None))
+    assert "sync_id.pickle" not in names(variables)
+
+
+def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path, variables: Path) -> None:
+    one = begin(tmp_path)
+    (variables / "starting.pickle").unlink()
+    variables.rmdir()
+    one.save(Sync())
+    assert find(tmp_path) == Sync()
+
+
+def test_a_sync_that_is_running_but_cannot_be_saved_is_reported_with_its_id(tmp_path: Path, variables: Path) -> None:
+    one = begin(tmp_path)
+    one.sending(Sync())
+    (variables / "starting.pickle").unlink()
+    variables.rmdir()
+    variables.write_text("a file")
+    with pytest.raises(errors.ArtifactError, match="the sync run_7 of source source_1 is running, but its handoff"):
+        one.save(Sync())
+
+
+@pytest.mark.parametrize("place", ["", "acme-blueprints", "acme-blueprints/variables", "acme-blueprints/responses"])
+def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started(tmp_path: Path, place: str) -> None:
+    blocked = tmp_path / "artifacts" / place
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("a file")
+    with pytest.raises(errors.ArtifactError, match="nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
+        begin(tmp_path / "artifacts")
+    assert str(blocked) in str(caught.value)
+    assert "None" not in str(caught.value)
+
+
+def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
+    one = begin(tmp_path)
+    with pytest.raises(errors.ArtifactError, match="nothing was started"):
+        one.sending(Sync(sync_id="x" * pickles.MAX_BYTES))
+
+
+# The pending start
+
+
+def pending(variables: Path, name: str = "starting.pickle") -> dict[str, Any]:
+    found = pickle.loads((variables / name).read_bytes())  # noqa: S301
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+def test_a_trigger_keeps_a_pending_start_from_its_first_step_until_its_handoff_is_saved(
+    tmp_path: Path, variables: Path, log_id: str | None
+) -> None:
+    files = ["starting.pickle", f"{log_id}_starting.pickle"][: 1 + bool(log_id)]
+    one = begin(tmp_path, log_id=log_id)
+    states = [(pending(variables, name)["state"], pending(variables, name)["id"]) for name in files]
+    one.sending(Sync())
+    states += [(pending(variables, name)["state"], pending(variables, name)["sync_id"]) for name in files]
+    assert states == [("reading", "source_1")] * len(files) + [("sent", "run_7")] * len(files)
+    one.save(Sync())
+    assert not [name for name in names(variables) if name.endswith("starting.pickle")]
+
+
+@pytest.mark.parametrize(
+    ("steps", "exit_code", "state"),
+    [
+        ([], 206, "ended"),
+        ([], 0, None),
+        (["sending", "not_sent"], 204, "ended"),
+        (["sending"], 202, "sent"),
+        (["sending"], 143, "sent"),
+        (["sending", "save"], 211, None),
+        (["save"], 0, None),
+        (["sending", "not_sent", "save"], 0, None),
+    ],
+)
+def test_the_pending_start_says_how_the_trigger_ended_where_it_surely_started_nothing(
+    tmp_path: Path, variables: Path, steps: list[str], exit_code: int, state: str | None
+) -> None:
+    one = begin(tmp_path)
+    for step in steps:
+        getattr(one, step)(*[Sync()] * (step != "not_sent"))
+    one.end_start(exit_code, "its_outcome")
+    if state is None:
+        assert "starting.pickle" not in names(variables)
+    else:
+        assert pending(variables)["state"] == state
+    if state == "ended":
+        assert (pending(variables)["exit_code"], pending(variables)["outcome"]) == (exit_code, "its_outcome")
+
+
+def test_a_run_that_begins_no_start_keeps_no_pending_start(tmp_path: Path) -> None:
+    artifacts(tmp_path).end_start(220, "unreachable")
+    assert list(tmp_path.iterdir()) == []
+
+
+LEFT = {"sent": "a sync may be running", "reading": "killed before it started", "ended": "ended with exit code 204"}
+
+
+def leave(folder: Path, state: str, sync: Sync, log_id: str | None = None) -> None:
+    """A trigger that leaves its pending start in a state."""
+    leaving = {"sent": lost_trigger, "reading": begin, "ended": refused_trigger}
+    leaving[state](folder, sync, log_id)
+
+
+@pytest.mark.parametrize("older", [None, Sync(server_time=NOW - timedelta(days=1))], ids=["nothing", "yesterday's"])
+@pytest.mark.parametrize("state", LEFT)
+@pytest.mark.parametrize(("log_id", "upstream"), [(None, ()), ("log1", ()), ("log1", ("log1",)), ("log1", ("log0", "log1"))])
+@pytest.mark.parametrize("sync", [None, "source_1"])
+def test_an_older_handoff_never_stands_for_a_trigger_that_saved_none(
+    tmp_path: Path, older: Sync | None, state: str, log_id: str | None, upstream: tuple[str, ...], sync: str | None
+) -> None:
+    if older:
+        trigger(tmp_path, older, log_id)
+    leave(tmp_path, state, later(60), log_id)
+    with pytest.raises(errors.ArtifactError, match=LEFT[state]) as caught:
+        find(tmp_path, sync, *upstream)
+    assert "starting.pickle" in str(caught.value)
+    assert "not_found" in str(caught.value) or state != "ended"
+
+
+@pytest.mark.parametrize("state", LEFT)
+def test_a_pending_start_of_another_log_id_or_another_sync_is_ignored(
+    tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    trigger(tmp_path, log_id="log1")
+    leave(tmp_path, state, later(60, id="other"), "log2")
+    assert find(tmp_path, "source_1", "log1") == Sync()
+    assert caplog.messages == []
+    assert find(tmp_path, "source_1") == Sync()
+    assert caplog.messages == ["ignoring starting.pickle: its id is other, and this check is for source_1"]
+
+
+@pytest.mark.parametrize("sync", [None, "source_1"])
+def test_a_trigger_whose_id_was_not_valid_may_have_meant_any(tmp_path: Path, sync: str | None) -> None:
+    trigger(tmp_path)
+    one = artifacts(tmp_path)
+    one.begin_start({"id": None})
+    one.end_start(206, "invalid_input")
+    with pytest.raises(errors.ArtifactError, match=r"exit code 206 \(invalid_input\) and started nothing"):
+        find(tmp_path, sync)
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+@pytest.mark.parametrize("state", LEFT)
+def test_the_next_trigger_clears_what_an_earlier_one_left(tmp_path: Path, log_id: str | None, state: str) -> None:
+    leave(tmp_path, state, Sync(), log_id)
+    trigger(tmp_path, later(60), log_id)
+    assert find(tmp_path) == later(60)
+    assert find(tmp_path, None, "log1") == later(60)
+
+
+def test_a_trigger_does_not_clear_the_pending_start_of_one_beside_it(tmp_path: Path, variables: Path) -> None:
+    first = begin(tmp_path, Sync("first"), "log1")
+    first.sending(Sync("first"))
+    lost_trigger(tmp_path, Sync("second"), "log2")
+    first.save(Sync("first"))
+    assert {name for name in names(variables) if "starting" in name} == {"starting.pickle", "log2_starting.pickle"}
+    assert find(tmp_path, "first") == find(tmp_path, None, "log1") == Sync("first")
+    for sync, upstream in (("second", ()), (None, ()), (None, ("log2",)), (None, ("log1", "log2"))):
+        with pytest.raises(errors.ArtifactError, match="may be running"):
+            find(tmp_path, sync, *upstream)
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(
+    tmp_path: Path, variables: Path, log_id: str | None
+) -> None:
+    one = begin(tmp_path, log_id=log_id)
+    one.sending(Sync())
+    left = contents(variables)
+    one.save(Sync())
+    for name, content in left.items():  # killed just before it removed them
+        put(variables, name, content)
+    assert find(tmp_path) == find(tmp_path, None, "log1") == Sync()
+
+
+def test_a_trigger_killed_between_any_two_files_leaves_its_own_handoff_or_its_pending_start(
+    tmp_path: Path, variables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, unlink, results = Path.replace, Path.unlink, set()
+    for steps in range(30):
+        folder = tmp_path / str(steps)
+        trigger(folder, Sync(sync_id="yesterday"), "log1")
+        left = iter(range(steps))
+
+        def step(path: Path, *more: Any, left: Iterator[int] = left, **named: Any) -> Any:
+            if path.name != ".probe.tmp" and next(left, None) is None:
+                raise errors.Interruption(signal.SIGKILL)
+            return replace(path, *more) if more else unlink(path, **named)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", step)
+            try:
+                trigger(folder, later(60), "log1")
+                over = True
+            except errors.Interruption:
+                over = False
+        for upstream in ((), ("log1",)):
+            try:
+                found = find(folder, None, *upstream)
+            except errors.ArtifactError:
+                results.add("refused")
+            else:
+                results.add(found.sync_id if found and steps else "before its first step")
+    assert over
+    assert results == {"before its first step", "refused", "run_8"}
+
+
+@posix_only
+@pytest.mark.parametrize("limit", [0, 50, 1000])
+def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(tmp_path: Path, limit: int) -> None:
+    code = f"""if True:
+        import resource, signal
+        from pathlib import Path
+        from shared.errors import ArtifactError
+        from tests.shared.test_handoff import Sync, artifacts
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+        one = artifacts(Path({str(tmp_path)!r}))
+        try:
+            one.begin_start({{"id": "source_1"}})
+        except ArtifactError as error:
+            one.end_start(221, "artifact_error")
+            print(error)
+    """
+    trigger(tmp_path)
+    repository = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    assert "nothing was started" in done.stdout
+    assert limit == resource.RLIM_INFINITY or not list(tmp_path.rglob(".*"))
+    if limit == 1000:  # too little for a handoff of any length, and enough for the pending start
+        with pytest.raises(errors.ArtifactError, match=r"exit code 221 \(artifact_error\)"):
+            find(tmp_path)
+
+
+def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(tmp_path: Path, variables: Path) -> None:
+    one = begin(tmp_path)
+    one.sending(Sync())
+    (variables / "starting.pickle").unlink()
+    variables.rmdir()
+    variables.write_text("a file")
+    one.not_sent()
+    one.end_start(203, "already_running")
+
+
+# What a check takes
+
+
+def test_without_files_there_is_no_handoff(tmp_path: Path) -> None:
+    assert find(tmp_path, None, "log1") is None
+
+
+@pytest.mark.parametrize("gone", range(6))
+def test_files_are_looked_for_in_their_order(tmp_path: Path, variables: Path, gone: int) -> None:
+    order = [
+        ("log1_sync.pickle", saved(Sync("a"))),
+        ("log1_force_sync.pickle", ["b", NOW]),
+        ("sync.pickle", saved(Sync("c"))),
+        ("force_sync.pickle", ["d", NOW]),
+        ("source_id.pickle", "e"),
+    ]
+    for name, value in order[gone:]:
+        put(variables, name, value)
+    found = find(tmp_path, None, "log1")
+    assert (found.id if found else None) == ["a", "b", "c", "d", "e", None][gone]
+
+
+@pytest.mark.parametrize("name", ["log2_sync.pickle", "log1_source_id.pickle"])
+def test_other_names_are_not_looked_at(tmp_path: Path, variables: Path, name: str) -> None:
+    put(variables, name, saved(Sync()) if "sync." in name else "a")
+    assert artifacts(tmp_path, "log2", "log1").find(Sync, given()) is None
+
+
+@pytest.mark.parametrize("log_id", [None, "log1"])
+def test_a_handoff_for_another_id_is_ignored_with_a_warning(
+    tmp_path: Path, log_id: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    trigger(tmp_path, log_id=log_id)
+    assert find(tmp_path, "source_2", *[log_id] * bool(log_id)) is None
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().endswith("sync.pickle: its id is source_1, and this check is for source_2")
+
+
+def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(tmp_path: Path, variables: Path) -> None:
+    put(variables, "log1_sync.pickle", saved(Sync("a")))
+    put(variables, "sync.pickle", saved(Sync("b")))
+    assert find(tmp_path, "b", "log1") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sync", "expected"),
+    [
+        (Sync("a"), Sync("b"), "a", "a run_7"),
+        (Sync("a"), Sync("b"), "b", "b run_7"),
+        (Sync("a"), Sync("b"), None, None),
+        (later(60), later(0, "run_9"), None, "source_1 run_8"),
+        (later(0, "run_9"), later(60), "source_1", "source_1 run_8"),
+        (later(60), later(60), None, "source_1 run_8"),
+        (Sync(sync_id="run_7"), Sync(sync_id="run_8"), None, None),
+        (Sync(server_time=None), Sync(sync_id="run_8", server_time=None), None, None),
+        (Sync(server_time=None), later(60), "source_1", None),
+    ],
+)
+def test_of_two_upstream_handoffs_the_inputs_choose_and_then_the_later_one(
+    tmp_path: Path, first: Sync, second: Sync, sync: str | None, expected: str | None
+) -> None:
+    trigger(tmp_path, first, "log1")
+    trigger(tmp_path, second, "log2")
+    if expected is None:
+        with pytest.raises(errors.InvalidInputError, match=r"\(log1_sync.pickle\), .*\(log2_sync.pickle\)"):
+            find(tmp_path, sync, "log1", "log2")
+    else:
+        found = find(tmp_path, sync, "log1", "log2")
+        assert found is not None
+        assert f"{found.id} {found.sync_id}" == expected
+
+
+@pytest.mark.parametrize(("age", "logged"), [(3000, False), (3700, True), (90_000, True), (-90_000, False)])
+def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
+    tmp_path: Path, age: float, logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    trigger(tmp_path, later(-age))
+    assert find(tmp_path) == later(-age)
+    assert caplog.messages[0] == "checking the sync of source source_1 recorded in sync.pickle"
+    assert [message.endswith("ago") for message in caplog.messages[1:]] == [True] * logged
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("sync", [None, "source_1"])
+@pytest.mark.parametrize("name", ["sync.pickle", "starting.pickle", "log1_sync.pickle", "log1_force_sync.pickle", "source_id.pickle"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\x80\x04N.", pickle.dumps({"a": b"b"}), b"cos\nsystem\n.", pickle.dumps(random.Random)),
+        *(pickle.dumps(one, 4) for one in ({}, {"version": 1}, {"version": 2, **Sync().plain()}, {"version": True})),
+        *(pickle.dumps(one, 4) for one in (["x"], "../x", [1, 2], {**saved(Sync()), "id": "a/b"}, 7, ["a", "b"])),
+    ],
+    ids=repr,
+)
+def test_a_file_that_cannot_be_read_is_an_error_even_if_an_id_is_given(
+    tmp_path: Path, variables: Path, name: str, content: bytes, sync: str | None
+) -> None:
+    if name == "starting.pickle" and content == pickle.dumps({"version": 1}, 4):
+        pytest.skip("that is one of a trigger whose id is not known")
+    put(variables, name, content)
+    with pytest.raises(errors.ArtifactError, match="cannot be read: .*; trigger the sync again or remove the file") as caught:
+        find(tmp_path, sync, "log1")
+    assert name in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["folder", "pipe", "dangling link to a folder"])
+def test_what_is_not_a_file_cannot_be_read(tmp_path: Path, variables: Path, kind: str) -> None:
+    variables.mkdir(parents=True)
+    if kind == "pipe":
+        os.mkfifo(variables / "sync.pickle")
+    elif kind == "folder":
+        (variables / "sync.pickle").mkdir()
+    else:
+        (variables / "sync.pickle").symlink_to(tmp_path)
+    with pytest.raises(errors.ArtifactError, match=r"sync\.pickle .*cannot be read"):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        (None, False),
+        (NOW, False),
+        ("2026-11-22", True),
+        (datetime(2026, 11, 22), True),  # noqa: DTZ001
+        (datetime.max.replace(tzinfo=timezone.utc), True),
+        (datetime.min.replace(tzinfo=timezone.utc), True),
+    ],
+)
+def test_a_time_out_of_a_file_has_its_zone_and_can_be_calculated_with(value: object, refused: bool) -> None:
+    try:
+        assert moment(value) == value
+    except (TypeError, ValueError):
+        assert refused
+    else:
+        assert not refused
+
+
+@pytest.mark.parametrize("value", ["", "..", "a/b", "a b", "x" * 256, 7, None, ["a"], "é"])
+def test_an_id_out_of_a_file_has_only_the_characters_of_an_id(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        identifier(value)
+
+
+# Handoffs of version 0.1
+
+
+@pytest.mark.parametrize("sync", [None, "source_1"])
+def test_the_files_of_version_0_1_are_read(tmp_path: Path, variables: Path, sync: str | None) -> None:
+    old = {"version": 1, "attempt": "0123456789abcdef", **Sync().plain()}
+    put(variables, "sync.pickle", old)
+    assert find(tmp_path, sync) == Sync()
+    put(variables, "starting.pickle", old)  # it was killed just before it removed it
+    assert find(tmp_path, sync) == Sync()
+    put(variables, "starting.pickle", {**old, "attempt": "another"})
+    with pytest.raises(errors.ArtifactError, match="a sync may be running"):
+        find(tmp_path, sync)
+
+
+# The vendor's last response
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        (Response(200, {"a": ["é", f"x {TOKEN.upper()}"]}), {"a": ["é", "x ***"]}),
+        (Response(502, NOT_JSON, f"<html>{TOKEN}</html>"), {"status": 502, "text": "<html>***</html>"}),
+        (Response(200, NOT_JSON, '{"a": 1'), {"status": 200, "text": '{"a": 1'}),
+        (Response(200, None), None),
+        (Response(200, {"a": "\ud800"}), {"a": "\ud800"}),
+    ],
+)
+def test_a_response_is_kept_as_indented_utf_8_json_without_secrets(
+    tmp_path: Path, response: Response, expected: Any
+) -> None:
+    artifacts(tmp_path).save_response("r.json", response)
+    written = (tmp_path / "acme-blueprints" / "responses" / "r.json").read_bytes()
+    assert json.loads(written.decode()) == expected
+    assert written.endswith(b"\n")
+
+
+def test_a_secret_where_a_long_text_is_cut_is_redacted(tmp_path: Path) -> None:
+    text = "x" * (100_000 - len(TOKEN) + 1) + TOKEN + "y" * 100
+    artifacts(tmp_path).save_response("r.json", Response(502, NOT_JSON, text))
+    assert TOKEN[:4] not in (tmp_path / "acme-blueprints" / "responses" / "r.json").read_text()
+
+
+@pytest.mark.parametrize("length", [1, 235, 236, 255])
+def test_an_id_that_is_too_long_for_a_file_name_is_cut_and_followed_by_its_hash(tmp_path: Path, length: int) -> None:
+    one, other = "x" * (length - 1) + "1", "x" * (length - 1) + "2"
+    name = response_file("sync", one)
+    assert len(name) <= 255
+    assert name == f"sync_{one}_response.json" or (length > 236 and len(name) == 255)
+    assert name != response_file("sync", other)
+    artifacts(tmp_path).save_response(name, Response(200, {}))
