@@ -32,8 +32,10 @@ def excluded(*codes: int) -> tuple[tuple[int, int], ...]:
     return tuple((code, code) for code in codes)
 
 
+TRIGGER = Guardrails(1, 0, 4 * 3600, excluded(200, 201, 203, 204, 205, 206, 210, 211, 212, 213, 221))
 NO_USE_TRYING_AGAIN = {
-    "trigger_sync.py": Guardrails(1, 0, 4 * 3600, excluded(200, 201, 203, 204, 205, 206, 210, 211, 212, 213, 221)),
+    "trigger_sync.py": TRIGGER,
+    "resync_connector.py": TRIGGER,
     "check_sync_status.py": Guardrails(24, 300, 4 * 3600, excluded(200, 201, 204, 205, 206, 211, 212, 213, 221)),
 }
 
@@ -62,7 +64,7 @@ def test_guardrails_stop_where_trying_again_does_not_help(blueprint: Blueprint) 
     else:
         assert (rails.retry_count, rails.retry_wait, rails.runtime_cutoff) == (1, 300, 600)
         tried_again = {code for code in blueprint.exit_codes if rails.try_again_on(code)}
-        assert tried_again == {130, 143, 220}
+        assert tried_again == {129, 130, 143, 220}
 
 
 @each_blueprint
@@ -76,7 +78,7 @@ def test_guardrails_are_what_the_platform_can_do(blueprint: Blueprint) -> None:
 @each_blueprint
 def test_the_exit_codes_are_sorted_and_hold_those_that_every_blueprint_has(blueprint: Blueprint) -> None:
     assert list(blueprint.exit_codes) == sorted(set(blueprint.exit_codes))
-    assert {0, 130, 143, 200, 206, 249} <= set(blueprint.exit_codes)
+    assert {0, 129, 130, 143, 200, 206, 249} <= set(blueprint.exit_codes)
 
 
 @each_blueprint
@@ -99,7 +101,7 @@ def test_an_input_is_named_after_its_vendor(blueprint: Blueprint) -> None:
 
 @each_input
 def test_an_input_is_of_a_type_that_the_platform_has(one: Input) -> None:
-    assert one.type in ("Password", "Alphanumeric", "Integer", "Boolean", "Select")
+    assert one.type in ("Password", "Alphanumeric", "Integer", "Boolean", "Select", "Date")
     assert bool(one.options) == (one.type == "Select")
 
 
