@@ -91,7 +91,9 @@ def saved(sync: Sync) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("log_id", "more"), [(None, set()), ("log1", {"log1_sync.pickle", "log1_force_sync.pickle"})], ids=["no log id", "log1"]
+    ("log_id", "more"),
+    [(None, set()), ("log1", {"log1_sync.pickle", "log1_force_sync.pickle"})],
+    ids=["no log id", "log1"],
 )
 def test_a_trigger_saves_its_handoff_and_the_files_of_other_programs(
     tmp_path: Path, variables: Path, log_id: str | None, more: set[str]
@@ -216,7 +218,9 @@ def leave(folder: Path, state: str, sync: Sync, log_id: str | None = None) -> No
 
 @pytest.mark.parametrize("older", [None, Sync(server_time=NOW - timedelta(days=1))], ids=["nothing", "yesterday's"])
 @pytest.mark.parametrize("state", LEFT)
-@pytest.mark.parametrize(("log_id", "upstream"), [(None, ()), ("log1", ()), ("log1", ("log1",)), ("log1", ("log0", "log1"))])
+@pytest.mark.parametrize(
+    ("log_id", "upstream"), [(None, ()), ("log1", ()), ("log1", ("log1",)), ("log1", ("log0", "log1"))]
+)
 @pytest.mark.parametrize("sync", [None, "source_1"])
 def test_an_older_handoff_never_stands_for_a_trigger_that_saved_none(
     tmp_path: Path, older: Sync | None, state: str, log_id: str | None, upstream: tuple[str, ...], sync: str | None
@@ -320,7 +324,9 @@ def test_a_trigger_killed_between_any_two_files_leaves_its_own_handoff_or_its_pe
 
 @posix_only
 @pytest.mark.parametrize("limit", [0, 50, 1000])
-def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(tmp_path: Path, limit: int) -> None:
+def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(
+    tmp_path: Path, limit: int
+) -> None:
     code = f"""if True:
         import resource, signal
         from pathlib import Path
@@ -443,7 +449,9 @@ def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
 
 
 @pytest.mark.parametrize("sync", [None, "source_1"])
-@pytest.mark.parametrize("name", ["sync.pickle", "starting.pickle", "log1_sync.pickle", "log1_force_sync.pickle", "source_id.pickle"])
+@pytest.mark.parametrize(
+    "name", ["sync.pickle", "starting.pickle", "log1_sync.pickle", "log1_force_sync.pickle", "source_id.pickle"]
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -459,7 +467,9 @@ def test_a_file_that_cannot_be_read_is_an_error_even_if_an_id_is_given(
     if name == "starting.pickle" and content == pickle.dumps({"version": 1}, 4):
         pytest.skip("that is one of a trigger whose id is not known")
     put(variables, name, content)
-    with pytest.raises(errors.ArtifactError, match="cannot be read: .*; trigger the sync again or remove the file") as caught:
+    with pytest.raises(
+        errors.ArtifactError, match="cannot be read: .*; trigger the sync again or remove the file"
+    ) as caught:
         find(tmp_path, sync, "log1")
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
@@ -485,7 +495,7 @@ def test_what_is_not_a_file_cannot_be_read(tmp_path: Path, variables: Path, kind
         (None, False),
         (NOW, False),
         ("2026-11-22", True),
-        (datetime(2026, 11, 22), True),  # noqa: DTZ001
+        (datetime(2026, 11, 22), True),
         (datetime.max.replace(tzinfo=timezone.utc), True),
         (datetime.min.replace(tzinfo=timezone.utc), True),
     ],

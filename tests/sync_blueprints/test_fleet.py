@@ -212,12 +212,20 @@ def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tm
     assert told["SHIPYARD_LOG_ID"] != "x"
 
 
-def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint() -> None:
-    fleet = read(REPOSITORY / "examples" / "fivetran.yaml")
+def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint(tmp_path: Path) -> None:
+    text = """
+        name: one
+        vessels:
+          Trigger:
+            source: {type: BLUEPRINT, blueprint: Fivetran - Execute Sync, inputs: {FIVETRAN_CONNECTOR_ID: mine}}
+          Check:
+            source: {type: BLUEPRINT, blueprint: Fivetran - Check Sync Status}
+        """
+    fleet = read(written(tmp_path, text))
     outside = {"FIVETRAN_CONNECTOR_ID": "another", "FIVETRAN_API_URL": "http://localhost", **ENVIRONMENT}
     environments = fleet_environments(fleet, {**outside, "SHIPYARD_ARTIFACTS_DIRECTORY": "x"})
     ids = [variables.get("FIVETRAN_CONNECTOR_ID") for variables in environments]
-    assert ids == ["succeeds_in_5", "succeeds_in_5", None]
+    assert ids == ["mine", None]
     assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 
@@ -371,7 +379,6 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_an_example_reads_without_fault(file: Path) -> None:
     fleet: Fleet = read(file)
-    assert len(fleet.vessels) > 2
     assert fleet.connections
 
 
@@ -387,35 +394,11 @@ def ends(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
 
 @pytest.mark.sockets
 @pytest.mark.slow
-def test_the_fivetran_example_ends_well(sandbox: Sandbox, tmp_path: Path) -> None:
-    exit_code, lines, log = run_example(REPOSITORY / "examples" / "fivetran.yaml", sandbox, tmp_path)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_an_example_ends_well_against_the_sandbox(file: Path, sandbox: Sandbox, tmp_path: Path) -> None:
+    exit_code, lines, log = run_example(file, sandbox, tmp_path)
     assert exit_code == 0, log
-    assert list(ends(lines)) == ["Manual schedule", "Start", "Check"]
-    assert ends(lines) == {"Manual schedule": ("updated", 0), "Start": ("started", 0), "Check": ("succeeded", 0)}
-    assert lines[2]["attempts"] > 1
-    assert sandbox.starts == [("fivetran", "succeeds_in_5")]
-    assert "handed over in" in log
-
-
-@pytest.mark.sockets
-@pytest.mark.slow
-def test_the_nango_example_ends_well(sandbox: Sandbox, tmp_path: Path) -> None:
-    exit_code, lines, log = run_example(REPOSITORY / "examples" / "nango.yaml", sandbox, tmp_path)
-    assert exit_code == 0, log
-    assert ends(lines) == {"Credentials": ("valid", 0), "Start": ("started", 0), "Check": ("succeeded", 0)}
-    assert lines[2]["syncs"] == 2
-
-
-@pytest.mark.sockets
-@pytest.mark.slow
-def test_the_example_with_two_vendors_joins_its_branches(sandbox: Sandbox, tmp_path: Path) -> None:
-    exit_code, lines, log = run_example(REPOSITORY / "examples" / "two_vendors.yaml", sandbox, tmp_path)
-    assert exit_code == 0, log
-    assert lines[-1]["vessel"] == "Report"
-    assert len(lines[-1]["responses"]) == 4
-    assert sorted(ends(lines)) == ["Check the load", "Load", "Report", "Send"]
-    assert sorted(vendor for vendor, _ in sandbox.starts) == ["fivetran", "rudderstack"]
-    assert "skipped: Check the load ended with exit code 0" in log
+    assert {line["exit_code"] for line in lines} == {0}
 
 
 @pytest.mark.sockets
@@ -435,13 +418,3 @@ def test_the_example_with_two_vendors_alerts_and_fails_if_the_load_fails(sandbox
     assert re.search(r"Report .*skipped: Check the load ended with exit code 211", log)
     for secret in ("sandbox-fivetran-key", "sandbox-fivetran-secret", "sandbox-rudderstack-token"):
         assert secret not in log
-
-
-def test_the_fleet_of_the_readme_reads_without_fault(tmp_path: Path) -> None:
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    found = [
-        text for text in re.findall(r"^```yaml\n(.*?)^```", readme, re.MULTILINE | re.DOTALL) if "vessels:" in text
-    ]
-    assert found
-    for text in found:
-        assert read(written(tmp_path, text)).notes == ()
