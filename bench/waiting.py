@@ -14,7 +14,6 @@ import statistics
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,13 +21,9 @@ from typing import NamedTuple
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from shared.artifacts import Artifacts
-from shared.blueprint import Job
-from shared.masking import Mask
-from shared.waiting import Wait, duration
-
 from bench.processes import table
-from shared.errors import SyncIncompleteError
+from shared.polling import Pace, Pending, poll_until
+from shared.timestamps import format_duration
 from tests.simulation.world import World, quiet
 
 SEED = 8
@@ -86,17 +81,14 @@ def adaptive(least: float, interval: float = INTERVAL) -> list[Looks]:
 
 def _looks(least: float, interval: float) -> Looks:
     clock = World(random.Random(SEED))
-    job = Job(Artifacts(Path("unused"), "bench", None, (), Mask()), Mask(), clock)
     times: list[float] = []
 
-    def look() -> None:
+    def look() -> Pending:
         times.append(clock.t)
-        raise SyncIncompleteError("it is running")
+        return Pending("it is running")
 
     end = LONGEST * (1 + SPREAD) + 2 * max(interval, LONGEST / 40)
-    wait = Wait(job, clock.monotonic() + end, least, interval)
-    with suppress(SyncIncompleteError):
-        wait.until(look, SyncIncompleteError, proven=True, pause_first=True)
+    poll_until(look, Pace(clock, clock.monotonic() + end, least, interval), seen=True)
     return times
 
 
@@ -153,11 +145,11 @@ def promises(waits: dict[float, list[Looks]]) -> str:
             (
                 _worst(shares, lambda length: length >= 10, "{:.1%}"),
                 _worst(shares, lambda length: length >= 5 * MINUTE, "{:.2%}"),
-                f"below {duration(max(late))}",
+                f"below {format_duration(max(late))}",
                 _worst({length: one.lag / length for length, one in same.items()}, lambda at: at >= 10, "{:.1%}"),
                 _worst(more, lambda _: True, "{:+.1f}"),
                 _worst(single, lambda _: True, "{:+.0f}"),
-                duration(max(length for length, calls in more.items() if calls >= 0)),
+                format_duration(max(length for length, calls in more.items() if calls >= 0)),
                 _worst(more, lambda length: length >= 30 * MINUTE, "{:+.0f}"),
             )
         )
@@ -176,7 +168,7 @@ def promises(waits: dict[float, list[Looks]]) -> str:
 
 def _worst(figures: Mapping[float, float], among: Callable[[float], bool], form: str) -> str:
     at = max((length for length in figures if among(length)), key=figures.__getitem__)
-    return f"{form.format(figures[at])} (at {duration(at)})"
+    return f"{form.format(figures[at])} (at {format_duration(at)})"
 
 
 def at_once() -> str:

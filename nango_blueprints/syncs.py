@@ -205,7 +205,8 @@ class NangoSyncs:
         for key, entry in self._api.entries(self._selection, self._keep_as).items():
             watch = (found.watches or {}).get(key)
             if watch is not None and shows_start(entry, watch, found.start):
-                return found
+                late = self._api.http.best_now() - state.at  # the grace begins when the start is known, not before it
+                return found._replace(start_grace=found.start_grace + round(late.total_seconds()))
         return None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:

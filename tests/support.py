@@ -59,7 +59,7 @@ def make_run(
 
 
 def run_main(script: ModuleType, environment: Mapping[str, str], run: Run) -> Result:
-    """The result of a script's `main` with inputs from `environment`; raises what it raises. As `shared.run` does it."""
+    """The result of a script's `main` with inputs from `environment`; raises what it raises."""
     given, problem = inputs.read(script.Inputs, environment)
     run.report.id = given.subject
     if given.starts:

@@ -1,1 +1,1 @@
-"""The real scripts against a server that breaks every rule of HTTP, over real sockets; `python -m tests.faults` counts."""
+"""The real scripts against a server that breaks every rule of HTTP, over real sockets."""

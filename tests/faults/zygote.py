@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.blueprint import run
+from shared.run import run
 
 from sync_blueprints.catalog import load
 
@@ -124,7 +124,7 @@ def _be_the_script(order: dict[str, Any], folder: Path) -> None:
         os.chdir(folder)
         module = importlib.import_module(order["script"][:-3].replace("/", "."))
         sys.addaudithook(_hook(order, os.open(folder / "moments", os.O_WRONLY | os.O_CREAT)))
-        run(order["name"], module.main, module.Inputs, os.environ)
+        run(order["name"], module.main, module.Inputs, os.environ, arguments=[])
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except KeyboardInterrupt:  # before the run took signals into its own hands

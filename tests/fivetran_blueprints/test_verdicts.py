@@ -6,13 +6,23 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from fivetran_blueprints.client import Connection, Handover, judge, judge_latest, read_connection
+from fivetran_blueprints.api import parse_connection as read_connection
+from fivetran_blueprints.syncs import Handoff
+from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
 
 from fivetran_blueprints import check_sync_status, trigger_sync
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus
 from tests.fivetran_blueprints.answers import ENVIRONMENT, ID, connection
+
+def read(kind: Any, environment: dict[str, str]) -> Any:
+    """The inputs; raises what is wrong with them."""
+    given, problem = inputs.read(kind, environment)
+    if problem is not None:
+        raise problem
+    return given
+
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED = (
     SyncStatus.RUNNING,
@@ -34,17 +44,18 @@ def look(sync_state: str, succeeded_at: str | None, failed_at: str | None, **mor
     return Connection(stamp(succeeded_at), stamp(failed_at), sync_state, **more)
 
 
-def triggered(succeeded_at: str | None, failed_at: str | None, *, interrupted: bool = False) -> Handover:
+def triggered(succeeded_at: str | None, failed_at: str | None, *, interrupted: bool = False) -> Baseline:
     """A sync that Fivetran accepted at 12:00:00, with the stamps before it."""
-    return Handover(ID, stamp("12:00:00"), stamp(succeeded_at), stamp(failed_at), interrupted)
+    accepted_at = stamp("12:00:00")
+    assert accepted_at is not None
+    return Baseline(stamp(succeeded_at), stamp(failed_at), accepted_at, interrupted=interrupted)
 
 
-def verdicts(handover: Handover, looks: list[Connection]) -> list[SyncStatus]:
+def verdicts(handover: Baseline, looks: list[Connection]) -> list[SyncStatus]:
     """What each look in a row says, as a check sees it that remembers the look before."""
-    said, before = [], None
+    said = []
     for now in looks:
-        verdict, handover = judge(handover, now, before)
-        before = now
+        verdict, handover = judge(handover, now)
         said.append(verdict.status)
     return said
 
@@ -185,7 +196,7 @@ SCENARIOS = {
 
 
 @pytest.mark.parametrize(("handover", "looks"), SCENARIOS.values(), ids=SCENARIOS)
-def test_the_rule_is_right_in_every_scenario(handover: Handover, looks: list[tuple[Connection, SyncStatus]]) -> None:
+def test_the_rule_is_right_in_every_scenario(handover: Baseline, looks: list[tuple[Connection, SyncStatus]]) -> None:
     assert verdicts(handover, [now for now, _ in looks]) == [status for _, status in looks]
 
 
@@ -214,19 +225,19 @@ def test_the_rule_is_right_in_every_scenario(handover: Handover, looks: list[tup
     ],
 )
 def test_only_a_stamp_later_than_before_tells_of_an_end(
-    handover: Handover, now: Connection, expected: SyncStatus
+    handover: Baseline, now: Connection, expected: SyncStatus
 ) -> None:
     assert judge(handover, now)[0].status is expected
 
 
 def test_a_new_stamp_after_an_interruption_asks_for_a_second_look() -> None:
     verdict, _ = judge(FORCED, look("scheduled", "12:05:00", "05:00:00"))
-    assert (verdict.status, verdict.confirm_in) == (RUNNING, 2)
+    assert (verdict.status, verdict.poll_again_in) == (RUNNING, 2)
 
 
 def test_without_an_interruption_one_look_is_enough() -> None:
     verdict, _ = judge(USUAL, look("scheduled", "12:05:00", "05:00:00"))
-    assert verdict.confirm_in is None
+    assert verdict.poll_again_in is None
 
 
 def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None:
@@ -236,7 +247,7 @@ def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None
 
 def test_what_the_interrupted_sync_left_is_no_longer_new() -> None:
     _, moved = judge(FORCED, look("syncing", "06:00:00", "12:00:03"))
-    assert moved.stamps == (stamp("06:00:00"), stamp("12:00:03"))
+    assert (moved.succeeded_at, moved.failed_at) == (stamp("06:00:00"), stamp("12:00:03"))
 
 
 def test_a_paused_connection_says_so_and_an_unknown_word_is_shown() -> None:
@@ -252,7 +263,7 @@ def test_a_sync_that_was_put_off_names_the_time_and_whether_it_has_to_be_trigger
     message = judge(USUAL, now)[0].message
     assert "2026-11-22T12:30:00Z" in message
     assert ("trigger" in message) is again
-    assert now.needs_another_start is again
+    assert now.needs_another_trigger is again
 
 
 # Other programs hand over a connector and a time: what is later than that time is the sync's.
@@ -272,9 +283,9 @@ OTHERS = triggered("12:00:00", "12:00:00")
     ],
 )
 def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, expected: SyncStatus) -> None:
-    (handover,) = Handover.from_other_files({"force_sync.pickle": [ID, stamp("12:00:00")]}.get)
-    assert handover == OTHERS
-    assert judge(handover, now)[0].status is expected
+    (handoff,) = Handoff.from_other_files({"force_sync.pickle": [ID, stamp("12:00:00")]}.get)
+    assert handoff.baseline == OTHERS
+    assert judge(handoff.baseline, now)[0].status is expected
 
 
 @pytest.mark.parametrize(
@@ -294,7 +305,6 @@ def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, e
 )
 def test_with_nothing_handed_over_the_latest_sync_decides(now: Connection, expected: SyncStatus) -> None:
     assert judge_latest(now).status is expected
-    assert judge(Handover.latest_of(ID), now)[0].status is expected
 
 
 @pytest.mark.parametrize(
@@ -334,7 +344,7 @@ def test_everything_that_a_verdict_needs_is_read() -> None:
         paused=True,
         schedule_type="auto",
         rescheduled_for=stamp("12:30:00"),
-        complaints="reconnect: Reconnect it; slow: It is slow",
+        problems=("reconnect: Reconnect it", "slow: It is slow"),
     )
 
 
@@ -377,7 +387,7 @@ def test_an_answer_that_lacks_a_key_is_never_taken_for_a_connection(key: str) ->
     ],
 )
 def test_the_older_force_is_another_word_for_restart_or_join(given: dict[str, str], policy: str) -> None:
-    assert inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given}).policy == policy
+    assert read(trigger_sync.Inputs, {**ENVIRONMENT, **given}).policy == policy
 
 
 @pytest.mark.parametrize(
@@ -391,7 +401,7 @@ def test_the_older_force_is_another_word_for_restart_or_join(given: dict[str, st
 )
 def test_force_at_odds_with_if_running_is_an_invalid_input(given: dict[str, str]) -> None:
     with pytest.raises(InvalidInputError, match=r"FIVETRAN_FORCE.*FIVETRAN_IF_RUNNING"):
-        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
+        read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
 
 
 @pytest.mark.parametrize(
@@ -412,24 +422,61 @@ def test_force_at_odds_with_if_running_is_an_invalid_input(given: dict[str, str]
 )
 def test_a_malformed_input_is_named(variable: str, value: str) -> None:
     with pytest.raises(InvalidInputError, match=variable) as caught:
-        inputs.read(trigger_sync.Inputs, {**ENVIRONMENT, variable: value})
+        read(trigger_sync.Inputs, {**ENVIRONMENT, variable: value})
     assert caught.value.exit_code == 206
 
 
 @pytest.mark.parametrize("value", ["0", "3601", "-1", "1.5", "often"])
 def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own(value: str) -> None:
     with pytest.raises(InvalidPollIntervalError, match="FIVETRAN_POLL_INTERVAL") as caught:
-        inputs.read(check_sync_status.Inputs, {**ENVIRONMENT, "FIVETRAN_POLL_INTERVAL": value})
+        read(check_sync_status.Inputs, {**ENVIRONMENT, "FIVETRAN_POLL_INTERVAL": value})
     assert caught.value.exit_code == 205
 
 
 def test_a_check_needs_no_connector_id() -> None:
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
-    assert inputs.read(check_sync_status.Inputs, environment).connector_id is None
+    assert read(check_sync_status.Inputs, environment).connector_id is None
     with pytest.raises(InvalidInputError, match="FIVETRAN_CONNECTOR_ID"):
-        inputs.read(trigger_sync.Inputs, environment)
+        read(trigger_sync.Inputs, environment)
 
 
-def test_what_is_handed_over_comes_back_as_it_was() -> None:
-    handover = Handover(ID, stamp("12:00:00"), stamp("06:00:00"), None, interrupted=True, joined=False)
-    assert Handover.from_dict(handover.as_dict()) == handover
+def test_a_handoff_comes_back_as_it_was() -> None:
+    handoff = Handoff(ID, triggered("06:00:00", None, interrupted=True)._replace(earliest_end=stamp("11:59:58")))
+    assert Handoff.from_plain(handoff.plain()) == handoff
+
+
+@pytest.mark.parametrize(
+    ("baseline", "now", "expected"),
+    [
+        pytest.param(
+            USUAL._replace(earliest_end=stamp("11:59:58")),
+            look("scheduled", "11:59:57", "05:00:00"),
+            RUNNING,
+            id="a stamp from before the request is another sync's, shown late",
+        ),
+        pytest.param(
+            USUAL._replace(earliest_end=stamp("11:59:58")),
+            look("scheduled", "12:00:30", "05:00:00"),
+            SUCCEEDED,
+            id="a stamp from after the request is ours",
+        ),
+        pytest.param(
+            triggered("06:00:00.047", None), look("scheduled", "06:00:00", None), SUCCEEDED, id="joined, fewer digits"
+        ),
+    ],
+)
+def test_a_stamp_must_fit_the_request(baseline: Baseline, now: Connection, expected: SyncStatus) -> None:
+    assert judge(baseline, now)[0].status is expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (look("scheduled", "06:00:00", None, is_historical_sync=True), RUNNING),
+        (look("scheduled", "06:00:00", "07:00:00", is_historical_sync=True), RUNNING),
+        (look("syncing", "06:00:00", None, is_historical_sync=True), RUNNING),
+        (look("paused", "06:00:00", None, is_historical_sync=True, paused=True), CANCELLED),
+    ],
+)
+def test_a_historical_sync_that_is_due_outweighs_the_latest_stamps(now: Connection, expected: SyncStatus) -> None:
+    assert judge_latest(now).status is expected

@@ -493,7 +493,7 @@ def peers(seed: int) -> dict[str, str]:
                 peer.end("refused")
             executed = peer.world.local()
             answer = peer.start(f"{path}/sync", {"force": True})
-            if answer is None or not answer.good or answer.date is None:
+            if answer is None or not answer.ok or answer.date is None:
                 peer.end("refused")
                 return
             syncing = first["status"]["sync_state"] == "syncing"

@@ -62,8 +62,9 @@ class Entry:
         self.queued: Run | None = None
         self.finished: float | None = None if rng.random() < 0.15 else world.t - rng.uniform(1, 1e5)
         self.good = rng.random() < 0.7
-        self.next_due = world.t + rng.uniform(-10, 3600)
+        self.next_due = world.t + rng.uniform(1, 3600)
         self.gone = False
+        self.is_cut = False  # a run was cut, and its continuation has not begun
         self.target: Run | None = None
         self.foreign_since: float | None = None
 
@@ -150,7 +151,7 @@ class Nango(Vendor):
         self.world.later(3600.0 if seconds < 0 else seconds, drop if seconds < 0 else begin)
 
     def _begin(self, entry: Entry, run: Run) -> None:
-        entry.running, run.state = run, "running"
+        entry.running, run.state, entry.is_cut = run, "running", False
         if run.foreign:
             entry.foreign_since = self.world.t
         self.world.note(f"[{entry.id}: runs]")
@@ -163,7 +164,7 @@ class Nango(Vendor):
             if entry.running is run:
                 entry.running, run.state = None, "cut"
                 entry.finished, entry.good, entry.next_due = self.world.t, True, self.world.t - 1
-                run.cut = None
+                run.cut, entry.is_cut = None, True
                 self.world.note(f"[{entry.id}: cut]")
                 self.world.later(self.world.rng.uniform(0.5, 25), go_on)
 
@@ -182,7 +183,7 @@ class Nango(Vendor):
     def _end(self, entry: Entry, run: Run) -> None:
         entry.running, run.state, run.ended = None, "ended", self.world.t
         entry.finished, entry.good = self.world.t, run.good
-        if entry.next_due < self.world.t and self.world.rng.random() < 0.9:
+        if entry.next_due <= self.world.t:
             entry.next_due = self.world.t + 3600
         self.world.note(f"[{entry.id}: {'success' if run.good else 'failure'}]")
 
@@ -219,13 +220,20 @@ class Nango(Vendor):
         status = "RUNNING" if running else "PAUSED" if entry.paused else "SUCCESS" if entry.good or not ran else "ERROR"
         shown = {
             "id": entry.id, "connection_id": entry.connection, "name": entry.name, "variant": entry.variant,
-            "status": status, "nextScheduledSyncAt": self._stamp(entry.next_due), "frequency": "every 1h",
+            "status": status, "nextScheduledSyncAt": self._stamp(self._due(entry)), "frequency": "every 1h",
         }  # fmt: skip
         if ran and not self.old:
             shown["latestExecutionStatus"] = latest
         if not running and entry.finished is not None:
             shown["finishedAt"] = self._stamp(entry.finished)
         return shown
+
+    def _due(self, entry: Entry) -> float:
+        """Ahead, but for a run that was cut: its continuation is due at once."""
+        due = entry.next_due
+        while due <= self.world.t and not entry.is_cut:
+            due += 3600
+        return due
 
     def _stamp(self, t: float) -> str:
         return stamp(self.world.server(t), 3)
