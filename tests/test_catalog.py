@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from shared import errors
-from shared.inputs import Specification, specifications
+from shared.inputs import Field, fields
 from sync_blueprints.catalog import VENDORS, Blueprint, Input, folder_of, load
 
 BLUEPRINTS = load()
@@ -21,8 +21,8 @@ SCRIPTS = sorted(
     for path in folder_of(vendor).glob("*.py")
     if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
 )
-ERRORS = {one.exit_code: one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "again")}
-OTHER_EXIT_CODES = {0, 130, 143}  # success, SIGINT and SIGTERM: these are no errors
+ERRORS = {one.exit_code: one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")}
+OTHER_EXIT_CODES = {0, 129, 130, 143}  # success, SIGHUP, SIGINT and SIGTERM: these are no errors
 FIRST_LINES = """\
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -45,12 +45,12 @@ def module_of(blueprint: Blueprint) -> ModuleType:
     return importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
 
 
-def declared(blueprint: Blueprint) -> dict[str, Specification]:
+def declared(blueprint: Blueprint) -> dict[str, Field]:
     """What the script of a blueprint declares, by variable."""
-    return {one.variable: one for one in specifications(module_of(blueprint).Inputs).values()}
+    return {one.variable: one for one in fields(module_of(blueprint).Inputs).values()}
 
 
-def default_as_text(spec: Specification) -> str | None:
+def default_as_text(spec: Field) -> str | None:
     """A default as the orchestrator has it: every input is text; none at all is None, or the option of that name."""
     if spec.default is None:
         return "None" if "None" in spec.options else None
@@ -116,7 +116,7 @@ def test_the_exit_codes_are_those_of_the_errors_there_are(blueprint: Blueprint) 
 def test_guardrails_try_again_exactly_where_the_errors_say_that_it_helps(blueprint: Blueprint) -> None:
     check = blueprint.path.stem == "check_sync_status"
     for code in set(blueprint.exit_codes) & set(ERRORS):
-        wanted = ERRORS[code].again == "yes" or (ERRORS[code].again == "check: yes" and check)
+        wanted = ERRORS[code].retryable == "yes" or (ERRORS[code].retryable == "check: yes" and check)
         if code != 249:  # a fault of the scripts is no answer of the vendor, and the guardrails may say either
             assert blueprint.guardrails.try_again_on(code) == wanted, code
 
@@ -129,7 +129,7 @@ def test_a_script_finds_the_shared_folder_by_the_same_two_lines(script: Path) ->
     before, _, after = text.partition(FIRST_LINES)
     assert "from shared" not in before
     assert "import sys\n" in before
-    assert "from shared.blueprint import " in after
+    assert "from shared.run import " in after
 
 
 @each_script

@@ -23,11 +23,11 @@ from typing import Any, TypeVar
 import pytest
 
 from shared import pickles
-from shared.inputs import Specification, specifications
+from shared.inputs import Field, fields
 from sync_blueprints.catalog import REPOSITORY, load
 from sync_blueprints.sandbox import Request, Sandbox
 from sync_blueprints.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
-from sync_blueprints.sandbox.world import Answer
+from sync_blueprints.sandbox.world import Response as Answer
 
 pytestmark = pytest.mark.sockets
 
@@ -663,9 +663,9 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary(place: Callable[[Kind, 
 # --- where a script is started, and with what ---
 
 
-def inputs_of(script: Path) -> Iterable[Specification]:
+def inputs_of(script: Path) -> Iterable[Field]:
     module = importlib.import_module(f"{script.parent.name}.{script.stem}")
-    return specifications(module.Inputs).values()
+    return fields(module.Inputs).values()
 
 
 def complete(sandbox: Sandbox, artifacts: Path) -> dict[str, str]:
