@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from shared.run import run
-
 from sync_blueprints.catalog import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,15 +6,16 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+
+from fivetran_blueprints import check_sync_status, trigger_sync
 from fivetran_blueprints.api import parse_connection as read_connection
 from fivetran_blueprints.syncs import Handoff
 from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
-
-from fivetran_blueprints import check_sync_status, trigger_sync
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus
 from tests.fivetran_blueprints.answers import ENVIRONMENT, ID, connection
+
 
 def read(kind: Any, environment: dict[str, str]) -> Any:
     """The inputs; raises what is wrong with them."""

@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started
     blocked = tmp_path / "artifacts" / place
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("a file")
-    with pytest.raises(errors.ArtifactError, match="nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
+    with pytest.raises(errors.ArtifactError, match=r"nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
         begin(tmp_path / "artifacts")
     assert str(blocked) in str(caught.value)
     assert "None" not in str(caught.value)
@@ -291,7 +291,7 @@ def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(
 
 
 def test_a_trigger_killed_between_any_two_files_leaves_its_own_handoff_or_its_pending_start(
-    tmp_path: Path, variables: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace, unlink, results = Path.replace, Path.unlink, set()
     for steps in range(30):
@@ -468,7 +468,7 @@ def test_a_file_that_cannot_be_read_is_an_error_even_if_an_id_is_given(
         pytest.skip("that is one of a trigger whose id is not known")
     put(variables, name, content)
     with pytest.raises(
-        errors.ArtifactError, match="cannot be read: .*; trigger the sync again or remove the file"
+        errors.ArtifactError, match=r"cannot be read: .*; trigger the sync again or remove the file"
     ) as caught:
         find(tmp_path, sync, "log1")
     assert name in str(caught.value)
