@@ -212,7 +212,11 @@ class Artifacts:
         pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
         found = []
         if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
-            if not isinstance(pending, dict) or pending.get("version") != VERSION:
+            if (
+                not isinstance(pending, dict)
+                or type(pending.get("version")) is not int
+                or pending["version"] != VERSION
+            ):
                 raise self._not_readable(prefix + PENDING_START, f"it is not a pending start of version {VERSION}")
             found.append(Found(prefix + PENDING_START, pending))
         if saved is None:
@@ -229,7 +233,7 @@ class Artifacts:
 
         try:
             return [Found(", ".join(names), handoff.plain(), handoff) for handoff in kind.from_other_files(file)]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             raise self._not_readable(", ".join(names), f"it is not a handoff ({error})") from error
 
     def _parsed(self, kind: HandoffKind[H], plain: Any, name: str) -> Found:
@@ -237,7 +241,7 @@ class Artifacts:
             if type(plain["version"]) is not int or plain["version"] != VERSION:
                 raise ValueError(f"its version is not {VERSION}")
             handoff = kind.from_plain(plain)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             why = f"it is not a handoff of this vendor's trigger ({type(error).__name__}: {error})"
             raise self._not_readable(name, why) from error
         return Found(name, handoff.plain(), handoff)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.simulation.survey import SIMULATE, one, surveys
 from tests.simulation.world import quiet
 
-TIMELINES = 20_000
+TIMELINES = 8_000
 
 
 @pytest.mark.slow

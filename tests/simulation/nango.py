@@ -279,7 +279,10 @@ class Nango(Vendor):
 
     def saved_handoff(self, handoff: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
-        self.grace = handoff.start_grace
+        self.grace = float(handoff.start_grace)
+        if self.accepted_at is not None and handoff.server_time is not None:  # a lost start counts from the read before
+            early = self.world.server(self.accepted_at) - handoff.server_time
+            self.grace -= max(0.0, early.total_seconds())
         for entry_id, baseline in handoff.watches.items():
             entry = by_id[entry_id]
             self.selected.append(entry)
