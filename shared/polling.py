@@ -133,6 +133,8 @@ def follow(syncs: Pollable[H], handoff: H, given: Waiting, run: Run, max_age: in
     if found.poll_again_in is not None and pace.left > 0:  # it is not worth it to wait for what comes too late
         return Verdict(SyncStatus.RUNNING, found.message)
     after = f"timed out after {given.wait_timeout} min ({found.message})"
+    if handoff.is_latest:  # there may be none
+        return Verdict(SyncStatus.RUNNING, after)
     stands = "may still be running" if found.message == NO_POLL else "is still running"
     return Verdict(SyncStatus.RUNNING, f"{after}; the sync {stands} in {syncs.vendor}")
 

@@ -418,7 +418,7 @@ def test_it_times_out_and_says_that_the_sync_is_still_running(
     ended = check(tmp_path, clock, OF_SOURCE, WAIT="TRUE", WAIT_TIMEOUT="30")
     assert ended == RUNNING
     assert "timed out after 30 min" in ended.message
-    assert "still running in RudderStack" in ended.message
+    assert "the latest sync of source 2aSourceOfTests is running" in ended.message
     assert 1800 <= clock.elapsed < 1861
 
 
