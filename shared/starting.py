@@ -123,6 +123,8 @@ def _made_ready(
         if conflict is not None:
             log.info("%s; will retry", conflict)
             pace.sleep(pace.interval(), str(conflict))
+            if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
+                raise SyncAlreadyRunningError(f"{conflict}; {_policy_note(syncs, policy)}")
         return syncs.restart(state, pace) if policy == "restart" else syncs.read()
 
 

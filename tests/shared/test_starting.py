@@ -1,0 +1,387 @@
+"""A sync is started exactly once, even if the response is lost; and what is not known is not claimed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from shared import errors
+from shared.context import Run
+from shared.polling import Pace
+from shared.starting import trigger
+from tests.shared.acme import Sync, given
+from tests.support import FakeClock, make_run
+
+MINUTE = 60
+LOST = errors.StartUnclearError("no response")
+LOST_500 = errors.StartUnclearError("answered 500", 500)
+TIMED_OUT = errors.StartUnclearError("no response within 120 s", timed_out=True)
+GATEWAY = errors.StartUnclearError("answered 504", 504, timed_out=True)
+WITHOUT_ID = errors.StartUnclearError("answered without an id", 200)
+UNEXPECTED = errors.StatusCheckFailedError("unexpected response", status=200)
+UNREACHABLE = errors.StatusCheckFailedError("could not be reached")
+CONFLICT = errors.SyncAlreadyRunningError("answered 409")
+RATE_LIMITED = errors.SyncNotStartedError("answered 429")
+CANNOT_STOP = errors.SyncAlreadyRunningError("it cannot be stopped")
+STARTED = Sync(sync_id="run_7")
+JOINED = Sync(sync_id="run_6")
+
+
+class State(NamedTuple):
+    running: bool = False
+    after: str = "read"
+
+
+IDLE, RUNNING = State(), State(running=True)
+
+
+class Syncs:
+    """Answers in turn, the last answer again and again, and remembers what it was asked and when."""
+
+    vendor = "Acme"
+    label = "source source_1"
+    min_interval = 2.0
+
+    def __init__(self, clock: FakeClock, **answers: Any) -> None:
+        """For `read`, `send`, `find_started` and `restart` an answer, or a list of them."""
+        usual = {"read": IDLE, "send": STARTED, "find_started": None, "restart": State(after="restart")}
+        given = {**usual, **answers}
+        self.answers = {name: list(one) if isinstance(one, list) else [one] for name, one in given.items()}
+        self.harmless = True
+        self.clock = clock
+        self.asked: list[str] = []
+        self.found_at: list[float] = []
+        self.states_sent: list[State] = []
+
+    def _next(self, name: str, shown: str = "") -> Any:
+        self.asked.append(shown or name)
+        answers = self.answers[name]
+        one = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(one, BaseException):
+            raise one
+        return one
+
+    def read(self) -> State:
+        found: State = self._next("read")
+        return found
+
+    def join(self, state: State) -> Sync:
+        assert state.running
+        self.asked.append("join")
+        return JOINED
+
+    def restart(self, state: State, pace: Pace) -> State:  # noqa: ARG002
+        assert pace.left > 0
+        found: State = self._next("restart")
+        return found
+
+    def draft(self, state: State) -> Sync:  # noqa: ARG002
+        return Sync(sync_id=None)
+
+    def send(self, state: State, *, again: bool) -> Sync:
+        self.states_sent.append(state)
+        found: Sync = self._next("send", "send again" if again else "send")
+        return found
+
+    def may_send_again(self, state: State) -> bool:  # noqa: ARG002
+        return self.harmless
+
+    def find_started(self, state: State) -> Sync | None:  # noqa: ARG002
+        self.found_at.append(round(self.clock.elapsed))
+        found: Sync | None = self._next("find_started")
+        return found
+
+    @property
+    def sends(self) -> list[str]:
+        return [one for one in self.asked if one.startswith("send")]
+
+
+@pytest.fixture
+def run(tmp_path: Path, clock: FakeClock) -> Run:
+    run = make_run(tmp_path, "acme", clock)
+    run.artifacts.begin_start({"id": "source_1"})
+    return run
+
+
+def start(run: Run, syncs: Syncs, policy: str = "fail", wait_timeout: int = 230) -> Sync:
+    return trigger(syncs, policy, given(wait_timeout=wait_timeout), run)
+
+
+def state_of_the_pending_start(tmp_path: Path) -> Any:
+    import pickle
+
+    path = tmp_path / "acme-blueprints" / "variables" / "starting.pickle"
+    return pickle.loads(path.read_bytes())["state"]  # noqa: S301
+
+
+# What is decided before
+
+
+def test_a_trigger_reads_then_sends_once(run: Run, clock: FakeClock) -> None:
+    syncs = Syncs(clock)
+    assert start(run, syncs) == STARTED
+    assert (syncs.asked, clock.sleeps) == (["read", "send"], [])
+    assert (run.report.started, run.report.sync_id) == (True, "run_7")
+    assert run.report.still_running == "the sync of source source_1 is still running in Acme"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (UNREACHABLE, errors.SyncNotStartedError),
+        (errors.SyncNotFoundError("404"), errors.SyncNotFoundError),
+        (errors.BadRequestError("paused"), errors.BadRequestError),
+        (errors.InvalidCredentialsError("401"), errors.InvalidCredentialsError),
+    ],
+)
+def test_after_a_first_read_that_fails_nothing_is_sent(
+    run: Run, clock: FakeClock, tmp_path: Path, failure: errors.BlueprintError, kind: type[errors.BlueprintError]
+) -> None:
+    syncs = Syncs(clock, read=failure)
+    with pytest.raises(errors.BlueprintError) as caught:
+        start(run, syncs)
+    assert type(caught.value) is kind
+    assert ("nothing was started" in str(caught.value)) == (failure is UNREACHABLE)
+    assert (syncs.asked, run.report.started) == (["read"], False)
+    assert state_of_the_pending_start(tmp_path) == "reading"
+
+
+@pytest.mark.parametrize(
+    ("policy", "answers", "asked", "found"),
+    [
+        ("fail", {"read": RUNNING}, ["read"], "a sync of source source_1 is already running; ACME_IF_RUNNING is fail"),
+        ("fail", {"send": CONFLICT}, ["read", "send"], "already running (answered 409); ACME_IF_RUNNING is fail"),
+        ("join", {"read": RUNNING}, ["read", "join"], JOINED),
+        ("join", {"send": CONFLICT, "read": [IDLE, RUNNING]}, ["read", "send", "read", "join"], JOINED),
+        (
+            "join",
+            {"send": CONFLICT, "read": [IDLE, IDLE, RUNNING]},
+            ["read", "send", "read", "send", "read", "join"],
+            JOINED,
+        ),
+        ("join", {"send": [CONFLICT, STARTED]}, ["read", "send", "read", "send"], STARTED),
+        ("restart", {"read": RUNNING}, ["read", "restart", "send"], STARTED),
+        ("restart", {"read": RUNNING, "restart": CANNOT_STOP}, ["read", "restart"], "it cannot be stopped"),
+        ("restart", {"send": [CONFLICT, STARTED]}, ["read", "send", "restart", "send"], STARTED),
+        ("restart", {"send": CONFLICT, "restart": CANNOT_STOP}, ["read", "send", "restart"], "it cannot be stopped"),
+        ("wait", {"read": [RUNNING, RUNNING, IDLE]}, ["read", "read", "read", "send"], STARTED),
+        ("wait", {"send": [CONFLICT, STARTED]}, ["read", "send", "read", "send"], STARTED),
+        (
+            "wait",
+            {"read": [RUNNING, IDLE, RUNNING, IDLE], "send": [CONFLICT, STARTED]},
+            ["read", "read", "send", "read", "read", "send"],
+            STARTED,
+        ),
+        ("wait", {"read": [RUNNING, UNREACHABLE, IDLE]}, ["read", "read", "read", "send"], STARTED),
+        ("wait", {"read": [RUNNING, errors.BadRequestError("paused")]}, ["read", "read"], "paused"),
+    ],
+)
+def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported_by_a_409(
+    run: Run, clock: FakeClock, policy: str, answers: dict[str, Any], asked: list[str], found: Sync | str
+) -> None:
+    syncs = Syncs(clock, **answers)
+    if isinstance(found, Sync):
+        assert start(run, syncs, policy) == found
+        assert run.report.started
+        assert run.report.sync_id == found.sync_id
+    else:
+        with pytest.raises((errors.SyncAlreadyRunningError, errors.BadRequestError)) as caught:
+            start(run, syncs, policy)
+        assert found in str(caught.value)
+        assert not run.report.started
+    assert syncs.asked == asked
+    assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
+
+
+def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClock) -> None:
+    syncs = Syncs(clock, read=RUNNING)
+    start(run, syncs, "restart")
+    assert syncs.states_sent == [State(after="restart")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "answers", "seconds", "message"),
+    [
+        ("wait", {"read": RUNNING}, 7 * MINUTE, "is still running, and ACME_WAIT_TIMEOUT is over; nothing was started"),
+        ("wait", {"send": CONFLICT}, 7 * MINUTE, "ACME_IF_RUNNING is wait"),
+        ("restart", {"send": CONFLICT}, 5 * MINUTE, "ACME_IF_RUNNING is restart"),
+        ("join", {"send": CONFLICT}, 1 * MINUTE, "ACME_IF_RUNNING is join"),
+    ],
+)
+def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
+    run: Run, clock: FakeClock, policy: str, answers: dict[str, Any], seconds: float, message: str
+) -> None:
+    syncs = Syncs(clock, **answers)
+    with pytest.raises(errors.SyncAlreadyRunningError, match=message):
+        start(run, syncs, policy, wait_timeout=7)
+    assert clock.elapsed == pytest.approx(seconds)
+    assert len(syncs.asked) < 150
+    assert not run.report.started
+
+
+def test_an_unreachable_vendor_while_waiting_means_that_nothing_was_started(run: Run, clock: FakeClock) -> None:
+    for timeout, message in ((7, "could not be reached; nothing was started"), (230, "polls have failed for 15 min")):
+        with pytest.raises(errors.SyncNotStartedError, match=message):
+            start(run, Syncs(clock, read=[RUNNING, UNREACHABLE]), "wait", wait_timeout=timeout)
+
+
+# A request that was refused
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (errors.BadRequestError("x"), errors.BadRequestError),
+        (errors.InvalidCredentialsError("x"), errors.InvalidCredentialsError),
+        (errors.SyncNotFoundError("x"), errors.SyncNotFoundError),
+        (RATE_LIMITED, errors.SyncNotStartedError),
+        (errors.StatusCheckFailedError("a path that is gone", status=404), errors.SyncNotStartedError),
+        (CONFLICT, errors.SyncAlreadyRunningError),
+    ],
+)
+def test_a_request_that_was_refused_is_not_repeated_nor_looked_for(
+    run: Run, clock: FakeClock, tmp_path: Path, refusal: errors.BlueprintError, kind: type[errors.BlueprintError]
+) -> None:
+    syncs = Syncs(clock, send=refusal)
+    with pytest.raises(errors.BlueprintError) as caught:
+        start(run, syncs)
+    assert type(caught.value) is kind
+    assert caught.value.outcome == kind.outcome
+    assert ("nothing was started" in str(caught.value)) == (kind is errors.SyncNotStartedError)
+    assert str(caught.value).count("nothing was started") <= 1
+    assert syncs.asked == ["read", "send"]
+    assert state_of_the_pending_start(tmp_path) == "reading"
+    assert run.report.still_running == "nothing was started by this run"
+
+
+# A request whose response is lost
+
+
+@pytest.mark.parametrize(
+    ("lost", "polls", "sends_again"),
+    [
+        (LOST, [0, 1, 3, 7, 15], True),
+        (LOST_500, [0, 1, 3, 7, 15], True),
+        (WITHOUT_ID, [0, 1, 3, 7, 15], False),
+        (UNEXPECTED, [0, 1, 3, 7, 15], False),
+        (TIMED_OUT, [0, 5, 15, 30, 50, 70, 90], False),
+        (GATEWAY, [0, 5, 15, 30, 50, 70, 90], False),
+    ],
+    ids=["lost", "500", "without an id", "unexpected", "timed out", "504"],
+)
+def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
+    tmp_path: Path, lost: errors.BlueprintError, polls: list[float], sends_again: bool
+) -> None:
+    for shown_at in range(len(polls) + 1):
+        clock = FakeClock()
+        run = make_run(tmp_path / str(shown_at), "acme", clock)
+        run.artifacts.begin_start({"id": "source_1"})
+        syncs = Syncs(clock, send=[lost, Sync(sync_id="second")], find_started=[*[None] * shown_at, STARTED])
+        if shown_at == len(polls):
+            syncs.answers["find_started"] = [None]
+        try:
+            found: object = start(run, syncs)
+        except errors.StartUnclearError as error:
+            found = error.outcome
+        again = shown_at == len(polls) and sends_again
+        expected = Sync(sync_id="second") if again else "unclear" if shown_at == len(polls) else STARTED
+        assert found == expected
+        assert syncs.sends == ["send", "send again"][: 1 + again]
+        assert syncs.found_at == polls[: shown_at + 1]
+        assert run.report.started == (found != "unclear")
+        assert state_of_the_pending_start(tmp_path / str(shown_at)) == "sent"
+
+
+@pytest.mark.parametrize("second", [LOST, LOST_500, CONFLICT, TIMED_OUT, UNEXPECTED], ids=lambda one: str(one))
+def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_third_time(
+    tmp_path: Path, second: errors.BlueprintError
+) -> None:
+    for found, expected in ((STARTED, STARTED), (None, "unclear")):
+        clock = FakeClock()
+        run = make_run(tmp_path / str(expected), "acme", clock)
+        run.artifacts.begin_start({"id": "source_1"})
+        syncs = Syncs(clock, send=[LOST, second], find_started=[*[None] * 6, found])
+        try:
+            outcome: object = start(run, syncs)
+        except errors.StartUnclearError as error:
+            outcome = error.outcome
+        assert outcome == expected
+        assert syncs.sends == ["send", "send again"]
+
+
+def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: FakeClock) -> None:
+    syncs = Syncs(clock, send=LOST)
+    syncs.harmless = False
+    with pytest.raises(errors.StartUnclearError, match="nothing shows that it was accepted, nor that it was not"):
+        start(run, syncs)
+    assert syncs.sends == ["send"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ({"send": [LOST, RATE_LIMITED]}, "429"),
+        ({"send": [LOST, errors.BadRequestError("400")]}, "400"),
+        ({"send": [LOST, errors.SyncNotFoundError("404")]}, "404"),
+        ({"send": [LOST, errors.InvalidCredentialsError("401")]}, "401"),
+        ({"send": LOST, "find_started": UNREACHABLE}, "could not be reached"),
+        ({"send": LOST, "find_started": [None, None, None, None, UNREACHABLE]}, "could not be reached"),
+        ({"send": LOST, "find_started": errors.InvalidCredentialsError("401")}, "401"),
+        ({"send": LOST, "find_started": errors.SyncNotFoundError("404")}, "404"),
+        ({"send": LOST, "find_started": errors.StartUnclearError("no poll can tell")}, "no poll can tell"),
+    ],
+    ids=str,
+)
+def test_no_sync_that_may_be_running_is_reported_as_not_started(
+    run: Run, clock: FakeClock, tmp_path: Path, answers: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(errors.StartUnclearError) as caught:
+        start(run, Syncs(clock, **answers))
+    assert (caught.value.exit_code, caught.value.outcome) == (202, "unclear")
+    message = str(caught.value)
+    assert message.startswith("no response; it could not be found out whether a sync of source source_1 was started (")
+    assert reason in message
+    assert message.endswith("check it in Acme before you trigger it again")
+    assert state_of_the_pending_start(tmp_path) == "sent"
+    assert "may be running in Acme" in run.report.still_running
+
+
+def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock) -> None:
+    syncs = Syncs(clock, send=LOST, find_started=[UNREACHABLE, UNREACHABLE, STARTED])
+    assert start(run, syncs) == STARTED
+    assert syncs.sends == ["send"]
+
+
+# A run that ends in the middle
+
+
+@pytest.mark.parametrize("killer", [errors.Interruption(15), ValueError("a bug")], ids=["SIGTERM", "bug"])
+@pytest.mark.parametrize(
+    ("place", "state", "still_running"),
+    [
+        ("read", "reading", "nothing was started by this run"),
+        ("send", "sent", "a sync of source source_1 may be running in Acme"),
+        ("find_started", "sent", "a sync of source source_1 may be running in Acme"),
+    ],
+)
+def test_a_trigger_that_is_stopped_leaves_a_record_of_how_far_it_got(
+    run: Run, clock: FakeClock, tmp_path: Path, killer: BaseException, place: str, state: str, still_running: str
+) -> None:
+    with pytest.raises(type(killer)):
+        start(run, Syncs(clock, **{"send": LOST, place: killer}))
+    run.artifacts.end_start(143, "interrupted")
+    assert state_of_the_pending_start(tmp_path) == ("ended" if state == "reading" else state)
+    assert run.report.still_running == still_running
+
+
+def test_nothing_is_sent_without_a_pending_start(run: Run, clock: FakeClock, tmp_path: Path) -> None:
+    variables = tmp_path / "acme-blueprints" / "variables"
+    (variables / "starting.pickle").unlink()
+    variables.rmdir()
+    variables.write_text("a file")
+    syncs = Syncs(clock)
+    with pytest.raises(errors.ArtifactError, match="nothing was started"):
+        start(run, syncs)
+    assert syncs.sends == []
