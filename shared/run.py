@@ -118,19 +118,8 @@ def _ending(
         finally:
             for number in handled:
                 signal.signal(number, signal.SIG_IGN)  # the report is not to be cut short
-    except Interruption as interruption:
-        ending = _Ending(interruption.exit_code, interruption.outcome, f"interrupted; {run.report.still_running}")
-    except BlueprintError as error:
-        retry = error.retryable == "yes" and not run.report.started
-        retry = retry or (error.retryable == "check: yes" and not starts)
-        ending = _Ending(error.exit_code, error.outcome, str(error), retry=retry)
-    except Exception as error:  # noqa: BLE001  # whatever it is, the orchestrator gets a code and a result
-        for line in traceback.format_exc().splitlines():
-            log.error("%s", run.redactor(line))
-        what = (
-            f"internal error, {type(error).__name__}: {run.redactor(str(error))}; please report it with the log above"
-        )
-        ending = _Ending(UnexpectedError.exit_code, UnexpectedError.outcome, f"{what}; {run.report.still_running}")
+    except (Interruption, Exception) as error:  # noqa: BLE001  # whatever it is, the orchestrator gets a code and a result
+        ending = _bad(error, run, starts=starts)
     if starts:
         run.artifacts.end_start(ending.exit_code, ending.outcome)
     return ending
@@ -138,6 +127,20 @@ def _ending(
 
 def _good(result: Result) -> _Ending:
     return _Ending(0, result.outcome, result.message, result.details)
+
+
+def _bad(error: BaseException, run: Run, *, starts: bool) -> _Ending:
+    """How a run ends that is ended by an exception."""
+    if isinstance(error, Interruption):
+        return _Ending(error.exit_code, error.outcome, f"interrupted; {run.report.still_running}")
+    if isinstance(error, BlueprintError):
+        retry = error.retryable == "yes" and not run.report.started
+        retry = retry or (error.retryable == "check: yes" and not starts)
+        return _Ending(error.exit_code, error.outcome, str(error), retry=retry)
+    for line in traceback.format_exc().splitlines():
+        log.error("%s", run.redactor(line))
+    what = f"internal error, {type(error).__name__}: {run.redactor(str(error))}; please report it with the log above"
+    return _Ending(UnexpectedError.exit_code, UnexpectedError.outcome, f"{what}; {run.report.still_running}")
 
 
 def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) -> None:

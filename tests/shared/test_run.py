@@ -1,0 +1,396 @@
+"""A run from the environment to the exit code: inputs, arguments, signals, files."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import VERSION, errors
+from shared.context import Run
+from shared.status import Result
+from shared.transport import NOT_JSON, Response
+from tests.shared.acme import GOOD, SECRET, Inputs, Sync, TriggerInputs
+from tests.shared.running import REPOSITORY, Main, Runner, process, raises, runner, script, succeeds
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    yield from runner(tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> Path:
+    return tmp_path / "shipyard-artifacts" / "acme-blueprints" / "variables"
+
+
+# How a run ends
+
+
+def started(error: Exception) -> Main:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.started = True
+        raise error
+
+    return main
+
+
+ENDINGS = [
+    (errors.InvalidCredentialsError("x"), 200, "invalid_credentials", "---"),
+    (errors.BadRequestError("x"), 201, "refused", "---"),
+    (errors.SyncNotStartedError("x"), 202, "not_started", "rr-"),
+    (errors.StartUnclearError("x"), 202, "unclear", "rr-"),
+    (errors.SyncAlreadyRunningError("x"), 203, "already_running", "---"),
+    (errors.SyncNotFoundError("x"), 204, "not_found", "---"),
+    (errors.InvalidPollIntervalError("x"), 205, "invalid_input", "---"),
+    (errors.InvalidInputError("x"), 206, "invalid_input", "---"),
+    (errors.SyncIncompleteError("x"), 210, "running", "r--"),
+    (errors.SyncFailedError("x"), 211, "failed", "---"),
+    (errors.SyncCancelledError("x"), 212, "cancelled", "---"),
+    (errors.UnknownStatusError("x"), 213, "unknown", "---"),
+    (errors.StatusCheckFailedError("x"), 220, "unreachable", "rr-"),
+    (errors.ArtifactError("x"), 221, "artifact_error", "---"),
+    *[(kind("x"), 249, "error", "---") for kind in (ValueError, KeyError, RecursionError, MemoryError, AssertionError)],
+]
+
+
+@pytest.mark.parametrize(("error", "exit_code", "outcome", "retry"), ENDINGS, ids=lambda one: type(one).__name__)
+def test_every_ending_has_its_exit_code_its_outcome_and_whether_a_retry_helps(
+    run_here: Runner, error: Exception, exit_code: int, outcome: str, retry: str
+) -> None:
+    # a check, a trigger that has not started anything, a trigger that waits and had started
+    rows = [(raises(error), Inputs), (raises(error), TriggerInputs), (started(error), TriggerInputs)]
+    for (main, kind), letter in zip(rows, retry):
+        ran = run_here(main, kind=kind)
+        result = ran.result
+        assert (ran.exit_code, result["exit_code"], result["outcome"]) == (exit_code, exit_code, outcome)
+        assert result["retry"] is (letter == "r")
+        assert "x" in result["message"]
+        assert ("Traceback" in ran.stderr) == (exit_code == 249)
+
+
+def test_a_bug_is_shown_with_a_traceback_and_what_is_still_running(run_here: Runner) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.still_running = "the sync of sync_1 is still running in Acme"
+        raise ValueError("what went wrong")
+
+    ran = run_here(main)
+    assert "in main" in ran.stderr
+    assert ran.result["message"] == (
+        "internal error, ValueError: what went wrong; please report it with the log above; "
+        "the sync of sync_1 is still running in Acme"
+    )
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("kind", [Inputs, TriggerInputs])
+@pytest.mark.parametrize("argument", ["-h", "--help"])
+def test_help_lists_the_inputs_and_runs_nothing(
+    run_here: Runner, tmp_path: Path, kind: type[Inputs], argument: str
+) -> None:
+    ran = run_here(raises(AssertionError()), {}, kind, [argument])
+    assert (ran.exit_code, ran.stderr, list(tmp_path.iterdir())) == (0, "", [])
+    lines = [line.split("  ") for line in ran.stdout.splitlines()]
+    table = {line[0]: [cell.strip() for cell in line[1:] if cell.strip()] for line in lines if len(line) > 1}
+    assert table["ACME_KEY"] == ["Password", "yes"]
+    assert table["ACME_WAIT"] == ["Boolean", "no", "FALSE"]
+    assert table["ACME_IF_RUNNING"] == ["Select (restart, join, wait, fail)", "no", "restart"]
+    assert table["ACME_POLL_INTERVAL"] == ["Integer", "no", "60"]
+    assert ran.stdout.endswith("See docs/acme-trigger-sync.md\n")
+
+
+def test_version_prints_the_version_and_runs_nothing(run_here: Runner, tmp_path: Path) -> None:
+    ran = run_here(raises(AssertionError()), {}, TriggerInputs, ["--version"])
+    assert (ran.exit_code, ran.stdout, list(tmp_path.iterdir())) == (0, f"sync-blueprints {VERSION}\n", [])
+
+
+@pytest.mark.parametrize("arguments", [["run"], [""], ["--connector", "x"], ["x", "--help"]])
+def test_any_other_argument_is_refused(run_here: Runner, arguments: list[str]) -> None:
+    ran = run_here(raises(AssertionError()), arguments=arguments)
+    assert (ran.exit_code, ran.result["outcome"]) == (206, "invalid_input")
+    assert "takes no arguments; its inputs are environment variables" in ran.result["message"]
+
+
+# Inputs and the platform's variables
+
+
+def test_all_problems_of_the_inputs_are_in_the_message_and_a_line_each_in_the_log(run_here: Runner) -> None:
+    ran = run_here(succeeds, {"ACME_SYNC_ID": "../x", "ACME_IF_RUNNING": "rerun", "ACME_KEY": "key"})
+    assert (ran.exit_code, ran.result["outcome"], ran.result["id"]) == (206, "invalid_input", None)
+    assert ran.result["message"].startswith("ACME_SECRET is required but not set; ACME_SYNC_ID is '../x'; an id has")
+    assert [line.split(" ERROR ")[1].split()[0] for line in ran.stderr.splitlines()[:-1]] == [
+        "ACME_SECRET",
+        "ACME_SYNC_ID",
+        "ACME_IF_RUNNING",
+    ]
+
+
+def test_one_problem_is_not_logged_beside_the_last_line(run_here: Runner) -> None:
+    assert len(run_here(succeeds, {**GOOD, "ACME_WAIT": "maybe"}).stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def of_a_script(tmp_path_factory: pytest.TempPathFactory) -> type[Inputs]:
+    """The inputs of a script that lies in a folder with another one."""
+    package = tmp_path_factory.mktemp("scripts") / "acme_blueprints"
+    package.mkdir()
+    (package / "one.py").write_text("from tests.shared import acme\nclass Inputs(acme.Inputs): pass\n")
+    (package / "two.py").write_text(
+        "from shared import inputs\nfrom tests.shared import acme\n"
+        "class Inputs(acme.Inputs):\n    x: bool = inputs.boolean('ACME_OF_A_SIBLING')\n"
+    )
+    sys.path.insert(0, str(package.parent))
+    found: type[Inputs] = importlib.import_module("acme_blueprints.one").Inputs
+    return found
+
+
+@pytest.mark.parametrize(
+    ("more", "warnings"),
+    [
+        ({"ACME_IF_RUNING": "join"}, ["ACME_IF_RUNING is not a known input; did you mean ACME_IF_RUNNING?"]),
+        ({"ACME_QXZQXZQXZQXZ": "1"}, ["ACME_QXZQXZQXZQXZ is not a known input"]),
+        (
+            {"ACME_SINK_ID": "1", "ACME_KEYS": "1"},
+            [
+                "ACME_KEYS is not a known input; did you mean ACME_KEY?",
+                "ACME_SINK_ID is not a known input; did you mean ACME_SYNC_ID?",
+            ],
+        ),
+        ({"ACME_IF_RUNING": ""}, []),
+        ({"ACME_IF_RUNING": "None"}, []),
+        ({"ACME_KEY_FILE": "", "ACME_JOB_ID": "source_1"}, []),
+        ({"OTHER_IF_RUNING": "x", "MY_ACME_KEY": "x", "ACMES_KEY": "x", "acme_key": "x"}, []),
+        ({"ACME_OF_A_SIBLING": "x"}, []),
+    ],
+)
+def test_a_set_variable_that_no_script_of_the_vendor_reads_gets_one_warning(
+    run_here: Runner, of_a_script: type[Inputs], more: dict[str, str], warnings: list[str]
+) -> None:
+    ran = run_here(succeeds, {**GOOD, **more}, of_a_script)
+    assert ran.exit_code == 0
+    assert [line.split(" WARNING ")[1] for line in ran.stderr.splitlines()[:-1]] == warnings
+
+
+@pytest.mark.parametrize("value", [None, "", "None", " "])
+def test_artifacts_are_in_a_folder_of_the_working_folder_unless_told_otherwise(
+    run_here: Runner, variables: Path, value: str | None
+) -> None:
+    environment = {**GOOD, **({} if value is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": value})}
+    run_here(succeeds, environment, TriggerInputs)
+    assert variables.is_dir()
+
+
+def test_artifacts_are_where_the_platform_says(run_here: Runner, tmp_path: Path) -> None:
+    run_here(succeeds, {**GOOD, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "a b")}, TriggerInputs)
+    assert (tmp_path / "a b" / "acme-blueprints" / "responses").is_dir()
+
+
+def saves(_given: Any, run: Run) -> Result:
+    run.artifacts.save(Sync())
+    return Result("started", "")
+
+
+def finds(given: Any, run: Run) -> Result:
+    found = run.artifacts.find(Sync, given)
+    return Result("succeeded", found.id if found else "nothing")
+
+
+@pytest.mark.parametrize(
+    ("log_id", "upstream", "removed", "expected"),
+    [
+        ("log1", "log1", "", "source_1"),
+        (" log1 ", " log0 , log1,log2", "", "source_1"),
+        ("log1", "log2", "", "source_1"),
+        (None, "log1", "", "source_1"),
+        ("log1", None, "", "source_1"),
+        ("log1", "None", "", "source_1"),
+        ("Log-1_A.b", "x,Log-1_A.b", "*", "source_1"),
+        ("Log-1_A.b", "x", "*", "nothing"),
+    ],
+)
+def test_a_check_finds_what_the_trigger_of_an_upstream_log_id_has_saved(
+    run_here: Runner, variables: Path, log_id: str | None, upstream: str | None, removed: str, expected: str
+) -> None:
+    run_here(saves, {**GOOD, **({"SHIPYARD_LOG_ID": log_id} if log_id else {})}, TriggerInputs)
+    for name in ("sync.pickle", "force_sync.pickle", "source_id.pickle"):
+        if removed:  # another trigger overwrites the plain names
+            (variables / name).unlink()
+    ran = run_here(finds, {**GOOD, **({"SHIPYARD_FLEET_UPSTREAM_LOG_IDS": upstream} if upstream else {})})
+    assert ran.result["message"] == expected
+
+
+@pytest.mark.parametrize("log_id", ["../x", "a/b", "a b", ".", "..", "x" * 1000, "\x1b[31m", "-x/../y"])
+def test_what_is_not_a_log_id_becomes_no_file_name(run_here: Runner, tmp_path: Path, log_id: str) -> None:
+    ran = run_here(saves, {**GOOD, "SHIPYARD_LOG_ID": log_id}, TriggerInputs)
+    assert ran.exit_code == 0
+    assert {path.name for path in tmp_path.rglob("*sync.pickle")} == {"sync.pickle", "force_sync.pickle"}
+    assert "WARNING ignoring a part of SHIPYARD_LOG_ID that is not a log id" in ran.stderr
+
+
+# The pending start of a run
+
+
+@pytest.mark.parametrize(
+    ("environment", "error", "expected"),
+    [
+        (GOOD, errors.SyncNotFoundError("404"), ("ended", "source_1", 204, "not_found")),
+        (GOOD, errors.SyncAlreadyRunningError("x"), ("ended", "source_1", 203, "already_running")),
+        (GOOD, ValueError("a bug"), ("ended", "source_1", 249, "error")),
+        (GOOD, errors.Interruption(15), ("ended", "source_1", 143, "interrupted")),
+        ({**GOOD, "ACME_WAIT": "maybe"}, None, ("ended", "source_1", 206, "invalid_input")),
+        ({**GOOD, "ACME_SYNC_ID": "../x"}, None, ("ended", None, 206, "invalid_input")),
+        ({}, None, ("ended", None, 206, "invalid_input")),
+    ],
+)
+def test_a_trigger_that_started_nothing_leaves_a_record_of_how_it_ended(
+    run_here: Runner, variables: Path, environment: dict[str, str], error: BaseException | None, expected: tuple[Any]
+) -> None:
+    run_here(raises(error) if error else succeeds, {**environment, "SHIPYARD_LOG_ID": "log1"}, TriggerInputs)
+    for name in ("starting.pickle", "log1_starting.pickle"):
+        plain = pickle.loads((variables / name).read_bytes())  # noqa: S301
+        assert (plain["state"], plain["id"], plain["exit_code"], plain["outcome"]) == expected
+    assert run_here(finds).exit_code == 221
+
+
+def test_an_argument_too_many_leaves_a_record_and_a_check_leaves_none(run_here: Runner, variables: Path) -> None:
+    run_here(succeeds, GOOD, Inputs, ["x"])
+    assert not variables.exists()
+    run_here(succeeds, GOOD, TriggerInputs, ["x"])
+    assert [path.name for path in variables.iterdir()] == ["starting.pickle"]
+
+
+def test_a_trigger_that_cannot_save_anything_says_so_and_an_invalid_input_comes_first(
+    run_here: Runner, tmp_path: Path
+) -> None:
+    (tmp_path / "shipyard-artifacts").write_text("a file")
+    assert run_here(succeeds, kind=TriggerInputs).exit_code == 221
+    assert run_here(succeeds, {**GOOD, "ACME_WAIT": "maybe"}, TriggerInputs).exit_code == 206
+    assert run_here(succeeds).exit_code == 0
+
+
+# The vendor's last response
+
+
+def responds(_given: Any, run: Run) -> Result:
+    run.kept["sync_1_response.json"] = Response(500, NOT_JSON, f"<html>{SECRET}</html>")
+    raise errors.SyncFailedError("it failed")
+
+
+def test_the_last_response_is_kept_also_when_a_run_ends_badly(run_here: Runner, variables: Path) -> None:
+    run_here(responds)
+    kept = variables.parent / "responses" / "sync_1_response.json"
+    assert json.loads(kept.read_text()) == {"status": 500, "text": "<html>***</html>"}
+
+
+def test_a_response_that_cannot_be_kept_is_a_warning_and_no_other_verdict(run_here: Runner, tmp_path: Path) -> None:
+    (tmp_path / "shipyard-artifacts").write_text("a file")
+    ran = run_here(responds)
+    assert (ran.exit_code, ran.result["message"]) == (211, "it failed")
+    assert "WARNING the vendor's last response could not be saved as sync_1_response.json" in ran.stderr
+
+
+# Signals, in processes of their own
+
+
+@posix_only
+@pytest.mark.sockets
+@pytest.mark.parametrize(("number", "exit_code"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_a_run_with_its_code_and_says_what_is_still_running(
+    tmp_path: Path, number: str, exit_code: int
+) -> None:
+    body = f"""
+        try:
+            run.report.still_running = "the sync of sync_1 is still running in Acme"
+            os.kill(os.getpid(), signal.{number})
+            time.sleep(10)
+        except Exception:
+            pass  # what survives errors survives no signal
+    """
+    ran = process(body, tmp_path)
+    assert (ran.exit_code, ran.result["exit_code"], ran.result["outcome"]) == (exit_code, exit_code, "interrupted")
+    assert ran.result["retry"] is False
+    assert ran.last_line.endswith("interrupted; the sync of sync_1 is still running in Acme")
+    assert "Traceback" not in ran.stderr
+
+
+@posix_only
+@pytest.mark.sockets
+def test_a_hangup_that_is_ignored_ends_nothing(tmp_path: Path) -> None:
+    body = "os.kill(os.getpid(), signal.SIGHUP)\nreturn Result('succeeded', 'still there')"
+    command = ["/bin/sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, script(body)]
+    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["message"]) == (0, "still there")
+
+
+@posix_only
+@pytest.mark.sockets
+def test_a_second_signal_does_not_cut_the_report_short(tmp_path: Path) -> None:
+    body = """
+        class Killing(dict):
+            def items(self):
+                for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                    os.kill(os.getpid(), number)
+                time.sleep(0.05)
+                return super().items()
+        run = run._replace(kept=Killing())
+        run.kept.items()
+        time.sleep(10)
+    """
+    ran = process(body, tmp_path)
+    assert (ran.exit_code, ran.result["outcome"]) == (143, "interrupted")
+
+
+@posix_only
+@pytest.mark.sockets
+def test_a_run_ends_once_the_program_that_started_it_is_gone(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), "SYNC_BLUEPRINTS_LIFELINE_FD": str(reading)}
+    command = [sys.executable, "-c", script("print('ready', file=sys.stderr, flush=True)\ntime.sleep(30)")]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        pass_fds=[reading],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        os.close(reading)
+        assert child.stderr is not None
+        assert child.stderr.readline() == "ready\n"
+        assert child.poll() is None
+        os.close(writing)
+        out, err = child.communicate(timeout=20)
+    assert (child.returncode, json.loads(out)["outcome"]) == (143, "interrupted")
+    assert err.splitlines()[-1].startswith("interrupted (exit code 143)")
+
+
+@posix_only
+@pytest.mark.sockets
+@pytest.mark.parametrize("value", ["", "x", "-1", "99", "9999999999", "²"])
+def test_a_lifeline_that_is_none_changes_nothing(tmp_path: Path, value: str) -> None:
+    body = "time.sleep(0.1)\nreturn Result('succeeded', 'fine')"
+    ran = process(body, tmp_path, environment={"SYNC_BLUEPRINTS_LIFELINE_FD": value})
+    assert (ran.exit_code, ran.result["message"]) == (0, "fine")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.sockets
+def test_without_requests_there_is_one_sentence() -> None:
+    code = "import sys; sys.modules['requests'] = None; import shared.run"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert "pip install -r requirements.txt" in done.stderr
