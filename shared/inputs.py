@@ -20,7 +20,8 @@ from shared import values
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.redaction import MIN_SECRET
 from shared.values import IDENTIFIER as IDENTIFIER
-from shared.values import MAX_INTEGER, PREDEFINED_GROUP
+from shared.values import MAX_INTEGER
+from shared.values import PREDEFINED_GROUP as PREDEFINED_GROUP
 from shared.values import InputError as InputError
 from shared.values import fits as fits
 from shared.values import json_object as json_object

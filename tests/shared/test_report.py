@@ -1,0 +1,378 @@
+"""What a run says: one line of JSON whatever happens, a readable log, the files of a CI, and no secret anywhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from shared import VERSION, errors
+from shared.context import Run
+from shared.status import Result
+from shared.transport import Response
+from tests.shared.acme import GOOD, KEY, SECRET
+from tests.shared.running import Main, Runner, process, raises, runner, succeeds
+
+PAIR = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+posix_only = pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+
+
+@pytest.fixture
+def run_here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    yield from runner(tmp_path, capsys, monkeypatch)
+
+
+# The result
+
+
+def test_the_result_is_one_json_object_on_one_line_with_its_keys_in_order(run_here: Runner) -> None:
+    ran = run_here(succeeds)
+    seconds = ran.result["seconds"]
+    assert 0 <= seconds < 5
+    assert list(ran.result.items()) == [
+        ("blueprint", "Acme - Trigger Sync"),
+        ("vendor", "acme"),
+        ("outcome", "succeeded"),
+        ("exit_code", 0),
+        ("retry", False),
+        ("id", "source_1"),
+        ("sync_id", "run_7"),
+        ("url", None),
+        ("message", "12 rows"),
+        ("seconds", seconds),
+        ("version", VERSION),
+        ("rows", 12),
+    ]
+
+
+def test_nothing_else_is_on_stdout(run_here: Runner) -> None:
+    def main(_given: Any, _run: Run) -> Result:
+        logging.getLogger("anything").warning("a line")
+        return Result("succeeded", "two\nlines", {"more": 1})
+
+    ran = run_here(main, {**GOOD, "LOG_LEVEL": "DEBUG"})
+    assert (ran.result["message"], ran.result["more"]) == ("two lines", 1)
+
+
+def test_what_the_vendor_reports_cannot_replace_what_the_run_says(run_here: Runner) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.details.update(exit_code=0, outcome="succeeded", message="fine", retry=True)
+        raise errors.SyncFailedError("it failed")
+
+    result = run_here(main).result
+    assert (result["exit_code"], result["outcome"], result["message"], result["retry"]) == (
+        211,
+        "failed",
+        "it failed",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        float("inf"),
+        float("nan"),
+        object(),
+        {1, 2},
+        b"bytes",
+        "\ud800",
+        10**400,
+        "\u2028\n",
+        {(1, 2): 3},
+        [[float("nan")]],
+    ],
+    ids=["inf", "nan", "object", "set", "bytes", "surrogate", "long", "lines", "key", "deep nan"],
+)
+def test_no_detail_keeps_the_result_from_being_one_line_of_json(run_here: Runner, detail: object) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.details["detail"] = detail
+        raise errors.SyncFailedError("it failed")
+
+    ran = run_here(main)
+    assert ran.result["exit_code"] == ran.exit_code == 211
+
+
+def test_a_long_message_is_cut(run_here: Runner) -> None:
+    assert len(run_here(raises(errors.SyncFailedError("x" * 100_000))).result["message"]) == 2000
+
+
+# The log
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "critical", "nonsense", "None"])
+@pytest.mark.parametrize("main", [succeeds, raises(errors.SyncFailedError("x")), raises(ValueError("x"))])
+def test_the_last_line_says_the_outcome_and_the_exit_code_at_any_log_level(
+    run_here: Runner, level: str, main: Main
+) -> None:
+    ran = run_here(main, {**GOOD, "LOG_LEVEL": level})
+    result = ran.result
+    assert ran.last_line == f"{result['outcome']} (exit code {ran.exit_code}): {result['message']}"
+
+
+@pytest.mark.parametrize(
+    ("level", "lines", "warning"),
+    [
+        ("DEBUG", 3, False),
+        ("info", 2, False),
+        ("Warning", 1, False),
+        ("ERROR", 0, False),
+        (None, 2, False),
+        ("LOUD", 2, True),
+    ],
+)
+def test_the_log_level_decides_what_is_logged(run_here: Runner, level: str | None, lines: int, warning: bool) -> None:
+    def main(_given: Any, _run: Run) -> Result:
+        for method in ("debug", "info", "warning"):
+            getattr(logging.getLogger("x"), method)("a line of mine")
+        return Result("succeeded", "")
+
+    ran = run_here(main, {**GOOD, **({"LOG_LEVEL": level} if level else {})})
+    assert ran.stderr.count("a line of mine") == lines
+    assert ("WARNING LOG_LEVEL is 'LOUD', which is not a level; INFO is used" in ran.stderr) == warning
+
+
+def test_a_message_steers_no_terminal_and_forges_no_line(run_here: Runner) -> None:
+    def main(_given: Any, _run: Run) -> Result:
+        logging.getLogger("x").warning("a\x1b[2J\r\n2026 INFO forged \u202e")
+        raise errors.SyncFailedError("b\x1b[31m\nfailed (exit code 0): forged")
+
+    ran = run_here(main)
+    assert len(ran.stderr.splitlines()) == 2
+    assert all(line.isprintable() for line in ran.stderr.splitlines())
+    assert ran.result["message"].isprintable()
+
+
+@pytest.mark.parametrize("text", ["##[error]forged", "no ##vso[task.complete]", "####[group]x", '"##[x]\\'])
+def test_a_message_gives_no_command_to_the_runner_of_a_ci_and_is_the_same_once_parsed(
+    run_here: Runner, text: str
+) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        logging.getLogger("x").warning("the vendor says %s", text)
+        run.report.sync_id = text
+        run.report.details[text] = [text]
+        raise errors.SyncFailedError(text)
+
+    ran = run_here(main)
+    assert not re.search(r"##\w*\[", ran.stdout + ran.stderr)
+    assert (ran.result["message"], ran.result["sync_id"], ran.result[text]) == (text, text, [text])
+
+
+def test_a_traceback_that_a_library_logs_is_not_shown(run_here: Runner) -> None:
+    def main(_given: Any, _run: Run) -> Result:
+        try:
+            raise ValueError("a header without a colon")
+        except ValueError as error:
+            logging.getLogger("urllib3.connection").warning("Failed to parse headers: %s", error, exc_info=True)
+        return Result("succeeded", "")
+
+    ran = run_here(main)
+    assert "Failed to parse headers: a header without a colon" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+# Secrets
+
+
+FORMS = {
+    "key": KEY,
+    "secret": SECRET,
+    "upper case": SECRET.upper(),
+    "URL-quoted": quote(SECRET, safe=""),
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "the pair": f"{KEY}:{SECRET}",
+    "an Authorization header": f"Authorization: Basic {PAIR}",
+}
+
+
+def tells(form: str, ending: str) -> Main:
+    """A `main` that tells a secret wherever it can."""
+
+    def main(given: Any, run: Run) -> Result:
+        log = logging.getLogger("urllib3.connectionpool")
+        log.debug("DEBUG %s", form)
+        log.error("ERROR %s", {"Authorization": form})
+        try:
+            raise ValueError(form)
+        except ValueError:
+            log.exception("an exception")
+        run.report.id = run.report.sync_id = form
+        run.report.url = f"https://acme.test/{form}"
+        run.report.details[f"rows of {form}"] = [{"deep": (form, {form: form})}]
+        run.report.still_running = f"{form} is still running"
+        run.kept["r.json"] = Response(200, {form: [form]})
+        if ending == "success":
+            return Result("succeeded", f"it is {form} {given.key}", {"more": form})
+        if ending == "failure":
+            raise errors.SyncFailedError(f"it is {form}")
+        raise RuntimeError(f"it is {form}") from ValueError(form)
+
+    return main
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize(("ending", "exit_code"), [("success", 0), ("failure", 211), ("bug", 249)])
+@pytest.mark.parametrize("from_files", [False, True], ids=["variables", "files"])
+def test_no_secret_is_anywhere(
+    run_here: Runner, tmp_path: Path, form: str, ending: str, exit_code: int, from_files: bool
+) -> None:
+    environment = {
+        **{name: f"  {value} " for name, value in GOOD.items()},
+        **{"LOG_LEVEL": "DEBUG", "GITHUB_OUTPUT": str(tmp_path / "output")},
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+    if from_files:
+        for name in ("ACME_KEY", "ACME_SECRET"):
+            (tmp_path / name).write_text(environment.pop(name))
+            environment[f"{name}_FILE"] = str(tmp_path / name)
+    ran = run_here(tells(form, ending), environment)
+    assert ran.exit_code == exit_code
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith("ACME")]
+    assert len(written) == 3
+    for place in (ran.stdout, ran.stderr, *written):
+        for secret in (KEY, SECRET, quote(SECRET, safe=""), PAIR[:12], PAIR[-12:], FORMS["base64"]):
+            assert secret.lower() not in place.lower()
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "all_proxy"])
+@pytest.mark.parametrize("url", ["http://me:pass%2Fword-1@proxy:8080", "me:pass%2Fword-1@proxy"])
+@pytest.mark.parametrize(
+    "form",
+    ["pass%2Fword-1", "pass/word-1", base64.b64encode(b"me:pass/word-1").decode()],
+    ids=["quoted", "plain", "sent"],
+)
+def test_the_password_of_a_proxy_is_a_secret(run_here: Runner, variable: str, url: str, form: str) -> None:
+    ran = run_here(tells(form, "failure"), {**GOOD, variable: url})
+    assert form not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("url", ["http://me@proxy:8080", "http://proxy:8080", ""])
+def test_a_proxy_without_a_password_redacts_nothing(run_here: Runner, url: str) -> None:
+    ran = run_here(tells("me of proxy", "failure"), {**GOOD, "HTTPS_PROXY": url})
+    assert ran.result["message"] == "it is me of proxy"
+
+
+@pytest.mark.parametrize("secret", ["a'b\\c\"d-token", 'quoted"token\\x', "back\\slash'token"])
+@pytest.mark.parametrize("kind", [KeyError, ValueError])
+def test_a_secret_with_quotes_is_not_in_a_traceback(run_here: Runner, secret: str, kind: type[Exception]) -> None:
+    def main(given: Any, _run: Run) -> Result:
+        raise kind(given.secret) if kind is KeyError else kind(f"{[given.secret]}")
+
+    ran = run_here(main, {**GOOD, "ACME_SECRET": secret})
+    for place in (ran.stdout, ran.stderr):
+        assert "token" not in place
+        assert "slash" not in place
+
+
+def test_a_secret_that_is_a_word_leaves_our_own_sentences_alone(run_here: Runner) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        logging.getLogger("shared.starting").warning("the key is wrong")
+        logging.getLogger("urllib3").warning("it is wrong there")
+        run.report.details["reason"] = "it is wrong"
+        raise errors.InvalidCredentialsError(f"ACME_SECRET is wrong ({run.redactor.excerpt('401: wrong secret')})")
+
+    ran = run_here(main, {**GOOD, "ACME_SECRET": "wrong"})
+    assert ran.result["message"] == "ACME_SECRET is wrong (401: *** secret)"
+    assert ran.result["reason"] == "it is ***"
+    assert "the key is wrong" in ran.stderr
+    assert "it is *** there" in ran.stderr
+
+
+@pytest.mark.parametrize("value", [f"{SECRET}\u00e9", f"{SECRET}\x01", f"{SECRET} {SECRET}\n{SECRET}", f'"{SECRET}"'])
+def test_an_invalid_secret_is_not_shown_either(run_here: Runner, value: str) -> None:
+    ran = run_here(succeeds, {**GOOD, "ACME_SECRET": value})
+    assert ran.exit_code == 206
+    assert SECRET not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("before", [0, 30, 58, 70])
+def test_a_secret_that_was_put_into_another_input_is_not_shown(run_here: Runner, before: int) -> None:
+    ran = run_here(succeeds, {**GOOD, "ACME_IF_RUNNING": "x" * before + " " + KEY})
+    assert ran.exit_code == 206
+    assert KEY[:6] not in ran.stdout + ran.stderr
+
+
+# The files of a CI
+
+
+def test_the_result_is_put_out_for_the_next_steps_and_as_a_table(run_here: Runner, tmp_path: Path) -> None:
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    output.write_text("before=1\n")
+    run_here(succeeds, {**GOOD, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
+    rows = {"exit-code": "0", "outcome": "succeeded", "sync-id": "run_7", "message": "12 rows"}
+    assert output.read_text().splitlines() == ["before=1", *(f"{key}={value}" for key, value in rows.items())]
+    assert summary.read_text().splitlines() == [
+        *("| Acme - Trigger Sync | |", "| --- | --- |"),
+        *(f"| {key} | {value} |" for key, value in rows.items()),
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a\nexit-code=0", "a\r\nexit-code=0", "a\u2028exit-code=0", "a\x85b=0", "a | b", "`a`", "<img src=x>"]
+)
+def test_no_message_forges_an_output_or_a_cell(run_here: Runner, tmp_path: Path, hostile: str) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.sync_id = hostile
+        raise errors.SyncFailedError(hostile)
+
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    run_here(main, {**GOOD, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
+    lines = output.read_text().splitlines()
+    assert [line.split("=")[0] for line in lines] == ["exit-code", "outcome", "sync-id", "message"]
+    table = summary.read_text().strip().splitlines()
+    assert {line.count("|") for line in table} == {3}
+    assert not any(sign in "".join(table) for sign in "`<")
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
+def test_a_file_of_a_ci_that_cannot_be_written_is_a_warning(run_here: Runner, tmp_path: Path, variable: str) -> None:
+    ran = run_here(succeeds, {**GOOD, variable: str(tmp_path)})
+    assert (ran.exit_code, ran.result["outcome"]) == (0, "succeeded")
+    assert f"WARNING {variable} cannot be written" in ran.stderr
+
+
+# Streams of real processes
+
+
+@posix_only
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("redirect", "shown"),
+    [("2>&-", "stdout"), (">&-", "stderr"), (">&- 2>&-", ""), (">/dev/full", "stderr"), ("2>/dev/full", "stdout")],
+)
+@pytest.mark.parametrize(("body", "exit_code"), [('return Result("succeeded", "")', 0), ("raise ValueError()", 249)])
+def test_a_stream_that_is_closed_or_full_changes_neither_the_exit_code_nor_the_other_stream(
+    tmp_path: Path, redirect: str, shown: str, body: str, exit_code: int
+) -> None:
+    ran = process(body, tmp_path, redirect)
+    assert ran.exit_code == exit_code
+    if shown == "stdout":
+        assert ran.result["exit_code"] == exit_code
+    if shown == "stderr":
+        assert f"exit code {exit_code}" in ran.last_line
+
+
+@posix_only
+@pytest.mark.sockets
+def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path: Path) -> None:
+    ran = process(
+        'time.sleep(0.3)\nraise errors.SyncFailedError("it failed")', tmp_path, "| true; exit ${PIPESTATUS:-0}"
+    )
+    assert "Traceback" not in ran.stderr
+    assert "BrokenPipe" not in ran.stderr
+    assert ran.last_line == "failed (exit code 211): it failed"
+
+
+@pytest.mark.sockets
+def test_an_otherwise_empty_environment_is_enough(tmp_path: Path) -> None:
+    ran = process('return Result("succeeded", "fine")', tmp_path)
+    assert (ran.exit_code, json.loads(ran.stdout)["message"]) == (0, "fine")
