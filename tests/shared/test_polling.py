@@ -124,7 +124,7 @@ def test_polling_ends_at_the_deadline_with_a_last_poll_whatever_the_local_clock_
     ],
 )
 def test_what_the_last_poll_shows_counts(clock: FakeClock, news: tuple[News, ...], expected: object) -> None:
-    assert poll_until(in_turn(*news), pace_of(clock, 100, least=99, most=99)) == expected
+    assert poll_until(in_turn(*news), pace_of(clock, 100, least=40, most=40)) == expected
 
 
 def test_with_no_time_left_there_is_one_poll(clock: FakeClock) -> None:
