@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,12 @@ from typing import Any
 import pytest
 
 from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Sandbox
+from tests.faults import kills
 from tests.faults.play import FAULTS, SCENES, Case, environment_of, files, play
 from tests.faults.server import Clock, FaultServer, Plan
+from tests.faults.survey import sample, survey
+from tests.faults.zygote import Zygote
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
@@ -55,6 +60,28 @@ def test_an_answer_that_is_right_but_odd_changes_nothing(scene: str) -> None:
     cannot_be_stopped = scene == "rudderstack source, trigger while one runs, restart"
     expected = (203, "already_running") if cannot_be_stopped else ENDS[scene.split(", ", 1)[1]]
     assert ((played.exit_code, played.outcome), played.broken) == (expected, [])
+
+
+def test_no_fault_on_the_wire_breaks_a_promise() -> None:
+    found = survey(sample(CASES, SEED))
+    told = [f'{one.case}: {one.broken}; python -m tests.faults --one "{one.case}"' for one in found.broken]
+    assert not told, "\n".join(told)
+    assert sum(found.played.values()) == CASES
+    assert set(found.played) == {fault.kind for fault in FAULTS.values()} | {"fields"}
+    assert found.started > CASES / 10, "the faults come before anything happens"
+
+
+def test_a_trigger_that_is_killed_or_interrupted_leaves_a_true_verdict_or_an_honest_error() -> None:
+    clock, rng = kills.Clock(), random.Random(SEED)
+    with Sandbox(clock=clock) as sandbox, Zygote() as zygote:
+        moments = list(kills.everything(sandbox, clock, zygote))
+        chosen = [*rng.sample(moments, KILLS), *kills.at_random(INTERRUPTIONS, rng)]
+        found = kills.kill(chosen, sandbox, clock, zygote)
+    assert not found.broken, "\n".join(found.broken)
+    assert len(moments) > 1000, "a trigger has more moments than that"
+    assert sum(found.ended.values()) == KILLS + INTERRUPTIONS
+    assert {"killed", "130", "143"} <= set(found.ended)
+    assert {210, 221} <= set(found.checks)
 
 
 # --- true processes, on a clock that nobody sets forward ---

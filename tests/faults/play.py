@@ -153,7 +153,7 @@ def _connect(clock: Clock, patience: float) -> Connect:
                     clock.elapsed += read_timeout
                 raise
 
-    return lambda url, auth, headers, _: Impatient(url, auth, headers, clock)
+    return lambda url, auth, headers, _: Impatient(url, auth, headers, clock, patience)
 
 
 @dataclass
