@@ -10,6 +10,7 @@ from fivetran_blueprints.api import dashboard
 from fivetran_blueprints.changes import Comparison, compare
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.syncs import Before, FivetranSyncs, Handoff
+from fivetran_blueprints.verdict import Connection
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
@@ -45,7 +46,8 @@ class FivetranUpdate(FivetranSyncs):
         log.info("changing %s of %s", self._fields, self.label)
         try:
             handoff = self._start() if starts else None
-            compared = self._compared(None if starts else self.api.data(self._patched(once=False), self.connector_id))
+            data = None if starts else self.api.data(self._patched(once=False), self.connector_id)
+            compared = self._compared(data, begun=handoff is not None)
         except SyncNotStartedError as error:
             raise StatusCheckFailedError(
                 f"{error}; {self._fields} of {self.connector_id} may not have changed"
@@ -80,22 +82,42 @@ class FivetranUpdate(FivetranSyncs):
 
     def _start(self) -> Handoff | None:
         """The handoff of the historical sync that is started; None where a pause makes it wait."""
-        handoff = start_exactly_once(self, self.read(), self._run)
+        before = self.read()
+        handoff = start_exactly_once(self, before, self._run)
         if self.api.connection(self.connector_id).is_paused:
             self._run.artifacts.not_sent()
             return None
+        if not self._begins(before.connection):
+            self._run.artifacts.not_sent()
+            raise BadRequestError(
+                f"Fivetran accepted the update of {self.connector_id}, but no historical sync is due or running. See "
+                f"{dashboard(self.connector_id)}"
+            )
         self._run.report.started = True
         self._run.artifacts.save(handoff)
         return handoff
 
-    def _compared(self, data: dict[str, Any] | None) -> Comparison:
-        """What was asked against what Fivetran shows, which may take some seconds to show it."""
-        compared = compare(self._changes, self._details() if data is None else data)
+    def _begins(self, before: Connection) -> bool:
+        """Whether the historical sync shows, which may take some seconds: its flag is gone again once it has ended."""
+        for pause in (0, *POLLS):
+            self._run.clock.sleep(pause)
+            now = self.api.connection(self.connector_id)
+            if now.is_historical_sync or now.stamps != before.stamps or (now.syncing and not before.syncing):
+                return True
+        return False
+
+    def _compared(self, data: dict[str, Any] | None, *, begun: bool) -> Comparison:
+        """What was asked against what Fivetran shows, which may take some seconds to show it.
+
+        Not the flag of a historical sync that has `begun`, and may be over.
+        """
+        changes = {key: value for key, value in self._changes.items() if not (begun and key == "is_historical_sync")}
+        compared = compare(changes, self._details() if data is None else data)
         for pause in POLLS:
             if not compared.differences:
                 break
             self._run.clock.sleep(pause)
-            compared = compare(self._changes, self._details())
+            compared = compare(changes, self._details())
         return compared
 
     def _details(self) -> dict[str, Any]:

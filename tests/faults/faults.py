@@ -139,8 +139,6 @@ def _bodies() -> Iterator[Fault]:
         "with something after it": lambda body: body + b" <!-- cached -->",
         "before a NUL": lambda body: body + b"\0",
         "in UTF-16": lambda body: body.decode().encode("utf-16"),
-        "with every key twice": _keys_twice,
-        "with every key twice, the wrong one first": lambda body: _keys_twice(body, wrong_last=False),
         "with a NaN": lambda body: body.replace(b"{", b'{"x": NaN, ', 1),
         "with an infinity": lambda body: body.replace(b"{", b'{"x": -Infinity, ', 1),
         "with a number beyond all bounds": lambda body: body.replace(b"{", b'{"x": 1e999, ', 1),
@@ -344,31 +342,6 @@ def _odd_but_right() -> Iterator[Fault]:
 def _chunks(body: bytes) -> bytes:
     half = len(body) // 2 or 1
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:]) if part)
-
-
-def _keys_twice(body: bytes, *, wrong_last: bool = True) -> bytes:
-    """Each key of every object once more, with another value: which of them is meant, nobody knows."""
-    swap = {
-        "SUCCESS": "STOPPED", "STOPPED": "SUCCESS", "ERROR": "SUCCESS", "RUNNING": "SUCCESS",
-        "failed": "succeeded", "succeeded": "failed", "running": "succeeded",
-    }  # fmt: skip
-
-    def written(value: Any) -> str:
-        if isinstance(value, dict):
-            pairs = []
-            for key, item in value.items():
-                right = f"{json.dumps(key)}: {written(item)}"
-                wrong = f"{json.dumps(key)}: {json.dumps(swap.get(item) if isinstance(item, str) else None)}"
-                pairs += [right, wrong] if wrong_last else [wrong, right]
-            return "{" + ", ".join(pairs) + "}"
-        if isinstance(value, list):
-            return "[" + ", ".join(map(written, value)) + "]"
-        return json.dumps(value)
-
-    try:
-        return written(json.loads(body)).encode()
-    except ValueError:
-        return body
 
 
 def mutations(answer: Any) -> Iterator[tuple[str, bytes]]:

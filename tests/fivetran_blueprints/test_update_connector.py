@@ -1,0 +1,130 @@
+"""Fivetran - Update Connector on the wire: what Fivetran shows after an update, and historical syncs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fivetran_blueprints import check_sync_status, update_connector
+from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, HISTORY, at, connection
+from tests.support import FakeClock, make_run
+from tests.wire import LOST, TIMED_OUT, Vendor, ending, files
+
+HISTORICAL = {**ENVIRONMENT, "FIVETRAN_HISTORICAL_SYNC": "TRUE"}
+ASKED = {"run_setup_tests": False, "is_historical_sync": True}
+SCHEDULED, DUE = connection(), connection(is_historical_sync=True)
+RUNNING = connection("syncing", is_historical_sync=True)
+OVER = connection(succeeded_at=at("12:00:01"))
+
+
+def update(folder: Path, clock: FakeClock, environment: dict[str, str]) -> Any:
+    return ending(update_connector, environment, make_run(folder, "fivetran", clock))
+
+
+@pytest.mark.parametrize(
+    ("patched", "shown"),
+    [
+        pytest.param(RUNNING, [RUNNING] * 3, id="it runs"),
+        pytest.param(DUE, [DUE] * 3, id="it is due"),
+        pytest.param(SCHEDULED, [SCHEDULED, SCHEDULED, SCHEDULED, DUE, DUE], id="its flag shows late"),
+        pytest.param(SCHEDULED, [OVER] * 3, id="it is over, and its flag is gone again"),
+    ],
+)
+def test_a_historical_sync_that_begins_is_handed_to_the_check(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path, patched: Any, shown: list[Any]
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, patched, body=ASKED)
+    for answer in shown:
+        fivetran.expect("GET", DETAILS, answer)
+    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
+    assert {"sync.pickle", "force_sync.pickle"} <= files(tmp_path).keys()
+    assert "starting.pickle" not in files(tmp_path)
+
+
+def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, SCHEDULED, body=ASKED)
+    fivetran.expect("GET", DETAILS, SCHEDULED, many=True)
+    ended = update(tmp_path, clock, HISTORICAL)
+    assert ended == (201, "refused")
+    assert "no historical sync is due or running" in ended.message
+    assert files(tmp_path).keys() == {"starting.pickle"}
+
+
+def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Vendor, clock: FakeClock, tmp_path: Path) -> None:
+    paused = connection("paused", paused=True, is_historical_sync=True)
+    fivetran.expect("GET", DETAILS, connection("paused", paused=True))
+    fivetran.expect("PATCH", DETAILS, paused, body=ASKED)
+    fivetran.expect("GET", DETAILS, paused, many=True)
+    ended = update(tmp_path, clock, HISTORICAL)
+    assert ended == (0, "updated")
+    assert "paused" in ended.message
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("lost", "shown", "expected"),
+    [(LOST, RUNNING, (0, "updated")), (LOST, SCHEDULED, (220, "unreachable")), (TIMED_OUT, RUNNING, (0, "updated"))],
+)
+def test_an_update_without_a_response_is_looked_for_and_never_sent_again(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path, lost: Exception, shown: Any, expected: tuple[int, str]
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, lost, body=ASKED)
+    fivetran.expect("GET", DETAILS, shown, many=True)
+    ended = update(tmp_path, clock, HISTORICAL)
+    assert ended == expected
+    assert "nothing was started" not in ended.message
+    assert len([sent for sent in fivetran.sent if sent.method == "PATCH"]) == 1
+
+
+def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
+    for _ in range(4):
+        fivetran.expect("GET", DETAILS, DUE)
+    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
+    assert ending(check_sync_status, ENVIRONMENT, make_run(tmp_path, "fivetran", clock)) == (210, "running")
+    clock.elapsed += 600
+    window = {"start_time": at("11:59:58"), "end_time": at("12:10:00"), "limit": "1000"}
+    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
+    fivetran.expect("GET", HISTORY, {"code": "Forbidden"}, status=403, query=window)
+    assert ending(check_sync_status, ENVIRONMENT, make_run(tmp_path, "fivetran", clock)) == (0, "succeeded")
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "difference"),
+    [
+        ('{"config":{"pats":["x1234","y1234"]}}', {"config": {"pats": ["******", "******"]}}, ""),
+        ('{"config":{"password":"hunter22"}}', {"config": {"password": None}}, ""),
+        ('{"config":{"tables":["b","a"]}}', {"config": {"tables": ["a", "b"]}}, ""),
+        ('{"config":{"tables":["b","a"]}}', {"config": {"tables": ["a", "c"]}}, "config.tables"),
+        ('{"config":{"is_ftps":true}}', {"config": {"is_ftps": "true"}}, ""),
+        ('{"daily_sync_time":"7:00"}', {"daily_sync_time": "07:00"}, ""),
+        ('{"config":{"note":null}}', {"config": {}}, ""),
+        ('{"config":{"items":[{"id":1}]}}', {"config": {"items": [{"id": 1, "added": "default"}]}}, ""),
+        ('{"sync_frequency":60}', {"sync_frequency": 360}, "sync_frequency is 360, not 60"),
+        ('{"config":{"sync_mode":"Legacy"}}', {"config": {"sync_mode": "Separate"}}, "config.sync_mode"),
+    ],
+)
+def test_only_a_value_that_can_be_compared_and_differs_is_refused(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path, asked: str, shown: dict[str, Any], difference: str
+) -> None:
+    answer = connection()
+    answer["data"].update(shown)
+    fivetran.expect("PATCH", DETAILS, answer, body={"run_setup_tests": False, **json.loads(asked)})
+    if difference:
+        fivetran.expect("GET", DETAILS, answer, many=True)
+    ended = update(tmp_path, clock, {**ENVIRONMENT, "FIVETRAN_CUSTOM_UPDATE": asked})
+    assert ended == ((201, "refused") if difference else (0, "updated"))
+    assert difference in ended.message
+    assert not any(secret in ended.message for secret in ("hunter22", "x1234", "Legacy", "Separate"))
+    assert files(tmp_path) == {}
