@@ -15,6 +15,7 @@ from shared.errors import (
     InvalidCredentialsError,
     StartUnclearError,
     StatusCheckFailedError,
+    SyncAlreadyRunningError,
     SyncNotFoundError,
 )
 from shared.status import Result
@@ -98,6 +99,8 @@ class NangoApi:
             return False
         except InvalidRequestError:
             return True
+        except SyncAlreadyRunningError as error:  # a request that names nothing cannot meet a running sync
+            raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
         words = self.http.words(response)
         raise StatusCheckFailedError(f"unexpected response from Nango to a request that names nothing ({words})")
 
