@@ -107,6 +107,7 @@ def follow(syncs: Pollable[H], handoff: H, given: Waiting, run: Run, max_age: in
     `shared.api.Api.get`.
     """
     current = handoff
+    run.report.id = run.report.id or handoff.id
     run.report.still_running = f"the sync of {handoff.label} may still be running in {syncs.vendor}"
 
     def poll() -> Verdict:

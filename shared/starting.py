@@ -101,8 +101,7 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
                 return _noted(start_exactly_once(syncs, state, run), syncs, run)
         except SyncAlreadyRunningError as error:
             if policy == "fail" or (pace is not None and pace.left <= 0):
-                running = f"a sync of {syncs.label} is already running"
-                raise SyncAlreadyRunningError(f"{running} ({error}); {_policy_note(syncs, policy)}") from error
+                raise _already_running(syncs, policy, error) from error
             conflict = error
 
 
@@ -116,7 +115,7 @@ def _made_ready(
 ) -> S:
     """The state in which the next request may start a sync, while one is running or was reported by a 409."""
     if policy == "fail":
-        raise SyncAlreadyRunningError(f"a sync of {syncs.label} is already running; {_policy_note(syncs, policy)}")
+        raise _already_running(syncs, policy)
     with nothing_started():
         if policy == "wait":
             return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT is over")
@@ -124,7 +123,7 @@ def _made_ready(
             log.info("%s; will retry", conflict)
             pace.sleep(pace.interval(), str(conflict))
             if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
-                raise SyncAlreadyRunningError(f"{conflict}; {_policy_note(syncs, policy)}")
+                raise _already_running(syncs, policy, conflict)
         return syncs.restart(state, pace) if policy == "restart" else syncs.read()
 
 
@@ -223,6 +222,13 @@ def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
     run.report.sync_id = handoff.sync_id
     run.report.still_running = f"the sync of {syncs.label} is still running in {syncs.vendor}"
     return handoff
+
+
+def _already_running(
+    syncs: Startable[S, H], policy: str, conflict: SyncAlreadyRunningError | None = None
+) -> SyncAlreadyRunningError:
+    said = f" ({conflict})" if conflict else ""
+    return SyncAlreadyRunningError(f"a sync of {syncs.label} is already running{said}; {_policy_note(syncs, policy)}")
 
 
 def _policy_note(syncs: Startable[S, H], policy: str) -> str:

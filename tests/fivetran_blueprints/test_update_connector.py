@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fivetran_blueprints import check_sync_status, update_connector
-from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, HISTORY, at, connection
+from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, HISTORY, ID, at, connection
 from tests.support import FakeClock, make_run
 from tests.wire import LOST, TIMED_OUT, Vendor, ending, files
 
@@ -97,7 +97,10 @@ def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
     window = {"start_time": at("11:59:58"), "end_time": at("12:10:00"), "limit": "1000"}
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
     fivetran.expect("GET", HISTORY, {"code": "Forbidden"}, status=403, query=window)
-    assert ending(check_sync_status, ENVIRONMENT, make_run(tmp_path, "fivetran", clock)) == (0, "succeeded")
+    run = make_run(tmp_path, "fivetran", clock)
+    keys = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
+    assert ending(check_sync_status, keys, run) == (0, "succeeded")
+    assert run.report.id == ID, "a check takes the id from the handoff"
 
 
 @pytest.mark.parametrize(

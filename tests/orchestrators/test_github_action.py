@@ -289,7 +289,7 @@ def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -
     process = job.start({"blueprint": TRIGGER}, given)
     assert process.stderr is not None
     for line in process.stderr:
-        if "it is running" in line:
+        if "is running" in line:
             break
     process.send_signal(signal.SIGINT)  # to the step's first process alone, as the runner does
     step = job.finish(process)
