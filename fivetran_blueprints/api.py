@@ -60,7 +60,7 @@ class FivetranApi:
         return self._success(self.http.start(path, {"force": force}, keep_as=keep_as))
 
     def resync(self, connector_id: str, scope: Mapping[str, Any] | None, *, keep_as: str) -> Response:
-        """Start a re-sync of all tables, or of those in `scope`. Raises as `sync`."""
+        """Start a resync of all tables, or of those in `scope`. Raises as `sync`."""
         path = f"/v1/connections/{connector_id}/resync"
         return self._success(self.http.start(path, {"scope": scope} if scope else None, keep_as=keep_as))
 
@@ -77,9 +77,9 @@ class FivetranApi:
         except InvalidCredentialsError as error:
             if error.status != 403:
                 raise
-            return Result("valid", "Fivetran accepts the key and secret; the key may not read the account")
+            return Result("valid", "Fivetran accepts the key and secret; the key cannot read the account")
         account = self.http.excerpt(data.get("account_name") or data.get("account_id") or "without a name")
-        return Result("valid", f"Fivetran accepts the key and secret, of account {account}", {"account": account})
+        return Result("valid", f"Fivetran accepts the key and secret of account {account}", {"account": account})
 
     def past_sync(self, connector_id: str, since: datetime | None, ended_at: datetime) -> PastSync:
         """What the history says of the sync that ended at `ended_at`, after `since`. It only helps the report."""
@@ -111,9 +111,7 @@ class FivetranApi:
     def _success(self, response: Response) -> Response:
         if not isinstance(response.body, dict) or response.body.get("code") != "Success":
             words = self.http.words(response)
-            raise StartUnclearError(
-                f"Fivetran accepted the request without the code Success ({words})", response.status
-            )
+            raise StartUnclearError(f"Fivetran's response lacks the code Success ({words})", response.status)
         return response
 
 
@@ -123,7 +121,7 @@ def refusal(response: Response, words: str) -> BlueprintError | None:
     if response.status == 401:
         return InvalidCredentialsError(
             f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({words}). Copy both again from Fivetran > Account "
-            "settings; the key goes in as it is, not as the base64 of key:secret that Fivetran's own CLI takes"
+            "settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
         )
     if response.status == 403:
         return InvalidCredentialsError(
@@ -138,7 +136,8 @@ def refusal(response: Response, words: str) -> BlueprintError | None:
         )
     if response.status == 404:
         return StatusCheckFailedError(
-            f"Fivetran answered {words}, but not that the connection is unknown: the path is gone, or an outage",
+            f"Fivetran responded with {words}, which does not say that the connection is unknown: the "
+            "endpoint is gone, or there is an outage",
             status=404,
         )
     return None

@@ -37,9 +37,9 @@ def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
             if shown is _ABSENT or wanted is _ABSENT:
                 unclear.append(path)
             elif _is_secret(path):
-                differences.append(f"{path} is not what was asked for")
+                differences.append(f"{path} is not what was requested")
             else:
-                differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as asked")
+                differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as requested")
     return Comparison(tuple(sorted(differences)), tuple(sorted(unclear)))
 
 

@@ -50,7 +50,7 @@ class Rescheduling:
         seconds = (due - self._now()).total_seconds() + MARGIN
         if clock + seconds > self._deadline:
             return verdict._replace(
-                message=f"{verdict.message}; that is after the time left to wait", poll_again_in=seconds
+                message=f"{verdict.message}; that is later than this run may wait", poll_again_in=seconds
             )
         if seconds <= 0 and clock >= self._not_before and due != self._done:
             self._not_before = clock + MARGIN

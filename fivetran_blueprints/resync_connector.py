@@ -1,4 +1,4 @@
-"""Re-sync all tables of a Fivetran connector, or some, and save the handoff for the scripts that run after this one."""
+"""Resync all tables of a Fivetran connector, or some, and save the handoff for the scripts that run after this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fivetran's re-syncs: all tables of a connection, or some, from the beginning."""
+"""Fivetran's resyncs: all tables of a connection, or some, from the beginning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tables_by_schema(text: str) -> dict[str, list[str]]:
 
 
 class FivetranResyncs(FivetranSyncs):
-    """Starts a re-sync, which ends and is judged like any sync."""
+    """Starts a resync, which ends and is judged like any sync."""
 
     def __init__(
         self, given: Credentials, run: Run, connector_id: str, *, scope: dict[str, list[str]] | None, deadline: float
@@ -36,11 +36,11 @@ class FivetranResyncs(FivetranSyncs):
         self._keep_as = response_file("resync", connector_id)
 
     def request(self, *, force: bool) -> Response:
-        """The re-sync; where Fivetran rescheduled it (`force` false), a sync goes on with it."""
+        """The resync; where Fivetran rescheduled it (`force` false), a sync goes on with it."""
         if not force:
             return super().request(force=False)
         tables = "all tables" if self._scope is None else ", ".join(self._scope)
-        log.info("re-syncing %s of %s", tables, self.connector_id)
+        log.info("resyncing %s of %s", tables, self.connector_id)
         return self.api.resync(self.connector_id, self._scope, keep_as=self._keep_as)
 
     def may_send_again(self, state: Before) -> bool:

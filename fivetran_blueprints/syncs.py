@@ -163,7 +163,7 @@ class FivetranSyncs:
         connection = self.api.connection(self.connector_id, keep_as=self._keep_as)
         if connection.is_paused:
             raise BadRequestError(
-                f"{self.connector_id} is paused, and a paused connection does not run. Un-pause it (Fivetran - Update "
+                f"{self.connector_id} is paused, and paused connections do not sync. Unpause it (Fivetran - Update "
                 "Connector with FIVETRAN_PAUSED=FALSE), then trigger it again"
             )
         if connection.setup_state == "incomplete":
@@ -186,7 +186,7 @@ class FivetranSyncs:
         if state.restarting:
             raise SyncAlreadyRunningError(f"a sync of {self.connector_id} is running, and Fivetran does not stop it")
         if state.connection.is_historical_sync:
-            log.warning("a historical sync of %s is running, perhaps for days, and will be stopped", self.connector_id)
+            log.warning("a historical sync of %s is running, possibly for days, and will be stopped", self.connector_id)
         return state._replace(restarting=True)
 
     def draft(self, state: Before) -> Handoff:

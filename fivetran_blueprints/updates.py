@@ -54,7 +54,7 @@ class FivetranUpdate(FivetranSyncs):
             ) from error
         except SyncAlreadyRunningError as error:
             raise BadRequestError(
-                f"{error}: a sync of {self.connector_id} is running that Fivetran does not end for this change"
+                f"{error}: a sync of {self.connector_id} is running that Fivetran does not stop for this change"
             ) from error
         if compared.differences:
             raise BadRequestError(
@@ -135,5 +135,5 @@ class FivetranUpdate(FivetranSyncs):
         if handoff is not None:
             notes.append("a historical sync was started, and its handoff is saved for the next step")
         elif "is_historical_sync" in self._changes:
-            notes.append("the connection is paused: the historical sync starts once it is un-paused")
+            notes.append("the connection is paused: the historical sync starts once it is unpaused")
         return Result("updated", "; ".join(notes))

@@ -84,7 +84,7 @@ def judge_latest(now: Connection) -> Verdict:
     if now.is_historical_sync and not now.syncing and now.sync_state != "rescheduled":
         return _historical_sync_due(now)
     if now.succeeded_at is None and now.failed_at is None and not now.syncing:
-        return Verdict(SyncStatus.RUNNING, "has never run to an end")
+        return Verdict(SyncStatus.RUNNING, "has never completed")
     if now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
         return _not_ended(now)
     latest = max(stamp for stamp in now.stamps if stamp is not None)
@@ -112,7 +112,7 @@ def _ended(now: Connection, ended_at: datetime, *, has_failed: bool) -> Verdict:
 def _historical_sync_due(now: Connection) -> Verdict:
     """The latest stamps are those of an older sync."""
     if now.is_paused:
-        return Verdict(SyncStatus.CANCELLED, "is due as a historical sync, but the connection is paused; un-pause it")
+        return Verdict(SyncStatus.CANCELLED, "is due as a historical sync, but the connection is paused; unpause it")
     failure = f" (the latest sync failed at {_shown(now.failed_at)})" if _last_failed(now) else ""
     return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
 
@@ -123,7 +123,7 @@ def _last_failed(now: Connection) -> bool:
 
 def _not_ended(now: Connection) -> Verdict:
     if now.is_paused:
-        message = "was cancelled: the connection was paused before it ended; un-pause it and trigger it again"
+        message = "was cancelled: the connection was paused before it ended; unpause it and trigger it again"
         return Verdict(SyncStatus.CANCELLED, message)
     if now.sync_state == "rescheduled":
         message = f"is rescheduled for {_shown(now.rescheduled_for)}"
@@ -136,4 +136,4 @@ def _not_ended(now: Connection) -> Verdict:
 
 
 def _shown(stamp: Optional[datetime]) -> str:
-    return "a time that is not shown" if stamp is None else f"{stamp:%Y-%m-%dT%H:%M:%SZ}"
+    return "an unknown time" if stamp is None else f"{stamp:%Y-%m-%dT%H:%M:%SZ}"

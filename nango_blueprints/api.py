@@ -51,7 +51,7 @@ class NangoApi:
         body, found = self._status(selection, keep_as)
         if selection.connection_id is None and not all(one.get("connection_id") for one in body["syncs"]):
             raise BadRequestError(
-                "this Nango server is too old: it does not say which connection a sync is of. Update it, or set "
+                "this Nango server is too old: it does not say which connection a sync belongs to. Update it, or set "
                 "NANGO_CONNECTION_ID"
             )
         return found
@@ -62,7 +62,7 @@ class NangoApi:
         response = self.http.start(TRIGGER, body, keep_as=keep_as)
         if not isinstance(response.body, dict) or response.body.get("success") is not True:
             words = self.http.words(response)
-            raise StartUnclearError(f"Nango answered the trigger request without success ({words})", response.status)
+            raise StartUnclearError(f"Nango's response to the trigger request lacks success ({words})", response.status)
         return response
 
     def check_credentials(self, integration: str | None) -> Result:
@@ -102,7 +102,7 @@ class NangoApi:
         except SyncAlreadyRunningError as error:  # a request that names nothing cannot meet a running sync
             raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
         words = self.http.words(response)
-        raise StatusCheckFailedError(f"unexpected response from Nango to a request that names nothing ({words})")
+        raise StatusCheckFailedError(f"unexpected response from Nango to a request that names no integration ({words})")
 
 
 def _good_for(*, may_execute: bool, may_read: bool) -> str:
@@ -140,11 +140,11 @@ def refusal(response: Response, words: str) -> BlueprintError | None:
             status=403,
         )
     if response.status == 403:
-        return InvalidCredentialsError(f"Nango, or something on the way to it, answered {words}", status=403)
+        return InvalidCredentialsError(f"Nango, or a proxy in front of it, responded with {words}", status=403)
     if response.status == 404 and not error:
         return BadRequestError(f"there is no such path ({words}). Check NANGO_API_URL")
     if code in NOT_FOUND or error.get("message") == "Connection not found":
-        return SyncNotFoundError(f"Nango does not know what was asked for ({words}). {CHECK}")
+        return SyncNotFoundError(f"Nango does not know what was requested ({words}). {CHECK}")
     if response.status == 400 and code:
         return InvalidRequestError(f"Nango refused the request ({words})")
     return None

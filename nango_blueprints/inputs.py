@@ -63,7 +63,9 @@ def sync_names(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if not inputs.fits(name, SYNC):
-            raise inputs.InputError(f"has {inputs.shown(name)}; must be a comma list of name or name::variant")
+            raise inputs.InputError(
+                f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant"
+            )
     return each_once(names)
 
 

@@ -125,7 +125,7 @@ class Handoff(NamedTuple):
     def for_check(self, given: Syncs) -> Handoff:
         """As a check with these inputs judges it: with its own start grace, if it has one."""
         if given.syncs and not self.is_exactly(given):
-            log.info("NANGO_SYNCS is not what was triggered; what was triggered is checked: %s", self.label)
+            log.info("NANGO_SYNCS differs from what was triggered; checking what was triggered: %s", self.label)
         return self if given.start_grace == START_GRACE else self._replace(start_grace=given.start_grace)
 
 

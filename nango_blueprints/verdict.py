@@ -144,7 +144,7 @@ def _judge_unseen(label: str, start: Start, now: datetime) -> EntryVerdict:
     if start.at is None:
         return EntryVerdict(label, SyncStatus.RUNNING, "never run")
     if now - start.at <= start.grace:
-        return EntryVerdict(label, SyncStatus.RUNNING, "not begun yet")
+        return EntryVerdict(label, SyncStatus.RUNNING, "not started yet")
     seconds = round(start.grace.total_seconds())
     why = f"not seen to start within {seconds} s; it may still be queued (Nango drops it after an hour)"
     return EntryVerdict(label, SyncStatus.FAILED, why)

@@ -189,9 +189,9 @@ class RudderStackApi:
                 raise SyncNotFoundError(str(error)) from error
             except (StatusCheckFailedError, InvalidCredentialsError) as error:
                 if known or error.status != 500 or not self._answers_other_calls():
-                    log.info("it could not be found out whether %s exists: %s", target.label, error)
+                    log.info("it is not known whether %s exists: %s", target.label, error)
                     return
-        raise SyncNotFoundError(f"RudderStack answers 500 for {target.label} and answers other calls")
+        raise SyncNotFoundError(f"RudderStack responds with 500 for {target.label}, but not to other requests")
 
     def _answers_other_calls(self) -> bool:
         try:

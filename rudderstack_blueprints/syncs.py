@@ -164,11 +164,11 @@ class RudderStackSyncs:
         if running - self._told_to_stop or not self._told_to_stop:
             log.info("stopping the running sync of %s", self.label)
             self._run.report.still_running = (
-                f"the running sync of {self.label} was told to stop, and nothing new was started"
+                f"the running sync of {self.label} was asked to stop, and nothing new was started"
             )
             self.api.stop(self._target)
             self._told_to_stop |= running or {"one that is not shown yet"}
-        return wait_until_idle(self, pace, "it was told to stop and has not done so in time: check it in RudderStack")
+        return wait_until_idle(self, pace, "it was asked to stop but has not stopped in time: check it in RudderStack")
 
     def draft(self, state: Before) -> Handoff:
         return self._target._replace(server_time=state.at)
@@ -191,7 +191,7 @@ class RudderStackSyncs:
             self._undated |= is_new is None
             return found._replace(run_started_at=latest.started_at) if is_new else None
         if state.at is None or self._sent_at is None:
-            raise StartUnclearError("RudderStack does not show its time, so its syncs cannot be told apart")
+            raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
         new = [sync for sync in self.api.syncs(self._target, since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)

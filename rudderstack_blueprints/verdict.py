@@ -91,7 +91,7 @@ def judge_run(run: SourceRun) -> Verdict:
     """What a source's run says."""
     word = run.word or "finished"
     if run.status is SyncStatus.UNKNOWN and run.error == "":
-        word += ", with an error that says nothing"
+        word += ", with an empty error"
     message = _message(run.status, word, run.error, run.finished_at)
     details = _times(run.status, run.started_at, run.finished_at)
     return Verdict(run.status, message, details, ended_at=run.finished_at or run.started_at)

@@ -1,6 +1,6 @@
 """A vendor's API over one transport: what is retried, and which status is which error.
 
-Reads are retried. A request that starts a sync is repeated only if it was surely not delivered, or answered 429.
+Reads are retried. A request that starts a sync is repeated only if it was surely not delivered, or got a 429.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Api:
                 problem, pause = self.words(response), retry_after(response)
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     raise SyncNotStartedError(
-                        f"{self.vendor} accepts no trigger request now ({problem}) and asks to come back in "
+                        f"{self.vendor} accepts no trigger request now ({problem}) and asks to wait "
                         f"{format_duration(pause)}"
                     )
             if not self._back_off(attempt, TRIES, pause, problem):
@@ -112,7 +112,7 @@ class Api:
         return datetime.fromtimestamp(date.timestamp() + self._clock.monotonic() - received, timezone.utc)
 
     def best_now(self) -> datetime:
-        """The server's time, or the local clock's where the server does not tell the time."""
+        """The server's time, or the local clock's where the server does not send it."""
         return self.now() or datetime.fromtimestamp(self._clock.time(), timezone.utc)
 
     def unexpected(self, response: Response, missing: str) -> StatusCheckFailedError:
@@ -160,7 +160,7 @@ class Api:
                 problem, pause, status = self.words(response), retry_after(response), response.status
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     raise StatusCheckFailedError(
-                        f"{self.vendor} answered {problem} and asks to come back in {format_duration(pause)}",
+                        f"{self.vendor} responded with {problem} and asks to wait {format_duration(pause)}",
                         pause,
                         status,
                     )
@@ -194,7 +194,7 @@ class Api:
         """The response to a trigger request, unless its status (408, 5xx, 1xx) leaves open what became of it."""
         if response.status == 408 or not 200 <= response.status < 500:
             gateway = response.status in (408, 504) or 520 <= response.status < 530
-            message = f"{self.vendor} answered {self.words(response)}"
+            message = f"{self.vendor} responded with {self.words(response)}"
             raise StartUnclearError(message, response.status, timed_out=gateway)
         return self._checked(response)
 
@@ -208,16 +208,16 @@ class Api:
             raise error
         if 300 <= response.status < 400:
             raise BadRequestError(
-                f"{self.vendor} answered {response.status}, a redirect, and redirects are not followed: "
+                f"{self.vendor} responded with {response.status}, a redirect, and redirects are not followed: "
                 f"check {self.vendor.upper()}_API_URL"
             )
         if response.status in (401, 403):
             blame = "the credentials are wrong" if response.status == 401 else "the credentials lack a permission"
-            raise InvalidCredentialsError(f"{self.vendor} answered {words} ({blame})", response.status)
+            raise InvalidCredentialsError(f"{self.vendor} responded with {words} ({blame})", response.status)
         if response.status == 404:
-            raise SyncNotFoundError(f"{self.vendor} answered {words}")
+            raise SyncNotFoundError(f"{self.vendor} responded with {words}")
         if response.status == 409:
-            raise SyncAlreadyRunningError(f"{self.vendor} answered {words}")
+            raise SyncAlreadyRunningError(f"{self.vendor} responded with {words}")
         if 400 <= response.status < 500:
             raise BadRequestError(f"{self.vendor} refused the request ({words})")
         raise StatusCheckFailedError(f"unexpected response from {self.vendor}: {words}", status=response.status)

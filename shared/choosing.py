@@ -24,7 +24,7 @@ def difference(found: Found, target: Mapping[str, Any]) -> str:
         recorded = found.plain.get(key)
         if value is not None and recorded != value:
             is_for = f"its {key} is {recorded}" if recorded is not None else f"it has no {key}"
-            return f"{is_for}, and this check is for {value}"
+            return f"{is_for}, but this check is for {value}"
     return ""
 
 
@@ -58,7 +58,7 @@ def _unfinished(pending: Found) -> str:
         )
     return (
         "the trigger before this check was killed, or could not find out whether its request was accepted (see "
-        f"{file}): a sync may be running; check it at the vendor, then trigger it again"
+        f"{file}): a sync may be running; check the vendor's dashboard, then trigger it again"
     )
 
 
@@ -73,4 +73,4 @@ def _latest(found: Sequence[Found]) -> Found | None:
     if same_label and (None not in times or len(found) == 1) and all(one.plain == last[0].plain for one in last):
         return last[0]
     listed = ", ".join(f"{one.handoff.label} ({one.file})" for one in found)
-    raise InvalidInputError(f"several handoffs were found, and the inputs do not say which is meant: {listed}")
+    raise InvalidInputError(f"several handoffs were found, and the inputs do not say which one to check: {listed}")

@@ -23,7 +23,7 @@ class Watch:
     @contextlib.contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
         """Around one request. Its connection is cut after `seconds`: a server that sends a byte now and then runs into
-        no other time-out.
+        no other timeout.
         """
         self.attempted = self.written = self.expired = False
         self._socket = None

@@ -30,7 +30,7 @@ class BadRequestError(BlueprintError):
 
 
 class SyncNotStartedError(BlueprintError):
-    """The trigger could not reach the vendor (429, 5xx, time-out); the message says whether a sync may have started."""
+    """The trigger could not reach the vendor (429, 5xx, timeout); the message says whether a sync may have started."""
 
     exit_code, outcome, retryable = 202, "not_started", "yes"
 

@@ -269,7 +269,7 @@ class Artifacts:
         if isinstance(error, NotPlainError):  # too many syncs for one file
             hint = "trigger fewer syncs at a time"
         if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
-            hint = f"let the user with the id {os.getuid()} write to {place.parent}; {hint}"
+            hint = f"give the user ID {os.getuid()} write access to {place.parent}; {hint}"
         place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
         return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
 
@@ -286,9 +286,9 @@ def response_file(kind: str, id: str) -> str:  # noqa: A002
 def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
     """An id out of a file; it becomes part of URLs. Raises TypeError or ValueError."""
     if not isinstance(value, str):
-        raise TypeError("an id is not a text")
+        raise TypeError("an id is not a string")
     if not inputs.fits(value, pattern):
-        raise ValueError("an id has characters that no id has")
+        raise ValueError("an id has characters that are not allowed")
     return value
 
 
@@ -299,5 +299,5 @@ def moment(value: object) -> datetime | None:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError("a time without its time zone")
     if not datetime.min.year < value.year < datetime.max.year:
-        raise ValueError("a time at the end of all time")  # arithmetic with it overflows
+        raise ValueError("a time out of range")  # arithmetic with it overflows
     return value

@@ -254,15 +254,15 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
 def _parsed(field: Field, text: str, kind: type[object], environment: Mapping[str, str]) -> object:
     if PREDEFINED_GROUP in text:
         raise InputError(
-            "holds a placeholder of the platform: its predefined credential groups do not work with uploaded scripts; "
-            "make a custom credential group whose keys are the variable names"
+            "contains a placeholder of the platform: its predefined credential groups do not work with uploaded scripts"
+            "; create a custom credential group whose keys are the variable names"
         )
     try:
         return field.parse(text)
     except InputError:
         hidden = [one.strip() for one in secrets(kind, environment)[0] if len(one.strip()) >= MIN_SECRET]
         if field.type != "Password" and any(one in text for one in hidden):
-            raise InputError("holds the secret of another input, which is not shown here") from None
+            raise InputError("contains the secret of another input, so it is not shown") from None
         raise
 
 

@@ -69,11 +69,11 @@ def _refuse_unknown_opcodes(written: bytes) -> None:
     try:
         for opcode, argument, position in pickletools.genops(written):
             if opcode.name not in _ALLOWED:
-                raise NotPlainError(f"it holds more than plain values ({opcode.name})")
+                raise NotPlainError(f"it contains more than plain values ({opcode.name})")
             containers += opcode.name in _CONTAINERS
             memoized += opcode.name in _MEMO
             if containers > MAX_CONTAINERS:
-                raise NotPlainError(f"it holds more than {MAX_CONTAINERS:,} lists, tuples and dicts")
+                raise NotPlainError(f"it contains more than {MAX_CONTAINERS:,} lists, tuples and dicts")
             if "PUT" in opcode.name and int(argument or 0) > memoized:  # a memo with gaps takes memory for them
                 raise NotPlainError("its memo has gaps")
             end = (position or 0) + 1
@@ -82,7 +82,7 @@ def _refuse_unknown_opcodes(written: bytes) -> None:
     except Exception as error:  # whatever a damaged file makes of the opcodes
         raise NotPlainError("it is cut off or damaged") from error
     if end != len(written):
-        raise NotPlainError("something follows its end")
+        raise NotPlainError("it has trailing data")
 
 
 def _refuse_all_but_plain(value: object) -> None:
@@ -92,7 +92,7 @@ def _refuse_all_but_plain(value: object) -> None:
         inner: list[object] = []
         for item in level:
             if type(item) not in _TYPES or type(getattr(item, "tzinfo", None)) not in (type(None), timezone):
-                raise NotPlainError(f"it holds a value of type {type(item).__name__}")
+                raise NotPlainError(f"it contains a value of type {type(item).__name__}")
             if isinstance(item, (str, datetime)):
                 _refuse_impossible(item)
             elif isinstance(item, dict):
@@ -101,7 +101,7 @@ def _refuse_all_but_plain(value: object) -> None:
             elif isinstance(item, (list, tuple)):
                 inner.extend(item)
             if count + len(inner) > MAX_VALUES:  # one list in many places grows without bounds
-                raise NotPlainError(f"it holds more than {MAX_VALUES:,} values")
+                raise NotPlainError(f"it contains more than {MAX_VALUES:,} values")
         level, depth, count = inner, depth + 1, count + len(inner)
         if depth > MAX_DEPTH and level:
             raise NotPlainError(f"it is nested more than {MAX_DEPTH} deep")
@@ -115,14 +115,14 @@ def _refuse_impossible(value: str | datetime) -> None:
         else:
             value.replace(year=value.year)
     except (UnicodeEncodeError, ValueError, OverflowError):
-        raise NotPlainError("it holds a text or a date that does not exist") from None
+        raise NotPlainError("it contains a text or a date that does not exist") from None
 
 
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         found = _CLASSES.get((module, name))
         if found is None:
-            raise NotPlainError(f"it names {module[:50]!a}.{name[:50]!a}")
+            raise NotPlainError(f"it refers to {module[:50]!a}.{name[:50]!a}")
         return found
 
 

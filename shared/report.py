@@ -59,7 +59,7 @@ def log_to_stderr(redactor: Redactor, environment: Mapping[str, str]) -> None:
     logging.basicConfig(level=level if isinstance(level, int) else logging.INFO, handlers=[handler], force=True)
     logging.raiseExceptions = False  # a closed stderr is no reason to fail
     if not isinstance(level, int):
-        log.warning("LOG_LEVEL is %s, which is not a level; INFO is used", shown(wanted))
+        log.warning("LOG_LEVEL is %s, which is not a log level; using INFO", shown(wanted))
 
 
 def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[str, str]) -> None:

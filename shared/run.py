@@ -86,9 +86,7 @@ def usage(name: str, kind: type[inputs.Inputs]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     page = f"docs/{re.sub('[^a-z]+', '-', name.lower())}.md"
-    return "\n".join(
-        [f"{name}: takes no arguments; its inputs are environment variables.", "", *lines, "", f"See {page}"]
-    )
+    return "\n".join([f"{name}: takes no arguments; inputs are environment variables.", "", *lines, "", f"See {page}"])
 
 
 def _ending(
@@ -110,7 +108,7 @@ def _ending(
             starts, run.report.id = given.starts, given.subject
             if arguments:
                 problem = InvalidInputError(
-                    "the script takes no arguments; its inputs are environment variables (--help)"
+                    "the script takes no arguments; inputs are environment variables (see --help)"
                 )
             _warn_of_unknown(kind, environment)
             _begin(given, problem, run)

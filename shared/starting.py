@@ -118,7 +118,7 @@ def _made_ready(
         raise _already_running(syncs, policy)
     with nothing_started():
         if policy == "wait":
-            return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT is over")
+            return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT has passed")
         if conflict is not None:
             log.info("%s; will retry", conflict)
             pace.sleep(pace.interval(), str(conflict))
@@ -185,7 +185,7 @@ def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearErro
             return found
         if lost.timed_out or has_good_status or not syncs.may_send_again(state):
             raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
-        log.warning("nothing shows that it was accepted; sending it once more")
+        log.warning("there is no sign that it was accepted; sending it once more")
         try:
             return _sent(syncs, state, again=True)
         except (StartUnclearError, SyncAlreadyRunningError) as error:
@@ -196,7 +196,7 @@ def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearErro
             return found
     except BlueprintError as error:
         raise StartUnclearError(
-            f"{lost}; it could not be found out whether a sync of {syncs.label} was started ({error}): check it in "
+            f"{lost}; it is not known whether a sync of {syncs.label} was started ({error}): check it in "
             f"{syncs.vendor} before you trigger it again"
         ) from error
 
@@ -232,7 +232,7 @@ def _already_running(
 
 
 def _policy_note(syncs: Startable[S, H], policy: str) -> str:
-    told = ", and the running sync was told to stop and has not stopped in time" if policy == "restart" else ""
+    told = ", and the running sync was asked to stop but has not stopped in time" if policy == "restart" else ""
     return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{told}"
 
 

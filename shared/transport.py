@@ -150,7 +150,8 @@ class Transport:
         host = urlsplit(url).hostname or ""
         if urlsplit(url).scheme == "http" and not _is_loopback(host):
             log.warning(
-                "the credentials go to %s over plain http, where anyone on the way can read them; use https", host
+                "the credentials are sent to %s over plain http, where others on the network can read them; use https",
+                host,
             )
 
     def send(
@@ -242,7 +243,9 @@ def _reason(error: Exception) -> str:
     """What went wrong, in words without the URL's query."""
     chain = list(_chain(error))
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
-        return "its TLS certificate is not trusted (if a proxy of yours signs certificates, set REQUESTS_CA_BUNDLE)"
+        return (
+            "its TLS certificate is not trusted (if your proxy signs certificates of its own, set REQUESTS_CA_BUNDLE)"
+        )
     if isinstance(error, requests.exceptions.Timeout):
         return f"no connection within {CONNECT_TIMEOUT} s"
     last = next((part for part in reversed(chain) if not isinstance(part, MaxRetryError)), error)

@@ -25,22 +25,24 @@ def password(text: str) -> str:
     if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
         raise InputError("is in quotes; set it without them")
     if re.fullmatch(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|\$[A-Z]+(_[A-Z0-9]+)+", text):
-        raise InputError("looks like a placeholder that was not resolved; set the secret itself")
+        raise InputError("looks like an unresolved placeholder; set the secret itself")
     if re.match(r"(bearer|basic)\s", text, re.IGNORECASE):
         raise InputError(f"starts with {text.split()[0].title()!r}; set the token or key alone, without that word")
     if not _is_plain(text):
-        raise InputError("holds characters that no key has (line breaks, control or non-ASCII characters)")
+        raise InputError(
+            "contains characters that are not allowed in a key (line breaks, control or non-ASCII characters)"
+        )
     return text
 
 
 def identifier(text: str, pattern: str, in_url: str) -> str:
     """An id; `in_url` finds it in the URL of a dashboard, to propose it."""
     if len(text) > MAX_IDENTIFIER:
-        raise InputError(f"is {len(text)} characters long; an id has at most {MAX_IDENTIFIER}")
+        raise InputError(f"is {len(text)} characters long; the maximum is {MAX_IDENTIFIER}")
     if not re.fullmatch(pattern, text):
         found = re.search(in_url, text)
         hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
-        raise InputError(f"is {shown(text)}; an id has only the characters {pattern.strip('+')}{hint}")
+        raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
     return text
 
 
@@ -88,7 +90,7 @@ def fits(text: str, pattern: str = IDENTIFIER) -> bool:
 
 def shown(text: str) -> str:
     """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
-    return ascii(text) if len(text) <= 60 else f"a text of {len(text)} characters"
+    return ascii(text) if len(text) <= 60 else f"a value of {len(text)} characters"
 
 
 def _is_plain(text: str) -> bool:

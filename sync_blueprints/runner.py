@@ -107,7 +107,7 @@ def run(
     that does not exist, TypeError for a value that cannot be sent, OSError if no process can be started.
 
     The script sees nothing of this process's environment but PATH and the like, proxies (HTTPS_PROXY, NO_PROXY …) and
-    CA files (REQUESTS_CA_BUNDLE …). An exception raised in here, such as KeyboardInterrupt or a time-out of an
+    CA files (REQUESTS_CA_BUNDLE …). An exception raised in here, such as KeyboardInterrupt or a timeout of an
     orchestrator, ends the script with SIGTERM, 10 seconds later with SIGKILL, and is raised again; a script that waits
     says in its last log line that the sync is still running. The script ends, too, when this process is killed.
     Ending a script never stops a sync that runs at the vendor. Several calls may run side by side in threads.

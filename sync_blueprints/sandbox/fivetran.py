@@ -122,7 +122,7 @@ def resync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Respon
     if item.behavior == "incomplete" or (item.behavior == "no_scope" and body):
         return refuse(400, f"Connection with id '{item.id}' cannot be re-synced: incomplete, or without table re-syncs")
     if item.settings["paused"]:
-        item.changes.append((world.now(), {"queued": True}))  # until it is un-paused
+        item.changes.append((world.now(), {"queued": True}))  # until it is unpaused
     else:
         _begin(world, item, forced=True, historical=True)
     return Response(200, {"code": "Success", "message": "Re-sync has been triggered successfully"})

@@ -23,7 +23,7 @@ from tests.faults.server import Clock, Fault, FaultServer, Move, Plan, Reply, pa
 
 CATALOG = {one.file_to_run: one for one in load()}
 FAULTS = {one.name: one for one in faults()}
-PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole time-out
+PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole timeout
 REAL_LIMIT = 180  # real seconds of one run, however wrong its vendor is
 FAKE_LIMIT = 4 * 3600  # seconds of its own clock
 
@@ -134,7 +134,7 @@ SCENES = scenes()
 
 
 def _connect(clock: Clock, patience: float) -> Connect:
-    """As the real wire, with time-outs that pass quickly here and take their full time on the script's clock."""
+    """As the real wire, with timeouts that pass quickly here and take their full time on the script's clock."""
 
     class Impatient(Transport):
         def send(

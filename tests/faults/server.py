@@ -28,7 +28,7 @@ STUCK = 20  # real seconds after which a client that should have given up counts
 
 
 class Clock:
-    """Passes only when somebody sleeps, or when a request runs into its time-out."""
+    """Passes only when somebody sleeps, or when a request runs into its timeout."""
 
     def __init__(self) -> None:
         self.elapsed = 0.0
@@ -139,7 +139,7 @@ class Line:
 class Fault:
     """What is said instead of the reply. `acts`: the vendor has done what was asked nevertheless.
 
-    `tells`: what arrives is a right and whole answer after all, however odd. `slow`: it runs into a time-out.
+    `tells`: what arrives is a right and whole answer after all, however odd. `slow`: it runs into a timeout.
     """
 
     name: str

@@ -36,7 +36,7 @@ LOST_CONNECTION = {
     "500": ({"error": {"code": "generic_error_support", "message": "An error occurred"}}, 500),
     "502 of a proxy": (HTML, 502),
 }
-TIME_OUT = {"read time-out": (TIMED_OUT, 0), "408": (HTML, 408), "504": (HTML, 504), "524": (HTML, 524)}
+TIME_OUT = {"read timeout": (TIMED_OUT, 0), "408": (HTML, 408), "504": (HTML, 504), "524": (HTML, 524)}
 NO_SUCCESS = {
     "HTML": (HTML, 200),
     "no body": (None, 200),

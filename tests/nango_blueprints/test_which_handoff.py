@@ -84,7 +84,7 @@ def test_what_was_triggered_is_checked_although_other_syncs_are_named(
     nango.expect("GET", STATUS, entries(entry("SUCCESS", NEW)), query=QUERY)
     with caplog.at_level("INFO"):
         assert check(tmp_path, clock, SYNCS="another") == SUCCEEDED
-    assert any("NANGO_SYNCS is not what was triggered" in message for message in caplog.messages)
+    assert any("NANGO_SYNCS differs from what was triggered" in message for message in caplog.messages)
 
 
 def test_another_way_to_write_a_sync_is_no_other_sync(

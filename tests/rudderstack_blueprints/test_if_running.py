@@ -132,7 +132,7 @@ def test_a_stop_that_takes_no_effect_in_five_minutes_is_given_up(
     rudderstack.steps.clear()
     assert ended == (203, "already_running")
     assert CONNECTION in ended.message
-    assert "told to stop" in ended.message
+    assert "asked to stop" in ended.message
     assert 300 <= rudderstack.clock.elapsed < 370
     assert saved(tmp_path) == {}
 
@@ -185,7 +185,7 @@ def test_a_trigger_killed_after_the_stop_says_so(rudderstack: Vendor, run: Run, 
         rudderstack.expect("GET", SYNCS, killed, query=RUNNING_ONES)
     with pytest.raises(Interruption):
         trigger(run, OF_CONNECTION)
-    assert all(words in run.report.still_running for words in (CONNECTION, "told to stop", "nothing new was started"))
+    assert all(words in run.report.still_running for words in (CONNECTION, "asked to stop", "nothing new was started"))
     assert saved(tmp_path) == {}
 
 
@@ -194,7 +194,7 @@ def test_a_restart_that_is_refused_still_says_that_a_sync_was_stopped(rudderstac
     expect_poll(rudderstack)
     expect_start(rudderstack, OF_CONNECTION, status=400)
     assert trigger(run, OF_CONNECTION) == (201, "refused")
-    assert "told to stop" in run.report.still_running
+    assert "asked to stop" in run.report.still_running
 
 
 @pytest.mark.parametrize("shows", [True, False], ids=["it shows", "a 409 says so"])

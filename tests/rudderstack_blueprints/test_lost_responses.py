@@ -41,7 +41,7 @@ LOST_ONES: dict[str, tuple[Any, int]] = {
     "503": (None, 503),
 }
 TIMED_OUT_ONES: dict[str, tuple[Any, int]] = {
-    "read time-out": (TIMED_OUT, 0),
+    "read timeout": (TIMED_OUT, 0),
     "408": (None, 408),
     "504": (None, 504),
     "522": (HTML, 522),

@@ -240,7 +240,7 @@ def test_a_longer_retry_after_ends_the_call_at_once_and_is_named(clock: FakeCloc
         kind: type[errors.BlueprintError] = errors.StartUnclearError
     else:
         kind = errors.SyncNotStartedError if call is CALLS["start"] else errors.StatusCheckFailedError
-    with pytest.raises(kind, match=r"come back in 1 h|503") as caught:
+    with pytest.raises(kind, match=r"asks to wait 1 h|503") as caught:
         call(one)
     assert type(caught.value) is kind
     assert getattr(caught.value, "retry_after", 3600) == 3600

@@ -241,7 +241,7 @@ def test_a_pending_start_of_another_log_id_or_another_sync_is_ignored(
     assert find(tmp_path, "source_1", "log1") == Sync()
     assert caplog.messages == []
     assert find(tmp_path, "source_1") == Sync()
-    assert caplog.messages == ["ignoring starting.pickle: its id is other, and this check is for source_1"]
+    assert caplog.messages == ["ignoring starting.pickle: its id is other, but this check is for source_1"]
 
 
 @pytest.mark.parametrize("sync", [None, "source_1"])
@@ -363,7 +363,7 @@ def test_a_handoff_for_another_id_is_ignored_with_a_warning(
     assert find(tmp_path, "source_2", *[log_id] * bool(log_id)) is None
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert record.getMessage().endswith("sync.pickle: its id is source_1, and this check is for source_2")
+    assert record.getMessage().endswith("sync.pickle: its id is source_1, but this check is for source_2")
 
 
 def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(tmp_path: Path, variables: Path) -> None:

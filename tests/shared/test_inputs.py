@@ -118,9 +118,13 @@ def test_a_value_is_read_as_its_type_says(variable: str, field: str, value: str,
         ("ACME_AFTER", ["yesterday", "28.11.2026", "2026-13-01", "2026-11-28T", "2026-11-28T6"], "an ISO 8601 date"),
         ("ACME_UPDATE", ["[1]", '"text"', "1"], "is not a JSON object"),
         ("ACME_UPDATE", ["{", "{'a': 1}", "[" * 100_000, "{}{}", '{"a": NaN}', '{"a": 1e999}'], "is not valid JSON"),
-        ("ACME_SYNC_ID", ["../x", "..", "a/b", "a\\b", "a b", "a\nb", "a%2e", "a?b=c", "a#b", "a.b"], "an id has only"),
-        ("ACME_OTHER_ID", ["ä", "１", "\ud800", "a\x00b", "${HOME}", "a,b"], "an id has only"),  # noqa: RUF001
-        ("ACME_SYNC_ID", ["x" * 256], "is 256 characters long; an id has at most 255"),
+        (
+            "ACME_SYNC_ID",
+            ["../x", "..", "a/b", "a\\b", "a b", "a\nb", "a%2e", "a?b=c", "a#b", "a.b"],
+            "an ID may contain only",
+        ),
+        ("ACME_OTHER_ID", ["ä", "１", "\ud800", "a\x00b", "${HOME}", "a,b"], "an ID may contain only"),  # noqa: RUF001
+        ("ACME_SYNC_ID", ["x" * 256], "is 256 characters long; the maximum is 255"),
         (
             "ACME_API_URL",
             [
@@ -135,14 +139,14 @@ def test_a_value_is_read_as_its_type_says(variable: str, field: str, value: str,
         (
             "ACME_SECRET",
             ["$(TOKEN)", "${TOKEN}", "${{ secrets.TOKEN }}", "{{ token }}", "$ACME_TOKEN"],
-            "a placeholder",
+            "an unresolved placeholder",
         ),
         ("ACME_SECRET", ["Bearer s3cr3t-token", "bearer  x"], "starts with 'Bearer'"),
         ("ACME_SECRET", ["Basic s3cr3t-token"], "starts with 'Basic'"),
         (
             "ACME_SECRET",
             ["töken", "tok\nen", "tok\x00en", "tok\u200ben", "\ud800x"],
-            "holds characters that no key has",
+            "contains characters that are not allowed in a key",
         ),
         *[(variable, [f"x{inputs.PREDEFINED_GROUP}"], "custom credential group") for variable in ALL],
     ],
@@ -164,7 +168,7 @@ def test_any_other_value_is_a_problem_that_names_the_variable_and_what_is_expect
     [
         ("https://acme.test/dashboard/connectors/abc_def/status", "did you mean abc_def?"),
         ("https://app.acme.test/connections/abc?tab=1", "did you mean abc?"),
-        ("https://acme.test/dashboard/connectors/a%20b", "a%20b'; an id has only the characters [A-Za-z0-9_-]"),
+        ("https://acme.test/dashboard/connectors/a%20b", "a%20b'; an ID may contain only [A-Za-z0-9_-]"),
     ],
 )
 def test_for_a_url_in_place_of_an_id_the_id_in_it_is_proposed(value: str, hint: str) -> None:
@@ -256,7 +260,7 @@ def test_a_secret_is_known_for_redaction_even_if_it_is_invalid() -> None:
 def test_a_secret_that_is_put_into_another_input_is_not_shown(before: int) -> None:
     message = str(problem_of(ACME_MODE=f"{'x' * before} {SECRET}"))
     assert SECRET[:6] not in message
-    assert message.startswith("ACME_MODE holds the secret of another input")
+    assert message.startswith("ACME_MODE contains the secret of another input")
 
 
 def test_a_password_is_not_in_the_repr_and_the_environment_is_only_read() -> None:

@@ -137,7 +137,7 @@ def test_the_log_level_decides_what_is_logged(run_here: Runner, level: str | Non
 
     ran = run_here(main, {**GOOD, **({"LOG_LEVEL": level} if level else {})})
     assert ran.stderr.count("a line of mine") == lines
-    assert ("WARNING LOG_LEVEL is 'LOUD', which is not a level; INFO is used" in ran.stderr) == warning
+    assert ("WARNING LOG_LEVEL is 'LOUD', which is not a log level; using INFO" in ran.stderr) == warning
 
 
 def test_a_message_steers_no_terminal_and_forges_no_line(run_here: Runner) -> None:

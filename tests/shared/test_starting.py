@@ -204,7 +204,12 @@ def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClo
 @pytest.mark.parametrize(
     ("policy", "answers", "seconds", "message"),
     [
-        ("wait", {"read": RUNNING}, 7 * MINUTE, "is still running, and ACME_WAIT_TIMEOUT is over; nothing was started"),
+        (
+            "wait",
+            {"read": RUNNING},
+            7 * MINUTE,
+            "is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started",
+        ),
         ("wait", {"send": CONFLICT}, 7 * MINUTE, "ACME_IF_RUNNING is wait"),
         ("restart", {"send": CONFLICT}, 5 * MINUTE, "ACME_IF_RUNNING is restart"),
         ("join", {"send": CONFLICT}, 1 * MINUTE, "ACME_IF_RUNNING is join"),
@@ -341,7 +346,7 @@ def test_no_sync_that_may_be_running_is_reported_as_not_started(
         start(run, Syncs(clock, **answers))
     assert (caught.value.exit_code, caught.value.outcome) == (202, "unclear")
     message = str(caught.value)
-    assert message.startswith("no response; it could not be found out whether a sync of source source_1 was started (")
+    assert message.startswith("no response; it is not known whether a sync of source source_1 was started (")
     assert reason in message
     assert message.endswith("check it in Acme before you trigger it again")
     assert state_of_the_pending_start(tmp_path) == "sent"
