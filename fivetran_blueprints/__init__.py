@@ -1,1 +1,1 @@
-"""Fivetran: start connections (connectors), and tell how their syncs ended."""
+"""Fivetran: sync connections (connectors), and check whether their syncs succeeded."""

@@ -29,7 +29,7 @@ NEAR = timedelta(minutes=5)  # the history and the connection may differ by so m
 
 
 class PastSync(NamedTuple):
-    """What the history of syncs says of one; both are empty where the account has no history."""
+    """One sync in the history of syncs; both are empty where the account has no history."""
 
     id: Optional[str] = None
     reason: str = ""
@@ -82,7 +82,7 @@ class FivetranApi:
         return Result("valid", f"Fivetran accepts the key and secret of account {account}", {"account": account})
 
     def past_sync(self, connector_id: str, since: datetime | None, ended_at: datetime) -> PastSync:
-        """What the history says of the sync that ended at `ended_at`, after `since`. It only helps the report."""
+        """The history entry of the sync that ended at `ended_at`, after `since`. It only helps the report."""
         until = ended_at + NEAR
         start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
         start_time = f"{start - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
@@ -105,38 +105,38 @@ class FivetranApi:
             raise self.http.unexpected(response, "the code Success and its data")
         data: dict[str, Any] = body["data"]
         if connector_id is not None and data.get("id") not in (None, connector_id):
-            raise self.http.unexpected(response, "the connection that was asked for")
+            raise self.http.unexpected(response, "the requested connection")
         return data
 
     def _success(self, response: Response) -> Response:
         if not isinstance(response.body, dict) or response.body.get("code") != "Success":
-            words = self.http.words(response)
-            raise StartUnclearError(f"Fivetran's response lacks the code Success ({words})", response.status)
+            described = self.http.describe(response)
+            raise StartUnclearError(f"Fivetran's response lacks the code Success ({described})", response.status)
         return response
 
 
-def refusal(response: Response, words: str) -> BlueprintError | None:
+def refusal(response: Response, described: str) -> BlueprintError | None:
     """What Fivetran's statuses and codes mean beyond the usual."""
     code = response.body.get("code") if isinstance(response.body, dict) else None
     if response.status == 401:
         return InvalidCredentialsError(
-            f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({words}). Copy both again from Fivetran > Account "
+            f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({described}). Copy both again from Fivetran > Account "
             "settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
         )
     if response.status == 403:
         return InvalidCredentialsError(
-            f"FIVETRAN_API_KEY is valid but lacks a permission for this ({words}). Give its user or role the "
+            f"FIVETRAN_API_KEY is valid but lacks a permission for this ({described}). Give its user or role the "
             "permission in Fivetran",
             status=403,
         )
     if response.status == 404 and str(code).startswith("NotFound"):
         return SyncNotFoundError(
-            f"Fivetran does not know this connection, or FIVETRAN_API_KEY may not see it ({words}). Check "
+            f"Fivetran does not know this connection, or FIVETRAN_API_KEY may not see it ({described}). Check "
             "FIVETRAN_CONNECTOR_ID"
         )
     if response.status == 404:
         return StatusCheckFailedError(
-            f"Fivetran responded with {words}, which does not say that the connection is unknown: the "
+            f"Fivetran responded with {described}, which does not say that the connection is unknown: the "
             "endpoint is gone, or there is an outage",
             status=404,
         )

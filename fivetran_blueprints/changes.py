@@ -1,4 +1,4 @@
-"""Update Connector: what was asked for against what Fivetran shows.
+"""Update Connector: what was requested against what Fivetran shows.
 
 Fivetran shows settings in its own form: lists in another order, secrets as stars or null, `true` as `"true"`, `7:00` as
 `07:00`. Only a plain value that can be compared and differs was refused; what cannot be compared is a note.
@@ -44,7 +44,7 @@ def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
 
 
 def secret_texts(asked: object, path: str = "") -> Iterator[str]:
-    """Every text in an update that may be a secret: all below `config` and `auth`, and those whose name says so."""
+    """Every text in an update that may be a secret: all below `config` and `auth`, and those with a telling name."""
     if isinstance(asked, dict):
         for key, value in asked.items():
             yield from secret_texts(value, f"{path}.{key}" if path else str(key))
@@ -86,7 +86,7 @@ def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, An
 
 
 def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Lists in any order: each item asked for needs one that is shown, and none may be left over."""
+    """Lists in any order: each requested item needs one that is shown, and none may be left over."""
     left = list(shown)
     unmatched = []
     for item in asked:

@@ -1,4 +1,4 @@
-"""Changing a Fivetran connection, which starts a sync where a historical one is asked for."""
+"""Changing a Fivetran connection, which starts a sync if a historical one is requested."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Nango: start syncs of integrations and their connections, and tell how they ended."""
+"""Nango: trigger syncs of integrations, and check whether they succeeded."""

@@ -61,8 +61,10 @@ class NangoApi:
         body = {**selection.body, "opts": dict(options)} if options else selection.body
         response = self.http.start(TRIGGER, body, keep_as=keep_as)
         if not isinstance(response.body, dict) or response.body.get("success") is not True:
-            words = self.http.words(response)
-            raise StartUnclearError(f"Nango's response to the trigger request lacks success ({words})", response.status)
+            described = self.http.describe(response)
+            raise StartUnclearError(
+                f"Nango's response to the trigger request lacks success ({described})", response.status
+            )
         return response
 
     def check_credentials(self, integration: str | None) -> Result:
@@ -101,8 +103,10 @@ class NangoApi:
             return True
         except SyncAlreadyRunningError as error:  # a request that names nothing cannot meet a running sync
             raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
-        words = self.http.words(response)
-        raise StatusCheckFailedError(f"unexpected response from Nango to a request that names no integration ({words})")
+        described = self.http.describe(response)
+        raise StatusCheckFailedError(
+            f"unexpected response from Nango to a request that names no integration ({described})"
+        )
 
 
 def _good_for(*, may_execute: bool, may_read: bool) -> str:
@@ -123,30 +127,30 @@ def require_all(selection: Selection, found: Mapping[str, Entry]) -> None:
         raise SyncNotFoundError(f"Nango has no {', '.join(missing) or 'syncs'} in {selection.label}. {CHECK}")
 
 
-def refusal(response: Response, words: str) -> BlueprintError | None:
+def refusal(response: Response, described: str) -> BlueprintError | None:
     """What Nango's statuses and codes mean beyond the usual."""
     body = response.body if isinstance(response.body, dict) else {}
     error = body["error"] if isinstance(body.get("error"), dict) else {}
     code = error.get("code")
     if response.status == 401:
         return InvalidCredentialsError(
-            f"NANGO_SECRET_KEY is wrong ({words}). Copy it again from Nango > Environment settings > API keys; it "
+            f"NANGO_SECRET_KEY is wrong ({described}). Copy it again from Nango > Environment settings > API keys; it "
             "belongs to one environment of one server"
         )
     if response.status == 403 and code:
         return MissingScopeError(
-            f"NANGO_SECRET_KEY lacks a scope ({words}). Give the key that scope in Nango > Environment settings > API "
-            "keys",
+            f"NANGO_SECRET_KEY lacks a scope ({described}). Give the key that scope in Nango > Environment settings > "
+            "API keys",
             status=403,
         )
     if response.status == 403:
-        return InvalidCredentialsError(f"Nango, or a proxy in front of it, responded with {words}", status=403)
+        return InvalidCredentialsError(f"Nango, or a proxy in front of it, responded with {described}", status=403)
     if response.status == 404 and not error:
-        return BadRequestError(f"there is no such path ({words}). Check NANGO_API_URL")
+        return BadRequestError(f"there is no such path ({described}). Check NANGO_API_URL")
     if code in NOT_FOUND or error.get("message") == "Connection not found":
-        return SyncNotFoundError(f"Nango does not know what was requested ({words}). {CHECK}")
+        return SyncNotFoundError(f"Nango does not know what was requested ({described}). {CHECK}")
     if response.status == 400 and code:
-        return InvalidRequestError(f"Nango refused the request ({words})")
+        return InvalidRequestError(f"Nango refused the request ({described})")
     return None
 
 

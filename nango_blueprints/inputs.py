@@ -59,7 +59,7 @@ class Credentials(inputs.Inputs):
 
 
 def sync_names(text: str) -> tuple[str, ...]:
-    """A comma list of `name` or `name::variant`, each sync once. Raises InputError."""
+    """A comma-separated list of `name` or `name::variant`, each sync once. Raises InputError."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if not inputs.fits(name, SYNC):
@@ -70,7 +70,7 @@ def sync_names(text: str) -> tuple[str, ...]:
 
 
 def each_once(names: Iterable[str]) -> tuple[str, ...]:
-    """`name` and `name::base` are the same sync, and Nango shows it twice if it is asked for twice."""
+    """`name` and `name::base` are the same sync, and Nango shows it twice if it is requested twice."""
     found: dict[str, str] = {}
     for name in names:
         found.setdefault(plain_name(name), name)

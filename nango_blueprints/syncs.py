@@ -176,7 +176,7 @@ class NangoSyncs:
         return self._handoff(state, state.at)
 
     def restart(self, state: Before, pace: Pace) -> Before:
-        """Never asked for: NANGO_IF_RUNNING has no restart, because Nango shows a restarted run wrongly."""
+        """Never called: NANGO_IF_RUNNING has no restart, because Nango shows a restarted run wrongly."""
         raise NotImplementedError
 
     def draft(self, state: Before) -> Handoff:
@@ -236,8 +236,8 @@ class NangoSyncs:
                 f"NANGO_WAIT needs the scope {READ_SCOPE}, and {error}; nothing was started", error.status
             )
         log.warning(
-            "%s. Triggering all the same: a sync that is running is not noticed, and only the server's time will tell "
-            "the triggered run from others",
+            "%s. Triggering anyway: a running sync cannot be detected, and only the server's time distinguishes the "
+            "triggered run from others",
             error,
         )
         return Before(None, self._api.http.best_now(), running=False)

@@ -73,7 +73,7 @@ class Start(NamedTuple):
 
 
 class EntryVerdict(NamedTuple):
-    """What one poll says of one entry; a run that is not seen yet counts as running.
+    """What one poll shows of one entry; a run that is not seen yet counts as running.
 
     `entry` is there if the end that it shows is the one that is judged. `confirm`: another poll will decide.
     """
@@ -151,7 +151,7 @@ def _judge_unseen(label: str, start: Start, now: datetime) -> EntryVerdict:
 
 
 def _judge_missing(watch: Watch, start: Start, now: datetime) -> tuple[EntryVerdict, Watch]:
-    """An entry that was there is pending for a minute; and one poll alone never says that it is gone."""
+    """An entry that was there is pending for a minute; and one poll alone never shows that it is gone."""
     since = watch.missing_since or now
     last_seen = since if watch.seen else start.at or since
     overdue = now - last_seen > VISIBLE_WITHIN

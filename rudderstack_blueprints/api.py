@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 API_URLS = {"US": "https://api.rudderstack.com", "EU": "https://api.eu.rudderstack.com"}
 MAX_PAGES = 100
 ENOUGH = 10  # syncs that come newest first are hardly so by chance
-WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))  # in which the latest sync is looked for
+WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))  # in which to search for the latest sync
 
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class RudderStackApi:
         self._redactor = run.redactor
 
     def workspace(self) -> dict[str, Any]:
-        """The workspace of the token, empty where only its sources tell that the token is valid."""
+        """The workspace of the token, empty where only its sources show that the token is valid."""
         try:
             response = self.http.get("/v2/workspace")
         except SyncNotFoundError:  # not offered to every kind of token
@@ -104,7 +104,7 @@ class RudderStackApi:
         if not self._is_sync_id(sync_id):
             raise StartUnclearError(
                 f"unexpected response from RudderStack to the trigger request, without a usable {key}: "
-                f"{self.http.words(response)}",
+                f"{self.http.describe(response)}",
                 response.status,
             )
         return str(sync_id)
@@ -122,7 +122,7 @@ class RudderStackApi:
             response = self.http.get(f"{_path(target)}/syncs/{quote(sync_id, safe='')}", keep_as=keep_as)
         body = {"id": sync_id, **self.http.json_object(response)}
         if body["id"] != sync_id:
-            raise self.http.unexpected(response, "the sync that was asked for")
+            raise self.http.unexpected(response, "the requested sync")
         return self._parsed(parse_sync, body, response)
 
     def running(self, target: Target, keep_as: str) -> list[Sync]:
@@ -177,9 +177,9 @@ class RudderStackApi:
         return self._parsed(parse_run, self.http.json_object(response), response)
 
     def _probe(self, target: Target, *, known: bool = False) -> None:
-        """After a 500, which RudderStack also answers for an unknown source. Raises SyncNotFoundError if it is one.
+        """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one.
 
-        Without another word it is one if this, too, is a 500, twice, while other calls are answered.
+        Without any other sign it is one if this, too, is a 500, twice, while other calls succeed.
         """
         for _ in range(2):
             try:
@@ -188,12 +188,12 @@ class RudderStackApi:
             except BadRequestError as error:
                 raise SyncNotFoundError(str(error)) from error
             except (StatusCheckFailedError, InvalidCredentialsError) as error:
-                if known or error.status != 500 or not self._answers_other_calls():
+                if known or error.status != 500 or not self._serves_other_calls():
                     log.info("it is not known whether %s exists: %s", target.label, error)
                     return
         raise SyncNotFoundError(f"RudderStack responds with 500 for {target.label}, but not to other requests")
 
-    def _answers_other_calls(self) -> bool:
+    def _serves_other_calls(self) -> bool:
         try:
             self.http.get("/v2/workspace", tries=1)
         except StatusCheckFailedError:
@@ -223,16 +223,16 @@ class RudderStackApi:
         return self._redactor(value) == value
 
 
-def refusal(response: Response, words: str) -> BlueprintError | None:
+def refusal(response: Response, described: str) -> BlueprintError | None:
     """What RudderStack's statuses mean beyond the usual."""
     if response.status == 401:
         return InvalidCredentialsError(
-            f"RUDDERSTACK_ACCESS_TOKEN is wrong, or belongs to the other RUDDERSTACK_REGION ({words}). Copy the token "
-            "again, or create one in RudderStack > Settings > Access Management"
+            f"RUDDERSTACK_ACCESS_TOKEN is wrong, or belongs to the other RUDDERSTACK_REGION ({described}). Copy the "
+            "token again, or create one in RudderStack > Settings > Access Management"
         )
     if response.status == 403:
         return InvalidCredentialsError(
-            f"RUDDERSTACK_ACCESS_TOKEN lacks a permission for this, or the plan does not include it ({words}). "
+            f"RUDDERSTACK_ACCESS_TOKEN lacks a permission for this, or the plan does not include it ({described}). "
             "Reverse ETL needs the permission Edit; Profiles needs Edit and the Enterprise plan",
             status=403,
         )

@@ -39,7 +39,7 @@ def _word(data: Mapping[str, Any], excerpt: Excerpt) -> str | None:
 
 
 def _error(data: Mapping[str, Any], excerpt: Excerpt) -> str | None:
-    """The error, None without one, empty for one that is there and says nothing, such as []."""
+    """The error, None without one, empty for one that is there but empty, such as []."""
     error = data.get("error")
     if error in (None, ""):
         return None

@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 
 class Handoff(NamedTuple):
-    """A sync that was started (or joined). `is_source` says what `id` is the id of.
+    """A sync that was started (or joined). `is_source` says what kind of id `id` is.
 
-    `sync_id` is the syncId or runId. A source's run without one is told from others by `run_started_at`.
+    `sync_id` is the syncId or runId. A source's run without one is distinguished from others by `run_started_at`.
     """
 
     id: str

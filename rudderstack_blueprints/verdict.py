@@ -49,7 +49,7 @@ class SourceRun(NamedTuple):
     word: Optional[str] = None  # the status as it came
     started_at: Optional[datetime] = None
     finished_at: Optional[datetime] = None
-    error: Optional[str] = None  # empty for one that says nothing, such as []
+    error: Optional[str] = None  # empty for an empty one, such as []
     job_run_id: Optional[str] = None
 
     @property
@@ -66,14 +66,14 @@ class SourceRun(NamedTuple):
 
     @property
     def _finished(self) -> SyncStatus:
-        """A finished run with an error is a failure, and with an error that says nothing it is neither."""
+        """A finished run with an error is a failure, and with an empty error it is neither."""
         if self.error is None:
             return SyncStatus.SUCCEEDED
         return SyncStatus.FAILED if self.error else SyncStatus.UNKNOWN
 
 
 def judge_sync(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
-    """What a Reverse ETL sync's status says, and the rows that the destination rejected."""
+    """What a Reverse ETL sync's status means, and the rows that the destination rejected."""
     status = sync.status
     message = _message(status, sync.word, None if status is SyncStatus.SUCCEEDED else sync.error, sync.finished_at)
     if sync.rows and status is not SyncStatus.RUNNING:
@@ -88,7 +88,7 @@ def judge_sync(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
 
 
 def judge_run(run: SourceRun) -> Verdict:
-    """What a source's run says."""
+    """What a source's run shows."""
     word = run.word or "finished"
     if run.status is SyncStatus.UNKNOWN and run.error == "":
         word += ", with an empty error"
@@ -118,7 +118,7 @@ def sync_started_since(syncs: Iterable[Sync], at: datetime) -> Sync | None:
 
 
 def is_new_run(run: SourceRun, before: SourceRun, at: datetime | None) -> bool | None:
-    """After a lost response: whether a source's latest run is not the one `before`; None if that cannot be told.
+    """After a lost response: whether a source's latest run is not the one `before`; None if that is not known.
 
     One that started before `at` was not shown yet when the state was read, and is somebody else's.
     """
@@ -137,7 +137,7 @@ def newest_first(syncs: Iterable[Sync]) -> list[Sync]:
 
 
 def are_newest_first(syncs: Sequence[Sync]) -> bool:
-    """Whether they came in that order, as far as that can be told from them."""
+    """Whether they came in that order, as far as they show it."""
     starts = [sync.started_at or _DISTANT_FUTURE for sync in syncs]
     return len(set(starts)) > 1 and starts == sorted(starts, reverse=True) and _DISTANT_FUTURE not in starts
 

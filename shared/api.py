@@ -34,13 +34,13 @@ READ_TIMEOUT = 60  # seconds
 CHANGE_TIMEOUT = 120  # seconds, for a request that starts or changes something: vendors have been seen to take long
 TRIES = 5
 BACK_OFF = (1, 2, 4, 8)  # seconds between the tries
-MAX_RETRY_AFTER = 60  # seconds that one request waits because the vendor says so
+MAX_RETRY_AFTER = 60  # seconds that one request waits because the vendor asks for it
 
 Refusal = Callable[[Response, str], Optional[BlueprintError]]
 
 
 class Api:
-    """A vendor's API; `refusal(response, words)` is the error for a status that means something of its own there."""
+    """A vendor's API; `refusal(response, described)` is the error for a status with a meaning of its own."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Api:
         clock: Clock,
         redactor: Redactor,
         kept: dict[str, Response],
-        refusal: Refusal = lambda _response, _words: None,
+        refusal: Refusal = lambda _response, _described: None,
     ) -> None:
         """`kept` is where the last response goes under the name that a call gives as `keep_as`."""
         self.vendor = vendor
@@ -93,7 +93,7 @@ class Api:
             else:
                 if response.status != 429:
                     return self._accepted(response)
-                problem, pause = self.words(response), retry_after(response)
+                problem, pause = self.describe(response), retry_after(response)
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     raise SyncNotStartedError(
                         f"{self.vendor} accepts no trigger request now ({problem}) and asks to wait "
@@ -112,13 +112,13 @@ class Api:
         return datetime.fromtimestamp(date.timestamp() + self._clock.monotonic() - received, timezone.utc)
 
     def best_now(self) -> datetime:
-        """The server's time, or the local clock's where the server does not send it."""
+        """The server's time, or the local clock's if the server sends none."""
         return self.now() or datetime.fromtimestamp(self._clock.time(), timezone.utc)
 
     def unexpected(self, response: Response, missing: str) -> StatusCheckFailedError:
-        """The error for a response whose status is fine and that lacks what is needed (`missing`, in words)."""
+        """The error for a response whose status is fine and that lacks what is needed (`missing`)."""
         return StatusCheckFailedError(
-            f"unexpected response from {self.vendor}, without {missing}: {self.words(response)}",
+            f"unexpected response from {self.vendor}, without {missing}: {self.describe(response)}",
             status=response.status,
         )
 
@@ -128,7 +128,7 @@ class Api:
             raise self.unexpected(response, "a JSON object")
         return response.body
 
-    def words(self, response: Response) -> str:
+    def describe(self, response: Response) -> str:
         """The status and the error message in the body, whatever its shape, redacted and fit for a sentence."""
         return (
             f"{response.status}: {self._redactor.excerpt(_error_text(response, self._redactor), 300) or 'no message'}"
@@ -157,7 +157,7 @@ class Api:
             else:
                 if response.status not in (408, 429) and response.status < 500:
                     return self._checked(response)
-                problem, pause, status = self.words(response), retry_after(response), response.status
+                problem, pause, status = self.describe(response), retry_after(response), response.status
                 if pause is not None and pause > MAX_RETRY_AFTER:
                     raise StatusCheckFailedError(
                         f"{self.vendor} responded with {problem} and asks to wait {format_duration(pause)}",
@@ -194,7 +194,7 @@ class Api:
         """The response to a trigger request, unless its status (408, 5xx, 1xx) leaves open what became of it."""
         if response.status == 408 or not 200 <= response.status < 500:
             gateway = response.status in (408, 504) or 520 <= response.status < 530
-            message = f"{self.vendor} responded with {self.words(response)}"
+            message = f"{self.vendor} responded with {self.describe(response)}"
             raise StartUnclearError(message, response.status, timed_out=gateway)
         return self._checked(response)
 
@@ -202,8 +202,8 @@ class Api:
         """`response` if its status is fine. Raises what its status means otherwise."""
         if response.ok:
             return response
-        words = self.words(response)
-        error = self._refusal(response, words)
+        described = self.describe(response)
+        error = self._refusal(response, described)
         if error is not None:
             raise error
         if 300 <= response.status < 400:
@@ -213,14 +213,14 @@ class Api:
             )
         if response.status in (401, 403):
             blame = "the credentials are wrong" if response.status == 401 else "the credentials lack a permission"
-            raise InvalidCredentialsError(f"{self.vendor} responded with {words} ({blame})", response.status)
+            raise InvalidCredentialsError(f"{self.vendor} responded with {described} ({blame})", response.status)
         if response.status == 404:
-            raise SyncNotFoundError(f"{self.vendor} responded with {words}")
+            raise SyncNotFoundError(f"{self.vendor} responded with {described}")
         if response.status == 409:
-            raise SyncAlreadyRunningError(f"{self.vendor} responded with {words}")
+            raise SyncAlreadyRunningError(f"{self.vendor} responded with {described}")
         if 400 <= response.status < 500:
-            raise BadRequestError(f"{self.vendor} refused the request ({words})")
-        raise StatusCheckFailedError(f"unexpected response from {self.vendor}: {words}", status=response.status)
+            raise BadRequestError(f"{self.vendor} refused the request ({described})")
+        raise StatusCheckFailedError(f"unexpected response from {self.vendor}: {described}", status=response.status)
 
 
 def retry_after(response: Response) -> float | None:

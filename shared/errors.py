@@ -85,7 +85,7 @@ class SyncIncompleteError(BlueprintError):
 
 
 class SyncFailedError(BlueprintError):
-    """The vendor says that the sync failed; its own message is shown."""
+    """The vendor reports that the sync failed; its own message is shown."""
 
     exit_code, outcome = 211, "failed"
 
@@ -103,7 +103,7 @@ class UnknownStatusError(BlueprintError):
 
 
 class StatusCheckFailedError(BlueprintError):
-    """The vendor could not be reached (or answered 429, 5xx or something unexpected), so the status is not known.
+    """The vendor could not be reached (or its response was a 429, a 5xx, or unexpected), so the status is not known.
 
     `retry_after` is the pause in seconds that the vendor asked for, if it is too long for one request;
     `status` is the HTTP status of the last response, None if there was none.

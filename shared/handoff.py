@@ -122,7 +122,7 @@ class Artifacts:
             self._write_pending("reading", {})
 
     def end_start(self, exit_code: int, outcome: str) -> None:
-        """The run ends. Where it surely started nothing, the pending start says how it ended; after exit 0 it goes."""
+        """The run ends. If it surely started nothing, the pending start records how it ended; after exit 0 it goes."""
         if self._state == "reading" and exit_code == 0:
             self._clear_pending()
         elif self._state == "reading":
@@ -275,7 +275,7 @@ class Artifacts:
 
 
 def response_file(kind: str, id: str) -> str:  # noqa: A002
-    """`<kind>_<id>_response.json`; an id that makes it too long for a file name is cut, and told by its hash."""
+    """`<kind>_<id>_response.json`; an id that makes it too long for a file name is cut, and identified by its hash."""
     name = f"{kind}_{id}_response.json"
     if len(name.encode()) <= MAX_NAME:
         return name

@@ -59,7 +59,7 @@ class Inputs:
 
     @property
     def subject(self) -> str | None:
-        """The vendor's id of what is synced, as far as the inputs tell."""
+        """The vendor's id of what is synced, as far as the inputs show."""
         return None
 
     @property

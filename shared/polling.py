@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 300  # seconds: a log line at least so often
 MAX_FAILING = 900  # seconds of failed polls in a row
-MAX_REFUSED = 3  # polls in a row that are answered 401 or 403
+MAX_REFUSED = 3  # polls in a row that get a 401 or 403
 VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for so long
 NO_POLL = "no poll has succeeded"
 BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
@@ -150,7 +150,7 @@ def poll_until(
 ) -> T | Pending:
     """What `poll` returns once it is not Pending; the last Pending when the time is over.
 
-    `seen` says that the vendor has answered before in this run: then polling starts with a pause, and failed polls are
+    `seen` says that the vendor has responded before in this run: then polling starts with a pause, and failed polls are
     survived from the first one. `is_young` says whether what is polled may still be invisible. Raises the errors in
     `final` at once, and StatusCheckFailedError if polls fail for too long.
     """

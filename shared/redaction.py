@@ -14,7 +14,7 @@ REDACTED = "***"
 MIN_SECRET = 4  # redacting a shorter text would shred every message and protect nothing
 MIN_BASE64_PART = 8  # of a secret inside longer base64: a shorter one turns up by chance
 MIN_WORD = 12  # a shorter secret of letters alone may be a word of our own sentences
-MAX_EXCERPT = 50_000  # characters of an error message that are looked at
+MAX_EXCERPT = 50_000  # characters of an error message that are searched
 MAX_TEXT = 100_000  # characters kept of one text in a response
 
 
@@ -78,7 +78,7 @@ class Redactor:
         return text if self(unescaped) == unescaped else json.dumps(self.tree(value), indent=2, ensure_ascii=False)
 
     def excerpt(self, text: str, max_length: int = 500) -> str:
-        """What a vendor or a file says, fit for one line: redacted first, then made printable, then cut."""
+        """Text of a vendor or a file, fit for one line: redacted first, then made printable, then cut."""
         line = printable(" ".join(self.cut(text, MAX_EXCERPT).split()))
         return line if len(line) <= max_length and len(text) <= MAX_EXCERPT else f"{line[: max_length - 1]}…"
 
@@ -107,7 +107,7 @@ def _forms(secret: str) -> Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")
-        for before in range(3):  # base64 of the same bytes looks different behind one or two others
+        for before in range(3):  # base64 of the same bytes differs after one or two others
             code = encode(b"\0" * before + raw).decode()
             within = code[(8 * before + 5) // 6 : 8 * (before + len(raw)) // 6]
             if len(within) >= MIN_BASE64_PART:

@@ -1,4 +1,4 @@
-"""What a run says: the log on stderr, one JSON line on stdout, and the files of a CI step."""
+"""What a run reports: the log on stderr, one JSON line on stdout, and the files of a CI step."""
 
 from __future__ import annotations
 

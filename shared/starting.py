@@ -74,7 +74,7 @@ class Startable(Protocol[S, H_co]):
     def find_started(self, state: S) -> H_co | None:
         """After a lost response: the sync that the request started, None if nothing shows one.
 
-        Raises StartUnclearError if no later poll can tell.
+        Raises StartUnclearError if no later poll can show it.
         """
 
 
@@ -86,7 +86,7 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
     with nothing_started():
         state = syncs.read()
     pace: Pace | None = None
-    conflict: SyncAlreadyRunningError | None = None  # the vendor said so, whatever it shows
+    conflict: SyncAlreadyRunningError | None = None  # the vendor reported it, whatever it shows
     while True:
         if state.running and policy == "join":
             log.info("joining the running sync of %s", syncs.label)
@@ -167,7 +167,7 @@ def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
 
 
 def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
-    """What `send` gives, where an unexpected response counts for what it says of the request."""
+    """What `send` gives, where an unexpected response counts for what it shows about the request."""
     try:
         return syncs.send(state, again=again)
     except StatusCheckFailedError as error:
@@ -227,13 +227,15 @@ def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
 def _already_running(
     syncs: Startable[S, H], policy: str, conflict: SyncAlreadyRunningError | None = None
 ) -> SyncAlreadyRunningError:
-    said = f" ({conflict})" if conflict else ""
-    return SyncAlreadyRunningError(f"a sync of {syncs.label} is already running{said}; {_policy_note(syncs, policy)}")
+    reported = f" ({conflict})" if conflict else ""
+    return SyncAlreadyRunningError(
+        f"a sync of {syncs.label} is already running{reported}; {_policy_note(syncs, policy)}"
+    )
 
 
 def _policy_note(syncs: Startable[S, H], policy: str) -> str:
-    told = ", and the running sync was asked to stop but has not stopped in time" if policy == "restart" else ""
-    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{told}"
+    note = ", and the running sync was asked to stop but has not stopped in time" if policy == "restart" else ""
+    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{note}"
 
 
 @contextlib.contextmanager

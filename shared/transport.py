@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Callable, NamedTuple, Protocol, Union
 from urllib.parse import urlsplit
 
-gc.disable()  # what an import makes stays: looking for garbage in between takes up to a tenth of a short run
+gc.disable()  # what an import makes stays: collecting garbage in between takes up to a tenth of a short run
 try:
     import requests
 except ImportError as error:
@@ -29,7 +29,7 @@ from urllib3.exceptions import (
 
 from shared.connection import Watch, WatchedAdapter
 
-gc.freeze()  # nor is it looked through at the end
+gc.freeze()  # nor is it collected at the end
 gc.enable()
 
 from shared import VERSION, strict_json
@@ -54,7 +54,7 @@ Auth = Union[tuple[str, str], Callable[[requests.PreparedRequest], requests.Prep
 
 
 class Clock(Protocol):
-    """What the module `time` offers, in seconds; `time()` is asked only where a server does not tell the time."""
+    """What the module `time` offers, in seconds; `time()` is asked only where a server does not send the time."""
 
     def monotonic(self) -> float: ...
     def sleep(self, seconds: float, /) -> None: ...
@@ -76,7 +76,7 @@ class Response(NamedTuple):
 
     @property
     def date(self) -> datetime | None:
-        """The server's clock when it responded (the Date header, whole seconds), None where it does not tell."""
+        """The server's clock when it responded (the Date header, whole seconds), None without one."""
         return parse_http_date(self.headers.get("Date", ""))
 
     @property
@@ -142,7 +142,7 @@ class Transport:
         self._clock = clock
         self._watch = Watch()
         self._session = _Session()
-        self._session.auth = auth  # set, so that requests never looks into ~/.netrc
+        self._session.auth = auth  # set, so that requests never reads ~/.netrc
         self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
         self._session.headers.update(headers)
         self._session.mount("https://", WatchedAdapter(self._watch))
@@ -194,7 +194,7 @@ class Transport:
         return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
 
     def _maybe_delivered(self, error: Exception) -> bool:
-        """Whether the request was written to a connection, as the connection tells; else by the kind of the error."""
+        """Whether the request was written to a connection, as the connection knows; else by the kind of the error."""
         if self._watch.attempted:
             return self._watch.written
         if isinstance(error, _NEVER_SENT) or type(error) is OSError:  # a CA bundle that is not there
@@ -240,7 +240,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in words without the URL's query."""
+    """What went wrong, without the URL's query."""
     chain = list(_chain(error))
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
         return (

@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 
 def password(text: str) -> str:
-    """A secret, which is not shown. What it looks like instead of one is said."""
+    """A secret, which is not shown. The error names what it looks like instead."""
     if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
         raise InputError("is in quotes; set it without them")
     if re.fullmatch(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|\$[A-Z]+(_[A-Z0-9]+)+", text):

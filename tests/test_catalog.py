@@ -117,7 +117,7 @@ def test_guardrails_try_again_exactly_where_the_errors_say_that_it_helps(bluepri
     check = blueprint.path.stem == "check_sync_status"
     for code in set(blueprint.exit_codes) & set(ERRORS):
         wanted = ERRORS[code].retryable == "yes" or (ERRORS[code].retryable == "check: yes" and check)
-        if code != 249:  # a fault of the scripts is no answer of the vendor, and the guardrails may say either
+        if code != 249:  # a fault of the scripts does not come from the vendor, and the guardrails may say either
             assert blueprint.guardrails.try_again_on(code) == wanted, code
 
 

@@ -50,7 +50,7 @@ class Step:
 
     method: str
     path: str
-    answer: Any
+    response: Any
     status: int
     query: dict[str, str]
     body: Any
@@ -73,7 +73,7 @@ class Vendor:
         self,
         method: str,
         path: str,
-        answer: Any = None,
+        response: Any = None,
         *,
         status: int = 200,
         query: Mapping[str, str] | None = None,
@@ -85,14 +85,14 @@ class Vendor:
     ) -> None:
         """The next request, with exactly this query and JSON body, and what comes back.
 
-        `answer`: JSON, a text that is no JSON, None for no body, an exception, or a function that returns one of these.
+        `response`: JSON, a text that is not JSON, None for no body, an exception, or a function returning one of these.
         `takes` seconds pass before it comes; `many`: it comes as often as it is asked for in a row, at least once.
         """
         headers = {**(headers or {}), **({} if date else {"Date": ""})}
-        self.steps.append(Step(method, path, answer, status, dict(query or {}), body, headers, takes, many))
+        self.steps.append(Step(method, path, response, status, dict(query or {}), body, headers, takes, many))
 
-    def answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
-        """For `responses`: the answer to the next request. Raises AssertionError for one that is not expected."""
+    def respond(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        """For `responses`: the response to the next request. Raises AssertionError for one that is not expected."""
         parts = urlsplit(request.url)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         body = json.loads(request.body) if request.body else None
@@ -111,10 +111,10 @@ class Vendor:
         if not step.many:
             del self.steps[0]
         self.clock.elapsed += step.takes
-        answer = step.answer() if callable(step.answer) else step.answer
-        if isinstance(answer, Exception):
-            raise answer
-        text = "" if answer is None else answer if isinstance(answer, str) else json.dumps(answer)
+        response = step.response() if callable(step.response) else step.response
+        if isinstance(response, Exception):
+            raise response
+        text = "" if response is None else response if isinstance(response, str) else json.dumps(response)
         headers = {"Date": self.clock.date(), "Content-Type": "application/json", **step.headers}
         return step.status, {name: value for name, value in headers.items() if value}, text
 
@@ -131,7 +131,7 @@ def on_the_wire(url: str, clock: FakeClock) -> Iterator[Vendor]:
     vendor = Vendor(url, clock)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
-            mock.add_callback(method, re.compile(".*"), callback=vendor.answer, content_type=None)
+            mock.add_callback(method, re.compile(".*"), callback=vendor.respond, content_type=None)
         yield vendor
     unused = [step for step in vendor.steps if not step.times]
     assert not unused

@@ -9,7 +9,7 @@ import pytest
 
 from nango_blueprints import check_credentials
 from shared.context import Run
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     INTEGRATION,
     KEY,
     QUERY_ALL,
@@ -40,7 +40,7 @@ def check(run: Run, **given: str) -> Ending:
 
 
 def expect_scopes(nango: Vendor, *, execute: bool = True, read: bool = True) -> None:
-    """Both requests that name nothing, answered as a real server does."""
+    """Both requests that name nothing, with the responses of a real server."""
     for method, path, scope, allowed, label in (
         ("POST", TRIGGER, EXECUTE, execute, "trig: {}"),
         ("GET", STATUS, READ, read, "stat: no query"),
@@ -116,14 +116,14 @@ def test_a_key_that_nango_does_not_know_is_wrong(nango: Vendor, run: Run, label:
     assert "NANGO_SECRET_KEY is wrong" in ended.message
 
 
-@pytest.mark.parametrize("answer", [HTML, None, "denied", {"message": "blocked by the firewall"}])
-def test_a_403_of_somebody_else_proves_nothing(nango: Vendor, run: Run, answer: Any) -> None:
-    nango.expect("POST", TRIGGER, answer, status=403, body={})
+@pytest.mark.parametrize("response", [HTML, None, "denied", {"message": "blocked by the firewall"}])
+def test_a_403_of_somebody_else_proves_nothing(nango: Vendor, run: Run, response: Any) -> None:
+    nango.expect("POST", TRIGGER, response, status=403, body={})
     assert check(run) == INVALID
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "expected"),
+    ("response", "status", "expected"),
     [
         (HTML, 200, UNREACHABLE),
         ({"success": True}, 200, UNREACHABLE),
@@ -136,13 +136,13 @@ def test_a_403_of_somebody_else_proves_nothing(nango: Vendor, run: Run, answer: 
 )
 @pytest.mark.parametrize("path", [TRIGGER, STATUS])
 def test_an_unexpected_response_proves_nothing(
-    nango: Vendor, run: Run, answer: Any, status: int, expected: tuple[int, str], path: str
+    nango: Vendor, run: Run, response: Any, status: int, expected: tuple[int, str], path: str
 ) -> None:
     if path == STATUS:
         nango.expect("POST", TRIGGER, recorded("trig: {}")[1], status=400, body={})
     headers = {"Location": "https://elsewhere.invalid/"}
     body = {} if path == TRIGGER else None
-    nango.expect("POST" if path == TRIGGER else "GET", path, answer, status=status, headers=headers, body=body)
+    nango.expect("POST" if path == TRIGGER else "GET", path, response, status=status, headers=headers, body=body)
     assert check(run) == expected
 
 
@@ -156,16 +156,18 @@ UNREACHABLE_BY: dict[str, tuple[Any, int]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
-def test_a_vendor_that_cannot_be_reached_is_asked_five_times(nango: Vendor, run: Run, answer: Any, status: int) -> None:
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
+def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
+    nango: Vendor, run: Run, response: Any, status: int
+) -> None:
     for _ in range(5):
-        nango.expect("POST", TRIGGER, answer, status=status, body={})
+        nango.expect("POST", TRIGGER, response, status=status, body={})
     assert check(run) == UNREACHABLE
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
-def test_a_passing_fault_does_not_matter(nango: Vendor, run: Run, answer: Any, status: int) -> None:
-    nango.expect("POST", TRIGGER, answer, status=status, body={})
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
+def test_a_passing_fault_does_not_matter(nango: Vendor, run: Run, response: Any, status: int) -> None:
+    nango.expect("POST", TRIGGER, response, status=status, body={})
     expect_scopes(nango)
     assert check(run) == VALID
 
@@ -178,10 +180,10 @@ def test_a_long_retry_after_ends_the_check_at_once(nango: Vendor, run: Run) -> N
     assert nango.clock.sleeps == []
 
 
-@pytest.mark.parametrize("answer", [HTML, None, '{"syncs": [', [], {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])
-def test_an_unexpected_status_does_not_tell_about_the_integration(nango: Vendor, run: Run, answer: Any) -> None:
+@pytest.mark.parametrize("response", [HTML, None, '{"syncs": [', [], {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])
+def test_an_unexpected_status_does_not_tell_about_the_integration(nango: Vendor, run: Run, response: Any) -> None:
     expect_scopes(nango)
-    nango.expect("GET", STATUS, answer, query=QUERY_ALL)
+    nango.expect("GET", STATUS, response, query=QUERY_ALL)
     assert check(run, PROVIDER_CONFIG_KEY=INTEGRATION) == UNREACHABLE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nango_blueprints import check_sync_status, trigger_sync
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
     BODY_ALL,
@@ -433,18 +433,20 @@ def test_a_connection_that_is_not_found_is_pending_for_a_minute_after_the_trigge
 
 
 @pytest.mark.parametrize("with_handoff", [True, False])
-@pytest.mark.parametrize("answer", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
+@pytest.mark.parametrize("response", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
 def test_an_unexpected_response_is_never_a_verdict(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, with_handoff: bool
+    nango: Vendor, tmp_path: Path, clock: FakeClock, response: Any, with_handoff: bool
 ) -> None:
     if with_handoff:
         triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, answer, query=QUERY)
+    nango.expect("GET", STATUS, response, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)])
-def test_a_poll_is_tried_five_times(nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int) -> None:
+@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)])
+def test_a_poll_is_tried_five_times(
+    nango: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
+) -> None:
     for _ in range(5):
-        nango.expect("GET", STATUS, answer, status=status, query=QUERY)
+        nango.expect("GET", STATUS, response, status=status, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE

@@ -14,7 +14,7 @@ from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY_ALL,
     CONNECTION,

@@ -9,7 +9,7 @@ import pytest
 from nango_blueprints import check_credentials, check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection, sync_names
 from shared import inputs
-from tests.nango_blueprints.answers import ENVIRONMENT, KEY, OF_INTEGRATION
+from tests.nango_blueprints.responses import ENVIRONMENT, KEY, OF_INTEGRATION
 
 
 def read(script: Any = trigger_sync, of: dict[str, str] = ENVIRONMENT, **given: str) -> Any:

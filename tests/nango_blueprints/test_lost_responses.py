@@ -9,7 +9,7 @@ import pytest
 
 from nango_blueprints import check_sync_status, trigger_sync
 from shared.context import Run
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
     BODY_ALL,
@@ -62,26 +62,28 @@ def trigger(run: Run, of: dict[str, str] = ENVIRONMENT, **given: str) -> Ending:
     return ending(trigger_sync, {**of, **{f"NANGO_{name}": value for name, value in given.items()}}, run)
 
 
-@pytest.mark.parametrize(("answer", "status"), UNCLEAR.values(), ids=UNCLEAR)
+@pytest.mark.parametrize(("response", "status"), UNCLEAR.values(), ids=UNCLEAR)
 @pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
 def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(
-    nango: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, now: dict[str, Any]
+    nango: Vendor, run: Run, tmp_path: Path, response: Any, status: int, now: dict[str, Any]
 ) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, answer, status=status, body=BODY)
+    nango.expect("POST", TRIGGER, response, status=status, body=BODY)
     nango.expect("GET", STATUS, entries(now), query=QUERY)
     assert trigger(run) == (0, "started")
     assert nango.starts(TRIGGER) == [BODY]
     assert set(files(tmp_path)) == {"sync.pickle"}
 
 
-@pytest.mark.parametrize(("answer", "shows_after"), [(LOST, 10), (TIMED_OUT, 80)])
-def test_a_lost_request_that_shows_late_was_accepted(nango: Vendor, run: Run, answer: Any, shows_after: float) -> None:
+@pytest.mark.parametrize(("response", "shows_after"), [(LOST, 10), (TIMED_OUT, 80)])
+def test_a_lost_request_that_shows_late_was_accepted(
+    nango: Vendor, run: Run, response: Any, shows_after: float
+) -> None:
     def now() -> dict[str, Any]:
         return entries(running() if nango.clock.elapsed > shows_after else entry())
 
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, answer, body=BODY)
+    nango.expect("POST", TRIGGER, response, body=BODY)
     nango.expect("GET", STATUS, now, query=QUERY, many=True)
     assert trigger(run) == (0, "started")
     assert nango.starts(TRIGGER) == [BODY]
@@ -97,13 +99,13 @@ def test_a_failure_from_before_the_request_that_shows_late_is_not_its_doing(nang
     assert len(nango.starts(TRIGGER)) == 2
 
 
-@pytest.mark.parametrize(("answer", "status"), LOST_CONNECTION.values(), ids=LOST_CONNECTION)
+@pytest.mark.parametrize(("response", "status"), LOST_CONNECTION.values(), ids=LOST_CONNECTION)
 @pytest.mark.parametrize("now", [entry(), never()])
 def test_a_lost_request_of_which_nothing_shows_is_sent_once_more(
-    nango: Vendor, run: Run, answer: Any, status: int, now: dict[str, Any]
+    nango: Vendor, run: Run, response: Any, status: int, now: dict[str, Any]
 ) -> None:
     nango.expect("GET", STATUS, entries(now), query=QUERY)
-    nango.expect("POST", TRIGGER, answer, status=status, body=BODY)
+    nango.expect("POST", TRIGGER, response, status=status, body=BODY)
     nango.expect("GET", STATUS, entries(now), query=QUERY, many=True)
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
     assert trigger(run) == (0, "started")
@@ -111,14 +113,14 @@ def test_a_lost_request_of_which_nothing_shows_is_sent_once_more(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "least"),
+    ("response", "status", "least"),
     [*((*one, 90) for one in TIME_OUT.values()), *((*one, 15) for one in NO_SUCCESS.values())],
 )
 def test_after_a_time_out_or_a_good_status_without_success_nothing_is_sent_again(
-    nango: Vendor, run: Run, tmp_path: Path, clock: FakeClock, answer: Any, status: int, least: float
+    nango: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int, least: float
 ) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, answer, status=status, body=BODY)
+    nango.expect("POST", TRIGGER, response, status=status, body=BODY)
     nango.expect("GET", STATUS, entries(entry()), query=QUERY, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")
@@ -141,13 +143,13 @@ def test_after_two_lost_requests_it_is_unclear_and_no_third_is_sent(nango: Vendo
     assert set(files(tmp_path)) == {"starting.pickle"}
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 502), (HTML, 200), ({"syncs": {}}, 200), (None, 401)])
+@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (HTML, 200), ({"syncs": {}}, 200), (None, 401)])
 def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_again(
-    nango: Vendor, run: Run, answer: Any, status: int
+    nango: Vendor, run: Run, response: Any, status: int
 ) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
     nango.expect("POST", TRIGGER, LOST, body=BODY)
-    nango.expect("GET", STATUS, answer, status=status, query=QUERY, many=True)
+    nango.expect("GET", STATUS, response, status=status, query=QUERY, many=True)
     assert trigger(run) == (202, "unclear")
     assert nango.starts(TRIGGER) == [BODY]
 
@@ -163,13 +165,13 @@ def test_what_was_joined_says_nothing_about_a_lost_request_by_its_running(nango:
     assert len(nango.starts(TRIGGER)) == 2
 
 
-@pytest.mark.parametrize(("answer", "status"), UNCLEAR.values(), ids=UNCLEAR)
+@pytest.mark.parametrize(("response", "status"), UNCLEAR.values(), ids=UNCLEAR)
 @pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
 def test_a_lost_reset_of_which_nothing_shows_is_unclear_and_never_sent_again(
-    nango: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, given: dict[str, str], body: dict[str, Any]
+    nango: Vendor, run: Run, tmp_path: Path, response: Any, status: int, given: dict[str, str], body: dict[str, Any]
 ) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, answer, status=status, body=body)
+    nango.expect("POST", TRIGGER, response, status=status, body=body)
     nango.expect("GET", STATUS, entries(entry()), query=QUERY, many=True)
     ended = trigger(run, **given)
     assert ended == (202, "unclear")
@@ -194,7 +196,7 @@ def test_a_lost_reset_that_shows_was_accepted(
 def test_a_reset_that_surely_was_not_accepted_is_repeated_as_it_is(nango: Vendor, run: Run) -> None:
     given, body = RESETS[0]
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    for answer, status in ((REFUSED, 0), (LIMITED, 429)):
-        nango.expect("POST", TRIGGER, answer, status=status, body=body)
+    for response, status in ((REFUSED, 0), (LIMITED, 429)):
+        nango.expect("POST", TRIGGER, response, status=status, body=body)
     nango.expect("POST", TRIGGER, ACCEPTED, body=body)
     assert trigger(run, **given) == (0, "started")

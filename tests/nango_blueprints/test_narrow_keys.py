@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nango_blueprints import check_sync_status, trigger_sync
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
     BODY_ALL,
@@ -90,11 +90,11 @@ def test_a_key_with_neither_scope_is_refused(nango: Vendor, tmp_path: Path, cloc
     assert EXECUTE in ended.message
 
 
-@pytest.mark.parametrize("answer", [HTML, None, "denied", {"message": "blocked by the firewall"}])
+@pytest.mark.parametrize("response", [HTML, None, "denied", {"message": "blocked by the firewall"}])
 def test_a_403_of_somebody_else_is_no_missing_scope(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any
+    nango: Vendor, tmp_path: Path, clock: FakeClock, response: Any
 ) -> None:
-    nango.expect("GET", STATUS, answer, status=403, query=QUERY)
+    nango.expect("GET", STATUS, response, status=403, query=QUERY)
     assert trigger(tmp_path, clock) == (200, "invalid_credentials")
 
 
@@ -107,12 +107,12 @@ def test_a_scope_that_is_taken_away_while_it_waits_for_its_turn_starts_nothing(
     assert nango.starts(TRIGGER) == []
 
 
-@pytest.mark.parametrize(("answer", "status"), [(LOST, 0), (TIMED_OUT, 0), (HTML, 502), (HTML, 200)])
+@pytest.mark.parametrize(("response", "status"), [(LOST, 0), (TIMED_OUT, 0), (HTML, 502), (HTML, 200)])
 def test_a_lost_response_stays_unclear_and_nothing_is_sent_again(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    nango: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     nango.expect("GET", STATUS, NO_READ, status=FORBIDDEN, query=QUERY)
-    nango.expect("POST", TRIGGER, answer, status=status, body=BODY)
+    nango.expect("POST", TRIGGER, response, status=status, body=BODY)
     ended = trigger(tmp_path, clock)
     assert ended == (202, "unclear")
     assert READ in ended.message

@@ -11,7 +11,7 @@ import pytest
 from nango_blueprints.api import parse_entries
 from nango_blueprints.verdict import Entry, Start, Watch, judge
 from shared.status import SyncStatus
-from tests.nango_blueprints.answers import recorded
+from tests.nango_blueprints.responses import recorded
 
 RUNNING, SUCCEEDED, FAILED = SyncStatus.RUNNING, SyncStatus.SUCCEEDED, SyncStatus.FAILED
 RECORDED = datetime(2026, 11, 22, 2, 53, 30, tzinfo=timezone.utc)  # just before the recorded runs

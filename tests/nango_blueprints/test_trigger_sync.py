@@ -11,7 +11,7 @@ import pytest
 from nango_blueprints import check_sync_status, trigger_sync
 from shared.context import Run
 from shared.errors import Interruption
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
     BODY_ALL,
@@ -443,21 +443,21 @@ def test_a_refused_request_is_never_repeated(
     assert files(tmp_path)["starting.pickle"]["state"] == "ended"
 
 
-@pytest.mark.parametrize("answer", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
+@pytest.mark.parametrize("response", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
 def test_a_first_read_with_an_unexpected_response_starts_nothing(
-    nango: Vendor, run: Run, tmp_path: Path, answer: Any
+    nango: Vendor, run: Run, tmp_path: Path, response: Any
 ) -> None:
-    nango.expect("GET", STATUS, answer, query=QUERY)
+    nango.expect("GET", STATUS, response, query=QUERY)
     ended = trigger(run)
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message
     assert files(tmp_path)["starting.pickle"]["state"] == "ended"
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (LIMITED, 429)])
-def test_the_first_read_is_tried_five_times(nango: Vendor, run: Run, answer: Any, status: int) -> None:
+@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (LIMITED, 429)])
+def test_the_first_read_is_tried_five_times(nango: Vendor, run: Run, response: Any, status: int) -> None:
     for _ in range(5):
-        nango.expect("GET", STATUS, answer, status=status, query=QUERY)
+        nango.expect("GET", STATUS, response, status=status, query=QUERY)
     assert trigger(run) == (202, "not_started")
 
 
@@ -479,13 +479,13 @@ def test_a_retry_after_of_zero_waits_a_second(nango: Vendor, run: Run) -> None:
     assert nango.sent[3].at - nango.sent[2].at >= 1
 
 
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (LIMITED, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (LIMITED, 429)])
 def test_a_request_that_was_never_accepted_started_nothing(
-    nango: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    nango: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
     nango.expect("GET", STATUS, entries(entry()), query=QUERY)
     for _ in range(5):
-        nango.expect("POST", TRIGGER, answer, status=status, body=BODY)
+        nango.expect("POST", TRIGGER, response, status=status, body=BODY)
     ended = trigger(run)
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message

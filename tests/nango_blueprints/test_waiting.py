@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nango_blueprints import check_sync_status, trigger_sync
-from tests.nango_blueprints.answers import (
+from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
     BODY_ALL,

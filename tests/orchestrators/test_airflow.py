@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class ClockOfCalls:
-    """Ten seconds pass with each call that the sandbox has answered, and none by themselves."""
+    """Ten seconds pass with each call that the sandbox has responded to, and none by themselves."""
 
     sandbox: Sandbox | None = None
 

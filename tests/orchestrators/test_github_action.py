@@ -133,7 +133,7 @@ def connector(behaviour: str) -> str:
 
 @contextlib.contextmanager
 def vendor_that_says(status: int, body: str) -> Iterator[str]:
-    """The URL of a server that answers every request so."""
+    """The URL of a server that responds to every request like that."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""RudderStack - Check Credentials: the call, its fall-back, and how each answer ends."""
+"""RudderStack - Check Credentials: the call, its fall-back, and how each response ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from rudderstack_blueprints import check_credentials
 from shared.context import Run
-from tests.rudderstack_blueprints.answers import TOKEN
+from tests.rudderstack_blueprints.responses import TOKEN
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
 
 WORKSPACE, SOURCES = "/v2/workspace", "/v2/sources"
@@ -94,15 +94,15 @@ def test_ids_are_not_needed_and_not_looked_at(rudderstack: Vendor, run: Run) -> 
     assert check(run, SOURCE_ID="a", CONNECTION_ID="b", POLL_INTERVAL="0") == (0, "valid")
 
 
-@pytest.mark.parametrize("answer", [HTML, None, {"error": "not found"}])
-def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vendor, run: Run, answer: Any) -> None:
-    rudderstack.expect("GET", WORKSPACE, answer, status=404)
+@pytest.mark.parametrize("response", [HTML, None, {"error": "not found"}])
+def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vendor, run: Run, response: Any) -> None:
+    rudderstack.expect("GET", WORKSPACE, response, status=404)
     rudderstack.expect("GET", SOURCES, {"sources": [], "paging": {"total": 0}})
     assert check(run) == (0, "valid")
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "expected"),
+    ("response", "status", "expected"),
     [
         ({"error": "no"}, 401, (200, "invalid_credentials")),
         ({"error": "no"}, 403, (200, "invalid_credentials")),
@@ -112,10 +112,10 @@ def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Vend
     ],
 )
 def test_the_sources_are_believed_no_more_than_the_workspace(
-    rudderstack: Vendor, run: Run, answer: Any, status: int, expected: tuple[int, str]
+    rudderstack: Vendor, run: Run, response: Any, status: int, expected: tuple[int, str]
 ) -> None:
     rudderstack.expect("GET", WORKSPACE, HTML, status=404)
-    rudderstack.expect("GET", SOURCES, answer, status=status, many=True)
+    rudderstack.expect("GET", SOURCES, response, status=status, many=True)
     assert check(run) == expected
 
 
@@ -150,20 +150,20 @@ def test_a_fault_of_an_input_is_told_before_anything_is_sent(
     assert rudderstack.sent == []
 
 
-@pytest.mark.parametrize("answer", [{"error": "token of the wrong kind"}, {"message": "token of the wrong kind"}])
+@pytest.mark.parametrize("response", [{"error": "token of the wrong kind"}, {"message": "token of the wrong kind"}])
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_is_not_taken_is_refused_in_the_vendors_words(
-    rudderstack: Vendor, run: Run, answer: Any, status: int
+    rudderstack: Vendor, run: Run, response: Any, status: int
 ) -> None:
-    rudderstack.expect("GET", WORKSPACE, answer, status=status)
+    rudderstack.expect("GET", WORKSPACE, response, status=status)
     ended = check(run)
     assert ended == (200, "invalid_credentials")
     assert "token of the wrong kind" in ended.message
 
 
-@pytest.mark.parametrize("answer", [HTML, None, "text", []])
-def test_a_401_needs_no_body(rudderstack: Vendor, run: Run, answer: Any) -> None:
-    rudderstack.expect("GET", WORKSPACE, answer, status=401)
+@pytest.mark.parametrize("response", [HTML, None, "text", []])
+def test_a_401_needs_no_body(rudderstack: Vendor, run: Run, response: Any) -> None:
+    rudderstack.expect("GET", WORKSPACE, response, status=401)
     assert check(run) == (200, "invalid_credentials")
 
 
@@ -184,18 +184,18 @@ UNREACHABLE: dict[str, tuple[Any, int]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
 def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
-    rudderstack: Vendor, run: Run, answer: Any, status: int
+    rudderstack: Vendor, run: Run, response: Any, status: int
 ) -> None:
     for _ in range(5):
-        rudderstack.expect("GET", WORKSPACE, answer, status=status)
+        rudderstack.expect("GET", WORKSPACE, response, status=status)
     assert check(run) == (220, "unreachable")
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_passing_fault_does_not_matter(rudderstack: Vendor, run: Run, answer: Any, status: int) -> None:
-    rudderstack.expect("GET", WORKSPACE, answer, status=status)
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
+def test_a_passing_fault_does_not_matter(rudderstack: Vendor, run: Run, response: Any, status: int) -> None:
+    rudderstack.expect("GET", WORKSPACE, response, status=status)
     rudderstack.expect("GET", WORKSPACE, workspace())
     assert check(run) == (0, "valid")
 
@@ -209,8 +209,8 @@ def test_a_long_retry_after_ends_the_check_at_once(rudderstack: Vendor, run: Run
 
 
 @pytest.mark.parametrize(
-    "answer", [HTML, None, '{"workspace": {"na', [], {}, {"workspace": None}, {"workspace": "Acme"}, {"sources": []}]
+    "response", [HTML, None, '{"workspace": {"na', [], {}, {"workspace": None}, {"workspace": "Acme"}, {"sources": []}]
 )
-def test_an_answer_that_makes_no_sense_proves_nothing(rudderstack: Vendor, run: Run, answer: Any) -> None:
-    rudderstack.expect("GET", WORKSPACE, answer)
+def test_an_unexpected_response_proves_nothing(rudderstack: Vendor, run: Run, response: Any) -> None:
+    rudderstack.expect("GET", WORKSPACE, response)
     assert check(run) == (220, "unreachable")

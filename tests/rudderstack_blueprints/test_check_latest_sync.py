@@ -11,7 +11,7 @@ import pytest
 from rudderstack_blueprints import check_sync_status
 from shared.context import Run
 from shared.redaction import Redactor
-from tests.rudderstack_blueprints.answers import (
+from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     OF_CONNECTION,
     OF_SOURCE,
@@ -185,7 +185,7 @@ def test_a_hundred_pages_are_enough(rudderstack: Vendor, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {},
         {"syncs": None},
@@ -202,21 +202,21 @@ def test_a_hundred_pages_are_enough(rudderstack: Vendor, run: Run) -> None:
     ],
 )
 def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, answer: Any
+    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, response: Any
 ) -> None:
-    rudderstack.expect("GET", SYNCS, answer, query=RUNNING_ONES)
+    rudderstack.expect("GET", SYNCS, response, query=RUNNING_ONES)
     ended = check(make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"])), OF_CONNECTION)
     assert ended == UNREACHABLE
     assert "the-token" not in ended.message
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "expected"), [(HTML, 404, NOT_FOUND), ({"error": "boom"}, 500, UNREACHABLE)]
+    ("response", "status", "expected"), [(HTML, 404, NOT_FOUND), ({"error": "boom"}, 500, UNREACHABLE)]
 )
 def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
-    rudderstack: Vendor, run: Run, answer: Any, status: int, expected: tuple[int, str]
+    rudderstack: Vendor, run: Run, response: Any, status: int, expected: tuple[int, str]
 ) -> None:
-    rudderstack.expect("GET", SYNCS, answer, status=status, query=RUNNING_ONES, many=True)
+    rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
     ended = check(run, OF_CONNECTION)
     assert ended == expected
     assert ("RUDDERSTACK_SOURCE_ID" if status == 404 else "boom") in ended.message

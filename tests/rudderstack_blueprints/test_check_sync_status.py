@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
-from tests.rudderstack_blueprints.answers import (
+from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     OF_CONNECTION,
     OF_SOURCE,
@@ -62,7 +62,7 @@ def saved(tmp_path: Path, **variables: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (sync("running"), RUNNING),
         (sync("queued"), RUNNING),
@@ -79,17 +79,17 @@ def saved(tmp_path: Path, **variables: Any) -> None:
     ],
 )
 def test_a_sync_of_a_connection_is_polled_by_its_id(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, expected: tuple[int, str]
+    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, response: Any, expected: tuple[int, str]
 ) -> None:
     triggered(rudderstack, tmp_path, OF_CONNECTION)
-    rudderstack.expect("GET", SYNC, answer)
+    rudderstack.expect("GET", SYNC, response)
     ended = check(tmp_path, clock, OF_CONNECTION)
     assert ended == expected
     assert f"sync sync-1 of connection {CONNECTION} " in ended.message or expected == UNREACHABLE
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (a_run("running"), RUNNING),
         (a_run("finished", finished="12:01:00"), SUCCEEDED),
@@ -108,10 +108,10 @@ def test_a_sync_of_a_connection_is_polled_by_its_id(
     ],
 )
 def test_a_run_of_a_source_is_polled_by_its_id(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, expected: tuple[int, str]
+    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, response: Any, expected: tuple[int, str]
 ) -> None:
     triggered(rudderstack, tmp_path, OF_SOURCE)
-    rudderstack.expect("GET", RUN_STATUS, answer)
+    rudderstack.expect("GET", RUN_STATUS, response)
     ended = check(tmp_path, clock, OF_SOURCE)
     assert ended == expected
     assert f"sync run-1 of source {SOURCE} " in ended.message or expected == UNREACHABLE
@@ -120,8 +120,8 @@ def test_a_run_of_a_source_is_polled_by_its_id(
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
 def test_it_needs_no_id(rudderstack: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str]) -> None:
     triggered(rudderstack, tmp_path, of)
-    path, answer = (RUN_STATUS, a_run("finished")) if of is OF_SOURCE else (SYNC, sync("succeeded"))
-    rudderstack.expect("GET", path, answer)
+    path, response = (RUN_STATUS, a_run("finished")) if of is OF_SOURCE else (SYNC, sync("succeeded"))
+    rudderstack.expect("GET", path, response)
     assert check(tmp_path, clock, TOKEN) == SUCCEEDED
 
 
@@ -321,7 +321,7 @@ def test_the_last_response_is_kept(rudderstack: Vendor, tmp_path: Path, clock: F
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, None, (200, "invalid_credentials"), ["RUDDERSTACK_ACCESS_TOKEN"]),
         (403, {"message": "not in your plan"}, (200, "invalid_credentials"), ["not in your plan"]),
@@ -335,29 +335,29 @@ def test_a_refused_poll_ends_the_check(
     tmp_path: Path,
     clock: FakeClock,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, answer, status=status)
+    rudderstack.expect("GET", SOURCE_STATUS, response, status=status)
     ended = check(tmp_path, clock, OF_SOURCE)
     assert ended == expected
     assert all(word in ended.message for word in words)
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
 def test_a_poll_is_tried_five_times(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str], answer: Any, status: int
+    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str], response: Any, status: int
 ) -> None:
     triggered(rudderstack, tmp_path, of)
     for _ in range(5):
-        rudderstack.expect("GET", RUN_STATUS if of is OF_SOURCE else SYNC, answer, status=status)
+        rudderstack.expect("GET", RUN_STATUS if of is OF_SOURCE else SYNC, response, status=status)
     assert check(tmp_path, clock, of) == UNREACHABLE
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "expected"),
+    ("response", "status", "expected"),
     [
         ({"id": SOURCE}, 200, UNREACHABLE),
         (None, 401, UNREACHABLE),
@@ -371,7 +371,7 @@ def test_a_500_of_a_source_is_a_server_error_only_if_the_source_can_be_read(
     rudderstack: Vendor,
     tmp_path: Path,
     clock: FakeClock,
-    answer: Any,
+    response: Any,
     status: int,
     expected: tuple[int, str],
     has_handoff: bool,
@@ -380,10 +380,10 @@ def test_a_500_of_a_source_is_a_server_error_only_if_the_source_can_be_read(
         triggered(rudderstack, tmp_path, OF_SOURCE)
         clock.sleep(100)
     rudderstack.expect("GET", RUN_STATUS if has_handoff else SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
-    rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=status == 500)
-    if status == 500 and not has_handoff:  # other calls are answered: it is this source
+    rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=status == 500)
+    if status == 500 and not has_handoff:  # other calls succeed: it is this source
         rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
-        rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=True)
+        rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=True)
         rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
     ended = check(tmp_path, clock, OF_SOURCE)
     if has_handoff and status == 500:  # a run of it was started: an outage, not an unknown id

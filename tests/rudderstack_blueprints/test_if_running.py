@@ -10,7 +10,7 @@ import pytest
 from rudderstack_blueprints import trigger_sync
 from shared.context import Run
 from shared.errors import Interruption
-from tests.rudderstack_blueprints.answers import (
+from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
     INCREMENTAL,
@@ -157,15 +157,15 @@ def test_an_outage_during_the_stop_is_known_to_have_started_nothing(rudderstack:
     assert trigger(run, OF_CONNECTION) == (202, "not_started")
 
 
-@pytest.mark.parametrize("answer", [LOST, TIMED_OUT, HTML])
+@pytest.mark.parametrize("response", [LOST, TIMED_OUT, HTML])
 @pytest.mark.parametrize("polls", [0, 1, 5])
 def test_an_outage_until_a_stop_takes_effect_is_known_to_have_started_nothing(
-    rudderstack: Vendor, run: Run, tmp_path: Path, answer: Any, polls: int
+    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, polls: int
 ) -> None:
     stopped(rudderstack)
     for _ in range(polls):
         expect_poll(rudderstack, OLD)
-    rudderstack.expect("GET", SYNCS, answer, status=502, query=RUNNING_ONES, many=True)
+    rudderstack.expect("GET", SYNCS, response, status=502, query=RUNNING_ONES, many=True)
     ended = trigger(run, OF_CONNECTION)
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message

@@ -13,7 +13,7 @@ from rudderstack_blueprints import check_sync_status, list_syncs, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared import inputs
 from shared.errors import InvalidPollIntervalError
-from tests.rudderstack_blueprints.answers import CONNECTION, OF_CONNECTION, OF_SOURCE, SOURCE, TOKEN
+from tests.rudderstack_blueprints.responses import CONNECTION, OF_CONNECTION, OF_SOURCE, SOURCE, TOKEN
 
 
 def problems(script: Any, environment: dict[str, str]) -> str:

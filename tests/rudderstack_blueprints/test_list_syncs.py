@@ -10,7 +10,7 @@ import pytest
 from rudderstack_blueprints import list_syncs
 from shared.context import Run
 from shared.redaction import Redactor
-from tests.rudderstack_blueprints.answers import CONNECTION, OF_CONNECTION, SYNCS, ZERO, at, sync, syncs
+from tests.rudderstack_blueprints.responses import CONNECTION, OF_CONNECTION, SYNCS, ZERO, at, sync, syncs
 from tests.support import FakeClock, make_run
 from tests.wire import HTML, LOST, Ending, Vendor, ending, files
 
@@ -112,9 +112,9 @@ def test_the_table_is_aligned(rudderstack: Vendor, run: Run, caplog: pytest.LogC
     ]
 
 
-@pytest.mark.parametrize("answer", [syncs(), {"syncs": []}, {"syncs": [], "paging": None}])
-def test_none_found_is_fine(rudderstack: Vendor, run: Run, answer: Any) -> None:
-    rudderstack.expect("GET", SYNCS, answer)
+@pytest.mark.parametrize("response", [syncs(), {"syncs": []}, {"syncs": [], "paging": None}])
+def test_none_found_is_fine(rudderstack: Vendor, run: Run, response: Any) -> None:
+    rudderstack.expect("GET", SYNCS, response)
     ended = list_them(run)
     assert ended == (0, "listed")
     assert ended.message == f"listed 0 syncs of connection {CONNECTION}"
@@ -149,8 +149,8 @@ def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: Vendor, ru
 def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: Vendor, run: Run) -> None:
     for page in range(1, 101):
         query = {"page": f"{page}"} if page > 1 else {}
-        answer = syncs(sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00"), next="more")
-        rudderstack.expect("GET", SYNCS, answer, query=query)
+        response = syncs(sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00"), next="more")
+        rudderstack.expect("GET", SYNCS, response, query=query)
     ended = list_them(run, LIMIT="7")
     assert ended == (0, "listed")
     assert "left out" in ended.message
@@ -161,7 +161,7 @@ def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(ruddersta
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "expected"),
+    ("response", "status", "expected"),
     [
         (None, 401, (200, "invalid_credentials")),
         (None, 403, (200, "invalid_credentials")),
@@ -178,7 +178,7 @@ def test_a_page_that_cannot_be_read_ends_it(
     rudderstack: Vendor,
     tmp_path: Path,
     clock: FakeClock,
-    answer: Any,
+    response: Any,
     status: int,
     expected: tuple[int, str],
     page: int,
@@ -186,7 +186,7 @@ def test_a_page_that_cannot_be_read_ends_it(
     if page == 2:
         rudderstack.expect("GET", SYNCS, syncs(*minutes(1), next="2"))
     query = {"page": "2"} if page == 2 else {}
-    rudderstack.expect("GET", SYNCS, answer, status=status, query=query, many=True)
+    rudderstack.expect("GET", SYNCS, response, status=status, query=query, many=True)
     run = make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"]))
     ended = list_them(run)
     assert ended == expected

@@ -11,7 +11,7 @@ import pytest
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from shared.context import Run
 from shared.redaction import Redactor
-from tests.rudderstack_blueprints.answers import (
+from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
     INCREMENTAL,
@@ -81,10 +81,10 @@ def expect_search(vendor: Vendor, *found: dict[str, Any], many: bool = False) ->
     vendor.expect("GET", SYNCS, syncs(*found), query=SINCE, many=many)
 
 
-def expect_lost(vendor: Vendor, of: dict[str, str], answer: Any, status: int) -> None:
+def expect_lost(vendor: Vendor, of: dict[str, str], response: Any, status: int) -> None:
     """The read, and a trigger request that ends so; a 500 of a source is probed."""
     expect_read(vendor, of)
-    expect_start(vendor, of, answer, status=status)
+    expect_start(vendor, of, response, status=status)
     if of is OF_SOURCE and status == 500:
         vendor.expect("GET", SOURCE_PATH, {})
 
@@ -93,15 +93,15 @@ def expect_lost(vendor: Vendor, of: dict[str, str], answer: Any, status: int) ->
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}.values(),
     ids=[*LOST_ONES, *TIMED_OUT_ONES, *GARBAGE],
 )
 @pytest.mark.parametrize("word", ["running", "succeeded", "failed"])
 def test_a_sync_that_was_not_there_before_is_ours_and_the_request_is_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, word: str
+    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, status: int, word: str
 ) -> None:
-    expect_lost(rudderstack, OF_CONNECTION, answer, status)
+    expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, sync(word, "ours", "12:00:00"))
     ended = trigger(run, OF_CONNECTION)
     assert ended == (0, "started")
@@ -148,11 +148,11 @@ def test_a_sync_that_shows_late_is_ours(rudderstack: Vendor, run: Run) -> None:
     assert rudderstack.starts("/start") == [INCREMENTAL]
 
 
-@pytest.mark.parametrize(("answer", "status"), LOST_ONES.values(), ids=LOST_ONES)
+@pytest.mark.parametrize(("response", "status"), LOST_ONES.values(), ids=LOST_ONES)
 def test_a_request_of_which_nothing_shows_is_sent_once_more(
-    rudderstack: Vendor, run: Run, answer: Any, status: int
+    rudderstack: Vendor, run: Run, response: Any, status: int
 ) -> None:
-    expect_lost(rudderstack, OF_CONNECTION, answer, status)
+    expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, many=True)
     expect_start(rudderstack, OF_CONNECTION)
     assert trigger(run, OF_CONNECTION) == (0, "started")
@@ -161,11 +161,11 @@ def test_a_request_of_which_nothing_shows_is_sent_once_more(
 
 
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-@pytest.mark.parametrize(("answer", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
+@pytest.mark.parametrize(("response", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
 def test_a_request_that_may_still_be_at_work_is_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], answer: Any, status: int
+    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], response: Any, status: int
 ) -> None:
-    expect_lost(rudderstack, of, answer, status)
+    expect_lost(rudderstack, of, response, status)
     if of is OF_SOURCE:
         rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
     else:
@@ -198,11 +198,11 @@ def test_a_slow_request_whose_sync_shows_after_80_seconds_was_started(
 
 
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-@pytest.mark.parametrize(("answer", "status"), GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize(("response", "status"), GARBAGE.values(), ids=GARBAGE)
 def test_a_good_status_without_an_id_of_which_nothing_shows_is_unclear(
-    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], answer: Any, status: int
+    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], response: Any, status: int
 ) -> None:
-    expect_lost(rudderstack, of, answer, status)
+    expect_lost(rudderstack, of, response, status)
     if of is OF_SOURCE:
         rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
     else:
@@ -241,20 +241,20 @@ def test_after_two_lost_requests_it_is_unclear_and_no_third_is_sent(
 ) -> None:
     full = {"syncType": "full"}
     expect_read(rudderstack, OF_CONNECTION)
-    for answer in (LOST, HTML):
-        rudderstack.expect("POST", f"{SYNCS[:-6]}/start", answer, status=502, body=full)
+    for response in (LOST, HTML):
+        rudderstack.expect("POST", f"{SYNCS[:-6]}/start", response, status=502, body=full)
         expect_search(rudderstack, many=True)
     assert trigger(run, OF_CONNECTION, SYNC_TYPE="full") == (202, "unclear")
     assert rudderstack.starts("/start") == [full, full]
     assert set(files(tmp_path)) == {"starting.pickle"}
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 502), (HTML, 200), ({"syncs": None}, 200), (None, 401)])
+@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (HTML, 200), ({"syncs": None}, 200), (None, 401)])
 def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    rudderstack: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
-    rudderstack.expect("GET", SYNCS, answer, status=status, query=SINCE, many=True)
+    rudderstack.expect("GET", SYNCS, response, status=status, query=SINCE, many=True)
     ended = trigger(run, OF_CONNECTION)
     assert ended == (202, "unclear")
     assert CONNECTION in ended.message
@@ -322,7 +322,7 @@ def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: Vendor, run: Run)
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}.values(),
     ids=[*LOST_ONES, *TIMED_OUT_ONES, *GARBAGE],
 )
@@ -336,9 +336,9 @@ def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: Vendor, run: Run)
     ],
 )
 def test_a_latest_run_that_is_not_the_one_before_is_ours(
-    rudderstack: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, latest: dict[str, Any]
+    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, status: int, latest: dict[str, Any]
 ) -> None:
-    expect_lost(rudderstack, OF_SOURCE, answer, status)
+    expect_lost(rudderstack, OF_SOURCE, response, status)
     rudderstack.expect("GET", SOURCE_STATUS, latest)
     assert trigger(run, OF_SOURCE) == (0, "started")
     assert len(rudderstack.starts("/start")) == 1

@@ -11,7 +11,7 @@ import pytest
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from shared.context import Run
 from shared.errors import Interruption
-from tests.rudderstack_blueprints.answers import (
+from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_PATH,
     CONNECTION_START,
@@ -133,7 +133,7 @@ def test_a_schedule_gets_a_log_line(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     [
         (HTML, 502),
         (None, 401),
@@ -146,9 +146,9 @@ def test_a_schedule_gets_a_log_line(
         (None, 302),
     ],
 )
-def test_settings_that_cannot_be_read_change_nothing(rudderstack: Vendor, run: Run, answer: Any, status: int) -> None:
+def test_settings_that_cannot_be_read_change_nothing(rudderstack: Vendor, run: Run, response: Any, status: int) -> None:
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
-    rudderstack.expect("GET", CONNECTION_PATH, answer, status=status)
+    rudderstack.expect("GET", CONNECTION_PATH, response, status=status)
     expect_start(rudderstack, OF_CONNECTION)
     assert trigger(run, OF_CONNECTION) == (0, "started")
 
@@ -238,7 +238,7 @@ UNKNOWN_CONNECTION = f"does not know connection {CONNECTION}"
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, None, (200, "invalid_credentials"), ["RUDDERSTACK_ACCESS_TOKEN", "RUDDERSTACK_REGION"]),
         (403, {"message": "not in your plan"}, (200, "invalid_credentials"), ["not in your plan"]),
@@ -257,11 +257,11 @@ def test_a_read_that_fails_starts_nothing(
     run: Run,
     tmp_path: Path,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    rudderstack.expect("GET", SYNCS, answer, status=status, query=RUNNING_ONES, many=True)
+    rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
     ended = trigger(run, OF_CONNECTION)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -280,17 +280,17 @@ def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: Ve
 # A 500 of a source: a server error or an unknown id?
 
 
-@pytest.mark.parametrize(("answer", "status"), [(None, 404), ({"error": "bad id"}, 400), (None, 405)])
+@pytest.mark.parametrize(("response", "status"), [(None, 404), ({"error": "bad id"}, 400), (None, 405)])
 @pytest.mark.parametrize("at_the", ["read", "start"])
 def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
-    rudderstack: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, at_the: str
+    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, status: int, at_the: str
 ) -> None:
     if at_the == "read":
         rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
     else:
         expect_read(rudderstack, OF_SOURCE)
         expect_start(rudderstack, OF_SOURCE, {"error": "boom"}, status=500)
-    rudderstack.expect("GET", SOURCE_PATH, answer, status=status)
+    rudderstack.expect("GET", SOURCE_PATH, response, status=status)
     ended = trigger(run, OF_SOURCE)
     assert ended == (204, "not_found")
     assert f"does not know source {SOURCE}" in ended.message
@@ -298,9 +298,7 @@ def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
 
 
 @pytest.mark.parametrize("other_calls", [200, 401, 403, 404])
-def test_500s_while_other_calls_are_answered_are_an_unknown_source(
-    rudderstack: Vendor, run: Run, other_calls: int
-) -> None:
+def test_500s_while_other_calls_succeed_are_an_unknown_source(rudderstack: Vendor, run: Run, other_calls: int) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
     for _ in range(2):
         for _ in range(3):
@@ -323,17 +321,17 @@ def test_two_500s_in_an_outage_are_no_proof_of_an_unknown_source(rudderstack: Ve
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [({"id": SOURCE}, 200), (None, 401), (None, 403), (HTML, 503), (LOST, 0)]
+    ("response", "status"), [({"id": SOURCE}, 200), (None, 401), (None, 403), (HTML, 503), (LOST, 0)]
 )
 def test_a_500_is_a_server_error_if_the_source_can_be_read_or_that_cannot_be_told(
-    rudderstack: Vendor, run: Run, answer: Any, status: int
+    rudderstack: Vendor, run: Run, response: Any, status: int
 ) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
-    rudderstack.expect("GET", SOURCE_PATH, answer, status=status, many=True)
+    rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=True)
     assert trigger(run, OF_SOURCE) == (202, "not_started")
 
 
-def test_a_start_that_is_answered_500_by_a_known_source_may_have_been_accepted(rudderstack: Vendor, run: Run) -> None:
+def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(rudderstack: Vendor, run: Run) -> None:
     expect_read(rudderstack, OF_SOURCE)
     expect_start(rudderstack, OF_SOURCE, {"error": "boom"}, status=500)
     rudderstack.expect("GET", SOURCE_PATH, {"id": SOURCE})
@@ -346,7 +344,7 @@ def test_a_start_that_is_answered_500_by_a_known_source_may_have_been_accepted(r
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, {"error": "invalid token"}, (200, "invalid_credentials"), ["invalid token"]),
         (403, {"message": "not in your plan"}, (200, "invalid_credentials"), ["not in your plan"]),
@@ -366,13 +364,13 @@ def test_a_refused_trigger_request_is_never_repeated(
     run: Run,
     tmp_path: Path,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
     expect_read(rudderstack, OF_CONNECTION)
     headers = {"Location": "https://elsewhere.invalid/"} if status == 308 else {}
-    expect_start(rudderstack, OF_CONNECTION, answer, status=status, headers=headers)
+    expect_start(rudderstack, OF_CONNECTION, response, status=status, headers=headers)
     ended = trigger(run, OF_CONNECTION)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -380,14 +378,14 @@ def test_a_refused_trigger_request_is_never_repeated(
     assert files(tmp_path)["starting.pickle"]["state"] == "ended"
 
 
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 @pytest.mark.parametrize("times", [4, 5])
 def test_a_request_that_surely_was_not_accepted_is_repeated_up_to_five_times(
-    rudderstack: Vendor, run: Run, answer: Any, status: int, times: int
+    rudderstack: Vendor, run: Run, response: Any, status: int, times: int
 ) -> None:
     expect_read(rudderstack, OF_CONNECTION)
     for _ in range(times):
-        expect_start(rudderstack, OF_CONNECTION, answer, status=status)
+        expect_start(rudderstack, OF_CONNECTION, response, status=status)
     if times < 5:
         expect_start(rudderstack, OF_CONNECTION)
     ended = trigger(run, OF_CONNECTION)

@@ -19,7 +19,7 @@ from rudderstack_blueprints.verdict import (
     sync_started_since,
 )
 from shared.status import SyncStatus, Verdict
-from tests.rudderstack_blueprints.answers import ZERO, a_run, at, sync
+from tests.rudderstack_blueprints.responses import ZERO, a_run, at, sync
 from tests.support import NOW
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN = (

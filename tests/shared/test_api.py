@@ -27,9 +27,9 @@ TIMED_OUT = TransportError("no response within 60 s", maybe_delivered=True, time
 class Sender:
     """Gives the responses in turn; a number is a status, an exception is raised, the last one comes again and again."""
 
-    def __init__(self, clock: FakeClock, *answers: Any) -> None:
+    def __init__(self, clock: FakeClock, *responses: Any) -> None:
         self.clock = clock
-        self.answers = list(answers)
+        self.responses = list(responses)
         self.sent: list[tuple[str, object, float]] = []
 
     def send(
@@ -37,10 +37,10 @@ class Sender:
     ) -> Response:
         assert (path, params or {}) == ("/x", {})
         self.sent.append((method, body, read_timeout))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        response = Response(answer, None) if isinstance(answer, int) else answer
+        given = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(given, Exception):
+            raise given
+        response = Response(given, None) if isinstance(given, int) else given
         return response._replace(received=self.clock.monotonic())
 
 
@@ -48,8 +48,8 @@ def response(status: int, body: Any = None, **headers: str) -> Response:
     return Response(status, body, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def api(clock: FakeClock, *answers: Any, refusal: Refusal = lambda _response, _words: None) -> tuple[Api, Sender]:
-    sender = Sender(clock, *answers)
+def api(clock: FakeClock, *responses: Any, refusal: Refusal = lambda _response, _described: None) -> tuple[Api, Sender]:
+    sender = Sender(clock, *responses)
     return Api("Acme", sender, clock, Redactor([TOKEN]), {}, refusal), sender
 
 
@@ -115,8 +115,8 @@ def test_wrong_credentials_and_a_missing_permission_are_told_apart(clock: FakeCl
 
 @every_call
 def test_a_vendors_own_meaning_of_a_status_wins(clock: FakeClock, call: Call) -> None:
-    def refusal(response: Response, words: str) -> errors.BlueprintError | None:
-        return errors.BadRequestError(f"paused, {words}") if response.status == 404 else None
+    def refusal(response: Response, described: str) -> errors.BlueprintError | None:
+        return errors.BadRequestError(f"paused, {described}") if response.status == 404 else None
 
     with pytest.raises(errors.BadRequestError, match="paused, 404: gone"):
         call(api(clock, response(404, {"message": "gone"}), refusal=refusal)[0])
@@ -152,7 +152,7 @@ def test_a_good_status_without_a_json_object_is_an_error(clock: FakeClock, body:
     ],
 )
 def test_the_vendors_message_is_found_in_every_shape(clock: FakeClock, body: Any, words: str) -> None:
-    assert api(clock, 200)[0].words(Response(400, body)) == f"400: {words}"
+    assert api(clock, 200)[0].describe(Response(400, body)) == f"400: {words}"
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_vendors_message_is_found_in_every_shape(clock: FakeClock, body: Any
     ],
 )
 def test_of_a_body_that_is_not_json_the_text_is_shown(clock: FakeClock, text: str, words: str | None) -> None:
-    found = api(clock, 200)[0].words(Response(502, NOT_JSON, text))
+    found = api(clock, 200)[0].describe(Response(502, NOT_JSON, text))
     assert words is None or found == f"502: {words}"
     assert not any(TOKEN[:length] in found for length in range(6, len(TOKEN)))
 
@@ -295,8 +295,8 @@ def test_a_trigger_request_that_was_surely_not_accepted_is_repeated_as_it_is(clo
 def test_a_trigger_request_whose_response_is_lost_is_never_repeated(
     clock: FakeClock, failure: Any, status: int | None, timed_out: bool
 ) -> None:
-    answer = failure if isinstance(failure, Exception) else response(failure, {}, Retry_After="5")
-    one, sender = api(clock, answer)
+    given = failure if isinstance(failure, Exception) else response(failure, {}, Retry_After="5")
+    one, sender = api(clock, given)
     with pytest.raises(errors.StartUnclearError) as caught:
         one.start("/x")
     assert (caught.value.status, caught.value.timed_out) == (status, timed_out)

@@ -19,9 +19,9 @@ from tests.support import NOW, FakeClock, make_run
 
 MINUTE, HOUR = 60, 3600
 RUNNING = Pending("it is running")
-UNREACHABLE = errors.StatusCheckFailedError("Acme answered 503")
-UNAUTHORIZED = errors.InvalidCredentialsError("Acme answered 401")
-NOT_FOUND = errors.SyncNotFoundError("Acme answered 404")
+UNREACHABLE = errors.StatusCheckFailedError("Acme responded with 503")
+UNAUTHORIZED = errors.InvalidCredentialsError("Acme responded with 401")
+NOT_FOUND = errors.SyncNotFoundError("Acme responded with 404")
 
 News = Union[object, BaseException]
 
@@ -160,7 +160,7 @@ def test_with_no_time_left_there_is_one_poll(clock: FakeClock) -> None:
     ],
     ids=lambda one: str(one)[-60:],
 )
-def test_failed_polls_are_survived_once_the_vendor_has_answered(
+def test_failed_polls_are_survived_once_the_vendor_has_responded(
     clock: FakeClock, news: tuple[News, ...], outcome: Any
 ) -> None:
     try:
@@ -252,8 +252,8 @@ def test_each_change_is_logged_once_and_each_failure(clock: FakeClock, heard: He
     assert [text for _, text in heard.lines] == [
         "it is queued",
         "it is running",
-        "Acme answered 503; will retry",
-        "Acme answered 401; will retry",
+        "Acme responded with 503; will retry",
+        "Acme responded with 401; will retry",
     ]
 
 
@@ -336,7 +336,7 @@ def test_a_check_that_does_not_wait_polls_once_or_a_few_times_briefly(
 
 def test_a_sync_that_is_not_visible_yet_is_reported_as_running(run: Run, clock: FakeClock) -> None:
     found = follow(Syncs(clock, NOT_FOUND), Sync(), given(wait=False), run)
-    assert found.message == "not visible yet (Acme answered 404)"
+    assert found.message == "not visible yet (Acme responded with 404)"
 
 
 @pytest.mark.parametrize("ended", [S, F, C])

@@ -16,14 +16,14 @@ from tests.support import FakeClock, make_run
 
 MINUTE = 60
 LOST = errors.StartUnclearError("no response")
-LOST_500 = errors.StartUnclearError("answered 500", 500)
+LOST_500 = errors.StartUnclearError("responded with 500", 500)
 TIMED_OUT = errors.StartUnclearError("no response within 120 s", timed_out=True)
-GATEWAY = errors.StartUnclearError("answered 504", 504, timed_out=True)
-WITHOUT_ID = errors.StartUnclearError("answered without an id", 200)
+GATEWAY = errors.StartUnclearError("responded with 504", 504, timed_out=True)
+WITHOUT_ID = errors.StartUnclearError("responded without an id", 200)
 UNEXPECTED = errors.StatusCheckFailedError("unexpected response", status=200)
 UNREACHABLE = errors.StatusCheckFailedError("could not be reached")
-CONFLICT = errors.SyncAlreadyRunningError("answered 409")
-RATE_LIMITED = errors.SyncNotStartedError("answered 429")
+CONFLICT = errors.SyncAlreadyRunningError("responded with 409")
+RATE_LIMITED = errors.SyncNotStartedError("responded with 429")
 CANNOT_STOP = errors.SyncAlreadyRunningError("it cannot be stopped")
 STARTED = Sync(sync_id="run_7")
 JOINED = Sync(sync_id="run_6")
@@ -38,17 +38,17 @@ IDLE, RUNNING = State(), State(running=True)
 
 
 class Syncs:
-    """Answers in turn, the last answer again and again, and remembers what it was asked and when."""
+    """Responds in turn, the last response again and again, and remembers what it was asked and when."""
 
     vendor = "Acme"
     label = "source source_1"
     min_interval = 2.0
 
-    def __init__(self, clock: FakeClock, **answers: Any) -> None:
-        """For `read`, `send`, `find_started` and `restart` an answer, or a list of them."""
+    def __init__(self, clock: FakeClock, **responses: Any) -> None:
+        """For `read`, `send`, `find_started` and `restart` a response, or a list of them."""
         usual = {"read": IDLE, "send": STARTED, "find_started": None, "restart": State(after="restart")}
-        given = {**usual, **answers}
-        self.answers = {name: list(one) if isinstance(one, list) else [one] for name, one in given.items()}
+        given = {**usual, **responses}
+        self.responses = {name: list(one) if isinstance(one, list) else [one] for name, one in given.items()}
         self.harmless = True
         self.clock = clock
         self.asked: list[str] = []
@@ -57,8 +57,8 @@ class Syncs:
 
     def _next(self, name: str, shown: str = "") -> Any:
         self.asked.append(shown or name)
-        answers = self.answers[name]
-        one = answers.pop(0) if len(answers) > 1 else answers[0]
+        responses = self.responses[name]
+        one = responses.pop(0) if len(responses) > 1 else responses[0]
         if isinstance(one, BaseException):
             raise one
         return one
@@ -149,10 +149,10 @@ def test_after_a_first_read_that_fails_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("policy", "answers", "asked", "found"),
+    ("policy", "responses", "asked", "found"),
     [
         ("fail", {"read": RUNNING}, ["read"], "a sync of source source_1 is already running; ACME_IF_RUNNING is fail"),
-        ("fail", {"send": CONFLICT}, ["read", "send"], "already running (answered 409); ACME_IF_RUNNING is fail"),
+        ("fail", {"send": CONFLICT}, ["read", "send"], "already running (responded with 409); ACME_IF_RUNNING is fail"),
         ("join", {"read": RUNNING}, ["read", "join"], JOINED),
         ("join", {"send": CONFLICT, "read": [IDLE, RUNNING]}, ["read", "send", "read", "join"], JOINED),
         (
@@ -179,9 +179,9 @@ def test_after_a_first_read_that_fails_nothing_is_sent(
     ],
 )
 def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported_by_a_409(
-    run: Run, clock: FakeClock, policy: str, answers: dict[str, Any], asked: list[str], found: Sync | str
+    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], asked: list[str], found: Sync | str
 ) -> None:
-    syncs = Syncs(clock, **answers)
+    syncs = Syncs(clock, **responses)
     if isinstance(found, Sync):
         assert start(run, syncs, policy) == found
         assert run.report.started
@@ -202,7 +202,7 @@ def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClo
 
 
 @pytest.mark.parametrize(
-    ("policy", "answers", "seconds", "message"),
+    ("policy", "responses", "seconds", "message"),
     [
         (
             "wait",
@@ -216,9 +216,9 @@ def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClo
     ],
 )
 def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
-    run: Run, clock: FakeClock, policy: str, answers: dict[str, Any], seconds: float, message: str
+    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], seconds: float, message: str
 ) -> None:
-    syncs = Syncs(clock, **answers)
+    syncs = Syncs(clock, **responses)
     with pytest.raises(errors.SyncAlreadyRunningError, match=message):
         start(run, syncs, policy, wait_timeout=7)
     assert clock.elapsed == pytest.approx(seconds)
@@ -285,7 +285,7 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
         run.artifacts.begin_start({"id": "source_1"})
         syncs = Syncs(clock, send=[lost, Sync(sync_id="second")], find_started=[*[None] * shown_at, STARTED])
         if shown_at == len(polls):
-            syncs.answers["find_started"] = [None]
+            syncs.responses["find_started"] = [None]
         try:
             found: object = start(run, syncs)
         except errors.StartUnclearError as error:
@@ -325,7 +325,7 @@ def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: Fake
 
 
 @pytest.mark.parametrize(
-    ("answers", "reason"),
+    ("responses", "reason"),
     [
         ({"send": [LOST, RATE_LIMITED]}, "429"),
         ({"send": [LOST, errors.BadRequestError("400")]}, "400"),
@@ -340,10 +340,10 @@ def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: Fake
     ids=str,
 )
 def test_no_sync_that_may_be_running_is_reported_as_not_started(
-    run: Run, clock: FakeClock, tmp_path: Path, answers: dict[str, Any], reason: str
+    run: Run, clock: FakeClock, tmp_path: Path, responses: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(errors.StartUnclearError) as caught:
-        start(run, Syncs(clock, **answers))
+        start(run, Syncs(clock, **responses))
     assert (caught.value.exit_code, caught.value.outcome) == (202, "unclear")
     message = str(caught.value)
     assert message.startswith("no response; it is not known whether a sync of source source_1 was started (")

@@ -108,7 +108,7 @@ def resets(connection: socket.socket) -> None:
 HANGS = says_and_hangs()
 
 
-def answering(peer: Peer, **more: Any) -> Transport:
+def connected_to(peer: Peer, **more: Any) -> Transport:
     return Transport(f"http://127.0.0.1:{peer.port}", bearer(TOKEN), {}, FakeClock(), **more)
 
 
@@ -159,13 +159,13 @@ def test_a_request_whose_response_is_lost_may_have_been_delivered(
     behavior: Behavior, expected: tuple[bool, bool], reason: str
 ) -> None:
     with Peer(behavior) as peer, pytest.raises(TransportError, match=reason) as caught:
-        send(answering(peer, connect_timeout=0.3))
+        send(connected_to(peer, connect_timeout=0.3))
     assert facts(caught.value) == expected
 
 
 def test_a_request_that_is_cut_off_while_its_body_is_sent_may_have_been_delivered() -> None:
     with Peer(resets) as peer, pytest.raises(TransportError) as caught:
-        send(answering(peer), body=["x" * 99] * 99_999, read_timeout=5)
+        send(connected_to(peer), body=["x" * 99] * 99_999, read_timeout=5)
     assert facts(caught.value) == LOST
 
 
@@ -326,11 +326,11 @@ def test_a_host_that_needs_no_proxy_is_asked_without_one(monkeypatch: pytest.Mon
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Peer(says(OK)) as peer:
-        assert send(answering(peer)).status == 200
+        assert send(connected_to(peer)).status == 200
 
 
 def kept_alive(then: Behavior) -> Behavior:
-    """Answers one request, and keeps the connection for whatever comes then."""
+    """Responds to one request, and keeps the connection for whatever comes then."""
 
     def behave(connection: socket.socket) -> None:
         says(OK)(connection)
@@ -341,7 +341,7 @@ def kept_alive(then: Behavior) -> Behavior:
 
 def test_a_kept_connection_that_is_closed_meanwhile_is_opened_anew() -> None:
     with Peer(says(OK)) as peer:
-        transport = answering(peer)
+        transport = connected_to(peer)
         for _ in range(3):
             assert send(transport).status == 200
             time.sleep(0.05)
@@ -350,7 +350,7 @@ def test_a_kept_connection_that_is_closed_meanwhile_is_opened_anew() -> None:
 
 def test_a_request_over_a_kept_connection_that_is_closed_and_cannot_be_opened_anew_is_not_delivered() -> None:
     with Peer(says(OK)) as peer:
-        transport = answering(peer)
+        transport = connected_to(peer)
         send(transport)
     with pytest.raises(TransportError) as caught:
         send(transport)
@@ -359,7 +359,7 @@ def test_a_request_over_a_kept_connection_that_is_closed_and_cannot_be_opened_an
 
 def test_a_request_over_a_kept_connection_that_is_reset_once_it_came_may_have_been_delivered() -> None:
     with Peer(kept_alive(resets)) as peer:
-        transport = answering(peer)
+        transport = connected_to(peer)
         send(transport)
         with pytest.raises(TransportError) as caught:
             send(transport)
@@ -369,7 +369,7 @@ def test_a_request_over_a_kept_connection_that_is_reset_once_it_came_may_have_be
 
 def test_what_became_of_an_earlier_request_says_nothing_about_the_next() -> None:
     with Peer(says()) as peer:
-        transport = answering(peer)
+        transport = connected_to(peer)
         with pytest.raises(TransportError):
             send(transport)
     with pytest.raises(TransportError) as caught:
@@ -395,7 +395,7 @@ def test_a_request_says_which_program_sends_it_and_what_it_takes(
     method: str, body: object, more: dict[str, str]
 ) -> None:
     with Peer(says(OK)) as peer:
-        send(answering(peer), method=method, body=body)
+        send(connected_to(peer), method=method, body=body)
     first, headers, content = sent(peer)
     assert first == f"{method} /x?a=b+c HTTP/1.1"
     assert headers["user-agent"] == f"sync-blueprints/{VERSION}"
@@ -433,9 +433,9 @@ def test_netrc_does_not_replace_the_credentials(
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_never_followed(status: int, target: str | None) -> None:
     location = f"Location: {target}\r\n" if target else ""
-    answer = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\n\r\n".encode()
-    with Peer(says(answer)) as peer:
-        assert send(answering(peer)).status == status
+    redirect = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\n\r\n".encode()
+    with Peer(says(redirect)) as peer:
+        assert send(connected_to(peer)).status == status
     assert len(peer.heard) == 1
 
 
@@ -463,26 +463,26 @@ def test_plain_http_to_another_machine_gets_one_warning(
 # What comes back
 
 
-def answer(content: bytes, *headers: str, status: str = "200 OK") -> bytes:
+def raw_response(content: bytes, *headers: str, status: str = "200 OK") -> bytes:
     lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(content)}", "", ""]
     return "\r\n".join(lines).encode() + content
 
 
 def test_a_response_is_what_the_vendor_says() -> None:
-    with Peer(says(answer(b'{"a": 1}', f"Date: {FakeClock().date()}", "X-Own: y", status="418 Teapot"))) as peer:
-        response = send(answering(peer))
+    with Peer(says(raw_response(b'{"a": 1}', f"Date: {FakeClock().date()}", "X-Own: y", status="418 Teapot"))) as peer:
+        response = send(connected_to(peer))
     assert (response.status, response.ok, response.body, response.text) == (418, False, {"a": 1}, "")
     assert (response.date, response.headers["x-own"]) == (NOW, "y")
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b'{"a": 1', b"NaN", b'"\xff"'])
 def test_the_text_of_a_response_that_is_not_json_is_kept(content: bytes) -> None:
-    with Peer(says(answer(content))) as peer:
-        response = send(answering(peer))
+    with Peer(says(raw_response(content))) as peer:
+        response = send(connected_to(peer))
     assert (response.body, response.text) == (NOT_JSON, content.decode("utf-8", "surrogateescape"))
 
 
 def test_a_response_of_more_than_64_mb_is_not_read() -> None:
     bomb = gzip.compress(b'"' + b" " * (80 << 20) + b'"', 1)
-    with Peer(says(answer(bomb, "Content-Encoding: gzip"))) as peer, pytest.raises(TransportError, match="64 MB"):
-        send(answering(peer), read_timeout=30)
+    with Peer(says(raw_response(bomb, "Content-Encoding: gzip"))) as peer, pytest.raises(TransportError, match="64 MB"):
+        send(connected_to(peer), read_timeout=30)

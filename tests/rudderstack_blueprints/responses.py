@@ -64,9 +64,11 @@ def expect_read(vendor: Vendor, of: dict[str, str], *running: dict[str, Any], se
         vendor.expect("GET", CONNECTION_PATH, settings, status=200 if settings else 404)
 
 
-def expect_start(vendor: Vendor, of: dict[str, str], answer: Any = None, **more: Any) -> None:
-    """The trigger request; it is accepted unless `answer` or a status is given."""
+def expect_start(vendor: Vendor, of: dict[str, str], response: Any = None, **more: Any) -> None:
+    """The trigger request; it is accepted unless `response` or a status is given."""
     if of is OF_SOURCE:
-        vendor.expect("POST", SOURCE_START, answer if answer or more else STARTED_RUN, **more)
+        vendor.expect("POST", SOURCE_START, response if response or more else STARTED_RUN, **more)
     else:
-        vendor.expect("POST", CONNECTION_START, answer if answer or more else STARTED_SYNC, body=INCREMENTAL, **more)
+        vendor.expect(
+            "POST", CONNECTION_START, response if response or more else STARTED_SYNC, body=INCREMENTAL, **more
+        )
