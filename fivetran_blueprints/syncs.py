@@ -122,7 +122,7 @@ class Before(NamedTuple):
 
     connection: Connection
     at: datetime
-    restarting: bool = False
+    restarting: bool = False  # a running sync, that shows or that a 409 reported, is stopped by the next request
 
     @property
     def running(self) -> bool:
@@ -171,7 +171,11 @@ class FivetranSyncs:
         if connection.setup_state == "broken":
             log.warning("the setup of %s is broken, so a sync may fail", self.label)
         if connection.schedule_type == "auto":
-            log.info("%s has an automatic schedule: Fivetran may start syncs of its own", self.connector_id)
+            log.info(
+                "%s has an automatic schedule: Fivetran may start syncs of its own, which Fivetran - Update Connector "
+                "prevents with FIVETRAN_SCHEDULE_TYPE=manual",
+                self.connector_id,
+            )
         if self._rescheduling:
             self._rescheduling.remember(connection)
         return Before(connection, self.api.http.best_now())
@@ -190,7 +194,7 @@ class FivetranSyncs:
         return state._replace(restarting=True)
 
     def draft(self, state: Before) -> Handoff:
-        interrupted = self._force and state.running
+        interrupted = self._force and (state.running or state.restarting)
         baseline = Baseline(*state.connection.stamps, state.at, state.at - CLOCK_MARGIN, interrupted)
         return Handoff(self.connector_id, baseline)
 

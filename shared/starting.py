@@ -124,7 +124,12 @@ def _made_ready(
             pace.sleep(pace.interval(), str(conflict))
             if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
                 raise _already_running(syncs, policy, conflict)
-        return syncs.restart(state, pace) if policy == "restart" else syncs.read()
+        if policy != "restart":
+            return syncs.read()
+        try:
+            return syncs.restart(state, pace)
+        except SyncAlreadyRunningError as error:
+            raise SyncAlreadyRunningError(f"{error} ({conflict})") if conflict else error from conflict
 
 
 def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support import FakeClock
+from shared.context import Run
+from tests.support import FakeClock, make_run
 from tests.wire import Vendor, on_the_wire
 
 
 @pytest.fixture
 def fivetran(clock: FakeClock) -> Iterator[Vendor]:
-    """Fivetran, asked at `https://api.fivetran.com`."""
+    """Fivetran at `https://api.fivetran.com`."""
     yield from on_the_wire("https://api.fivetran.com", clock)
+
+
+@pytest.fixture
+def run(tmp_path: Path, clock: FakeClock) -> Run:
+    """A run with its artifacts in `tmp_path`."""
+    return make_run(tmp_path, "fivetran", clock)
