@@ -82,21 +82,33 @@ class FivetranApi:
         return Result("valid", f"Fivetran accepts the key and secret of account {account}", {"account": account})
 
     def past_sync(self, connector_id: str, since: datetime | None, ended_at: datetime) -> PastSync:
-        """The history entry of the sync that ended at `ended_at`, after `since`. It only helps the report."""
+        """The history entry of the sync that ended at `ended_at` and did not start before `since`.
+
+        It only helps the report.
+        """
         until = ended_at + NEAR
         start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
-        start_time = f"{start - timedelta(seconds=2):%Y-%m-%dT%H:%M:%SZ}"
-        params = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
+        params = {
+            "start_time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}",
+            "limit": "1000",
+        }
         try:
             response = self.http.get(f"/v1/connections/{connector_id}/sync-history", params, tries=1)
-            for item in response.body["data"]["items"]:
-                end = parse_timestamp(item["end"])
-                if end is not None and abs(end - ended_at) < NEAR and (since is None or end >= since):
-                    reason = self.http.excerpt(item["reason"]) if isinstance(item.get("reason"), str) else ""
-                    return PastSync(str(item["sync_id"]), reason)
+            found = [
+                (abs(end - ended_at), item["sync_id"], item.get("reason"))
+                for item in response.body["data"]["items"]
+                for begun, end in [(parse_timestamp(item["start"]), parse_timestamp(item["end"]))]
+                if end is not None and abs(end - ended_at) < NEAR and not (since and begun and begun < since)
+            ]
         except (BlueprintError, KeyError, TypeError) as error:
             log.debug("no history of syncs: %s", self.http.excerpt(error))
-        return PastSync()
+            return PastSync()
+        _, sync_id, reason = min(found, key=lambda one: one[0], default=(None, None, None))
+        return PastSync(
+            sync_id if isinstance(sync_id, str) and sync_id == self.http.excerpt(sync_id) else None,
+            self.http.excerpt(reason) if isinstance(reason, str) else "",
+        )
 
     def data(self, response: Response, connector_id: str | None = None) -> dict[str, Any]:
         """The `data` of a response whose code is Success. Raises StatusCheckFailedError for any other."""

@@ -56,6 +56,13 @@ class Handoff(NamedTuple):
     def is_latest(self) -> bool:
         return self.baseline is None
 
+    @property
+    def earliest_start(self) -> datetime | None:
+        """The sync cannot have started before; None where that is not known."""
+        if self.baseline is None or self.joined:
+            return None
+        return self.baseline.earliest_end or self.baseline.accepted_at - CLOCK_MARGIN
+
     @classmethod
     def latest(cls, connector_id: str | None) -> Handoff:
         """For a check on its own: the latest sync. Raises InvalidInputError without an id."""
@@ -251,7 +258,7 @@ class FivetranSyncs:
         """The verdict on a sync that has ended, with its id and reason where the account has a history of syncs."""
         if verdict.ended_at is None:
             return verdict
-        past = self.api.past_sync(self.connector_id, handoff.server_time, verdict.ended_at)
+        past = self.api.past_sync(self.connector_id, handoff.earliest_start, verdict.ended_at)
         self._run.report.sync_id = past.id
         if verdict.status is not SyncStatus.FAILED:
             return verdict

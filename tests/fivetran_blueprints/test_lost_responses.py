@@ -155,7 +155,7 @@ def test_a_sync_that_was_found_is_the_one_that_is_checked(
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:02")))
     assert trigger(run) == (0, "started")
     fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:02")))
-    expect_history(fivetran, at("11:59:58"), "12:00:02")
+    expect_history(fivetran, "11:59:58", "12:00:02")
     assert check(tmp_path, clock) == SUCCEEDED
 
 
