@@ -54,7 +54,7 @@ def expect_end(fivetran: Vendor, since: str | None, ended_at: str, now: dict[str
             RUNNING,
             ["2026-11-22T13:00:00Z"],
         ),
-        (connection("paused", paused=True), CANCELLED, ["paused", "un-pause"]),
+        (connection("paused", paused=True), CANCELLED, ["paused", "unpause"]),
         (connection("scheduled", paused=True), CANCELLED, ["paused"]),
         (connection("paused"), CANCELLED, ["paused"]),
     ],
@@ -359,7 +359,7 @@ def test_the_result_has_the_states_and_the_stamps(fivetran: Vendor, tmp_path: Pa
 @pytest.mark.parametrize(
     ("status", "answer", "expected", "words"),
     [
-        (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "base64"]),
+        (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "Base64"]),
         (403, {"message": "No permission"}, (200, "invalid_credentials"), ["No permission"]),
         (404, NOT_FOUND, (204, "not_found"), [NOT_FOUND["message"]]),
         (404, HTML, (220, "unreachable"), ["404"]),

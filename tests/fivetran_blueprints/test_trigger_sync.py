@@ -272,7 +272,7 @@ def test_an_automatic_schedule_is_noted_once(
 @pytest.mark.parametrize(
     ("status", "answer", "expected", "words"),
     [
-        (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "base64"]),
+        (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "Base64"]),
         (401, HTML, (200, "invalid_credentials"), ["FIVETRAN_API_SECRET"]),
         (403, {"code": "Forbidden", "message": "No right"}, (200, "invalid_credentials"), ["No right", "permission"]),
         (404, NOT_FOUND, (204, "not_found"), [NOT_FOUND["message"], "FIVETRAN_CONNECTOR_ID"]),
