@@ -6,6 +6,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE requirements.txt blueprints.yaml ./
 COPY shared shared/
 COPY sync_blueprints sync_blueprints/
+COPY examples examples/
 COPY rudderstack_blueprints rudderstack_blueprints/
 COPY fivetran_blueprints fivetran_blueprints/
 COPY nango_blueprints nango_blueprints/

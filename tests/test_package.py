@@ -31,7 +31,8 @@ def test_the_package_needs_what_the_tools_need() -> None:
 
 def test_the_folder_of_every_vendor_is_in_the_package() -> None:
     packed = re.findall('^"(.+)" = "sync_blueprints/product/', PYPROJECT, re.MULTILINE)
-    assert set(packed) == {"shared", "blueprints.yaml", "requirements.txt", *(folder_of(one).name for one in VENDORS)}
+    folders = {"shared", "examples", *(folder_of(one).name for one in VENDORS)}
+    assert set(packed) == {"blueprints.yaml", "requirements.txt", *folders}
     (sdist,) = re.findall(r"only-include = \[(.*?)\]", PYPROJECT, re.DOTALL)
     assert set(packed) < set(re.findall('"(.+)"', sdist))
 
@@ -69,6 +70,7 @@ def test_the_wheel_installs_one_name_and_holds_every_script(wheel: Path) -> None
         (["fivetran_blueprints/trigger_sync.py"], 206),
         (["export", "docker", "Nango - Trigger Sync", "--input", "NANGO_PROVIDER_CONFIG_KEY=x"], 0),
         (["bundle"], 0),
+        (["demo"], 0),
     ],
     ids=lambda what: what[0] if isinstance(what, list) else str(what),
 )
