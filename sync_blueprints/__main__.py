@@ -69,14 +69,18 @@ def main(argv: list[str] | None = None) -> int:
 def _command(arguments: list[str]) -> str:
     """The command that is named; prints help or the version, and exits, where that is what is wanted."""
     import argparse
+    import shutil
 
-    lines = "\n".join(f"  {name:<9} {what}" for name, (_, what) in COMMANDS.items())
+    from sync_blueprints.terminal import paragraphs, table
+
+    width = shutil.get_terminal_size().columns
+    lines = "\n".join(table([(name, what) for name, (_, what) in COMMANDS.items()], width, "  "))
+    script = "A script is run once, e.g. fivetran_blueprints/trigger_sync.py; its inputs are environment variables."
     parser = argparse.ArgumentParser(
         prog="sync-blueprints",
-        usage="sync-blueprints COMMAND …  |  sync-blueprints VENDOR_blueprints/SCRIPT.py",
-        description="Trigger and check data syncs in RudderStack, Fivetran and Nango.",
-        epilog=f"commands (each has its own --help):\n{lines}\n\n"
-        "A script is run once, e.g. fivetran_blueprints/trigger_sync.py; its inputs are environment variables.",
+        usage="sync-blueprints COMMAND …\n       sync-blueprints VENDOR_blueprints/SCRIPT.py",
+        description=paragraphs("Trigger and check data syncs in RudderStack, Fivetran and Nango.", width),
+        epilog=f"commands (each has its own --help):\n{lines}\n\n{paragraphs(script, width)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", metavar="COMMAND", nargs="?", help=argparse.SUPPRESS)

@@ -18,11 +18,12 @@ from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, run_fleet
 from sync_blueprints.root import ROOT
 from sync_blueprints.sandbox import Sandbox
-from sync_blueprints.terminal import Paint
+from sync_blueprints.terminal import Paint, paragraphs, width_of
 from sync_blueprints.vessel_run import Console, Stop, VesselRun, signals_set
 
 RETRY_WAIT = 0.5  # seconds, in place of minutes
 AT_A_TIME = 3
+WIDE = 105  # characters that the whole table needs; a narrower one leaves out blueprints and seconds
 HEAD = ("step", "blueprint", "exit code", "outcome", "seconds", "attempts")
 
 
@@ -73,11 +74,12 @@ def main(argv: Sequence[str]) -> int:
     verbose = parser.parse_args(argv).verbose
     plays = [_play(scene) for scene in SCENES]
     scripts = {vessel.path for play in plays for vessel in play.fleet.vessels if vessel.blueprint}
-    print(f"{len(scripts)} blueprints in {len(plays)} fleets, against a sandbox of the vendors' APIs on this machine.")
-    print(f"Retries wait {RETRY_WAIT:g} s here, not minutes.", flush=True)
+    intro = f"{len(scripts)} blueprints in {len(plays)} fleets, against a sandbox of the vendors' APIs on this machine."
+    width = width_of(sys.stdout)
+    print(paragraphs(f"{intro} Retries wait {RETRY_WAIT:g} s here, not minutes.", width))
     paint, stop, started = Paint(sys.stdout), Stop(), time.monotonic()
-    table = Table(plays, paint)
-    print(f"\n{table.head}")
+    table = Table(plays, paint, is_wide=width >= WIDE)
+    print(f"\n{table.head}", flush=True)
     steps, unexpected = 0, []
     with signals_set(stop), ThreadPoolExecutor(AT_A_TIME) as pool:
         for play, (run, log) in zip(plays, pool.map(lambda play: _run(play, stop), plays)):
@@ -101,8 +103,9 @@ def main(argv: Sequence[str]) -> int:
 class Table:
     """One table for all fleets, a fleet at a time, one line a step."""
 
-    def __init__(self, plays: Sequence[Play], paint: Paint) -> None:
+    def __init__(self, plays: Sequence[Play], paint: Paint, *, is_wide: bool) -> None:
         self.paint = paint
+        self.is_wide = is_wide
         vessels = [vessel for play in plays for vessel in play.fleet.vessels]
         self.widths = [
             max(len(text) for text in [HEAD[0], *(vessel.name for vessel in vessels)]),
@@ -111,7 +114,7 @@ class Table:
 
     def lines(self, play: Play, run: FleetRun) -> list[str]:
         done = {one.name: one for one in run.runs}
-        head = f"{play.title} (examples/{play.scene.file})"
+        head = f"{play.title} (examples/{play.scene.file})" if self.is_wide else play.title
         rows = [self._row(vessel, done.get(vessel.name)) for vessel in play.fleet.vessels]
         return [self.paint.bold(head), *rows]
 
@@ -128,8 +131,8 @@ class Table:
         return self.paint.yellow(line) if run.exit_code else line
 
     def _line(self, name: str, what: str, code: str, outcome: str, seconds: str = "", attempts: str = "") -> str:
-        start = f"  {name:{self.widths[0]}}  {what:{self.widths[1]}}  {code:>9}  {outcome:9}"
-        return f"{start}  {seconds:>7}  {attempts}".rstrip()
+        before, after = (f"  {what:{self.widths[1]}}", f"  {seconds:>7}") if self.is_wide else ("", "")
+        return f"  {name:{self.widths[0]}}{before}  {code:>9}  {outcome:9}{after}  {attempts}".rstrip()
 
 
 def _what(vessel: Vessel) -> str:

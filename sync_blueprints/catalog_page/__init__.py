@@ -77,8 +77,8 @@ def render() -> str:
 
 def _orchestrators() -> list[tuple[str, str]]:
     names = [
-        *(name for name in LABELS if name in export.ENGINES),
-        *(name for name in export.ENGINES if name not in LABELS),
+        *(name for name in LABELS if name in export.ORCHESTRATORS),
+        *(name for name in export.ORCHESTRATORS if name not in LABELS),
     ]
     return [(name, LABELS.get(name, name)) for name in names]
 
@@ -161,12 +161,12 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
             name: {
                 "label": label,
                 "options": [
-                    *export.ENGINES[name].options,
-                    *(["retries"] if "retry_count" in export.ENGINES[name].guardrails else []),
+                    *export.ORCHESTRATORS[name].options,
+                    *(["retries"] if "retry_count" in export.ORCHESTRATORS[name].guardrails else []),
                 ],
-                "quoting": export.ENGINES[name].quoting,
-                "escapes": export.ENGINES[name].escapes,
-                "refused": export.ENGINES[name].refused,
+                "quoting": export.ORCHESTRATORS[name].quoting,
+                "escapes": export.ORCHESTRATORS[name].escapes,
+                "refused": export.ORCHESTRATORS[name].refused,
             }
             for name, label in _orchestrators()
         },

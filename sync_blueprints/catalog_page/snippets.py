@@ -86,7 +86,7 @@ class Texts:
                 ]
                 for line, there in merged
             ],
-            "defaults": [dict(export.ENGINES[orchestrator].defaults(one)) for one in selection.blueprints],
+            "defaults": [dict(export.ORCHESTRATORS[orchestrator].defaults(one)) for one in selection.blueprints],
         }
 
 
@@ -97,11 +97,11 @@ def selections(blueprints: Sequence[Blueprint]) -> list[Selection]:
     return [*pairs.values(), *(Selection((one,)) for one in blueprints)]
 
 
-def _variants(orchestrator: str, selection: Selection) -> Iterator[tuple[str, str]]:
+def _variants(name: str, selection: Selection) -> Iterator[tuple[str, str]]:
     """The key of each variant (schedule, retries, which steps have inputs) and its text with marks."""
-    engine = export.ENGINES[orchestrator]
-    schedules = ["", *(SCHEDULES if orchestrator == "cron" else ["any"])] if "schedule" in engine.options else [""]
-    counts = ["", *(RETRIES if "retry_count" in engine.guardrails else [])]
+    orchestrator = export.ORCHESTRATORS[name]
+    schedules = ["", *(SCHEDULES if name == "cron" else ["any"])] if "schedule" in orchestrator.options else [""]
+    counts = ["", *(RETRIES if "retry_count" in orchestrator.guardrails else [])]
     fillings = ["".join(one) for one in itertools.product("01", repeat=len(selection.blueprints))]
     for schedule, retries, filling in itertools.product(
         schedules, counts, [*fillings, *("w" if selection.wait else "")]
@@ -111,8 +111,8 @@ def _variants(orchestrator: str, selection: Selection) -> Iterator[tuple[str, st
             export.Step(_with_retries(one, retries), _marks(selection, place, filling))
             for place, one in enumerate(selection.blueprints)
         ]
-        given = export.Options(**{name: value for name, value in options.items() if name in engine.options and value})
-        yield f"{schedule}|{retries}|{filling}", _marked(engine(steps, given))
+        given = export.Options(**{one: options[one] for one in orchestrator.options if options.get(one)})
+        yield f"{schedule}|{retries}|{filling}", _marked(orchestrator(steps, given))
 
 
 def _with_retries(blueprint: Blueprint, retries: str) -> Blueprint:

@@ -29,9 +29,9 @@ from sync_blueprints.export import (
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
-    Engine,
     ExportError,
     Options,
+    Orchestrator,
     Step,
     handed_over_by,
     is_check,
@@ -39,21 +39,21 @@ from sync_blueprints.export.steps import (
     listed,
 )
 
-__all__ = ["ENGINES", "Engine", "ExportError", "Options", "Step", "is_handed_over", "main"]
+__all__ = ["ORCHESTRATORS", "ExportError", "Options", "Orchestrator", "Step", "is_handed_over", "main"]
 
-ENGINES: Mapping[str, Engine] = {
-    "local": local.ENGINE,
-    "platform": fleet.ENGINE,
-    "docker": docker.ENGINE,
-    "github": github.ENGINE,
-    "gitlab": gitlab.ENGINE,
-    "kubernetes": kubernetes.ENGINE,
-    "argo": argo.ENGINE,
-    "airflow": airflow.ENGINE,
-    "dagster": dagster.ENGINE,
-    "prefect": prefect.ENGINE,
-    "kestra": kestra.ENGINE,
-    "cron": cron.ENGINE,
+ORCHESTRATORS: Mapping[str, Orchestrator] = {
+    "local": local.ORCHESTRATOR,
+    "platform": fleet.ORCHESTRATOR,
+    "docker": docker.ORCHESTRATOR,
+    "github": github.ORCHESTRATOR,
+    "gitlab": gitlab.ORCHESTRATOR,
+    "kubernetes": kubernetes.ORCHESTRATOR,
+    "argo": argo.ORCHESTRATOR,
+    "airflow": airflow.ORCHESTRATOR,
+    "dagster": dagster.ORCHESTRATOR,
+    "prefect": prefect.ORCHESTRATOR,
+    "kestra": kestra.ORCHESTRATOR,
+    "cron": cron.ORCHESTRATOR,
 }
 
 
@@ -65,7 +65,9 @@ def main(argv: Sequence[str]) -> int:
         epilog="Secrets are never written out: the file says where the orchestrator takes them from.",
     )
     defaults = Options()
-    parser.add_argument("engine", choices=list(ENGINES), metavar="ORCHESTRATOR", help=", ".join(ENGINES))
+    parser.add_argument(
+        "orchestrator", choices=list(ORCHESTRATORS), metavar="ORCHESTRATOR", help=", ".join(ORCHESTRATORS)
+    )
     parser.add_argument("blueprints", nargs="+", metavar="NAME", help="a blueprint's name or file")
     parser.add_argument(
         "--input",
@@ -88,21 +90,21 @@ def main(argv: Sequence[str]) -> int:
     try:
         steps = _steps(given)
         options = Options(**{field.name: getattr(given, field.name) for field in fields(Options)})
-        _check_options(given.engine, options)
-        text = ENGINES[given.engine](steps, options)
+        _check_options(given.orchestrator, options)
+        text = ORCHESTRATORS[given.orchestrator](steps, options)
     except (CatalogError, ExportError) as error:
         parser.exit(2, f"export: {error}\n")
     sys.stdout.buffer.write(text.encode())
     return 0
 
 
-def _check_options(engine: str, options: Options) -> None:
+def _check_options(orchestrator: str, options: Options) -> None:
     """Raises ExportError for an option that the export has no use for, and for a schedule that is none."""
     for field in fields(Options):
-        if getattr(options, field.name) != field.default and field.name not in ENGINES[engine].options:
-            able = [name for name, one in ENGINES.items() if field.name in one.options]
+        if getattr(options, field.name) != field.default and field.name not in ORCHESTRATORS[orchestrator].options:
+            able = [name for name, one in ORCHESTRATORS.items() if field.name in one.options]
             option = field.name.replace("_", "-")
-            raise ExportError(f"--{option} means nothing to {engine}; it is for {listed(able)}")
+            raise ExportError(f"--{option} means nothing to {orchestrator}; it is for {listed(able)}")
     if options.schedule is not None:
         check_schedule(options.schedule)
 
@@ -113,13 +115,13 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         name: parse(getattr(given, name)) for name, parse in _RAILS.items() if getattr(given, name) is not None
     }
     for name in rails:
-        if name not in ENGINES[given.engine].guardrails:
-            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.engine}")
+        if name not in ORCHESTRATORS[given.orchestrator].guardrails:
+            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.orchestrator}")
     known = load()
     blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
     for text in given.input:
-        for place, name, value in _destinations(text, blueprints, given.engine):
+        for place, name, value in _destinations(text, blueprints, given.orchestrator):
             chosen[place][name] = value
     _check_order(blueprints)
     steps = [
@@ -144,7 +146,7 @@ _RAILS: Mapping[str, Callable[[str], float]] = {
 }
 
 
-def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> Iterator[tuple[int, str, str]]:
+def _destinations(text: str, blueprints: Sequence[Blueprint], orchestrator: str) -> Iterator[tuple[int, str, str]]:
     """Which blueprints (by their places) take an `--input`. Raises ExportError."""
     found = re.fullmatch(r"(?:([0-9]+):)?([A-Za-z0-9_]+)=(.*)", text, re.DOTALL)
     if not found:
@@ -158,10 +160,14 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], engine: str) -> It
         known = [spec.reference for place in candidates for spec in blueprints[place].inputs if spec.type != SECRET]
         raise ExportError(f"no blueprint here has an input {name}; there are {', '.join(dict.fromkeys(known))}")
     if any(spec.type == SECRET for spec in takers.values()):
-        raise ExportError(f"{name} is a secret and is never written out; the file says where {engine} takes it from")
-    for refused in ENGINES[engine].refused:
+        raise ExportError(
+            f"{name} is a secret and is never written out; the file says where {orchestrator} takes it from"
+        )
+    for refused in ORCHESTRATORS[orchestrator].refused:
         if refused in value:
-            raise ExportError(f"{name} contains {refused}, which {engine} would take for an expression of its own")
+            raise ExportError(
+                f"{name} contains {refused}, which {orchestrator} would take for an expression of its own"
+            )
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.export.python_files import changed, secrets_of, variables
-from sync_blueprints.export.steps import Engine, Options, Step, checked_name, fill, is_check, name_of
+from sync_blueprints.export.steps import Options, Orchestrator, Step, checked_name, fill, is_check, name_of
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
@@ -57,7 +57,7 @@ def _timedelta(seconds: float) -> str:
     return f"timedelta(seconds={int(seconds)})"
 
 
-ENGINE = Engine(
+ORCHESTRATOR = Orchestrator(
     render,
     options=("name", "schedule"),
     refused=("{{", "{%", "{#"),  # Airflow renders inputs as Jinja templates

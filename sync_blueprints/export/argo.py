@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync_blueprints.export.pods import ESCAPES, OPTIONS, common, hands_over, step_names
-from sync_blueprints.export.steps import Engine, Options, Step, duration, fill, final_codes, waits_after_starting
+from sync_blueprints.export.steps import Options, Orchestrator, Step, duration, fill, final_codes, waits_after_starting
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
@@ -32,4 +32,4 @@ def _argo_duration(seconds: float) -> str:
     return duration(seconds).replace("m0s", "m").replace("h0m", "h")
 
 
-ENGINE = Engine(render, options=OPTIONS, escapes=ESCAPES, refused=("{{",))
+ORCHESTRATOR = Orchestrator(render, options=OPTIONS, escapes=ESCAPES, refused=("{{",))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sync_blueprints.export import fleet
 from sync_blueprints.export.python_files import secrets_of
 from sync_blueprints.export.schedule import on_calendar
-from sync_blueprints.export.steps import Engine, Options, Step, checked_name, fill, name_of
+from sync_blueprints.export.steps import Options, Orchestrator, Step, checked_name, fill, name_of
 
 EVERY_NIGHT = "0 2 * * *"
 
@@ -30,4 +30,4 @@ def render(steps: Sequence[Step], options: Options) -> str:
     )
 
 
-ENGINE = Engine(render, options=("name", "schedule"))
+ORCHESTRATOR = Orchestrator(render, options=("name", "schedule"))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.export.python_files import changed, secrets_of, variables
 from sync_blueprints.export.steps import (
-    Engine,
     ExportError,
     Options,
+    Orchestrator,
     Step,
     checked_name,
     fill,
@@ -40,4 +40,4 @@ def _arguments(rails: Guardrails) -> dict[str, str]:
     return {"retry_policy": policy, "time_limit": f"{rails.runtime_cutoff:g}"}
 
 
-ENGINE = Engine(render, options=("name", "schedule"))
+ORCHESTRATOR = Orchestrator(render, options=("name", "schedule"))

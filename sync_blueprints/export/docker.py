@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync_blueprints.export.python_files import secrets_of
-from sync_blueprints.export.steps import Engine, Options, Step, changed, fill, name_of, slug
+from sync_blueprints.export.steps import Options, Orchestrator, Step, changed, fill, name_of, slug
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
@@ -19,4 +19,4 @@ def render(steps: Sequence[Step], options: Options) -> str:
     )
 
 
-ENGINE = Engine(render, options=("name", "image"), quoting="shell")
+ORCHESTRATOR = Orchestrator(render, options=("name", "image"), quoting="shell")

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.export.python_files import secrets_of
-from sync_blueprints.export.steps import Engine, ExportError, Options, Step, comment, duration, in_json, listed, titles
+from sync_blueprints.export.steps import (
+    ExportError,
+    Options,
+    Orchestrator,
+    Step,
+    comment,
+    duration,
+    in_json,
+    listed,
+    titles,
+)
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
@@ -58,4 +68,4 @@ def guardrails(rails: Guardrails) -> list[str]:
     ]
 
 
-ENGINE = Engine(render, options=("name",))
+ORCHESTRATOR = Orchestrator(render, options=("name",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync_blueprints.export.steps import Engine, Options, Step, changed, fill, slug, titles
+from sync_blueprints.export.steps import Options, Orchestrator, Step, changed, fill, slug, titles
 
 ESCAPES = (("${{", "${{ '${{' }}"),)  # otherwise Actions takes it for an expression
 
@@ -18,4 +18,4 @@ def render(steps: Sequence[Step], _options: Options) -> str:
     )
 
 
-ENGINE = Engine(render, escapes=ESCAPES)
+ORCHESTRATOR = Orchestrator(render, escapes=ESCAPES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sync_blueprints.catalog import Guardrails
-from sync_blueprints.export.steps import Engine, Options, Step, changed, fill, name_of, slug, titles
+from sync_blueprints.export.steps import Options, Orchestrator, Step, changed, fill, name_of, slug, titles
 
 ESCAPES = (("$", "$$"),)  # otherwise GitLab takes it for another variable
 
@@ -31,4 +31,4 @@ def _timeout(rails: Guardrails) -> str:
     return f"{(rails.runtime_cutoff + rails.retry_count * rails.retry_wait) / 60:g} minutes"
 
 
-ENGINE = Engine(render, options=("name", "image"), escapes=ESCAPES)
+ORCHESTRATOR = Orchestrator(render, options=("name", "image"), escapes=ESCAPES)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sync_blueprints.export.python_files import secrets_of, variables
 from sync_blueprints.export.steps import (
-    Engine,
     Options,
+    Orchestrator,
     Step,
     checked_name,
     fill,
@@ -44,7 +44,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
     )
 
 
-ENGINE = Engine(
+ORCHESTRATOR = Orchestrator(
     render,
     options=("name", "image", "namespace", "schedule"),
     guardrails=("runtime_cutoff",),

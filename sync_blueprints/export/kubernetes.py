@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from sync_blueprints.export.pods import ESCAPES, OPTIONS, common, hands_over, pod_name, step_names
 from sync_blueprints.export.steps import (
-    Engine,
     ExportError,
     Options,
+    Orchestrator,
     Step,
     duration,
     fill,
@@ -87,4 +87,4 @@ def _about(step: Step) -> str:
     return f"{text} {pause}each time." if rails.retry_wait else text
 
 
-ENGINE = Engine(render, options=OPTIONS, escapes=ESCAPES, defaults=waiting_check)
+ORCHESTRATOR = Orchestrator(render, options=OPTIONS, escapes=ESCAPES, defaults=waiting_check)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync_blueprints.export.steps import Engine, Options, Step, changed, fill
+from sync_blueprints.export.steps import Options, Orchestrator, Step, changed, fill
 
 
 def render(steps: Sequence[Step], _options: Options) -> str:
@@ -16,4 +16,4 @@ def render(steps: Sequence[Step], _options: Options) -> str:
     )
 
 
-ENGINE = Engine(render, quoting="shell")
+ORCHESTRATOR = Orchestrator(render, quoting="shell")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.export.python_files import changed, secrets_of, variables
-from sync_blueprints.export.steps import Engine, Options, Step, fill, name_of
+from sync_blueprints.export.steps import Options, Orchestrator, Step, fill, name_of
 
 
 def render(steps: Sequence[Step], options: Options) -> str:
@@ -29,4 +29,4 @@ def _arguments(rails: Guardrails) -> dict[str, str]:
     }
 
 
-ENGINE = Engine(render, options=("name", "schedule"))
+ORCHESTRATOR = Orchestrator(render, options=("name", "schedule"))

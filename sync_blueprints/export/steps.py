@@ -47,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may choose besides blueprints and inputs; an export takes those that it names in its Engine."""
+    """What a user may choose besides blueprints and inputs; an export takes those that it names in its Orchestrator."""
 
     name: str | None = None  # of the whole; by default made from the first blueprint's
     image: str = f"sync-blueprints:{version()}"
@@ -58,7 +58,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Engine:
+class Orchestrator:
     """How steps are written for one orchestrator.
 
     In a value each of `escapes` is replaced, one after the other; it is then quoted as `quoting` says: "json" as a JSON

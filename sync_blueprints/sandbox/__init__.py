@@ -23,6 +23,7 @@ from urllib.parse import parse_qs
 from sync_blueprints.sandbox import fivetran, nango, rudderstack
 from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
 from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
+from sync_blueprints.terminal import paragraphs, table
 
 __all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Clock", "Request", "Response", "Sandbox", "World", "main"]
 
@@ -31,18 +32,14 @@ ID_VARIABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by vendor; and 
     "Fivetran": ("FIVETRAN_CONNECTOR_ID", {}),
     "Nango": ("NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox"}),
 }
-CREDENTIALS = """\
-Further credentials, each with a limit of its own:
-  RUDDERSTACK_ACCESS_TOKEN  {rudderstack.VIEWER_TOKEN:38}may read, but not start or stop
-  FIVETRAN_API_KEY          {fivetran.NARROW_KEY:38}may not read the account, nor the history of syncs
-  NANGO_SECRET_KEY          {nango.READ_ONLY_KEY:38}scope environment:syncs:read alone
-                            {nango.EXECUTE_ONLY_KEY:38}scope environment:syncs:execute alone
-                            {nango.ACCOUNT_KEY:38}an account's key: no scope of an environment
-                            {nango.OTHER_ENVIRONMENT_KEY:38}of another environment, which has no integrations
-Nango integrations (NANGO_PROVIDER_CONFIG_KEY), and the connections of each if NANGO_CONNECTION_ID is not set:
-{integrations}
-Its syncs are orders, orders::eu and customers; sandbox-old is a server that names no connections in its status.
-"""
+CREDENTIALS = (  # further ones, each with a limit of its own
+    (rudderstack.VIEWER_TOKEN, "RudderStack: may read, but not start or stop"),
+    (fivetran.NARROW_KEY, "Fivetran: may not read the account, nor the history of syncs"),
+    (nango.READ_ONLY_KEY, "Nango: scope environment:syncs:read alone"),
+    (nango.EXECUTE_ONLY_KEY, "Nango: scope environment:syncs:execute alone"),
+    (nango.ACCOUNT_KEY, "Nango: an account's key, no scope of an environment"),
+    (nango.OTHER_ENVIRONMENT_KEY, "Nango: of another environment, which has no integrations"),
+)
 
 
 class Sandbox:
@@ -91,8 +88,6 @@ class Sandbox:
             self.requests.append(request)
         return response
 
-    answer = respond  # the older name, which tests still use
-
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that server_close waits for them
@@ -134,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.requestline.split(" ")[1].partition("?")  # self.path has lost a double slash
         request = Request(self.command, path, parse_qs(query, keep_blank_values=True), self.headers, body)
         request.client = self.client_address
-        response = sandbox.answer(request)
+        response = sandbox.respond(request)
         if response is LOST:
             self.close_connection = True
             return
@@ -162,9 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 def listing(width: int = 100) -> str:
     """The ids, an id for each exit code, and the credentials: what --list prints."""
-    named = "\n".join(f"  {name:15}{', '.join(known) or 'none'}" for name, known in nango.INTEGRATIONS.items())
-    more = CREDENTIALS.format(rudderstack=rudderstack, fivetran=fivetran, nango=nango, integrations=named)
-    return "\n".join([*tables(width), "", more])
+    integrations = [(name, ", ".join(known) or "none") for name, known in nango.INTEGRATIONS.items()]
+    syncs = "Syncs: orders, orders::eu and customers. sandbox-old is a server that names no connections in its status."
+    lines = [
+        *tables(width),
+        "",
+        *table([("token, key or secret key", "what is special about it"), *CREDENTIALS], width),
+        "",
+        *table([("Nango integration", "its connections"), *integrations], width),
+        paragraphs(syncs, width),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def main(argv: list[str]) -> int:
@@ -181,7 +184,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the ids and what they do, and end")
     given = parser.parse_args(argv)
     if given.list:
-        print(listing(min(max(shutil.get_terminal_size((100, 24)).columns, 80), 110)), end="")
+        print(listing(min(shutil.get_terminal_size((100, 24)).columns, 110)), end="")
         return 0
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

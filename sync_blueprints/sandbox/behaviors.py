@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from sync_blueprints.terminal import paragraphs, table
 
 INTRODUCTION = """\
 An id chooses what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
@@ -115,17 +116,18 @@ EXAMPLES = (
 
 def tables(width: int) -> Iterator[str]:
     """Both tables as lines of at most `width` characters where the names leave room for it."""
-    yield from textwrap.wrap(INTRODUCTION, width)
-    names = max(map(len, BEHAVIORS)) + 2
+    yield paragraphs(INTRODUCTION, width)
     yield ""
-    yield f"{'id':{names}}{'N':>5}  what happens"
-    for name, behavior in BEHAVIORS.items():
-        number = f"{behavior.number:g}" if behavior.number else ""
-        first, *more = textwrap.wrap(behavior.meaning, max(width - names - 7, 20))
-        yield f"{name:{names}}{number:>5}  {first}"
-        yield from (" " * (names + 7) + line for line in more)
+    named = [(name, f"{one.number:g}" if one.number else "", one.meaning) for name, one in BEHAVIORS.items()]
+    yield from table([("id", "N", "what happens"), *named], width)
     yield ""
-    yield f"{'exit code':11}{'script':23}{'id':21}{'inputs':27}vendors"
-    for one in EXAMPLES:
-        inputs = ", ".join(f"<VENDOR>_{name}={value}" for name, value in one.inputs.items())
-        yield f"{one.exit_code:<11}{one.script:23}{one.id:21}{inputs:27}{', '.join(one.vendors) or 'all'}"
+    examples = [
+        (
+            str(one.exit_code),
+            one.id,
+            " ".join([one.script, *(f"<VENDOR>_{name}={value}" for name, value in one.inputs.items())])
+            + (f" ({', '.join(one.vendors)})" if one.vendors else ""),
+        )
+        for one in EXAMPLES
+    ]
+    yield from table([("exit code", "id", "script and inputs"), *examples], width)

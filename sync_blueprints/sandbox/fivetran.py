@@ -84,9 +84,6 @@ def respond(request: Request, world: World) -> Response:
     return misbehave(world, ("fivetran", ids[0]), request, go, refuse, starts=act in (sync, resync))
 
 
-answer = respond  # the older name, which tests still use
-
-
 def _body(request: Request) -> dict[str, Any]:
     if not any(one.replace(" ", "") in ACCEPTED for one in request.headers.get("Accept", "*/*").split(",")):
         raise RefusedError(refuse(406))

@@ -67,9 +67,6 @@ def respond(request: Request, world: World) -> Response:
     return _with_rate_limit(world, response)
 
 
-answer = respond  # the older name, which tests still use
-
-
 def _with_rate_limit(world: World, response: Response) -> Response:
     window = int((world.now() - world.born) // 60)
     world.is_first("nango", "requests", str(window))

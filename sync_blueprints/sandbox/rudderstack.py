@@ -47,9 +47,6 @@ def respond(request: Request, world: World) -> Response:
     return misbehave(world, ("rudderstack", kind, ids[0]), request, go, refuse, starts=act in (start_sync, start_run))
 
 
-answer = respond  # the older name, which tests still use
-
-
 def start_sync(world: World, request: Request, item: Item) -> Response:
     body = _json(request)
     if not isinstance(body, dict) or body.get("syncType") not in ("incremental", "full"):

@@ -52,10 +52,9 @@ class Response:
 class RefusedError(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
-        self.response = self.answer = response  # answer: the older name, which tests still use
+        self.response = response
 
 
-Answer = Response  # likewise
 LOST = Response(0)  # the connection is closed instead
 Refuse = Callable[[int], Response]  # a vendor's form of an error
 

@@ -297,9 +297,9 @@ class FaultServer:
 
     def _reply(self, request: Request) -> Reply:
         try:
-            answer = self._vendor.answer(request, self.world)
+            answer = self._vendor.respond(request, self.world)
         except RefusedError as refused:
-            answer = refused.answer
+            answer = refused.response
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
         body = b"" if answer.body is None else text.encode()
         kind = "text/html" if isinstance(answer.body, str) else "application/json"

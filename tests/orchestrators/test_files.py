@@ -1,4 +1,4 @@
-"""What the engines read: Dockerfile, compose file, action, workflow, pipeline; by their own checkers, and together."""
+"""What orchestrators read: Dockerfile, compose file, action, workflow, pipeline; by their checkers, and together."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_run_applies_the_guardrails_inside(sandbox: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [[TRIGGER], ["run", "Fivetran - Execute Sync"]], ids=["script", "run"])
-@pytest.mark.parametrize("moment", ["import 'runpy'", "it is running"], ids=["while it starts", "while it waits"])
+@pytest.mark.parametrize("moment", ["import 'runpy'", " is running"], ids=["while it starts", "while it waits"])
 @pytest.mark.parametrize(("signal", "expected"), [("TERM", 143), ("INT", 130)])
 def test_a_signal_ends_a_container_within_two_seconds(
     sandbox: list[str], command: list[str], moment: str, signal: str, expected: int

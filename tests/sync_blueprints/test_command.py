@@ -139,7 +139,8 @@ def test_colors_and_widths_are_those_of_the_window(tmp_path: Path) -> None:
         plain = in_a_window(tmp_path, "show", "fivetran-exec", **variables)
         assert "\x1b" not in plain
         assert max(map(len, plain.splitlines())) <= 80
-    assert max(map(len, in_a_window(tmp_path, "list").splitlines())) <= 80
+    for command in ("list", "--help"):
+        assert max(map(len, in_a_window(tmp_path, command, COLUMNS="60").splitlines())) <= 60
 
 
 def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ for (const field of fields()) field.value = c.inputs[field.name] ?? "";
 const values = fields().map((field) => [field.name, field.value.trim()]).filter(([, value]) => value);
 return [render(), command(), Object.fromEntries(values)];
 """
-each_orchestrator = pytest.mark.parametrize("orchestrator", export.ENGINES)
+each_orchestrator = pytest.mark.parametrize("orchestrator", export.ORCHESTRATORS)
 
 
 def filled_in(page: Page, selection: str, orchestrator: str, inputs: Mapping[str, str], **options: str) -> Any:
@@ -67,13 +67,13 @@ def filled_in(page: Page, selection: str, orchestrator: str, inputs: Mapping[str
     return page.script(FILL_IN, selection, orchestrator, {**given, "inputs": inputs})
 
 
-def exported(selection: Selection, orchestrator: str, values: Mapping[str, str], **options: str) -> str:
+def exported(selection: Selection, name: str, values: Mapping[str, str], **options: str) -> str:
     """What the command prints for these values and options."""
-    engine = export.ENGINES[orchestrator]
-    retries = options.pop("retries", "") if "retry_count" in engine.guardrails else ""
+    orchestrator = export.ORCHESTRATORS[name]
+    retries = options.pop("retries", "") if "retry_count" in orchestrator.guardrails else ""
     options.pop("retries", None)
     given: dict[str, Any] = {"name": "a-name", "image": "an/image:1", **options}
-    if orchestrator == "dagster":  # an asset waits by itself, so that it needs no check
+    if name == "dagster":  # an asset waits by itself, so that it needs no check
         selection = Selection(selection.blueprints[:1])
     steps = [
         export.Step(
@@ -82,7 +82,8 @@ def exported(selection: Selection, orchestrator: str, values: Mapping[str, str],
         )
         for place, one in enumerate(selection.blueprints)
     ]
-    return engine(steps, export.Options(**{name: one for name, one in given.items() if name in engine.options and one}))
+    options = {option: one for option, one in given.items() if option in orchestrator.options and one}
+    return orchestrator(steps, export.Options(**options))
 
 
 @each_orchestrator

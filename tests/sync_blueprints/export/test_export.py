@@ -15,18 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
-from sync_blueprints.export import ENGINES, Options, Step
+from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.export.steps import SECRET, in_json, in_shell, is_trigger
 from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
 
-CHAINS = [engine for engine in ENGINES if engine != "dagster"]  # whose assets wait by themselves
+CHAINS = [
+    orchestrator for orchestrator in ORCHESTRATORS if orchestrator != "dagster"
+]  # whose assets wait by themselves
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 
 
 @pytest.mark.parametrize("waits", [False, True])
-@pytest.mark.parametrize("engine", RETRIES)
+@pytest.mark.parametrize("orchestrator", RETRIES)
 def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_once_its_sync_may_run(
-    engine: str, waits: bool
+    orchestrator: str, waits: bool
 ) -> None:
     for blueprint in load():
         rails = blueprint.guardrails
@@ -34,16 +36,16 @@ def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_on
         if waits and is_trigger(blueprint):
             codes -= set(CUT_SHORT)
         expected = Retries(rails.retry_count, frozenset(codes), rails.runtime_cutoff, rails.retry_wait)
-        if engine == "kestra":  # whose retries know no exit codes
+        if orchestrator == "kestra":  # whose retries know no exit codes
             expected = replace(expected, count=0, codes=frozenset())
         inputs = {f"{blueprint.prefix}WAIT": "true"} if waits else {}
-        retries = RETRIES[engine](ENGINES[engine]([Step(blueprint, inputs)], Options()))
+        retries = RETRIES[orchestrator](ORCHESTRATORS[orchestrator]([Step(blueprint, inputs)], Options()))
         assert retries == (expected if retries.wait is not None else replace(expected, wait=None)), blueprint.name
 
 
-@pytest.mark.parametrize("engine", ["docker", "github"])
-def test_where_the_runner_applies_the_guardrails_it_is_told_whether_a_trigger_waits(engine: str) -> None:
-    text = exported(engine, TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=TRUE")
+@pytest.mark.parametrize("orchestrator", ["docker", "github"])
+def test_where_the_runner_applies_the_guardrails_it_is_told_whether_a_trigger_waits(orchestrator: str) -> None:
+    text = exported(orchestrator, TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=TRUE")
     assert re.search(r"FIVETRAN_WAIT\W+TRUE", text)
     assert "retry" not in text
 
@@ -60,16 +62,16 @@ def test_a_value_quoted_for_the_shell_reaches_a_program_as_it_is(text: str) -> N
     assert ran.stdout == text
 
 
-@pytest.mark.parametrize("engine", CHAINS)
-def test_a_check_after_a_trigger_gets_no_id(engine: str) -> None:
-    text = exported(engine, TRIGGER, CHECK, *CONNECTOR)
+@pytest.mark.parametrize("orchestrator", CHAINS)
+def test_a_check_after_a_trigger_gets_no_id(orchestrator: str) -> None:
+    text = exported(orchestrator, TRIGGER, CHECK, *CONNECTOR)
     assert text.count("speak_inexpensive") == 1
 
 
-@pytest.mark.parametrize("engine", CHAINS)
-def test_an_input_that_is_no_id_reaches_every_blueprint_that_has_it(engine: str) -> None:
+@pytest.mark.parametrize("orchestrator", CHAINS)
+def test_an_input_that_is_no_id_reaches_every_blueprint_that_has_it(orchestrator: str) -> None:
     url = "FIVETRAN_API_URL=http://127.0.0.1:1"
-    text = exported(engine, TRIGGER, CHECK, *CONNECTOR, "--input", url)
+    text = exported(orchestrator, TRIGGER, CHECK, *CONNECTOR, "--input", url)
     assert text.count("http://127.0.0.1:1") == 2
 
 
@@ -141,22 +143,22 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(arguments: list[str]
 
 
 @pytest.mark.parametrize("schedule", ["0 2 * * *", "*/15 0-6,22 1,15 jan-mar MON-FRI", "5 4 * * sun"])
-@pytest.mark.parametrize("engine", ["kubernetes", "argo", "airflow", "kestra"])
-def test_a_schedule_stands_in_the_text_as_it_was_given(engine: str, schedule: str) -> None:
-    assert f'"{schedule}"' in exported(engine, TRIGGER, *CONNECTOR, "--schedule", schedule)
+@pytest.mark.parametrize("orchestrator", ["kubernetes", "argo", "airflow", "kestra"])
+def test_a_schedule_stands_in_the_text_as_it_was_given(orchestrator: str, schedule: str) -> None:
+    assert f'"{schedule}"' in exported(orchestrator, TRIGGER, *CONNECTOR, "--schedule", schedule)
 
 
-@pytest.mark.parametrize("engine", ["docker", "github"])
-def test_guardrails_other_than_the_catalogs_reach_the_runner(engine: str) -> None:
-    usual = exported(engine, TRIGGER, *CONNECTOR)
+@pytest.mark.parametrize("orchestrator", ["docker", "github"])
+def test_guardrails_other_than_the_catalogs_reach_the_runner(orchestrator: str) -> None:
+    usual = exported(orchestrator, TRIGGER, *CONNECTOR)
     assert "retry-wait" not in usual
-    other = exported(engine, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
+    other = exported(orchestrator, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
     assert "5m0s" in other
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("orchestrator", ORCHESTRATORS)
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_is_a_reference(orchestrator: str, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = {
         "RudderStack": "RUDDERSTACK_CONNECTION_ID=abc",
         "Fivetran": CONNECTOR[1],
@@ -166,7 +168,7 @@ def test_every_secret_is_a_reference(engine: str, vendor: str, monkeypatch: pyte
     secrets = [spec.reference for spec in trigger.inputs if spec.type == SECRET]
     for secret in secrets:
         monkeypatch.setenv(secret, "canary")
-    text = exported(engine, trigger.name, "--input", ids[vendor])
+    text = exported(orchestrator, trigger.name, "--input", ids[vendor])
     assert "canary" not in text
     assert all(secret in text for secret in secrets)
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY, find
-from sync_blueprints.export import ENGINES, Options, Step
+from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.sandbox import Sandbox
 from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets
 
@@ -28,7 +28,7 @@ def parameters() -> Step:
 
 def test_a_vessel_has_the_guardrails_as_the_catalog_writes_them() -> None:
     for raw in yaml.safe_load((REPOSITORY / "blueprints.yaml").read_text("utf-8"))["blueprints"]:
-        (vessel,) = fleets(ENGINES["platform"]([Step(find(raw["name"]), {})], Options()))
+        (vessel,) = fleets(ORCHESTRATORS["platform"]([Step(find(raw["name"]), {})], Options()))
         assert vessel["guardrails"] == raw["guardrails"]
         assert vessel["source"] == {"blueprint": raw["name"], "inputs": {}, "type": "BLUEPRINT"}
 
@@ -44,7 +44,7 @@ def test_vessels_follow_each_other_and_have_names_of_their_own() -> None:
 
 
 def test_a_fleet_holds_a_value_as_it_is(parameters: Step) -> None:
-    (vessel,) = fleets(ENGINES["platform"]([parameters], Options()))
+    (vessel,) = fleets(ORCHESTRATORS["platform"]([parameters], Options()))
     assert vessel["source"]["inputs"] == {"RUDDERSTACK_PARAMETERS": AWKWARD}
 
 
@@ -66,7 +66,7 @@ def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[li
 
 
 def test_docker_gets_secrets_by_name_and_values_as_they_are(tmp_path: Path, parameters: Step) -> None:
-    text = ENGINES["docker"]([parameters], Options(name="nightly", image="registry.example/sync:1"))
+    text = ORCHESTRATORS["docker"]([parameters], Options(name="nightly", image="registry.example/sync:1"))
     exit_code, (arguments,) = docker(text, tmp_path, [0])
     assert exit_code == 0
     assert arguments == [
@@ -92,7 +92,7 @@ def test_steps_of_github_save_the_handoff_and_take_secrets_from_github() -> None
 
 
 def test_github_takes_nothing_in_a_value_for_an_expression(parameters: Step) -> None:
-    (_, step) = yaml.safe_load(ENGINES["github"]([parameters], Options()))["steps"]
+    (_, step) = yaml.safe_load(ORCHESTRATORS["github"]([parameters], Options()))["steps"]
     written = step["env"]["RUDDERSTACK_PARAMETERS"]
     expressions = re.findall(r"\$\{\{(.*?)\}\}", written)
     assert expressions == [" '${{' "]
