@@ -16,6 +16,7 @@ from shared.timestamps import parse_timestamp
 _ABSENT = object()
 _SECRET_NAME = re.compile("password|secret|token|key|pat|credential", re.IGNORECASE)
 _SECRET_PARENTS = ("config", "auth")
+_MASK = re.compile(r"[*\u2022]+|.*[*\u2022]{3}.*", re.DOTALL)  # all of a secret, or all but its end
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -36,7 +37,7 @@ def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
         for path, wanted, shown in _differing(value, source.get(key, _ABSENT), key):
             if shown is _ABSENT or wanted is _ABSENT:
                 unclear.append(path)
-            elif _is_secret(path):
+            elif _is_secret(path, wanted, shown):
                 differences.append(f"{path} is not what was requested")
             else:
                 differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as requested")
@@ -51,7 +52,7 @@ def secret_texts(asked: object, path: str = "") -> Iterator[str]:
     elif isinstance(asked, list):
         for item in asked:
             yield from secret_texts(item, path)
-    elif isinstance(asked, str) and _is_secret(path):
+    elif isinstance(asked, str) and _is_secret(path, asked):
         yield asked
 
 
@@ -63,9 +64,11 @@ def secret_texts_in(text: str) -> list[str]:
         return []
 
 
-def _is_secret(path: str) -> bool:
-    first, *rest = path.split(".")
-    return (first in _SECRET_PARENTS and bool(rest)) or any(map(_SECRET_NAME.search, path.split(".")))
+def _is_secret(path: str, *values: object) -> bool:
+    """Whether the values at a path may be secret: by a name on the way, or as texts (not numbers) of a connection."""
+    names = path.split(".")
+    plain = all(isinstance(value, (bool, int, float)) for value in values)
+    return (names[0] in _SECRET_PARENTS and not plain) or any(map(_SECRET_NAME.search, names))
 
 
 def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
@@ -107,7 +110,7 @@ def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[
 
 
 def _is_masked(shown: object) -> bool:
-    return isinstance(shown, str) and bool(shown) and not shown.strip("*")
+    return isinstance(shown, str) and _MASK.fullmatch(shown) is not None
 
 
 def _equal(asked: Any, shown: Any) -> bool:
@@ -119,11 +122,12 @@ def _equal(asked: Any, shown: Any) -> bool:
 def _normal(value: Any) -> object:
     """A plain value without what Fivetran writes in its own form: case, quotes, leading zeros of a time."""
     text = str(value).strip().lower()
-    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
-        return text.zfill(5)
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:00)?", text):
+        return text.removesuffix(":00" * (text.count(":") - 1)).zfill(5)
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]+)?", text):
         return float(text)
-    return parse_timestamp(text.upper()) or text
+    midnight = "T00:00:00Z" if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else ""
+    return parse_timestamp(text.upper() + midnight) or text
 
 
 def _text(value: object) -> str:

@@ -112,6 +112,14 @@ def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
         ('{"config":{"tables":["b","a"]}}', {"config": {"tables": ["a", "c"]}}, "config.tables"),
         ('{"config":{"is_ftps":true}}', {"config": {"is_ftps": "true"}}, ""),
         ('{"daily_sync_time":"7:00"}', {"daily_sync_time": "07:00"}, ""),
+        ('{"daily_sync_time":"7:00"}', {"daily_sync_time": "07:00:00"}, ""),
+        ('{"daily_sync_time":"8:00"}', {"daily_sync_time": "07:00"}, "daily_sync_time is '07:00', not '8:00'"),
+        ('{"config":{"since":"2026-01-01"}}', {"config": {"since": "2026-01-01T00:00:00Z"}}, ""),
+        ('{"config":{"api_key":"hunter22"}}', {"config": {"api_key": "******22"}}, ""),
+        ('{"config":{"password":"hunter22"}}', {"config": {"password": "••••••"}}, ""),
+        ('{"config":{"is_ftps":true}}', {"config": {"is_ftps": False}}, "config.is_ftps is false, not true"),
+        ('{"config":{"port":22}}', {"config": {"port": 21}}, "config.port is 21, not 22"),
+        ('{"config":{"pin_token":1234}}', {"config": {"pin_token": 5678}}, "config.pin_token is not what"),
         ('{"config":{"note":null}}', {"config": {}}, ""),
         ('{"config":{"items":[{"id":1}]}}', {"config": {"items": [{"id": 1, "added": "default"}]}}, ""),
         ('{"sync_frequency":60}', {"sync_frequency": 360}, "sync_frequency is 360, not 60"),
@@ -129,5 +137,5 @@ def test_only_a_value_that_can_be_compared_and_differs_is_refused(
     ended = update(tmp_path, clock, {**ENVIRONMENT, "FIVETRAN_CUSTOM_UPDATE": asked})
     assert ended == ((201, "refused") if difference else (0, "updated"))
     assert difference in ended.message
-    assert not any(secret in ended.message for secret in ("hunter22", "x1234", "Legacy", "Separate"))
+    assert not any(secret in ended.message for secret in ("hunter22", "x1234", "5678", "Legacy", "Separate"))
     assert files(tmp_path) == {}
