@@ -11,7 +11,7 @@ from shared import inputs
 CLOUD = "https://api.nango.dev"
 INTEGRATION = r"[a-zA-Z0-9~:.@ _-]+"  # Nango's own patterns, from its 400 responses
 CONNECTION = r"[a-zA-Z0-9,.;:=+~\[\]|@${}\"'\\/_ -]+"
-SYNC = r"[A-Za-z0-9_.-]+(::[A-Za-z0-9_.-]+)?"
+SYNC = r"[A-Za-z0-9_.-]+"  # and its variant
 PAGE = r"/connections/[^/]+/([^/?#]+)"  # of a connection, in Nango's dashboard
 START_GRACE = 600  # seconds
 
@@ -60,13 +60,14 @@ class Credentials(inputs.Inputs):
 
 def sync_names(text: str) -> tuple[str, ...]:
     """A comma-separated list of `name` or `name::variant`, each sync once. Raises InputError."""
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if not inputs.fits(name, SYNC):
-            raise inputs.InputError(
-                f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant"
-            )
-    return each_once(names)
+    return each_once(sync_name(name.strip()) for name in text.split(","))
+
+
+def sync_name(name: str) -> str:
+    """`name` or `name::variant`, each as long as an id may be. Raises InputError, TypeError for what is not a string."""
+    if not all(inputs.fits(part, SYNC) for part in str.split(name, "::", 1)):
+        raise inputs.InputError(f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant")
+    return name
 
 
 def each_once(names: Iterable[str]) -> tuple[str, ...]:

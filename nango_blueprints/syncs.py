@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple, Optional
 
 from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all
-from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, SYNC, Selection, Syncs, each_once
+from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, each_once, sync_name
 from nango_blueprints.verdict import SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
 from shared.context import Run
 from shared.errors import InvalidCredentialsError, InvalidInputError, StartUnclearError, SyncNotFoundError
@@ -75,7 +75,7 @@ class Handoff(NamedTuple):
         selection = Selection(
             identifier(plain["provider_config_key"], INTEGRATION),
             None if connection_id is None else identifier(connection_id, CONNECTION),
-            each_once(identifier(name, SYNC) for name in plain["syncs"]),
+            each_once(map(sync_name, plain["syncs"])),
         )
         ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
         labels = labels or [UNNAMED] * len(ids)  # 0.1 left out the names of more than 2,000
@@ -252,7 +252,7 @@ class NangoSyncs:
     def _without_new(self, handoff: Handoff, entries: Mapping[str, Entry]) -> Handoff:
         new = len(entries.keys() - (handoff.watches or {}).keys())
         if new > handoff.left_out:
-            log.info("%d syncs were added since the trigger and are left out", new)
+            log.info("%d %s added since the trigger and left out", new, "sync was" if new == 1 else "syncs were")
         return handoff._replace(left_out=new)
 
 

@@ -247,7 +247,7 @@ def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     nango.expect("GET", STATUS, now, query=QUERY_ALL)
     with caplog.at_level("INFO"):
         assert check(tmp_path, clock, OF_INTEGRATION) == SUCCEEDED
-    assert "1 syncs were added since the trigger and are left out" in caplog.messages
+    assert "1 sync was added since the trigger and left out" in caplog.messages
 
 
 def test_the_first_few_that_failed_are_named_with_their_connections(

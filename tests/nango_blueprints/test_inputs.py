@@ -44,6 +44,7 @@ def test_a_selection_is_asked_for_by_its_names(selection: Selection, query: dict
         ("a::base", ("a::base",)),
         ("a,a::eu,a::base,a::eu", ("a", "a::eu")),
         ("Git.Hub-issues_2::v1", ("Git.Hub-issues_2::v1",)),
+        (f"{'a' * 255}::{'v' * 255}", (f"{'a' * 255}::{'v' * 255}",)),
         ("a" * 255, ("a" * 255,)),
     ],
 )
@@ -51,7 +52,9 @@ def test_syncs_are_a_comma_list_with_each_sync_once(text: str, expected: tuple[s
     assert sync_names(text) == expected
 
 
-@pytest.mark.parametrize("text", ["a,", ",", "a b", "a::", "::eu", "a::b::c", "a;b", "*", "a/b", '["a"]', "a" * 256])
+@pytest.mark.parametrize(
+    "text", ["a,", ",", "a b", "a::", "::eu", "a::b::c", "a;b", "*", "a/b", '["a"]', "a" * 256, f"a::{'v' * 256}"]
+)
 def test_another_list_of_names_is_an_invalid_input(text: str) -> None:
     with pytest.raises(inputs.InvalidInputError, match="NANGO_SYNCS"):
         read(SYNCS=text)
