@@ -62,6 +62,15 @@ def test_the_catalog_has_every_script_and_no_other() -> None:
 
 
 @each_blueprint
+def test_everything_of_a_blueprint_is_named_after_its_vendor(blueprint: Blueprint) -> None:
+    vendor = blueprint.vendor.lower()
+    assert blueprint.name.startswith(f"{blueprint.vendor} - ")
+    assert blueprint.path.parent == folder_of(blueprint.vendor)
+    assert all(one.reference.startswith(f"{vendor.upper()}_") for one in blueprint.inputs)
+    assert all(file.startswith(f"{vendor}-blueprints/") for file in blueprint.files_written)
+
+
+@each_blueprint
 def test_the_catalog_has_every_input_that_the_script_declares_and_no_other(blueprint: Blueprint) -> None:
     assert {one.reference for one in blueprint.inputs} == set(declared(blueprint))
 

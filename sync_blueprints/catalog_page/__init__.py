@@ -138,7 +138,7 @@ def _for_browsers(pattern: str) -> str:
 
 
 def _sandbox_value(vendor: str, name: str) -> str:
-    id_variable, others = ID_VARIABLES[vendor]
+    id_variable, others = ID_VARIABLES.get(vendor, ("", {}))
     known = {id_variable: SANDBOX_ID, f"{vendor.upper()}_API_URL": SANDBOX_URL, **others}
     return known.get(name, "")
 

@@ -225,7 +225,7 @@ def test_the_command_makes_a_bundle_for_each_vendor_and_their_sums(
     assert main(["--output", str(tmp_path / "a folder")]) == 0
     made = {path.name: path.read_bytes() for path in (tmp_path / "a folder").iterdir()}
     sums = made.pop("SHA256SUMS").decode()
-    assert sorted(made) == [f"{vendor}-blueprints-{VERSION}.zip" for vendor in ("fivetran", "nango", "rudderstack")]
+    assert sorted(made) == [f"{vendor}-blueprints-{VERSION}.zip" for vendor in sorted(map(str.lower, VENDORS))]
     assert sums == "".join(f"{hashlib.sha256(made[name]).hexdigest()}  {name}\n" for name in sorted(made))
     assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()] == [
         line.split("  ")[0] for line in sums.splitlines()

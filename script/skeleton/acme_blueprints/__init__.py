@@ -1,0 +1,1 @@
+"""Acme: trigger jobs, and check whether their runs succeeded."""

@@ -1,0 +1,66 @@
+"""script/new-vendor: what it copies is a vendor whose tests pass, in a project that still holds together."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sync_blueprints.catalog import REPOSITORY
+
+LEFT_OUT = (".git", ".venv*", "node_modules", ".*_cache", "__pycache__", "shipyard-artifacts", "dist", "site")
+VENV = Path(sys.prefix)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project in another folder, with this virtual environment."""
+    folder = tmp_path / "project"
+    shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+    (folder / ".venv").symlink_to(VENV)
+    return folder
+
+
+def ended(folder: Path, *command: str) -> tuple[int, str]:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (VENV / "stamp").exists(), reason="script/bootstrap has not made this virtual environment")
+def test_a_new_vendor_passes_its_tests_and_those_that_hold_the_project_together(copy: Path) -> None:
+    code, said = ended(copy, "script/new-vendor", "Gadget")
+    assert code == 0, said
+    python = str(copy / ".venv" / "bin" / "python")
+    for command in (
+        (
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "tests/gadget_blueprints",
+            "tests/test_catalog.py",
+            "tests/test_catalog_schema.py",
+        ),
+        (python, "-m", "pytest", "-q", "tests/sync_blueprints/test_docs.py", "-m", "not slow"),
+        (python, "-m", "ruff", "check", "."),
+        (python, "-m", "ruff", "format", "--check", "."),
+        (str(copy / ".venv" / "bin" / "lint-imports"), "--no-logo", "--no-cache"),
+    ):
+        code, said = ended(copy, *command)
+        assert code == 0, said
+    code, said = ended(copy, python, "gadget_blueprints/trigger_sync.py")
+    assert (code, "GADGET_API_KEY is required but not set" in said) == (206, True)
+    assert ended(copy, "script/new-vendor", "Gadget")[0] == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("acme",), ("../Acme",), ("Acme", "Other"), ("Nango",)])
+def test_a_name_that_cannot_be_a_vendors_changes_nothing(arguments: tuple[str, ...]) -> None:
+    before = sorted(REPOSITORY.iterdir())
+    code, said = ended(REPOSITORY, sys.executable, "script/new-vendor", *arguments)
+    assert code == 1
+    assert "usage" in said or "already there" in said
+    assert sorted(REPOSITORY.iterdir()) == before
