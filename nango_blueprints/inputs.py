@@ -64,7 +64,7 @@ def sync_names(text: str) -> tuple[str, ...]:
 
 
 def sync_name(name: str) -> str:
-    """`name` or `name::variant`, each as long as an id may be. Raises InputError, TypeError for what is not a string."""
+    """`name` or `name::variant`, each as long as an id may be. Raises InputError, or TypeError for no string."""
     if not all(inputs.fits(part, SYNC) for part in str.split(name, "::", 1)):
         raise inputs.InputError(f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant")
     return name
