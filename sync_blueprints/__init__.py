@@ -1,4 +1,4 @@
-"""Trigger and check syncs in RudderStack, Fivetran and Nango: `run` in Python, `sync-blueprints` as a command."""
+"""Trigger and check syncs in RudderStack, Fivetran, and Nango: `run` in Python, `sync-blueprints` as a command."""
 
 from __future__ import annotations
 

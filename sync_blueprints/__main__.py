@@ -24,13 +24,13 @@ if __name__ == "__main__":
 
 COMMANDS = {  # name: (module of this package with `main(argv) -> exit code`, what it does)
     "list": ("list_command", "list the blueprints"),
-    "show": ("show_command", "show a blueprint: its inputs, retries and exit codes"),
-    "explain": ("explain_command", "say what an exit code means and what to do about it"),
+    "show": ("show_command", "show a blueprint: its inputs, retries, and exit codes"),
+    "explain": ("explain_command", "explain what an exit code means and what to do about it"),
     "run": ("run_command", "run blueprints, or a fleet of them, with retries and time limits"),
     "demo": ("demo", "run every trigger and check against the sandbox"),
-    "sandbox": ("sandbox", "imitate the vendors' APIs on this machine"),
-    "export": ("export", "print blueprints as files for other orchestrators"),
-    "bundle": ("bundle", "make one zip file per vendor, to upload to an orchestrator"),
+    "sandbox": ("sandbox", "simulate the vendors' APIs on this machine"),
+    "export": ("export", "write the file that runs blueprints in your orchestrator"),
+    "bundle": ("bundle", "make one zip file per vendor, to upload to the platform"),
     "docs": ("docs", "write the pages in docs/"),
 }
 HIDDEN = {"github_action": "github_action"}  # what action.yml starts
@@ -75,11 +75,13 @@ def _command(arguments: list[str]) -> str:
 
     width = shutil.get_terminal_size().columns
     lines = "\n".join(table([(name, what) for name, (_, what) in COMMANDS.items()], width, "  "))
-    script = "A script is run once, e.g. fivetran_blueprints/trigger_sync.py; its inputs are environment variables."
+    script = (
+        "With a script such as fivetran_blueprints/trigger_sync.py, runs it once; inputs are environment variables."
+    )
     parser = argparse.ArgumentParser(
         prog="sync-blueprints",
         usage="sync-blueprints COMMAND …\n       sync-blueprints VENDOR_blueprints/SCRIPT.py",
-        description=paragraphs("Trigger and check data syncs in RudderStack, Fivetran and Nango.", width),
+        description=paragraphs("Trigger and check data syncs in RudderStack, Fivetran, and Nango.", width),
         epilog=f"commands (each has its own --help):\n{lines}\n\n{paragraphs(script, width)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,7 +98,7 @@ def _command(arguments: list[str]) -> str:
         parser.exit(2)  # a job whose arguments were forgotten must not look like one that succeeded
     name: str = given.command
     if name not in COMMANDS and name not in HIDDEN:
-        parser.exit(2, f"sync-blueprints: there is no command {name!r}; {_hint(name)}\n")
+        parser.exit(2, f"sync-blueprints: unknown command {name!r}; {_hint(name)}\n")
     return name
 
 
@@ -106,10 +108,10 @@ def _hint(name: str) -> str:
     from sync_blueprints.catalog import CatalogError, find
 
     try:
-        return f'a blueprint is run by its name after run: sync-blueprints run "{find(name).name}"'
+        return f'to run a blueprint: sync-blueprints run "{find(name).name}"'
     except CatalogError:
         near = difflib.get_close_matches(name, COMMANDS, 1)
-        return f"did you mean {near[0]}?" if near else "--help shows what there is"
+        return f"did you mean {near[0]}?" if near else "see --help"
 
 
 def _run_script(name: str, arguments: list[str]) -> int:
@@ -118,7 +120,7 @@ def _run_script(name: str, arguments: list[str]) -> int:
 
     path = ROOT / name.replace("\\", "/")
     if ROOT not in path.resolve().parents or not path.is_file():
-        print(f"sync-blueprints: there is no script {name!r}; `sync-blueprints list` shows them", file=sys.stderr)
+        print(f"sync-blueprints: there is no script {name!r}; see sync-blueprints list", file=sys.stderr)
         return 2
     import runpy
 

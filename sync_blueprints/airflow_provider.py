@@ -9,6 +9,6 @@ def provider_info() -> dict[str, Any]:
     return {
         "package-name": "sync-blueprints",
         "name": "Sync blueprints",
-        "description": "Trigger and check syncs in RudderStack, Fivetran and Nango.",
+        "description": "Trigger and check syncs in RudderStack, Fivetran, and Nango.",
         "extra-links": ["sync_blueprints.airflow.VendorPage"],
     }

@@ -73,10 +73,10 @@ def bundles_of(blueprints: Iterable[Blueprint], files: Mapping[str, bytes]) -> d
 def main(argv: Sequence[str]) -> int:
     """The command; returns 0, or 1 where a bundle cannot be made or written."""
     parser = argparse.ArgumentParser(
-        prog="python -m sync_blueprints bundle",
-        description="Make <vendor>-blueprints-<version>.zip for each vendor, and SHA256SUMS, from what is committed: "
-        "changes that are not, and files that git does not know, stay out. The same commit gives the same bytes. "
-        "In a folder without git the files are taken as they lie there.",
+        prog="sync-blueprints bundle",
+        description="Make <vendor>-blueprints-<version>.zip for each vendor, and SHA256SUMS, from the latest commit: "
+        "uncommitted changes and untracked files are left out. The same commit gives the same bytes. In a folder "
+        "without Git, the files are taken as they are.",
     )
     parser.add_argument("--output", type=Path, default=Path("dist"), metavar="DIR", help="default: dist")
     output: Path = parser.parse_args(argv).output
@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         bundles = dict(bundles_of(load(), sources()).values())
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(bundles.items())}
         for path in uncommitted():
-            print(f"bundle: {path} is not as committed; the bundle has it as committed", file=sys.stderr)
+            print(f"bundle: {path} has uncommitted changes, which are not in the bundle", file=sys.stderr)
         output.mkdir(parents=True, exist_ok=True)
         for name, content in bundles.items():
             (output / name).write_bytes(content)

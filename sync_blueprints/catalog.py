@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -139,13 +139,16 @@ def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Bl
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise CatalogError(f"{name_or_path!r} may be {' or '.join(repr(one.name) for one in matches)}")
+        raise CatalogError(f"{name_or_path!r} matches several blueprints:\n{_listed(matches)}")
     near = difflib.get_close_matches(name, [_plain(one.name) for one in known], 1)
     if near:
         (nearest,) = [one.name for one in known if _plain(one.name) == near[0]]
         raise CatalogError(f"there is no blueprint {name_or_path!r}; did you mean {nearest!r}?")
-    names = "\n".join(f'  "{blueprint.name}"  or  {blueprint.file_to_run}' for blueprint in known)
-    raise CatalogError(f"there is no blueprint {name_or_path!r}; there are:\n{names}")
+    raise CatalogError(f"there is no blueprint {name_or_path!r}; there are:\n{_listed(known)}")
+
+
+def _listed(blueprints: Sequence[Blueprint]) -> str:
+    return "\n".join(f'  "{one.name}"  or  {one.file_to_run}' for one in blueprints)
 
 
 def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, str | None]) -> Guardrails:
@@ -166,7 +169,9 @@ def parse_duration(text: str) -> float:
     """`4h0m0s`, `5m` or `0s` in seconds. Raises CatalogError."""
     found = re.fullmatch("(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", text.strip())
     if not found or not any(found.groups()):
-        raise CatalogError(f"{text!r} is no duration; write hours, minutes and seconds as in 4h0m0s, 5m or 30s")
+        raise CatalogError(
+            f"{text!r} is not a valid duration; expected hours, minutes, and seconds, such as 4h0m0s, 5m, or 30s"
+        )
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return float(hours * 3600 + minutes * 60 + seconds)
 
@@ -176,7 +181,9 @@ def parse_exit_codes(text: str) -> tuple[int, int]:
     found = re.fullmatch("([0-9]{1,3})(?:-([0-9]{1,3}))?", text.strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= 255:
-        raise CatalogError(f"{text!r} is no range of exit codes; write N or N-M within 1-255, as in 200 or 203-206")
+        raise CatalogError(
+            f"{text!r} is not a valid range of exit codes; expected N or N-M within 1-255, such as 200 or 203-206"
+        )
     return first, last
 
 
@@ -227,7 +234,7 @@ def _input(raw: object, where: str) -> Input:
 def _known_keys(raw: object, kind: type, where: str, optional: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """`raw` as a mapping that has each field of `kind` but for the optional ones, and nothing else."""
     if not isinstance(raw, dict):
-        raise CatalogError(f"{where}: a mapping is expected here")
+        raise CatalogError(f"{where}: expected a mapping")
     names = [field.name for field in fields(kind)]
     missing = [name for name in names if name not in raw and name not in optional]
     unknown = [str(name) for name in raw if name not in names]

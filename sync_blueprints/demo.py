@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
         prog="sync-blueprints demo",
         description="Run every blueprint against a sandbox of the vendors' APIs on this machine; no account is needed.",
     )
-    parser.add_argument("--verbose", action="store_true", help="show the scripts' own log lines, too")
+    parser.add_argument("--verbose", action="store_true", help="also show the scripts' log lines")
     verbose = parser.parse_args(argv).verbose
     plays = [_play(scene) for scene in SCENES]
     scripts = {vessel.path for play in plays for vessel in play.fleet.vessels if vessel.blueprint}

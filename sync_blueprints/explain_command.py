@@ -15,15 +15,15 @@ from sync_blueprints.docs.exit_codes import ExitCode
 def main(argv: Sequence[str]) -> int:
     """The command; returns 0, or 2 for a code or a name that does not exist."""
     parser = argparse.ArgumentParser(
-        prog="sync-blueprints explain", description="Say what an exit code means and what to do about it."
+        prog="sync-blueprints explain", description="Explain what an exit code means and what to do about it."
     )
     parser.add_argument("code", type=int, help="such as 204")
-    parser.add_argument("name", nargs="?", help="the blueprint that ended with it, for an exact answer")
+    parser.add_argument("name", nargs="?", help="the blueprint that exited with it, for a more specific explanation")
     given = parser.parse_args(argv)
     known = {**exit_codes.others(), **exit_codes.load()}
     if given.code not in known:
         codes = ", ".join(map(str, sorted(known)))
-        parser.exit(2, f"sync-blueprints explain: no blueprint ends with {given.code}; known are {codes}\n")
+        parser.exit(2, f"sync-blueprints explain: unknown exit code {given.code}; known codes: {codes}\n")
     try:
         lines = list(_lines(known[given.code], given.name))
     except CatalogError as error:
@@ -40,7 +40,7 @@ def _lines(one: ExitCode, name: str | None) -> Iterator[tuple[str, str]]:
         meaning, what_to_do = exit_codes.of(one, blueprint)
         retry = exit_codes.again(one, exit_codes.kind_of(blueprint))
         own = blueprint.exit_codes
-        never = "" if one.code in own or one.code in exit_codes.others() else f"{blueprint.name} never ends with it. "
+        never = "" if one.code in own or one.code in exit_codes.others() else f"{blueprint.name} never exits with it. "
         yield from _three(never + meaning, what_to_do, retry)
         return
     names = {"vendor": "the vendor", "VENDOR": "<VENDOR>"}

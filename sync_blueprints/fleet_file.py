@@ -32,11 +32,11 @@ SCHEMA = Path(__file__).with_name("fleet.schema.json")
 HIDDEN = "SHIPYARD_HIDDEN"  # what the platform shows in place of a password
 NULL, MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
 NOTES = {  # what has no effect here, or another one
-    "triggers": "triggers are the platform's: they have no effect here",
-    "notifications": "notifications are the platform's: they have no effect here",
-    "packages": "packages are not installed here: what this Python has is used",
-    "system_packages": "packages are not installed here: what this Python has is used",
-    "git": "git: nothing is cloned here, the files beside the fleet's file are used as they are",
+    "triggers": "triggers only have an effect on the platform",
+    "notifications": "notifications only have an effect on the platform",
+    "packages": "packages are not installed; this Python's are used",
+    "system_packages": "packages are not installed; this Python's are used",
+    "git": "git: nothing is cloned; the files next to the fleet's file are used",
 }
 
 
@@ -86,9 +86,7 @@ class _Texts(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != MERGE:
                 if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
-                    )
+                    raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value}", problem_mark=key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -133,7 +131,7 @@ def _words(error: fastjsonschema.JsonSchemaValueException) -> str:
     if error.rule == "additionalProperties":
         known = list(error.definition["properties"])
         (unknown, *_) = [str(key) for key in error.value if key not in known]
-        return f"{where}: {unknown!r} is not known here; {_hint(unknown, known)}"
+        return f"{where}: {unknown!r} is not a known key; {_hint(unknown, known)}"
     if error.rule == "required":
         missing = [key for key in error.definition["required"] if key not in error.value]
         return f"{where}: {', '.join(missing)} is missing"
@@ -164,7 +162,7 @@ def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel
             notes[f"version: everything runs with this Python, {own}"] = None
         path = folder / source["file_to_run"]
         if not path.is_file():
-            raise _ProblemError((*where, "file_to_run"), f"there is no file {source['file_to_run']!r} beside this one")
+            raise _ProblemError((*where, "file_to_run"), f"there is no file {source['file_to_run']!r} next to this one")
         return Vessel(name, path, _guardrails(raw, name, Guardrails()), variables)
     try:
         blueprint = find(source["blueprint"])
@@ -187,7 +185,7 @@ def _input(
     if one.type == "Password":
         if text in ("", "None", HIDDEN):
             return {}
-        notes[f"{name} is in the file: anyone who can read the file has it; better set the variable"] = None
+        notes[f"{name} is in the file, so anyone who can read the file has it; set the variable instead"] = None
     elif text not in ("", "None") and (expected := _expected(one, text)):
         raise _ProblemError(where, f"{name} must be {expected}")
     return {name: value}
@@ -243,6 +241,6 @@ def _connections(raw: Any, names: Sequence[str]) -> tuple[Connection, ...]:
     except graphlib.CycleError as error:
         cycle = [names[place] for place in error.args[1]]
         raise _ProblemError(
-            ("connections", *cycle[:2]), f"connections form a circle: {' -> '.join(cycle)}; none of them could start"
+            ("connections", *cycle[:2]), f"connections form a cycle: {' -> '.join(cycle)}; none of them can start"
         ) from error
     return tuple(found)

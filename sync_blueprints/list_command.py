@@ -13,7 +13,7 @@ from sync_blueprints.catalog import load
 def main(argv: Sequence[str]) -> int:
     """The command; returns 0."""
     parser = argparse.ArgumentParser(prog="sync-blueprints list", description="List the blueprints.")
-    parser.add_argument("vendor", nargs="?", default="", help="only those whose name begins with this")
+    parser.add_argument("vendor", nargs="?", default="", help="only blueprints of this vendor, or with this prefix")
     wanted = parser.parse_args(argv).vendor.casefold()
     rows = [(one.name, one.script, one.synopsis) for one in load() if one.name.casefold().startswith(wanted)]
     if not rows:

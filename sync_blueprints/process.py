@@ -90,7 +90,7 @@ class _Child:
             if self.kill_at is None and stopped():
                 self.terminate("interrupted")
             elif self.kill_at is None and deadline is not None and time.monotonic() >= deadline:
-                self.terminate("the time limit is reached")
+                self.terminate("the time limit was reached")
             self._kill_if_due()
             self._pass_on()
         while self.process.poll() is None:  # it closed its output and goes on

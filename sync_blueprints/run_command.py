@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     given = parser.parse_args(argv)
     if bool(given.vessels) == bool(given.fleet):
-        parser.error("name blueprints or scripts, or give --fleet FILE")
+        parser.error("expected the names of blueprints or scripts, or --fleet FILE")
     try:
         fleet = read(given.fleet) if given.fleet else chain([vessel_of(name) for name in given.vessels])
     except (CatalogError, FleetError) as error:
@@ -80,7 +80,7 @@ def run_and_report(fleet: Fleet, artifacts: Path | None, *, as_fleet: bool) -> F
 def count_of_retries(text: str) -> int:
     """A number for --retry-count. Raises ArgumentTypeError."""
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of retries; write 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of retries; expected 0 or more")
     return int(text)
 
 
@@ -95,22 +95,22 @@ def seconds_of(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sync-blueprints run",
-        description="Run blueprints as an orchestrator would: retries, time limit, handoff. Inputs are environment "
-        "variables. Either one after the other, until one fails; or a fleet as its YAML says. Exits with 0 if all that "
-        "ran succeeded, else with the code of the first that failed.",
+        description="Run blueprints as an orchestrator would: with retries, time limits, and handoffs. Inputs are "
+        "environment variables. Blueprints run one after the other until one fails; a fleet runs as defined in its "
+        "YAML. Exits with 0 if all that ran succeeded, else with the code of the first that failed.",
     )
     parser.add_argument("vessels", nargs="*", metavar="NAME", help="a blueprint's name or script, or any Python script")
-    parser.add_argument("--fleet", type=Path, metavar="FILE", help="a fleet's YAML, in place of names")
-    parser.add_argument("--retry-count", type=count_of_retries, metavar="N", help="in place of catalog and fleet")
-    parser.add_argument("--retry-wait", type=seconds_of, metavar="5m", help="likewise")
-    parser.add_argument("--runtime-cutoff", type=seconds_of, metavar="4h0m0s", help="of one attempt, likewise")
-    parser.add_argument("--artifacts", type=Path, metavar="DIR", help="the folder for handoffs, which is kept")
+    parser.add_argument("--fleet", type=Path, metavar="FILE", help="run this fleet (YAML) instead")
+    parser.add_argument("--retry-count", type=count_of_retries, metavar="N", help="overrides the catalog and the fleet")
+    parser.add_argument("--retry-wait", type=seconds_of, metavar="5m", help="overrides the catalog and the fleet")
+    parser.add_argument("--runtime-cutoff", type=seconds_of, metavar="4h0m0s", help="per attempt; overrides, too")
+    parser.add_argument("--artifacts", type=Path, metavar="DIR", help="keep handoffs and responses in this folder")
     return parser
 
 
 def _summary(done: FleetRun) -> list[str]:
     """A table of the vessels."""
-    rows = [("vessel", "attempts", "exit code", "seconds", "outcome")]
+    rows = [("step", "attempts", "exit code", "seconds", "outcome")]
     for run in done.runs:
         outcome = str((run.result or {}).get("outcome") or ("failed" if run.exit_code else "succeeded"))
         row = (run.name, run.attempts_in_words, str(run.exit_code), f"{run.seconds:.1f}", printable(outcome)[:60])

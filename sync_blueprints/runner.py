@@ -89,7 +89,7 @@ def run(
             if failed.retryable:  # vendor unreachable, or a check whose sync is still running
                 ...
 
-    name        the blueprint's name, a unique beginning of it, or its script; `sync-blueprints list` shows all
+    name        the blueprint's name, a unique prefix of it, or its script; `sync-blueprints list` shows all
     inputs      by variable, as `sync-blueprints show NAME` lists them. A value is text, a number, True or False (sent
                 as TRUE and FALSE), a mapping (sent as JSON), or None for "not set". SHIPYARD_LOG_ID,
                 SHIPYARD_FLEET_UPSTREAM_LOG_IDS and LOG_LEVEL may be given as well.
@@ -160,7 +160,7 @@ def result_of(name: str, exit_code: int, stdout: list[bytes], last_log_line: str
             details = parsed if isinstance(parsed, dict) else details
     if details.get("exit_code") != exit_code:
         outcome = "interrupted" if exit_code in INTERRUPTED else "error" if exit_code else "succeeded"
-        message = f"the script ended with exit code {exit_code} and without a result"
+        message = f"the script exited with {exit_code} and without a result"
         if exit_code == KILLED:
             message = "the script was killed (SIGKILL) before it could report; a sync it started may still be running"
         elif last_log_line:

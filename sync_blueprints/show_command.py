@@ -14,7 +14,7 @@ from sync_blueprints.docs import exit_codes
 def main(argv: Sequence[str]) -> int:
     """The command; returns 0, or 2 for a name that does not exist."""
     parser = argparse.ArgumentParser(prog="sync-blueprints show", description="Show a blueprint.")
-    parser.add_argument("name", help="its name, a unique beginning of it, or its script")
+    parser.add_argument("name", help="its name, a unique prefix of it, or its script")
     parser.add_argument("--long", action="store_true", help="describe each input in full")
     given = parser.parse_args(argv)
     try:
@@ -40,7 +40,7 @@ def _page(blueprint: Blueprint, width: int, paint: terminal.Paint, long: bool) -
     yield paint.bold("Retries and time limit")
     yield from terminal.table([("", line) for line in _rails(blueprint)], width)
     yield ""
-    yield paint.bold("Exit codes") + " (`sync-blueprints explain CODE` says what to do)"
+    yield paint.bold("Exit codes") + " (what to do: sync-blueprints explain CODE)"
     known = exit_codes.load()
     meanings = [(str(code), exit_codes.of(known[code], blueprint)[0]) for code in blueprint.exit_codes if code in known]
     yield from terminal.table(meanings, width, "  ")
@@ -59,7 +59,7 @@ def _first_sentence(text: str) -> str:
 
 def _rails(blueprint: Blueprint) -> Iterator[str]:
     rails = blueprint.guardrails
-    wait = f", {terminal.duration(rails.retry_wait)} apart" if rails.retry_wait else ", at once"
+    wait = f", {terminal.duration(rails.retry_wait)} apart" if rails.retry_wait else ", immediately"
     yield f"{rails.retry_count} {'retry' if rails.retry_count == 1 else 'retries'}{wait}"
     codes = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in rails.exclude_exit_code_ranges)
     yield f"no retry after exit code {codes}"

@@ -20,12 +20,12 @@ SITE = REPOSITORY / "site"
 
 def main(argv: Sequence[str]) -> int:
     """The command; returns 1 if a page is stale (--check) or the site has dead links, 2 for a wrong command line."""
-    parser = argparse.ArgumentParser(prog="sync-blueprints docs", description="Write the pages that are made.")
+    parser = argparse.ArgumentParser(prog="sync-blueprints docs", description="Write the generated pages.")
     parser.add_argument("--check", action="store_true", help="write nothing, and exit 1 if a page would change")
-    parser.add_argument("--site", action="store_true", help="then build the site in site/; exit 1 for any warning")
+    parser.add_argument("--site", action="store_true", help="then build the site in site/; exit 1 on any warning")
     given = parser.parse_args(argv)
     if not (REPOSITORY / "mkdocs.yml").is_file():
-        parser.exit(2, "sync-blueprints docs: only a clone of the repository has the pages\n")
+        parser.exit(2, "sync-blueprints docs: the pages exist only in a clone of the repository\n")
     stale = [name for name, text in made().items() if not _is_written(name, text, given.check)]
     for name in stale:
         print(f"{name} {'is stale: run sync-blueprints docs' if given.check else 'was written'}")

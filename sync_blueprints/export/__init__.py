@@ -61,8 +61,9 @@ def main(argv: Sequence[str]) -> int:
     """The command: prints the file. Returns 2 for a wrong command line."""
     parser = argparse.ArgumentParser(
         prog="sync-blueprints export",
-        description="Print blueprints, run one after the other, as a file for an orchestrator, with their guardrails.",
-        epilog="Secrets are never written out: the file says where the orchestrator takes them from.",
+        description="Print the file that runs blueprints in an orchestrator, one after the other, with their retries "
+        "and time limits.",
+        epilog="Secrets are never written to the file; it refers to them by name.",
     )
     defaults = Options()
     parser.add_argument(
@@ -74,18 +75,18 @@ def main(argv: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="[N:]NAME=VALUE",
-        help="for every blueprint that has this input, or with N: for the Nth alone; a check gets no ids that it finds "
-        "in the handoff of the trigger before it",
+        help="for every blueprint that has this input, or with N: for the Nth only; a check gets no IDs, which "
+        "are in the handoff of the trigger before it",
     )
-    parser.add_argument("--name", help="of the whole (default: made from the first blueprint's)")
+    parser.add_argument("--name", help="of the workflow (default: from the first blueprint's name)")
     parser.add_argument("--image", default=defaults.image, help="default: %(default)s")
     parser.add_argument("--schedule", metavar="CRON", help='five fields, such as "0 2 * * *"')
-    parser.add_argument("--namespace", help="of Kubernetes, Argo and Kestra")
-    parser.add_argument("--openshift", action="store_true", help="Kubernetes and Argo: no fixed user ids")
+    parser.add_argument("--namespace", help="for Kubernetes, Argo, and Kestra")
+    parser.add_argument("--openshift", action="store_true", help="Kubernetes and Argo: no fixed user IDs")
     parser.add_argument("--secret-files", action="store_true", help="Kubernetes and Argo: secrets as mounted files")
-    parser.add_argument("--retry-count", metavar="N", help="in place of the catalog's")
-    parser.add_argument("--retry-wait", metavar="5m", help="in place of the catalog's")
-    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="of one attempt, likewise")
+    parser.add_argument("--retry-count", metavar="N", help="overrides the catalog")
+    parser.add_argument("--retry-wait", metavar="5m", help="overrides the catalog")
+    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="per attempt; overrides the catalog")
     given = parser.parse_args(argv)
     try:
         steps = _steps(given)
@@ -104,7 +105,7 @@ def _check_options(orchestrator: str, options: Options) -> None:
         if getattr(options, field.name) != field.default and field.name not in ORCHESTRATORS[orchestrator].options:
             able = [name for name, one in ORCHESTRATORS.items() if field.name in one.options]
             option = field.name.replace("_", "-")
-            raise ExportError(f"--{option} means nothing to {orchestrator}; it is for {listed(able)}")
+            raise ExportError(f"--{option} is not an option for {orchestrator}; only for {listed(able)}")
     if options.schedule is not None:
         check_schedule(options.schedule)
 
@@ -116,7 +117,7 @@ def _steps(given: argparse.Namespace) -> list[Step]:
     }
     for name in rails:
         if name not in ORCHESTRATORS[given.orchestrator].guardrails:
-            raise ExportError(f"--{name.replace('_', '-')} means nothing to {given.orchestrator}")
+            raise ExportError(f"--{name.replace('_', '-')} is not an option for {given.orchestrator}")
     known = load()
     blueprints = [find(name, known) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
@@ -135,7 +136,7 @@ def _steps(given: argparse.Namespace) -> list[Step]:
 
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,6}", text):
-        raise ExportError(f"{text!r} is not a number of retries; write 0 or more")
+        raise ExportError(f"{text!r} is not a number of retries; expected 0 or more")
     return int(text)
 
 
@@ -160,14 +161,10 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], orchestrator: str)
         known = [spec.reference for place in candidates for spec in blueprints[place].inputs if spec.type != SECRET]
         raise ExportError(f"no blueprint here has an input {name}; there are {', '.join(dict.fromkeys(known))}")
     if any(spec.type == SECRET for spec in takers.values()):
-        raise ExportError(
-            f"{name} is a secret and is never written out; the file says where {orchestrator} takes it from"
-        )
+        raise ExportError(f"{name} is a secret and is never written to the file, which refers to it by name")
     for refused in ORCHESTRATORS[orchestrator].refused:
         if refused in value:
-            raise ExportError(
-                f"{name} contains {refused}, which {orchestrator} would take for an expression of its own"
-            )
+            raise ExportError(f"{name} contains {refused}, which {orchestrator} would interpret as an expression")
     if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise ExportError(f"{name} contains something that is not text")
     for place, spec in takers.items():

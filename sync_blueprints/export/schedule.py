@@ -22,14 +22,16 @@ def check_schedule(schedule: str) -> None:
     """Raises ExportError unless it is what every orchestrator here takes: five fields of cron."""
     fields = schedule.split()
     if len(fields) != len(_FIELDS):
-        raise ExportError(f"{schedule!r} is not a schedule; it has five fields, as in '0 2 * * *': every day at 2:00")
+        raise ExportError(
+            f"{schedule!r} is not a valid schedule; expected five fields, such as '0 2 * * *' (every day at 2:00)"
+        )
     for text, (unit, first, last, names) in zip(fields, _FIELDS):
         for part in text.lower().split(","):
             found = _PART.fullmatch(part)
             ends = [end for end in (found[2], found[3]) if end] if found else [""]
             numbers = [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
             if any(not first <= number <= last for number in numbers) or numbers != sorted(numbers):
-                raise ExportError(f"{part!r} is not a {unit} of a schedule; those are numbers from {first} to {last}")
+                raise ExportError(f"{part!r} is not a {unit} of a schedule; expected numbers from {first} to {last}")
 
 
 def on_calendar(schedule: str) -> list[str]:

@@ -53,7 +53,7 @@ class Options:
     image: str = f"sync-blueprints:{version()}"
     namespace: str | None = None
     schedule: str | None = None  # five fields of cron
-    openshift: bool = False  # no fixed user ids
+    openshift: bool = False  # no fixed user IDs
     secret_files: bool = False  # secrets as mounted files
 
 

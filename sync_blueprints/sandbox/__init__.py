@@ -1,4 +1,4 @@
-"""A local server that speaks the APIs of RudderStack, Fivetran and Nango; the ids that it is given choose what happens.
+"""A local server that speaks the APIs of RudderStack, Fivetran, and Nango; the IDs it is given choose what happens.
 
 `behaviors.py` has the table of ids, `world.py` the runs in time, a module for each vendor its API.
 """
@@ -173,15 +173,15 @@ def listing(width: int = 100) -> str:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="sync-blueprints sandbox",
-        description="Imitate the APIs of RudderStack, Fivetran and Nango on this machine, until Ctrl-C. "
-        "Prints the variables that lead the scripts there as `export` lines.",
-        epilog="What the ids do, and one for each exit code: sync-blueprints sandbox --list",
+        description="Simulate the APIs of RudderStack, Fivetran, and Nango on this machine, until Ctrl-C. "
+        "Prints `export` lines that point the scripts to it.",
+        epilog="IDs and what they do, with one for each exit code: sync-blueprints sandbox --list",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=int, choices=range(65536), default=8642, metavar="N", help="0 picks a free one (default: 8642)"
+        "--port", type=int, choices=range(65536), default=8642, metavar="N", help="0 picks a free port (default: 8642)"
     )
-    parser.add_argument("--list", action="store_true", help="print the ids and what they do, and end")
+    parser.add_argument("--list", action="store_true", help="print the IDs and what they do, then exit")
     given = parser.parse_args(argv)
     if given.list:
         print(listing(min(shutil.get_terminal_size((100, 24)).columns, 110)), end="")
@@ -199,7 +199,7 @@ def main(argv: list[str]) -> int:
         return 1
     for name, value in sandbox.environment.items():
         print(f"export {name}={value}")
-    print("# ids, and what they do: sync-blueprints sandbox --list; end with Ctrl-C", flush=True)
+    print("# IDs and what they do: sync-blueprints sandbox --list. Stop with Ctrl-C.", flush=True)
     with sandbox:
         stop.wait()
     return 0

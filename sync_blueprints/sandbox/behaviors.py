@@ -29,7 +29,7 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "fails": Behavior(2, "a sync runs N seconds and fails"),
     "refuses_rows": Behavior(2, "RudderStack: succeeds, but the destination refused 3 rows; else like succeeds"),
     "cancelled": Behavior(2, "RudderStack, Nango: stopped after N seconds; Fivetran: paused while it runs"),
-    "odd_word": Behavior(2, "after N seconds a status that nobody knows"),
+    "odd_word": Behavior(2, "after N seconds a status that the scripts do not know"),
     "cut": Behavior(5, "Nango: cut after 1 s, shown as SUCCESS; continues after N seconds in the queue, for 1 s"),
     # What was there before
     "never_run": Behavior(1, "has never run; a sync runs 1 s and succeeds"),

@@ -228,7 +228,7 @@ def test_a_missing_input_of_the_blueprint_is_206(job: Job) -> None:
         ("--help", {}, "there is no blueprint '--help'"),
         ('$(touch "$RUNNER_TEMP/injected")"; touch "$RUNNER_TEMP/injected', {}, "there is no blueprint"),
         (TRIGGER, {"retry-count": "many"}, "'many' is not a number of retries"),
-        (TRIGGER, {"retry-wait": "1s --artifacts=/tmp"}, "is no duration"),
+        (TRIGGER, {"retry-wait": "1s --artifacts=/tmp"}, "is not a valid duration"),
     ],
 )
 def test_a_wrong_input_of_the_action_is_2_with_outputs(

@@ -280,7 +280,7 @@ def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
         exits_in_turn(tmp_path, [code], Guardrails(), name).path for name, code in (("a", 0), ("b", 3), ("c", 0))
     ]
     lines = command(*scripts).stderr.decode().splitlines()[-4:]
-    assert [line.split()[1] for line in lines] == ["vessel", "a.py", "b.py", "c.py"]
+    assert [line.split()[1] for line in lines] == ["step", "a.py", "b.py", "c.py"]
     assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
 
 

@@ -163,7 +163,7 @@ def test_at_the_time_limit_the_scripts_own_exit_code_counts(secrets: dict[str, s
     with pytest.raises(BlueprintFailed) as caught:
         run(TRIGGER, SLOW, secrets=secrets, log=log, time_limit=3)
     assert (caught.value.exit_code, caught.value.outcome, caught.value.retryable) == (143, "interrupted", False)
-    assert "the time limit is reached" in log.text
+    assert "the time limit was reached" in log.text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
