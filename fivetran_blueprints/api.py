@@ -18,7 +18,7 @@ from shared.errors import (
     SyncNotFoundError,
 )
 from shared.status import Result
-from shared.timestamps import parse_timestamp
+from shared.timestamps import format_timestamp, parse_timestamp
 from shared.transport import Response
 
 log = logging.getLogger(__name__)
@@ -88,11 +88,7 @@ class FivetranApi:
         """
         until = ended_at + NEAR
         start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
-        params = {
-            "start_time": f"{start:%Y-%m-%dT%H:%M:%SZ}",
-            "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}",
-            "limit": "1000",
-        }
+        params = {"start_time": f"{format_timestamp(start)}", "end_time": f"{format_timestamp(until)}", "limit": "1000"}
         try:
             response = self.http.get(f"/v1/connections/{connector_id}/sync-history", params, tries=1)
             found = [

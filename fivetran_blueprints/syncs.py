@@ -91,9 +91,11 @@ class Handoff(NamedTuple):
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
         """From the files of other programs: any stamp later than the time of execution is that of the sync."""
-        pair = file("force_sync.pickle") or (file("connector_id.pickle"), file("execution_time.pickle"))
-        if None in pair:
-            return []
+        pair = file("force_sync.pickle")
+        if pair is None:
+            pair = file("connector_id.pickle"), file("execution_time.pickle")
+            if None in pair:
+                return []
         connector_id, executed = pair
         at = moment(executed)
         if at is None:
