@@ -198,9 +198,12 @@ class FivetranSyncs:
         del pace
         if state.restarting:
             raise SyncAlreadyRunningError(f"a sync of {self.connector_id} is running, and Fivetran does not stop it")
-        if state.connection.is_historical_sync:
-            log.warning("a historical sync of %s is running, possibly for days, and will be stopped", self.connector_id)
+        self.warn_of_stopping(state.connection)
         return state._replace(restarting=True)
+
+    def warn_of_stopping(self, running: Connection) -> None:
+        if running.is_historical_sync:
+            log.warning("a historical sync of %s is running, possibly for days, and will be stopped", self.connector_id)
 
     def draft(self, state: Before) -> Handoff:
         interrupted = self._force and (state.running or state.restarting)

@@ -83,8 +83,10 @@ class FivetranUpdate(FivetranSyncs):
     def _start(self) -> Handoff | None:
         """The handoff of the historical sync that is started; None where a pause makes it wait."""
         before = self.read()
+        if before.running:
+            self.warn_of_stopping(before.connection)
         handoff = start_exactly_once(self, before, self._run)
-        if self.api.connection(self.connector_id).is_paused:
+        if self._is_paused():
             self._run.artifacts.not_sent()
             return None
         if not self._begins(before.connection):
@@ -96,6 +98,17 @@ class FivetranUpdate(FivetranSyncs):
         self._run.report.started = True
         self._run.artifacts.save(handoff)
         return handoff
+
+    def _is_paused(self) -> bool:
+        """Whether the connection is paused now; that it was un-paused may take some seconds to show."""
+        wanted = self._changes.get("paused")
+        for pause in (0, *POLLS):
+            self._run.clock.sleep(pause)
+            if wanted is True or not self.api.connection(self.connector_id).is_paused:
+                return wanted is True
+            if wanted is not False:
+                break
+        return True
 
     def _begins(self, before: Connection) -> bool:
         """Whether the historical sync shows, which may take some seconds: its flag is gone again once it has ended."""

@@ -69,6 +69,33 @@ def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Vendor, cl
 
 
 @pytest.mark.parametrize(
+    ("paused", "saved"), [(False, {"sync.pickle", "force_sync.pickle"}), (True, set())], ids=["un-paused", "paused"]
+)
+def test_the_pause_that_is_asked_for_decides_whether_a_historical_sync_starts_even_if_it_shows_late(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path, paused: bool, saved: set[str]
+) -> None:
+    before, after = (connection(paused=one, is_historical_sync=True) for one in (not paused, paused))
+    fivetran.expect("GET", DETAILS, connection(paused=not paused))
+    fivetran.expect("PATCH", DETAILS, before, body={**ASKED, "paused": paused})
+    fivetran.expect("GET", DETAILS, before)
+    fivetran.expect("GET", DETAILS, after, many=True)
+    ended = update(tmp_path, clock, {**HISTORICAL, "FIVETRAN_PAUSED": str(paused)})
+    assert ended == (0, "updated")
+    assert ("the connection is paused" in ended.message) is paused
+    assert files(tmp_path).keys() - {"connector_id.pickle", "execution_time.pickle"} == saved
+
+
+def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fivetran.expect("GET", DETAILS, RUNNING)
+    fivetran.expect("PATCH", DETAILS, RUNNING, body=ASKED)
+    fivetran.expect("GET", DETAILS, RUNNING, many=True)
+    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
+    assert f"a historical sync of {ID} is running, possibly for days, and will be stopped" in caplog.messages
+
+
+@pytest.mark.parametrize(
     ("lost", "shown", "expected"),
     [(LOST, RUNNING, (0, "updated")), (LOST, SCHEDULED, (220, "unreachable")), (TIMED_OUT, RUNNING, (0, "updated"))],
 )
