@@ -28,6 +28,8 @@ def tables_by_schema(text: str) -> dict[str, list[str]]:
 class FivetranResyncs(FivetranSyncs):
     """Starts a resync, which ends and is judged like any sync."""
 
+    historical = True
+
     def __init__(
         self, given: Credentials, run: Run, connector_id: str, *, scope: dict[str, list[str]] | None, deadline: float
     ) -> None:

@@ -85,6 +85,7 @@ class Handoff(NamedTuple):
             accepted_at,
             moment(plain.get("earliest_end")),  # since 0.2
             interrupted=bool(plain["interrupted"]),
+            historical=plain.get("historical") is True,
         )
         return cls(identifier(plain["connector_id"]), baseline, joined=bool(plain["joined"]))
 
@@ -111,6 +112,7 @@ class Handoff(NamedTuple):
             "failed_at": baseline and baseline.failed_at,
             "earliest_end": baseline and baseline.earliest_end,
             "interrupted": bool(baseline and baseline.interrupted),
+            "historical": bool(baseline and baseline.historical),
             "joined": self.joined,
             "sync_id": self.sync_id,
         }
@@ -143,6 +145,7 @@ class FivetranSyncs:
 
     vendor = "Fivetran"
     min_interval = 2.0  # seconds
+    historical = False  # whether a historical sync is started
 
     def __init__(
         self, given: Credentials, run: Run, connector_id: str, *, force: bool = False, deadline: float | None = None
@@ -207,7 +210,7 @@ class FivetranSyncs:
 
     def draft(self, state: Before) -> Handoff:
         interrupted = self._force and (state.running or state.restarting)
-        baseline = Baseline(*state.connection.stamps, state.at, state.at - CLOCK_MARGIN, interrupted)
+        baseline = Baseline(*state.connection.stamps, state.at, state.at - CLOCK_MARGIN, interrupted, self.historical)
         return Handoff(self.connector_id, baseline)
 
     def send(self, state: Before, *, again: bool) -> Handoff:

@@ -32,6 +32,8 @@ POLLS = (1, 2, 4, 8)  # seconds before each poll for a change that does not show
 class FivetranUpdate(FivetranSyncs):
     """One change of one connection."""
 
+    historical = True
+
     def __init__(self, given: Credentials, run: Run, connector_id: str, changes: Mapping[str, object]) -> None:
         super().__init__(given, run, connector_id, force=True)
         self._changes = changes

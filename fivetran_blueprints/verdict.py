@@ -14,6 +14,7 @@ from shared.status import SyncStatus, Verdict
 Stamps = tuple[Optional[datetime], Optional[datetime]]
 
 CONFIRM_IN = 2.0  # seconds
+STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
@@ -57,6 +58,7 @@ class Baseline(NamedTuple):
     accepted_at: datetime  # Date of the response to the trigger request
     earliest_end: Optional[datetime] = None  # an earlier stamp, shown late, is that of another sync
     interrupted: bool = False  # a running sync was stopped to start this one
+    historical: bool = False  # what was started is a historical sync
     seen: Optional[Stamps] = None  # the stamps of the poll before, while they may still settle
 
 
@@ -70,12 +72,13 @@ def judge(baseline: Baseline, now: Connection) -> tuple[Verdict, Baseline]:
         return _not_ended(now), _moved(baseline, now)
     if not new:
         return _not_ended(now), baseline
-    if baseline.interrupted:
-        if now.syncing or max(new) < baseline.accepted_at + DATE_PRECISION:
-            return _not_ended(now), _moved(baseline, now)  # what is new belongs to the sync that was stopped
-        if baseline.seen != now.stamps:
-            settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=CONFIRM_IN, briefly=True)
-            return settling, baseline._replace(seen=now.stamps)
+    if baseline.interrupted and (now.syncing or max(new) < baseline.accepted_at + DATE_PRECISION):
+        return _not_ended(now), _moved(baseline, now)  # what is new belongs to the sync that was stopped
+    if baseline.historical and now.is_historical_sync and _is_of_sync_before(baseline, max(new), failed):
+        return _not_ended(now), baseline
+    if baseline.interrupted and baseline.seen != now.stamps:
+        settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=CONFIRM_IN, briefly=True)
+        return settling, baseline._replace(seen=now.stamps)
     return _ended(now, max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
 
 
@@ -89,6 +92,12 @@ def judge_latest(now: Connection) -> Verdict:
         return _not_ended(now)
     latest = max(stamp for stamp in now.stamps if stamp is not None)
     return _ended(now, latest, has_failed=now.failed_at == latest)
+
+
+def _is_of_sync_before(baseline: Baseline, latest: datetime, failed: Optional[datetime]) -> bool:
+    """While a historical sync is due or runs: whether what ended was another one. Only a failure may leave it due."""
+    stopped_late = baseline.interrupted and latest < baseline.accepted_at + STOPPED_WITHIN
+    return failed != latest or stopped_late
 
 
 def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool = False) -> Optional[datetime]:

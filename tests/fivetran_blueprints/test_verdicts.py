@@ -1,4 +1,4 @@
-"""Fivetran's rules as tables: what a look says of a sync that has no id, and what inputs mean."""
+"""Fivetran's rules as tables: what a poll says of a sync that has no id."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints import check_sync_status, trigger_sync
 from fivetran_blueprints.api import parse_connection as read_connection
 from fivetran_blueprints.syncs import Handoff
 from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
-from shared import inputs
-from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.status import SyncStatus
-from tests.fivetran_blueprints.answers import ENVIRONMENT, ID, connection
-
-
-def read(kind: Any, environment: dict[str, str]) -> Any:
-    """The inputs; raises what is wrong with them."""
-    given, problem = inputs.read(kind, environment)
-    if problem is not None:
-        raise problem
-    return given
-
+from tests.fivetran_blueprints.answers import ID, connection
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED = (
     SyncStatus.RUNNING,
@@ -65,6 +53,9 @@ FIRST = triggered(None, None)
 USUAL = triggered("06:00:00", "05:00:00")
 ONCE_FAILED = triggered("05:00:00", "06:00:00")
 FORCED = triggered("06:00:00", "05:00:00", interrupted=True)
+HISTORICAL = USUAL._replace(historical=True)
+HISTORICAL_OVER_ANOTHER = FORCED._replace(historical=True)
+FLAGGED = {"is_historical_sync": True}
 
 SCENARIOS = {
     "plain success": (
@@ -74,6 +65,32 @@ SCENARIOS = {
             (look("syncing", "06:00:00", "05:00:00"), RUNNING),
             (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
+    ),
+    "historical sync that is still due when another one ends": (
+        HISTORICAL,
+        [
+            (look("scheduled", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
+            (look("syncing", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
+            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+        ],
+    ),
+    "historical sync whose failure leaves it due": (
+        HISTORICAL,
+        [(look("scheduled", "06:00:00", "12:05:00", **FLAGGED), FAILED)],
+    ),
+    "historical sync that is still due when the one that it stops ends as failed": (
+        HISTORICAL_OVER_ANOTHER,
+        [(look("scheduled", "06:00:00", "12:00:03", **FLAGGED), RUNNING)] * 3
+        + [
+            (look("syncing", "06:00:00", "12:00:03", **FLAGGED), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+        ],
+    ),
+    "re-sync that lets the running sync end first": (
+        HISTORICAL_OVER_ANOTHER,
+        [(look("scheduled", "12:05:00", "05:00:00", **FLAGGED), RUNNING)] * 3
+        + [(look("scheduled", "12:05:00", "12:30:00"), RUNNING), (look("scheduled", "12:05:00", "12:30:00"), FAILED)],
     ),
     "plain failure": (
         USUAL,
@@ -374,75 +391,9 @@ def test_an_answer_that_lacks_a_key_is_never_taken_for_a_connection(key: str) ->
         read_connection(data)
 
 
-@pytest.mark.parametrize(
-    ("given", "policy"),
-    [
-        ({}, "restart"),
-        ({"FIVETRAN_IF_RUNNING": "Join"}, "join"),
-        ({"FIVETRAN_FORCE": "true"}, "restart"),
-        ({"FIVETRAN_FORCE": "FALSE"}, "join"),
-        ({"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "join"}, "join"),
-        ({"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "restart"}, "restart"),
-        ({"FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": "wait"}, "wait"),
-        ({"FIVETRAN_FORCE": "", "FIVETRAN_IF_RUNNING": "fail"}, "fail"),
-    ],
-)
-def test_the_older_force_is_another_word_for_restart_or_join(given: dict[str, str], policy: str) -> None:
-    assert read(trigger_sync.Inputs, {**ENVIRONMENT, **given}).policy == policy
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "join"},
-        {"FIVETRAN_FORCE": "TRUE", "FIVETRAN_IF_RUNNING": "wait"},
-        {"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "restart"},
-        {"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "fail"},
-    ],
-)
-def test_force_at_odds_with_if_running_is_an_invalid_input(given: dict[str, str]) -> None:
-    with pytest.raises(InvalidInputError, match=r"FIVETRAN_FORCE.*FIVETRAN_IF_RUNNING"):
-        read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("FIVETRAN_API_KEY", ""),
-        ("FIVETRAN_API_SECRET", "None"),
-        ("FIVETRAN_CONNECTOR_ID", "../other"),
-        ("FIVETRAN_CONNECTOR_ID", "a/b"),
-        ("FIVETRAN_CONNECTOR_ID", "a b"),
-        ("FIVETRAN_IF_RUNNING", "stop"),
-        ("FIVETRAN_FORCE", "yes"),
-        ("FIVETRAN_WAIT", "1"),
-        ("FIVETRAN_WAIT_TIMEOUT", "0"),
-        ("FIVETRAN_WAIT_TIMEOUT", "ten"),
-        ("FIVETRAN_API_URL", "api.fivetran.com"),
-    ],
-)
-def test_a_malformed_input_is_named(variable: str, value: str) -> None:
-    with pytest.raises(InvalidInputError, match=variable) as caught:
-        read(trigger_sync.Inputs, {**ENVIRONMENT, variable: value})
-    assert caught.value.exit_code == 206
-
-
-@pytest.mark.parametrize("value", ["0", "3601", "-1", "1.5", "often"])
-def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own(value: str) -> None:
-    with pytest.raises(InvalidPollIntervalError, match="FIVETRAN_POLL_INTERVAL") as caught:
-        read(check_sync_status.Inputs, {**ENVIRONMENT, "FIVETRAN_POLL_INTERVAL": value})
-    assert caught.value.exit_code == 205
-
-
-def test_a_check_needs_no_connector_id() -> None:
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
-    assert read(check_sync_status.Inputs, environment).connector_id is None
-    with pytest.raises(InvalidInputError, match="FIVETRAN_CONNECTOR_ID"):
-        read(trigger_sync.Inputs, environment)
-
-
 def test_a_handoff_comes_back_as_it_was() -> None:
-    handoff = Handoff(ID, triggered("06:00:00", None, interrupted=True)._replace(earliest_end=stamp("11:59:58")))
+    baseline = triggered("06:00:00", None, interrupted=True)._replace(earliest_end=stamp("11:59:58"), historical=True)
+    handoff = Handoff(ID, baseline)
     assert Handoff.from_plain(handoff.plain()) == handoff
 
 
