@@ -35,13 +35,13 @@ def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
     for key, value in asked.items():
         source = status if key == "is_historical_sync" and isinstance(status, dict) else data
         for path, wanted, shown in _differing(value, source.get(key, _ABSENT), key):
-            if shown is _ABSENT or wanted is _ABSENT:
+            if shown is _ABSENT:
                 unclear.append(path)
-            elif _is_secret(path, wanted, shown):
+            elif _is_secret(path, wanted) or _is_secret(path, shown):
                 differences.append(f"{path} is not what was requested")
             else:
                 differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as requested")
-    return Comparison(tuple(sorted(differences)), tuple(sorted(unclear)))
+    return Comparison(tuple(sorted(set(differences))), tuple(sorted(set(unclear))))
 
 
 def secret_texts(asked: object, path: str = "") -> Iterator[str]:
@@ -64,15 +64,19 @@ def secret_texts_in(text: str) -> list[str]:
         return []
 
 
-def _is_secret(path: str, *values: object) -> bool:
-    """Whether the values at a path may be secret: by a name on the way, or as texts (not numbers) of a connection."""
+def _is_secret(path: str, value: object) -> bool:
+    """Whether a value may be or hold a secret: by a name on the way, or as a text (not a number) of a connection."""
+    if isinstance(value, dict):
+        return any(_is_secret(f"{path}.{key}", inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(_is_secret(path, item) for item in value)
     names = path.split(".")
-    plain = all(isinstance(value, (bool, int, float)) for value in values)
+    plain = isinstance(value, (bool, int, float))
     return (names[0] in _SECRET_PARENTS and not plain) or any(map(_SECRET_NAME.search, names))
 
 
 def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Each path that differs, with both values; with _ABSENT for one of them where they cannot be compared."""
+    """Each path that differs, with both values; with _ABSENT for what is shown where they cannot be compared."""
     if _equal(asked, shown) or (asked in _EMPTY and (shown is _ABSENT or shown in _EMPTY)):
         return
     if shown is _ABSENT or shown is None or _is_masked(shown):
@@ -90,23 +94,21 @@ def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, An
 
 def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
     """Lists in any order: each requested item needs one that is shown, and none may be left over."""
-    left = list(shown)
-    unmatched = []
-    for item in asked:
-        match = next((one for one in left if not list(_differing(item, one, path))), _ABSENT)
-        if match is _ABSENT:
-            unmatched.append(item)
-        else:
-            left.remove(match)
-    masked = [one for one in left if one is None or _is_masked(one) or isinstance(one, dict)]
-    if len(unmatched) != len(left) or len(masked) != len(left):
+    missing, left = list(asked), list(shown)
+    unclear: list[tuple[str, Any, Any]] = []
+    for behind_masks in (False, True):  # first what is surely the same, then what may be
+        for item in list(missing):
+            for one in left:
+                differing = list(_differing(item, one, path))
+                if not differing or (behind_masks and all(seen is _ABSENT for _, _, seen in differing)):
+                    missing.remove(item)
+                    left.remove(one)
+                    unclear += differing
+                    break
+    if missing or left:
         yield path, asked, shown
-        return
-    for item, one in zip(unmatched, left):  # all that is left is masked, as a whole or inside
-        differing = list(_differing(item, one, path))
-        yield from (
-            differing if all(_ABSENT in (wanted, seen) for _, wanted, seen in differing) else [(path, asked, shown)]
-        )
+    else:
+        yield from unclear
 
 
 def _is_masked(shown: object) -> bool:
