@@ -139,6 +139,11 @@ class Before(NamedTuple):
     def running(self) -> bool:
         return self.connection.syncing
 
+    @property
+    def earliest_end(self) -> datetime:
+        """Of a sync that is started from now on."""
+        return self.at - CLOCK_MARGIN
+
 
 class FivetranSyncs:
     """Starts syncs of one connection and polls them. Every method may raise the errors of `shared.api.Api`."""
@@ -183,11 +188,8 @@ class FivetranSyncs:
         if connection.setup_state == "broken":
             log.warning("the setup of %s is broken, so a sync may fail", self.label)
         if connection.schedule_type == "auto":
-            log.info(
-                "%s has an automatic schedule: Fivetran may start syncs of its own, which Fivetran - Update Connector "
-                "prevents with FIVETRAN_SCHEDULE_TYPE=manual",
-                self.connector_id,
-            )
+            why = "Fivetran may start syncs of its own; Update Connector can make it manual"
+            log.info("%s has an automatic schedule: %s", self.connector_id, why)
         if self._rescheduling:
             self._rescheduling.remember(connection)
         return Before(connection, self.api.http.best_now())
@@ -210,7 +212,7 @@ class FivetranSyncs:
 
     def draft(self, state: Before) -> Handoff:
         interrupted = self._force and (state.running or state.restarting)
-        baseline = Baseline(*state.connection.stamps, state.at, state.at - CLOCK_MARGIN, interrupted, self.historical)
+        baseline = Baseline(*state.connection.stamps, state.at, state.earliest_end, interrupted, self.historical)
         return Handoff(self.connector_id, baseline)
 
     def send(self, state: Before, *, again: bool) -> Handoff:
@@ -230,8 +232,7 @@ class FivetranSyncs:
         now = self.api.connection(self.connector_id, keep_as=self._keep_as)
         moved = now.stamps != before.stamps
         if not before.syncing:
-            newest = max((stamp for stamp in now.stamps if stamp is not None), default=None)
-            ended = moved and newest is not None and newest >= state.at - CLOCK_MARGIN
+            ended = now.has_ended_since(before, state.earliest_end)
             rescheduled = now.sync_state == "rescheduled" != before.sync_state
             due = now.is_historical_sync and not before.is_historical_sync
             return draft if now.syncing or ended or rescheduled or due else None

@@ -10,7 +10,6 @@ from fivetran_blueprints.api import dashboard
 from fivetran_blueprints.changes import Comparison, compare
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.syncs import Before, FivetranSyncs, Handoff
-from fivetran_blueprints.verdict import Connection
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
@@ -26,6 +25,7 @@ from shared.transport import Response
 
 log = logging.getLogger(__name__)
 
+OPTIONS = {"run_setup_tests"}  # of the request, not fields of a connection
 POLLS = (1, 2, 4, 8)  # seconds before each poll for a change that does not show yet
 
 
@@ -38,7 +38,7 @@ class FivetranUpdate(FivetranSyncs):
         super().__init__(given, run, connector_id, force=True)
         self._changes = changes
         self._keep_as = response_file("update", connector_id)
-        self._fields = ", ".join(sorted(changes))
+        self._fields = ", ".join(sorted(changes.keys() - OPTIONS))
 
     def apply(self, *, starts: bool) -> Result:
         """Change the connection; `starts` says that this starts a historical sync, whose handoff is saved.
@@ -91,7 +91,7 @@ class FivetranUpdate(FivetranSyncs):
         if self._is_paused():
             self._run.artifacts.not_sent()
             return None
-        if not self._begins(before.connection):
+        if not self._begins(before):
             self._run.artifacts.not_sent()
             raise BadRequestError(
                 f"Fivetran accepted the update of {self.connector_id}, but no historical sync is due or running. See "
@@ -112,12 +112,13 @@ class FivetranUpdate(FivetranSyncs):
                 break
         return True
 
-    def _begins(self, before: Connection) -> bool:
+    def _begins(self, before: Before) -> bool:
         """Whether the historical sync shows, which may take some seconds: its flag is gone again once it has ended."""
         for pause in (0, *POLLS):
             self._run.clock.sleep(pause)
             now = self.api.connection(self.connector_id)
-            if now.is_historical_sync or now.stamps != before.stamps or (now.syncing and not before.syncing):
+            runs = now.is_historical_sync or (now.syncing and not before.running)
+            if runs or now.has_ended_since(before.connection, before.earliest_end):
                 return True
         return False
 
@@ -126,7 +127,8 @@ class FivetranUpdate(FivetranSyncs):
 
         Not the flag of a historical sync that has `begun`, and may be over.
         """
-        changes = {key: value for key, value in self._changes.items() if not (begun and key == "is_historical_sync")}
+        left_out = {*OPTIONS, "is_historical_sync"} if begun else OPTIONS
+        changes = {key: value for key, value in self._changes.items() if key not in left_out}
         compared = compare(changes, self._details() if data is None else data)
         for pause in POLLS:
             if not compared.differences:
@@ -149,6 +151,6 @@ class FivetranUpdate(FivetranSyncs):
             notes.append(f"Fivetran does not show {', '.join(compared.unclear)}")
         if handoff is not None:
             notes.append("a historical sync was started, and its handoff is saved for the next step")
-        elif "is_historical_sync" in self._changes:
+        elif self._changes.get("is_historical_sync") is True:
             notes.append("the connection is paused: the historical sync starts once it is unpaused")
         return Result("updated", "; ".join(notes))

@@ -49,6 +49,14 @@ class Connection(NamedTuple):
     def stamps(self) -> Stamps:
         return self.succeeded_at, self.failed_at
 
+    @property
+    def latest_end(self) -> Optional[datetime]:
+        return max((stamp for stamp in self.stamps if stamp is not None), default=None)
+
+    def has_ended_since(self, before: Connection, earliest_end: datetime) -> bool:
+        """Whether a sync ended that `before` does not show; one from before `earliest_end` only shows late."""
+        return self.stamps != before.stamps and self.latest_end is not None and self.latest_end >= earliest_end
+
 
 class Baseline(NamedTuple):
     """What was there when a sync was started (or joined): what a later poll is compared with."""
@@ -86,11 +94,11 @@ def judge_latest(now: Connection) -> Verdict:
     """How the latest sync ended, whoever started it; one that runs, is due or never ran is incomplete."""
     if now.is_historical_sync and not now.syncing and now.sync_state != "rescheduled":
         return _historical_sync_due(now)
-    if now.succeeded_at is None and now.failed_at is None and not now.syncing:
+    latest = now.latest_end
+    if latest is None and not now.syncing:
         return Verdict(SyncStatus.RUNNING, "has never completed")
-    if now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
+    if latest is None or now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
         return _not_ended(now)
-    latest = max(stamp for stamp in now.stamps if stamp is not None)
     return _ended(now, latest, has_failed=now.failed_at == latest)
 
 
