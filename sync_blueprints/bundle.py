@@ -1,4 +1,4 @@
-"""python -m sync_blueprints bundle: one zip file for each vendor, to upload to an orchestrator.
+"""sync-blueprints bundle: one zip file for each vendor, to upload to an orchestrator.
 
 A bundle is made from what git has at HEAD, so that the same commit gives the same bytes and nothing else comes in.
 """
@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, CatalogError, folder_of, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
 
 PART = re.compile(rf"(?:shared|(?:{'|'.join(VENDORS).lower()})_blueprints)/[A-Za-z_]\w*\.py|requirements\.txt")
 MODE = 0o100644
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
         for name, content in bundles.items():
             (output / name).write_bytes(content)
         (output / "SHA256SUMS").write_bytes("".join(f"{sums[name]}  {name}\n" for name in sums).encode())
-    except (BundleError, CatalogError, OSError) as fault:
+    except (BundleError, OSError) as fault:
         print(f"bundle: {fault}", file=sys.stderr)
         return 1
     for name in sums:
@@ -124,28 +124,19 @@ def _has_git(folder: Path) -> bool:
 
 
 def _committed(folder: Path) -> dict[str, bytes]:
-    listed = _git(folder, "ls-tree", "-r", "-z", "HEAD").decode().split("\0")
-    entries = [entry.partition("\t") for entry in listed if entry]  # mode type object<TAB>path
-    objects = {path: about.split()[2] for about, _, path in entries if PART.fullmatch(path)}
-    # The contents themselves: git archive would turn line ends into those of the system.
-    answers = io.BytesIO(_git(folder, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in objects.values())))
-    files = {}
-    for path in objects:
-        size = int(answers.readline().split()[2])  # object type size
-        files[path] = answers.read(size)
-        answers.read(1)  # the line end after it
-    return files
+    archive = _git(folder, "-c", "core.autocrlf=false", "archive", "--format=zip", "HEAD")
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        return {path: files.read(path) for path in files.namelist() if PART.fullmatch(path)}
 
 
-def _git(folder: Path, *arguments: str, stdin: str = "") -> bytes:
-    done = _run(folder, *arguments, stdin=stdin)
+def _git(folder: Path, *arguments: str) -> bytes:
+    done = _run(folder, *arguments)
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise BundleError(f"git {arguments[0]} failed in {folder}: {said}")
+        raise BundleError(f"git failed in {folder}: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 
-def _run(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     # Whoever runs this trusts the folder already, also where another user owns it, as in a container's checkout.
     command = ["git", "-c", "safe.directory=*", *arguments]
-    return subprocess.run(command, cwd=folder, input=stdin.encode(), capture_output=True, check=False)
+    return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)

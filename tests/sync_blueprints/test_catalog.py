@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -212,31 +211,3 @@ def test_a_trigger_that_waits_is_not_retried_once_it_may_have_started_a_sync(
     usual = {code for code in range(1, 256) if blueprint.guardrails.try_again_on(code)}
     assert retried == (usual - CUT_SHORT if waits and blueprint.kind in ("trigger", "resync") else usual)
     assert guardrails_for(blueprint, {}) == blueprint.guardrails
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (
-            "retry_wait: 5m0s",
-            "retry_wait: 5x",
-            r"RudderStack - Check Sync Status\), guardrails: '5x' is not a valid duration",
-        ),
-        ("    synopsis:", "    synopsys:", "missing synopsis; unknown synopsys"),
-        ("        display_name:", "        displayname:", "input 1: missing display_name; unknown displayname"),
-        (
-            'exclude_exit_code_ranges: ["200"',
-            'exclude_exit_code_ranges: ["2000"',
-            "'2000' is not a valid range of exit codes",
-        ),
-        ("\nblueprints:", "\nblueprint:", "no list `blueprints:`"),
-        ("version:", "version: [", "cannot be read"),
-    ],
-)
-def test_a_mistake_in_the_catalog_is_named_with_its_place(tmp_path: Path, old: str, new: str, message: str) -> None:
-    file = tmp_path / "blueprints.yaml"
-    text = CATALOG.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(CatalogError, match=message):
-        load(file)
