@@ -44,22 +44,23 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0].endswith(".py"):
         return _run_script(arguments[0], arguments[1:])
-    if "_ARGCOMPLETE" in os.environ:
-        from sync_blueprints import completion
-
-        completion.complete()
-    name = _command(arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     import importlib
 
     from sync_blueprints.root import ROOT
 
     sys.path.insert(0, str(ROOT))  # for `shared`
-    module = HIDDEN.get(name) or COMMANDS[name][0]
     try:
+        if "_ARGCOMPLETE" in os.environ:
+            importlib.import_module("sync_blueprints.completion").complete()
+        name = _command(arguments)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        module = HIDDEN.get(name) or COMMANDS[name][0]
         exit_code: int = importlib.import_module(f"sync_blueprints.{module}").main(arguments[1:])
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        print(f"sync-blueprints: {error}; pip install -r requirements-tools.txt", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # `sync-blueprints list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

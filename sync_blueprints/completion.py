@@ -6,6 +6,7 @@ import argparse
 
 from sync_blueprints.__main__ import COMMANDS
 from sync_blueprints.catalog import load
+from sync_blueprints.export import ORCHESTRATORS
 
 
 def complete() -> None:
@@ -20,6 +21,8 @@ def complete() -> None:
     scripts = [one.script for one in load()]
     for command in (*COMMANDS, *scripts):
         sub = commands.add_parser(command)
+        if command == "export":
+            sub.add_argument("orchestrator", choices=list(ORCHESTRATORS))
         if command in ("show", "run", "export"):
             sub.add_argument("names", nargs="*", choices=names)
         elif command == "explain":

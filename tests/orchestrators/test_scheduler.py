@@ -82,20 +82,21 @@ def sandbox(clock: Clock) -> Iterator[Sandbox]:
 def airflow(tmp_path: Path, sandbox: Sandbox) -> Iterator[Airflow]:
     home = tmp_path / "airflow"
     (home / "dags").mkdir(parents=True)
-    shutil.copy(Path(__file__).with_name("scheduled.py"), home / "dags")
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+        port = free.getsockname()[1]
     environment = {
         "PATH": f"{Path(AIRFLOW).parent}:{os.environ['PATH']}",
         "HOME": str(home),
         "PYTHONPATH": str(REPOSITORY),
         "NO_PROXY": "127.0.0.1,localhost",
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # for slow machines: a task that waited 5 s would be killed
         "SCARF_ANALYTICS": "false",
         "SANDBOX": sandbox.url,
         **{f"AIRFLOW_VAR_{name}": sandbox.environment[name] for name in SECRETS},
@@ -105,7 +106,10 @@ def airflow(tmp_path: Path, sandbox: Sandbox) -> Iterator[Airflow]:
             [AIRFLOW, "standalone"], env=environment, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield Airflow(home, process)
+            airflow = Airflow(home, process)
+            airflow.wait_until(lambda: listens(port))  # tasks that begin before the API server does fail
+            shutil.copy(Path(__file__).with_name("scheduled.py"), home / "dags")
+            yield airflow
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -113,6 +117,11 @@ def airflow(tmp_path: Path, sandbox: Sandbox) -> Iterator[Airflow]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def scripts(url: str) -> list[tuple[int, int]]:

@@ -153,7 +153,16 @@ def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:
         return out.read_text().split("\n")
 
     assert "explain" in completed("sync-blueprints e")
+    assert {"airflow", "argo"} <= set(completed("sync-blueprints export a"))
     assert {one.name for one in load()} <= {name.replace("\\", "") for name in completed("sync-blueprints run ")}
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["--version"], ["export", "--help"]])
+def test_a_package_that_is_not_installed_is_one_sentence(arguments: list[str]) -> None:
+    command = [sys.executable, "-S", COMMAND[1], *arguments]  # -S: without site-packages
+    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "sync-blueprints: No module named 'yaml'; pip install -r requirements-tools.txt\n"
 
 
 @pytest.mark.slow
