@@ -8,7 +8,7 @@ from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.syncs import Before, FivetranSyncs
 from shared import inputs
 from shared.context import Run
-from shared.handoff import response_file
+from shared.files import response_file
 from shared.transport import Response
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,8 @@ from shared.errors import (
     StartUnclearError,
     SyncAlreadyRunningError,
 )
-from shared.handoff import identifier, moment, response_file
+from shared.files import response_file
+from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.status import Result, SyncStatus, Verdict

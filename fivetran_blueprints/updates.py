@@ -18,7 +18,7 @@ from shared.errors import (
     SyncAlreadyRunningError,
     SyncNotStartedError,
 )
-from shared.handoff import response_file
+from shared.files import response_file
 from shared.starting import start_exactly_once
 from shared.status import Result
 from shared.transport import Response

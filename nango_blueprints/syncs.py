@@ -12,7 +12,8 @@ from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Select
 from nango_blueprints.verdict import SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
 from shared.context import Run
 from shared.errors import InvalidCredentialsError, InvalidInputError, StartUnclearError, SyncNotFoundError
-from shared.handoff import identifier, moment, response_file
+from shared.files import response_file
+from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.status import Result, Verdict

@@ -17,7 +17,7 @@ from rudderstack_blueprints.listing import summary, table
 from rudderstack_blueprints.syncs import Handoff
 from shared import inputs
 from shared.context import Run
-from shared.handoff import response_file
+from shared.files import response_file
 from shared.run import run
 from shared.status import Result
 from shared.transport import Response

@@ -22,7 +22,8 @@ from rudderstack_blueprints.verdict import (
 )
 from shared.context import Run
 from shared.errors import BadRequestError, InvalidInputError, StartUnclearError, SyncAlreadyRunningError
-from shared.handoff import identifier, moment, response_file
+from shared.files import response_file
+from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.starting import wait_until_idle

@@ -6,6 +6,7 @@ A reader, and a process killed at any moment, sees the old file or the new one, 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import tempfile
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 LEFTOVER_AGE = 3600  # seconds after which a temporary file is one of a process that was killed
+MAX_NAME = 255  # bytes of a file name on most systems
 PROBE = b"\0" * 65536  # what a full disk has no room for
 
 
@@ -67,3 +69,12 @@ def read(path: Path, max_bytes: int) -> bytes:
 def _without_waiting(path: str, flags: int) -> int:
     """A named pipe in place of a file would otherwise keep the run waiting for its writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def response_file(kind: str, id: str) -> str:  # noqa: A002
+    """`<kind>_<id>_response.json`; an id that makes it too long for a file name is cut, and identified by its hash."""
+    name = f"{kind}_{id}_response.json"
+    if len(name.encode()) <= MAX_NAME:
+        return name
+    room = MAX_NAME - len(f"{kind}_-12345678_response.json")
+    return f"{kind}_{id[:room]}-{hashlib.sha256(id.encode()).hexdigest()[:8]}_response.json"

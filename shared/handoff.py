@@ -7,7 +7,6 @@ that finds it knows that the last trigger did not finish, and takes no older han
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 HANDOFF = "sync.pickle"
 PENDING_START = "starting.pickle"
 VERSION = 1  # of the dict in both
-MAX_NAME = 255  # bytes of a file name on most systems
 OLD = 3600  # seconds after which a check says how old its handoff is
 _BY_LOG_ID = (HANDOFF, PENDING_START, "force_sync.pickle")  # these are written under the trigger's own log id, too
 
@@ -272,15 +270,6 @@ class Artifacts:
             hint = f"give the user ID {os.getuid()} write access to {place.parent}; {hint}"
         place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
         return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
-
-
-def response_file(kind: str, id: str) -> str:  # noqa: A002
-    """`<kind>_<id>_response.json`; an id that makes it too long for a file name is cut, and identified by its hash."""
-    name = f"{kind}_{id}_response.json"
-    if len(name.encode()) <= MAX_NAME:
-        return name
-    room = MAX_NAME - len(f"{kind}_-12345678_response.json")
-    return f"{kind}_{id[:room]}-{hashlib.sha256(id.encode()).hexdigest()[:8]}_response.json"
 
 
 def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:

@@ -42,7 +42,7 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         ours = record.name.split(".")[0] in ("shared", "__main__") or "_blueprints" in record.name
         line = self._redactor.sentence(super().format(record)) if ours else self._redactor(super().format(record))
-        return _no_workflow_command(printable(line[:MAX_LINE]))
+        return printable(line[:MAX_LINE])
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging wants
         """Nothing: urllib3 logs a traceback with every header that it cannot read, which is not an error of ours."""
@@ -73,9 +73,8 @@ def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[st
     _append(environment, "GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
     rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(result['blueprint'])} | |\n| --- | --- |\n{rows}\n")
-    line = f"{result['outcome']} (exit code {result['exit_code']}): {result['message']}"
-    _print(sys.stderr, _no_workflow_command(line))
-    _print(sys.stdout, _json(result, redactor).replace("##", "#\\u0023"))  # the same JSON, and no command either
+    _print(sys.stderr, f"{result['outcome']} (exit code {result['exit_code']}): {result['message']}")
+    _print(sys.stdout, _json(result, redactor))
 
 
 def _json(result: Mapping[str, Any], redactor: Redactor) -> str:
@@ -85,11 +84,6 @@ def _json(result: Mapping[str, Any], redactor: Redactor) -> str:
     except (ValueError, TypeError):  # a number, or a key, that JSON does not have
         texts = {key: redactor(str(value)) for key, value in result.items()}
         return json.dumps({**texts, "exit_code": result["exit_code"], "retry": result["retry"]})
-
-
-def _no_workflow_command(line: str) -> str:
-    """A line that is not a command for a CI runner (`##[group]`, `##vso[…]`), whatever stands in it."""
-    return line.replace("##", "# #")
 
 
 def _cell(value: object) -> str:

@@ -253,7 +253,7 @@ def test_the_secrets_are_masked_before_anything_else_is_printed(job: Job) -> Non
 
 
 def test_a_hostile_vendor_gives_no_orders_to_the_runner(job: Job) -> None:
-    said = "no\r\nexit-code=0\noutcome=succeeded\n::error::x\n##[set-env name=PATH]x\n::add-mask::o\nmessage<<EOF\nEOF"
+    said = "no\r\nexit-code=0\noutcome=succeeded\n::error::x\n::add-mask::o\nmessage<<EOF\nEOF"
     with vendor_that_says(401, json.dumps({"code": "AuthFailed", "message": f"{said}\u2028::stop-commands::x"})) as url:
         step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_URL=url)
     assert (step.exit_code, step.outputs["exit-code"]) == (200, "200")
@@ -262,7 +262,6 @@ def test_a_hostile_vendor_gives_no_orders_to_the_runner(job: Job) -> None:
     printed = (step.stdout + step.stderr).splitlines()
     orders = [line for line in printed if line.strip().startswith("::")]
     assert [line.split("::")[1] for line in orders] == ["add-mask", "add-mask", f"error title={TRIGGER}"]
-    assert not [line for line in printed if "##[" in line and not line.startswith("::error ")]
 
 
 def test_what_lies_in_the_checkout_is_not_imported(job: Job) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from shared import errors, pickles
-from shared.handoff import Artifacts, identifier, moment, response_file
+from shared.files import response_file
+from shared.handoff import Artifacts, identifier, moment
 from shared.redaction import Redactor
 from shared.transport import NOT_JSON, Response
 from tests.shared.acme import Sync, given, later

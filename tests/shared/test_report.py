@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,21 +148,6 @@ def test_a_message_steers_no_terminal_and_forges_no_line(run_here: Runner) -> No
     assert len(ran.stderr.splitlines()) == 2
     assert all(line.isprintable() for line in ran.stderr.splitlines())
     assert ran.result["message"].isprintable()
-
-
-@pytest.mark.parametrize("text", ["##[error]forged", "no ##vso[task.complete]", "####[group]x", '"##[x]\\'])
-def test_a_message_gives_no_command_to_the_runner_of_a_ci_and_is_the_same_once_parsed(
-    run_here: Runner, text: str
-) -> None:
-    def main(_given: Any, run: Run) -> Result:
-        logging.getLogger("x").warning("the vendor says %s", text)
-        run.report.sync_id = text
-        run.report.details[text] = [text]
-        raise errors.SyncFailedError(text)
-
-    ran = run_here(main)
-    assert not re.search(r"##\w*\[", ran.stdout + ran.stderr)
-    assert (ran.result["message"], ran.result["sync_id"], ran.result[text]) == (text, text, [text])
 
 
 def test_a_traceback_that_a_library_logs_is_not_shown(run_here: Runner) -> None:

@@ -12,7 +12,8 @@ from acme_blueprints.inputs import Waiting
 from acme_blueprints.verdict import NEVER_RAN, JobRun, judge
 from shared.context import Run
 from shared.errors import InvalidInputError
-from shared.handoff import identifier, moment, response_file
+from shared.files import response_file
+from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.starting import wait_until_idle
