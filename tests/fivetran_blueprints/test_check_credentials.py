@@ -10,7 +10,7 @@ import pytest
 
 from fivetran_blueprints import check_credentials
 from shared.context import Run
-from tests.fivetran_blueprints.answers import run_script
+from tests.fivetran_blueprints.responses import run_script
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, files
 
 ACCOUNT = "/v1/account/info"
@@ -121,18 +121,18 @@ UNREACHABLE: dict[str, tuple[Any, int]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
 def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
     for _ in range(5):
-        fivetran.expect("GET", ACCOUNT, answer, status=status)
+        fivetran.expect("GET", ACCOUNT, response, status=status)
     assert verify(run) == (220, "unreachable")
 
 
-@pytest.mark.parametrize(("answer", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_passing_outage_does_not_matter(fivetran: Vendor, run: Run, answer: Any, status: int) -> None:
-    fivetran.expect("GET", ACCOUNT, answer, status=status)
+@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
+def test_a_passing_outage_does_not_matter(fivetran: Vendor, run: Run, response: Any, status: int) -> None:
+    fivetran.expect("GET", ACCOUNT, response, status=status)
     fivetran.expect("GET", ACCOUNT, VALID)
     assert verify(run) == (0, "valid")
 
@@ -146,7 +146,7 @@ def test_a_long_retry_after_ends_the_check_at_once(fivetran: Vendor, run: Run) -
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     [
         (HTML, 200),
         (None, 200),
@@ -162,6 +162,6 @@ def test_a_long_retry_after_ends_the_check_at_once(fivetran: Vendor, run: Run) -
         ({"code": "Conflict"}, 409),
     ],
 )
-def test_an_unexpected_response_proves_nothing(fivetran: Vendor, run: Run, answer: Any, status: int) -> None:
-    fivetran.expect("GET", ACCOUNT, answer, status=status)
+def test_an_unexpected_response_proves_nothing(fivetran: Vendor, run: Run, response: Any, status: int) -> None:
+    fivetran.expect("GET", ACCOUNT, response, status=status)
     assert verify(run) == (220, "unreachable")

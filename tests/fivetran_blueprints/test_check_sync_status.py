@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fivetran_blueprints import check_sync_status
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     CANCELLED,
     DETAILS,
     ENVIRONMENT,
@@ -357,7 +357,7 @@ def test_the_result_has_the_states_and_the_stamps(fivetran: Vendor, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "Base64"]),
         (403, {"message": "No permission"}, (200, "invalid_credentials"), ["No permission"]),
@@ -379,22 +379,22 @@ def test_what_a_poll_is_refused_with_ends_the_check(
     tmp_path: Path,
     clock: FakeClock,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    fivetran.expect("GET", DETAILS, answer, status=status)
+    fivetran.expect("GET", DETAILS, response, status=status)
     ended = check(tmp_path, clock)
     assert ended == expected
     assert all(word in ended.message for word in words)
 
 
-@pytest.mark.parametrize(("answer", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
 def test_a_poll_is_tried_five_times(
-    fivetran: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     for _ in range(5):
-        fivetran.expect("GET", DETAILS, answer, status=status)
+        fivetran.expect("GET", DETAILS, response, status=status)
     assert check(tmp_path, clock) == (220, "unreachable")
 
 

@@ -10,7 +10,7 @@ import pytest
 from fivetran_blueprints import check_sync_status
 from shared.context import Run
 from shared.redaction import Redactor
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     DETAILS,
     ENVIRONMENT,
@@ -47,13 +47,13 @@ def checked(folder: Path, clock: FakeClock) -> tuple[Ending, Run]:
 def test_a_failure_has_the_reason_and_the_id_of_the_history(fivetran: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered(fivetran, tmp_path)
     fivetran.expect("GET", DETAILS, FAILED_NOW)
-    answer = history(
+    response = history(
         past("COMPLETED", "12:03:00", "12:04:00", "a success", "no"),
         past("FAILURE", "05:00:00", "06:00:00", "an older one", "an older reason"),
         past("FAILURE", "12:04:00", "12:04:58", "ours", "the warehouse is full"),
         past("INCOMPLETE", "12:05:30", None, "a later one"),
     )
-    expect_history(fivetran, SINCE, "12:05:00", answer)
+    expect_history(fivetran, SINCE, "12:05:00", response)
     ended, run = checked(tmp_path, clock)
     assert ended == FAILED
     assert all(words in ended.message for words in ("the warehouse is full", PAGE))
@@ -89,8 +89,8 @@ def test_the_interrupted_sync_alone_is_not_reported(fivetran: Vendor, tmp_path: 
     triggered(fivetran, tmp_path, connection("syncing"))
     for _ in range(2):
         fivetran.expect("GET", DETAILS, connection(failed_at=at("12:00:30")))
-    answer = history(past("CANCELED", "11:00:00", "12:00:02", "theirs", "it was canceled"))
-    expect_history(fivetran, SINCE, "12:00:30", answer)
+    response = history(past("CANCELED", "11:00:00", "12:00:02", "theirs", "it was canceled"))
+    expect_history(fivetran, SINCE, "12:00:30", response)
     ended, run = checked(tmp_path, clock)
     assert ended == FAILED
     assert run.report.sync_id is None
@@ -121,8 +121,8 @@ def test_a_joined_sync_started_before_the_trigger(fivetran: Vendor, tmp_path: Pa
     fivetran.expect("GET", DETAILS, connection("syncing"))
     assert trigger(run, IF_RUNNING="join") == (0, "joined")
     fivetran.expect("GET", DETAILS, SUCCEEDED_NOW)
-    answer = history(past("COMPLETED", "11:00:00", "12:05:00", "joined"), past("INCOMPLETE", "12:05:01", None))
-    expect_history(fivetran, None, "12:05:00", answer)
+    response = history(past("COMPLETED", "11:00:00", "12:05:00", "joined"), past("INCOMPLETE", "12:05:01", None))
+    expect_history(fivetran, None, "12:05:00", response)
     assert checked(tmp_path, clock)[1].report.sync_id == "joined"
 
 
@@ -130,8 +130,8 @@ def test_without_a_handoff_a_sync_of_up_to_a_week_is_reported(
     fivetran: Vendor, tmp_path: Path, clock: FakeClock
 ) -> None:
     fivetran.expect("GET", DETAILS, FAILED_NOW)
-    answer = history(past("FAILURE", "06:00:00", "12:05:00", "the latest", "out of memory"))
-    expect_history(fivetran, None, "12:05:00", answer)
+    response = history(past("FAILURE", "06:00:00", "12:05:00", "the latest", "out of memory"))
+    expect_history(fivetran, None, "12:05:00", response)
     ended, run = checked(tmp_path, clock)
     assert ended == FAILED
     assert "out of memory" in ended.message
@@ -174,13 +174,13 @@ USELESS: list[tuple[Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "status"), USELESS)
+@pytest.mark.parametrize(("response", "status"), USELESS)
 def test_a_history_that_is_of_no_help_changes_nothing_and_is_asked_for_once(
-    fivetran: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     triggered(fivetran, tmp_path)
     fivetran.expect("GET", DETAILS, FAILED_NOW)
-    expect_history(fivetran, SINCE, "12:05:00", answer, status)
+    expect_history(fivetran, SINCE, "12:05:00", response, status)
     ended, run = checked(tmp_path, clock)
     assert ended == FAILED
     assert ended.message.endswith(f"failed at 2026-11-22T12:05:00Z; see {PAGE}")
@@ -208,6 +208,6 @@ def test_a_reason_that_a_task_repeats_is_given_once(fivetran: Vendor, tmp_path: 
     triggered(fivetran, tmp_path)
     task = {"code": "full", "message": "the warehouse is full"}
     fivetran.expect("GET", DETAILS, connection(failed_at=at("12:05:00"), tasks=[task]))
-    answer = history(past("FAILURE", "12:00:01", "12:05:00", "ours", "the warehouse is full"))
-    expect_history(fivetran, SINCE, "12:05:00", answer)
+    response = history(past("FAILURE", "12:00:01", "12:05:00", "ours", "the warehouse is full"))
+    expect_history(fivetran, SINCE, "12:05:00", response)
     assert checked(tmp_path, clock)[0].message.count("the warehouse is full") == 1

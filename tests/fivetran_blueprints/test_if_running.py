@@ -10,7 +10,7 @@ import pytest
 
 from shared.context import Run
 from shared.errors import Interruption
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,
     DETAILS,

@@ -9,7 +9,7 @@ import pytest
 from fivetran_blueprints import check_sync_status, trigger_sync
 from shared import inputs
 from shared.errors import InvalidInputError, InvalidPollIntervalError
-from tests.fivetran_blueprints.answers import ENVIRONMENT
+from tests.fivetran_blueprints.responses import ENVIRONMENT
 
 
 def read(kind: Any, environment: dict[str, str]) -> Any:
@@ -46,7 +46,7 @@ def test_the_older_force_is_another_word_for_restart_or_join(given: dict[str, st
         {"FIVETRAN_FORCE": "FALSE", "FIVETRAN_IF_RUNNING": "fail"},
     ],
 )
-def test_force_at_odds_with_if_running_is_an_invalid_input(given: dict[str, str]) -> None:
+def test_force_in_conflict_with_if_running_is_an_invalid_input(given: dict[str, str]) -> None:
     with pytest.raises(InvalidInputError, match=r"FIVETRAN_FORCE.*FIVETRAN_IF_RUNNING"):
         read(trigger_sync.Inputs, {**ENVIRONMENT, **given})
 

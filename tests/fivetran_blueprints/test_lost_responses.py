@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.context import Run
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,
     DETAILS,
@@ -38,17 +38,17 @@ IDLE, SYNCING = connection(), connection("syncing")
 
 
 def expect_lost(
-    fivetran: Vendor, answer: Any = LOST, status: int = 0, before: Any = IDLE, *, takes: float = 0.0
+    fivetran: Vendor, response: Any = LOST, status: int = 0, before: Any = IDLE, *, takes: float = 0.0
 ) -> None:
     """The read, and a forced trigger request that ends so."""
     fivetran.expect("GET", DETAILS, before)
-    fivetran.expect("POST", START, answer, status=status, body=FORCE, takes=takes)
+    fivetran.expect("POST", START, response, status=status, body=FORCE, takes=takes)
 
 
 # Nothing ran before
 
 
-@pytest.mark.parametrize(("answer", "status"), ALL.values(), ids=ALL)
+@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 @pytest.mark.parametrize(
     "now",
     [
@@ -60,9 +60,9 @@ def expect_lost(
     ids=["syncing", "it succeeded already", "it failed already", "rescheduled"],
 )
 def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, now: dict[str, Any]
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, now: dict[str, Any]
 ) -> None:
-    expect_lost(fivetran, answer, status)
+    expect_lost(fivetran, response, status)
     fivetran.expect("GET", DETAILS, now)
     assert trigger(run) == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
@@ -70,22 +70,22 @@ def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(
 
 
 @pytest.mark.parametrize(
-    ("answer", "shows_after"), [(LOST, 2), (LOST, 14), (TIMED_OUT, 2), (TIMED_OUT, 80), ({"code": "Strange"}, 14)]
+    ("response", "shows_after"), [(LOST, 2), (LOST, 14), (TIMED_OUT, 2), (TIMED_OUT, 80), ({"code": "Strange"}, 14)]
 )
 def test_a_lost_request_that_shows_late_was_accepted(
-    fivetran: Vendor, run: Run, answer: Any, shows_after: float
+    fivetran: Vendor, run: Run, response: Any, shows_after: float
 ) -> None:
-    expect_lost(fivetran, answer, 200)
+    expect_lost(fivetran, response, 200)
     fivetran.expect("GET", DETAILS, lambda: SYNCING if fivetran.clock.elapsed > shows_after else IDLE, many=True)
     assert trigger(run) == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
 
 
-@pytest.mark.parametrize(("answer", "status"), LOST_ONES.values(), ids=LOST_ONES)
+@pytest.mark.parametrize(("response", "status"), LOST_ONES.values(), ids=LOST_ONES)
 def test_a_lost_request_of_which_nothing_shows_is_sent_once_more_without_force(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
-    expect_lost(fivetran, answer, status)
+    expect_lost(fivetran, response, status)
     fivetran.expect("GET", DETAILS, IDLE, many=True)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
     assert trigger(run) == (0, "started")
@@ -94,11 +94,11 @@ def test_a_lost_request_of_which_nothing_shows_is_sent_once_more_without_force(
     assert files(tmp_path)["execution_time.pickle"] == NOW + timedelta(seconds=15)
 
 
-@pytest.mark.parametrize(("answer", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
+@pytest.mark.parametrize(("response", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
 def test_a_request_that_may_still_be_at_work_is_never_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
-    expect_lost(fivetran, answer, status)
+    expect_lost(fivetran, response, status)
     fivetran.expect("GET", DETAILS, IDLE, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")
@@ -109,11 +109,11 @@ def test_a_request_that_may_still_be_at_work_is_never_sent_again(
     assert files(tmp_path)["starting.pickle"]["state"] == "sent"
 
 
-@pytest.mark.parametrize(("answer", "status"), GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize(("response", "status"), GARBAGE.values(), ids=GARBAGE)
 def test_a_good_status_without_the_code_success_is_no_success_and_nothing_is_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
-    expect_lost(fivetran, answer, status)
+    expect_lost(fivetran, response, status)
     fivetran.expect("GET", DETAILS, IDLE, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")
@@ -222,14 +222,14 @@ def test_a_second_request_that_cannot_be_sent_leaves_the_first_one_unclear(fivet
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("response", "status"),
     [(HTML, 502), (HTML, 200), (REFUSED, 0), (LOST, 0), (None, 401), (NOT_FOUND, 404), (connection(id="other"), 200)],
 )
 def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, answer, status=status, many=True)
+    fivetran.expect("GET", DETAILS, response, status=status, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")
     assert "before you trigger it again" in ended.message
@@ -240,11 +240,11 @@ def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_a
 # A sync was running before
 
 
-@pytest.mark.parametrize(("answer", "status"), ALL.values(), ids=ALL)
+@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
-    expect_lost(fivetran, answer, status, SYNCING)
+    expect_lost(fivetran, response, status, SYNCING)
     fivetran.expect("GET", DETAILS, SYNCING, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from shared.context import Run
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,
     DETAILS,
@@ -54,10 +54,10 @@ def expect_start(fivetran: Vendor, before: Any = None) -> None:
     fivetran.expect("POST", START, ACCEPTED, body=FORCE)
 
 
-def expect_again(fivetran: Vendor, now: Any, answer: Any = ACCEPTED, status: int = 200) -> None:
+def expect_again(fivetran: Vendor, now: Any, response: Any = ACCEPTED, status: int = 200) -> None:
     """Polls that show `now`, and a request without force."""
     fivetran.expect("GET", DETAILS, now, many=True)
-    fivetran.expect("POST", START, answer, status=status, body=NO_FORCE)
+    fivetran.expect("POST", START, response, status=status, body=NO_FORCE)
 
 
 def expect_end(fivetran: Vendor, time: str, since: str | None = SINCE) -> None:
@@ -136,12 +136,12 @@ def test_a_check_without_a_handoff_triggers_nothing(fivetran: Vendor, tmp_path: 
     assert fivetran.starts("/sync") == []
 
 
-@pytest.mark.parametrize(("answer", "status"), [*AGAIN.values(), (CONFLICT, 409)], ids=[*AGAIN, "it is running"])
+@pytest.mark.parametrize(("response", "status"), [*AGAIN.values(), (CONFLICT, 409)], ids=[*AGAIN, "it is running"])
 def test_another_request_that_goes_wrong_does_not_end_the_wait(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
     expect_start(fivetran)
-    expect_again(fivetran, rescheduled(), answer, status)
+    expect_again(fivetran, rescheduled(), response, status)
     expect_end(fivetran, "12:08:00")
     assert trigger(run, WAIT="TRUE") == SUCCEEDED
 
@@ -189,24 +189,24 @@ def test_what_was_rescheduled_before_the_start_and_still_is_after_a_minute_is_tr
     assert 60 <= requests_at(fivetran)[1] < 90
 
 
-@pytest.mark.parametrize(("answer", "status"), [(ACCEPTED, 200), (CONFLICT, 409)], ids=["accepted", "it is running"])
+@pytest.mark.parametrize(("response", "status"), [(ACCEPTED, 200), (CONFLICT, 409)], ids=["accepted", "it is running"])
 def test_what_was_triggered_again_is_not_triggered_once_more_for_the_same_time(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
     expect_start(fivetran)
-    expect_again(fivetran, rescheduled(), answer, status)
+    expect_again(fivetran, rescheduled(), response, status)
     fivetran.expect("GET", DETAILS, until(fivetran, 40, rescheduled(), done("12:40:00")), many=True)
     expect_history(fivetran, SINCE, "12:40:00")
     assert trigger(run, WAIT="TRUE") == SUCCEEDED
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
-@pytest.mark.parametrize(("answer", "status"), AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize(("response", "status"), AGAIN.values(), ids=AGAIN)
 def test_what_was_triggered_again_with_a_lost_response_is_triggered_once_more_a_minute_later(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
     expect_start(fivetran)
-    expect_again(fivetran, rescheduled(), answer, status)
+    expect_again(fivetran, rescheduled(), response, status)
     expect_again(fivetran, rescheduled())
     fivetran.expect("GET", DETAILS, until(fivetran, 40, rescheduled(), done("12:40:00")), many=True)
     expect_history(fivetran, SINCE, "12:40:00")

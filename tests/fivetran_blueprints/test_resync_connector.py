@@ -11,7 +11,7 @@ import pytest
 from fivetran_blueprints import resync_connector
 from shared.context import Run
 from shared.errors import Interruption
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CANCELLED,
     CONFLICT,
@@ -48,9 +48,9 @@ def resync(run: Run, **given: str) -> Ending:
     return run_script(resync_connector, run, given)
 
 
-def expect_start(fivetran: Vendor, answer: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
+def expect_start(fivetran: Vendor, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
     fivetran.expect("GET", DETAILS, before or connection())
-    fivetran.expect("POST", RESYNC, answer, **more)
+    fivetran.expect("POST", RESYNC, response, **more)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_connection_that_cannot_run_is_refused_before_the_request(
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (400, {"code": "InvalidInput", "message": "not supported"}, (201, "refused"), ["not supported"]),
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY"]),
@@ -138,11 +138,11 @@ def test_a_refused_request_is_never_repeated(
     run: Run,
     tmp_path: Path,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    expect_start(fivetran, answer, status=status)
+    expect_start(fivetran, response, status=status)
     ended = resync(run)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -173,11 +173,11 @@ def test_a_first_read_that_fails_starts_nothing(fivetran: Vendor, run: Run) -> N
     assert "nothing was started" in ended.message
 
 
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
-    expect_start(fivetran, answer, status=status, body={"scope": SCOPE})
+    expect_start(fivetran, response, status=status, body={"scope": SCOPE})
     fivetran.expect("POST", RESYNC, ACCEPTED, body={"scope": SCOPE})
     assert resync(run, RESYNC_SCOPE=json.dumps(SCOPE)) == (0, "started")
 
@@ -187,11 +187,11 @@ def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
 ALL = {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}
 
 
-@pytest.mark.parametrize(("answer", "status"), ALL.values(), ids=ALL)
+@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
-    expect_start(fivetran, answer, status=status)
+    expect_start(fivetran, response, status=status)
     fivetran.expect("GET", DETAILS, connection(), many=True)
     assert resync(run) == (202, "unclear")
     assert len(fivetran.starts("/resync")) == 1
@@ -204,11 +204,11 @@ def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
     [connection("syncing"), HISTORICAL, connection(is_historical_sync=True), connection(succeeded_at=at("12:00:01"))],
     ids=["syncing", "syncing as historical", "due", "over"],
 )
-@pytest.mark.parametrize(("answer", "status"), [(LOST, 0), (HTML, 504), (HTML, 200)])
+@pytest.mark.parametrize(("response", "status"), [(LOST, 0), (HTML, 504), (HTML, 200)])
 def test_a_lost_request_that_shows_was_accepted(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int, now: dict[str, Any]
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, now: dict[str, Any]
 ) -> None:
-    expect_start(fivetran, answer, status=status)
+    expect_start(fivetran, response, status=status)
     fivetran.expect("GET", DETAILS, now)
     assert resync(run) == (0, "started")
     assert set(files(tmp_path)) == PLAIN_FILES

@@ -12,7 +12,7 @@ import pytest
 
 from shared.context import Run
 from shared.errors import Interruption
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     DETAILS,
     FORCE,
@@ -270,7 +270,7 @@ def test_an_automatic_schedule_is_noted_once(
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "Base64"]),
         (401, HTML, (200, "invalid_credentials"), ["FIVETRAN_API_SECRET"]),
@@ -292,11 +292,11 @@ def test_what_the_first_read_is_refused_with_ends_the_trigger(
     run: Run,
     tmp_path: Path,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    fivetran.expect("GET", DETAILS, answer, status=status)
+    fivetran.expect("GET", DETAILS, response, status=status)
     ended = trigger(run)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -306,7 +306,7 @@ def test_what_the_first_read_is_refused_with_ends_the_trigger(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         "",
         HTML,
@@ -323,9 +323,9 @@ def test_what_the_first_read_is_refused_with_ends_the_trigger(
     ],
 )
 def test_a_first_read_with_an_unexpected_response_starts_nothing(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any
 ) -> None:
-    fivetran.expect("GET", DETAILS, answer)
+    fivetran.expect("GET", DETAILS, response)
     ended = trigger(run)
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message
@@ -333,11 +333,11 @@ def test_a_first_read_with_an_unexpected_response_starts_nothing(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [(HTML, 502), (None, 503), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)]
+    ("response", "status"), [(HTML, 502), (None, 503), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)]
 )
-def test_the_first_read_is_tried_five_times(fivetran: Vendor, run: Run, answer: Any, status: int) -> None:
+def test_the_first_read_is_tried_five_times(fivetran: Vendor, run: Run, response: Any, status: int) -> None:
     for _ in range(5):
-        fivetran.expect("GET", DETAILS, answer, status=status)
+        fivetran.expect("GET", DETAILS, response, status=status)
     assert trigger(run) == (202, "not_started")
     pauses = fivetran.clock.sleeps
     assert len(pauses) == 4
@@ -345,8 +345,8 @@ def test_the_first_read_is_tried_five_times(fivetran: Vendor, run: Run, answer: 
 
 
 def test_a_first_read_that_succeeds_in_the_end_is_good_enough(fivetran: Vendor, run: Run) -> None:
-    for answer in (LOST, TIMED_OUT, REFUSED):
-        fivetran.expect("GET", DETAILS, answer)
+    for response in (LOST, TIMED_OUT, REFUSED):
+        fivetran.expect("GET", DETAILS, response)
     fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": "30"})
     triggered_by_default(fivetran)
     assert trigger(run) == (0, "started")
@@ -354,8 +354,8 @@ def test_a_first_read_that_succeeds_in_the_end_is_good_enough(fivetran: Vendor, 
 
 
 def test_a_long_retry_after_ends_the_trigger_at_once(fivetran: Vendor, run: Run) -> None:
-    answer = {"code": "TooManyRequests", "message": "x"}
-    fivetran.expect("GET", DETAILS, answer, status=429, headers={"Retry-After": "3600"})
+    response = {"code": "TooManyRequests", "message": "x"}
+    fivetran.expect("GET", DETAILS, response, status=429, headers={"Retry-After": "3600"})
     ended = trigger(run)
     assert ended == (202, "not_started")
     assert "1 h" in ended.message
@@ -366,7 +366,7 @@ def test_a_long_retry_after_ends_the_trigger_at_once(fivetran: Vendor, run: Run)
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY"]),
         (403, {"message": "Read only key"}, (200, "invalid_credentials"), ["Read only key"]),
@@ -381,12 +381,12 @@ def test_a_refused_request_is_never_repeated(
     run: Run,
     tmp_path: Path,
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
     fivetran.expect("GET", DETAILS, connection())
-    fivetran.expect("POST", START, answer, status=status, body=FORCE)
+    fivetran.expect("POST", START, response, status=status, body=FORCE)
     ended = trigger(run)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -396,25 +396,25 @@ def test_a_refused_request_is_never_repeated(
 
 
 @pytest.mark.parametrize("policy", ["restart", "wait"])
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
-    fivetran: Vendor, run: Run, answer: Any, status: int, policy: str
+    fivetran: Vendor, run: Run, response: Any, status: int, policy: str
 ) -> None:
     body = FORCE if policy == "restart" else NO_FORCE
     fivetran.expect("GET", DETAILS, connection())
     for _ in range(2):
-        fivetran.expect("POST", START, answer, status=status, body=body)
+        fivetran.expect("POST", START, response, status=status, body=body)
     fivetran.expect("POST", START, ACCEPTED, body=body)
     assert trigger(run, IF_RUNNING=policy) == (0, "started")
 
 
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 def test_a_request_that_was_never_accepted_started_nothing(
-    fivetran: Vendor, run: Run, tmp_path: Path, answer: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
 ) -> None:
     fivetran.expect("GET", DETAILS, connection())
     for _ in range(5):
-        fivetran.expect("POST", START, answer, status=status, body=FORCE)
+        fivetran.expect("POST", START, response, status=status, body=FORCE)
     ended = trigger(run)
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fivetran_blueprints import check_sync_status, update_connector
-from tests.fivetran_blueprints.answers import DETAILS, ENVIRONMENT, HISTORY, ID, at, connection
+from tests.fivetran_blueprints.responses import DETAILS, ENVIRONMENT, HISTORY, ID, at, connection
 from tests.support import FakeClock, make_run
 from tests.wire import LOST, TIMED_OUT, Vendor, ending, files
 
@@ -33,13 +33,13 @@ def update(folder: Path, clock: FakeClock, environment: dict[str, str]) -> Any:
         pytest.param(SCHEDULED, [OVER] * 3, id="it is over, and its flag is gone again"),
     ],
 )
-def test_a_historical_sync_that_begins_is_handed_to_the_check(
+def test_a_historical_sync_that_begins_is_saved_for_the_check(
     fivetran: Vendor, clock: FakeClock, tmp_path: Path, patched: Any, shown: list[Any]
 ) -> None:
     fivetran.expect("GET", DETAILS, SCHEDULED)
     fivetran.expect("PATCH", DETAILS, patched, body=ASKED)
-    for answer in shown:
-        fivetran.expect("GET", DETAILS, answer)
+    for response in shown:
+        fivetran.expect("GET", DETAILS, response)
     assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
     assert {"sync.pickle", "force_sync.pickle"} <= files(tmp_path).keys()
     assert "starting.pickle" not in files(tmp_path)
@@ -99,7 +99,7 @@ def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
     ("lost", "shown", "expected"),
     [(LOST, RUNNING, (0, "updated")), (LOST, SCHEDULED, (220, "unreachable")), (TIMED_OUT, RUNNING, (0, "updated"))],
 )
-def test_an_update_without_a_response_is_looked_for_and_never_sent_again(
+def test_an_update_without_a_response_is_searched_for_and_never_sent_again(
     fivetran: Vendor, clock: FakeClock, tmp_path: Path, lost: Exception, shown: Any, expected: tuple[int, str]
 ) -> None:
     fivetran.expect("GET", DETAILS, SCHEDULED)
@@ -156,11 +156,11 @@ def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
 def test_only_a_value_that_can_be_compared_and_differs_is_refused(
     fivetran: Vendor, clock: FakeClock, tmp_path: Path, asked: str, shown: dict[str, Any], difference: str
 ) -> None:
-    answer = connection()
-    answer["data"].update(shown)
-    fivetran.expect("PATCH", DETAILS, answer, body={"run_setup_tests": False, **json.loads(asked)})
+    response = connection()
+    response["data"].update(shown)
+    fivetran.expect("PATCH", DETAILS, response, body={"run_setup_tests": False, **json.loads(asked)})
     if difference:
-        fivetran.expect("GET", DETAILS, answer, many=True)
+        fivetran.expect("GET", DETAILS, response, many=True)
     ended = update(tmp_path, clock, {**ENVIRONMENT, "FIVETRAN_CUSTOM_UPDATE": asked})
     assert ended == ((201, "refused") if difference else (0, "updated"))
     assert difference in ended.message

@@ -12,7 +12,7 @@ import pytest
 from fivetran_blueprints import update_connector
 from shared.context import Run
 from shared.errors import Interruption
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     CONFLICT,
     DETAILS,
     GARBAGE,
@@ -45,13 +45,13 @@ def update(run: Run, **given: str) -> Ending:
     return run_script(update_connector, run, given)
 
 
-def expect_patch(fivetran: Vendor, fields: dict[str, Any], answer: Any = None, **more: Any) -> None:
+def expect_patch(fivetran: Vendor, fields: dict[str, Any], response: Any = None, **more: Any) -> None:
     """The request; before one that starts a sync, the connection is read."""
     if fields.get("is_historical_sync") is True and "PATCH" not in [step.method for step in fivetran.steps]:
         fivetran.expect("GET", DETAILS, more.pop("before", connection()))
     body = {"run_setup_tests": False, **fields}
     fivetran.expect(
-        "PATCH", DETAILS, connection(**fields) if answer is None and not more else answer, body=body, **more
+        "PATCH", DETAILS, connection(**fields) if response is None and not more else response, body=body, **more
     )
 
 
@@ -261,7 +261,7 @@ def test_the_response_of_another_connection_confirms_nothing(fivetran: Vendor, r
 
 @pytest.mark.parametrize(("given", "fields"), EACH)
 @pytest.mark.parametrize(
-    ("status", "answer", "expected", "words"),
+    ("status", "response", "expected", "words"),
     [
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials"), ["FIVETRAN_API_KEY", "Base64"]),
         (403, {"message": "Read only key"}, (200, "invalid_credentials"), ["Read only key", "permission"]),
@@ -279,11 +279,11 @@ def test_a_refused_update_is_never_repeated(
     given: dict[str, str],
     fields: dict[str, Any],
     status: int,
-    answer: Any,
+    response: Any,
     expected: tuple[int, str],
     words: list[str],
 ) -> None:
-    expect_patch(fivetran, fields, answer, status=status, headers={"Location": "https://elsewhere.invalid/"})
+    expect_patch(fivetran, fields, response, status=status, headers={"Location": "https://elsewhere.invalid/"})
     ended = update(run, **given)
     assert ended == expected
     assert all(word in ended.message for word in words)
@@ -291,13 +291,13 @@ def test_a_refused_update_is_never_repeated(
 
 
 @pytest.mark.parametrize(("given", "fields"), EACH)
-@pytest.mark.parametrize(("answer", "status"), [(REFUSED, 0), (None, 429)])
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 @pytest.mark.parametrize("times", [4, 5])
 def test_what_surely_was_not_accepted_is_sent_up_to_five_times(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any], answer: Any, status: int, times: int
+    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any], response: Any, status: int, times: int
 ) -> None:
     for _ in range(times):
-        expect_patch(fivetran, fields, answer, status=status)
+        expect_patch(fivetran, fields, response, status=status)
     if times == 4:
         shown = RUNNING if given is START else connection(**fields)
         expect_patch(fivetran, fields, shown)
@@ -317,23 +317,23 @@ def test_a_long_retry_after_ends_the_update_at_once(
     assert fivetran.clock.sleeps == []
 
 
-@pytest.mark.parametrize(("answer", "status"), LOST_OR_LATE.values(), ids=LOST_OR_LATE)
+@pytest.mark.parametrize(("response", "status"), LOST_OR_LATE.values(), ids=LOST_OR_LATE)
 @pytest.mark.parametrize("times", [1, 5])
 def test_a_change_that_starts_nothing_may_be_sent_again(
-    fivetran: Vendor, run: Run, answer: Any, status: int, times: int
+    fivetran: Vendor, run: Run, response: Any, status: int, times: int
 ) -> None:
     for _ in range(times):
-        expect_patch(fivetran, PAUSE, answer, status=status)
+        expect_patch(fivetran, PAUSE, response, status=status)
     if times == 1:
         expect_patch(fivetran, PAUSE)
     assert update(run, **CHANGE) == ((0, "updated") if times == 1 else (220, "unreachable"))
 
 
-@pytest.mark.parametrize(("answer", "status"), {**GARBAGE, **NO_DATA}.values(), ids={**GARBAGE, **NO_DATA})
+@pytest.mark.parametrize(("response", "status"), {**GARBAGE, **NO_DATA}.values(), ids={**GARBAGE, **NO_DATA})
 def test_a_good_status_with_an_unexpected_response_is_no_success(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
-    expect_patch(fivetran, PAUSE, answer, status=status)
+    expect_patch(fivetran, PAUSE, response, status=status)
     ended = update(run, **CHANGE)
     assert ended == (220, "unreachable")
     assert ID in ended.message or "unexpected" in ended.message
@@ -345,19 +345,19 @@ EITHER = {**LOST_OR_LATE, **GARBAGE}
 
 
 @pytest.mark.parametrize("given", [START, {"CUSTOM_UPDATE": '{"is_historical_sync": true}'}], ids=["input", "custom"])
-@pytest.mark.parametrize(("answer", "status"), EITHER.values(), ids=EITHER)
+@pytest.mark.parametrize(("response", "status"), EITHER.values(), ids=EITHER)
 @pytest.mark.parametrize("shows", [True, False])
-def test_a_lost_historical_sync_is_looked_for_and_never_sent_again(
+def test_a_lost_historical_sync_is_searched_for_and_never_sent_again(
     fivetran: Vendor,
     run: Run,
     tmp_path: Path,
     clock: FakeClock,
     given: dict[str, str],
-    answer: Any,
+    response: Any,
     status: int,
     shows: bool,
 ) -> None:
-    expect_patch(fivetran, HISTORICAL, answer, status=status)
+    expect_patch(fivetran, HISTORICAL, response, status=status)
     fivetran.expect("GET", DETAILS, RUNNING if shows else connection(), many=True)
     ended = update(run, **given)
     assert ended == ((0, "updated") if shows else (220, "unreachable"))
@@ -369,24 +369,24 @@ def test_a_lost_historical_sync_is_looked_for_and_never_sent_again(
         assert check(tmp_path, clock) == (221, "artifact_error")
 
 
-@pytest.mark.parametrize("answer", [LOST, HTML])
+@pytest.mark.parametrize("response", [LOST, HTML])
 def test_over_a_historical_sync_a_lost_one_proves_nothing_by_its_running_still(
-    fivetran: Vendor, run: Run, answer: Any
+    fivetran: Vendor, run: Run, response: Any
 ) -> None:
-    expect_patch(fivetran, HISTORICAL, answer, status=504, before=RUNNING)
+    expect_patch(fivetran, HISTORICAL, response, status=504, before=RUNNING)
     fivetran.expect("GET", DETAILS, RUNNING, many=True)
     assert update(run, **START) == (220, "unreachable")
     assert len(patches(fivetran)) == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [(HTML, 502), (HTML, 200), (REFUSED, 0), (None, 401), (NOT_FOUND, 404), (None, 429)]
+    ("response", "status"), [(HTML, 502), (HTML, 200), (REFUSED, 0), (None, 401), (NOT_FOUND, 404), (None, 429)]
 )
 def test_a_lost_historical_sync_that_cannot_be_found_out_about_is_never_said_not_to_be(
-    fivetran: Vendor, run: Run, answer: Any, status: int
+    fivetran: Vendor, run: Run, response: Any, status: int
 ) -> None:
     expect_patch(fivetran, HISTORICAL, LOST, status=0)
-    fivetran.expect("GET", DETAILS, answer, status=status, many=True)
+    fivetran.expect("GET", DETAILS, response, status=status, many=True)
     ended = update(run, **START)
     assert ended == (220, "unreachable")
     assert "nothing was started" not in ended.message

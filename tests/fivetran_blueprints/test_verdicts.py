@@ -11,7 +11,7 @@ from fivetran_blueprints.api import parse_connection as read_connection
 from fivetran_blueprints.syncs import Handoff
 from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
 from shared.status import SyncStatus
-from tests.fivetran_blueprints.answers import ID, connection
+from tests.fivetran_blueprints.responses import ID, connection
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED = (
     SyncStatus.RUNNING,
@@ -29,7 +29,7 @@ def stamp(text: str | None) -> datetime | None:
     return moment.replace(tzinfo=timezone.utc)
 
 
-def look(sync_state: str, succeeded_at: str | None, failed_at: str | None, **more: Any) -> Connection:
+def shown(sync_state: str, succeeded_at: str | None, failed_at: str | None, **more: Any) -> Connection:
     return Connection(stamp(succeeded_at), stamp(failed_at), sync_state, **more)
 
 
@@ -40,11 +40,11 @@ def triggered(succeeded_at: str | None, failed_at: str | None, *, interrupted: b
     return Baseline(stamp(succeeded_at), stamp(failed_at), accepted_at, interrupted=interrupted)
 
 
-def verdicts(handover: Baseline, looks: list[Connection]) -> list[SyncStatus]:
-    """What each look in a row says, as a check sees it that remembers the look before."""
+def verdicts(baseline: Baseline, polls: list[Connection]) -> list[SyncStatus]:
+    """What each poll in a row says, for a check that remembers the poll before."""
     said = []
-    for now in looks:
-        verdict, handover = judge(handover, now)
+    for now in polls:
+        verdict, baseline = judge(baseline, now)
         said.append(verdict.status)
     return said
 
@@ -61,223 +61,225 @@ SCENARIOS = {
     "plain success": (
         USUAL,
         [
-            (look("scheduled", "06:00:00", "05:00:00"), RUNNING),
-            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+            (shown("scheduled", "06:00:00", "05:00:00"), RUNNING),
+            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
     ),
     "historical sync that is still due when another one ends": (
         HISTORICAL,
         [
-            (look("scheduled", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
-            (look("syncing", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+            (shown("scheduled", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
+            (shown("syncing", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
     ),
     "historical sync whose failure leaves it due": (
         HISTORICAL,
-        [(look("scheduled", "06:00:00", "12:05:00", **FLAGGED), FAILED)],
+        [(shown("scheduled", "06:00:00", "12:05:00", **FLAGGED), FAILED)],
     ),
     "historical sync that is still due when the one that it stops ends as failed": (
         HISTORICAL_OVER_ANOTHER,
-        [(look("scheduled", "06:00:00", "12:00:03", **FLAGGED), RUNNING)] * 3
+        [(shown("scheduled", "06:00:00", "12:00:03", **FLAGGED), RUNNING)] * 3
         + [
-            (look("syncing", "06:00:00", "12:00:03", **FLAGGED), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+            (shown("syncing", "06:00:00", "12:00:03", **FLAGGED), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
         ],
     ),
     "re-sync that lets the running sync end first": (
         HISTORICAL_OVER_ANOTHER,
-        [(look("scheduled", "12:05:00", "05:00:00", **FLAGGED), RUNNING)] * 3
-        + [(look("scheduled", "12:05:00", "12:30:00"), RUNNING), (look("scheduled", "12:05:00", "12:30:00"), FAILED)],
+        [(shown("scheduled", "12:05:00", "05:00:00", **FLAGGED), RUNNING)] * 3
+        + [(shown("scheduled", "12:05:00", "12:30:00"), RUNNING), (shown("scheduled", "12:05:00", "12:30:00"), FAILED)],
     ),
     "plain failure": (
         USUAL,
         [
-            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (look("scheduled", "06:00:00", "12:05:00"), FAILED),
+            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
         ],
     ),
     "very first sync succeeds": (
         FIRST,
         [
-            (look("scheduled", None, None), RUNNING),
-            (look("syncing", None, None), RUNNING),
-            (look("scheduled", "12:05:00", None), SUCCEEDED),
+            (shown("scheduled", None, None), RUNNING),
+            (shown("syncing", None, None), RUNNING),
+            (shown("scheduled", "12:05:00", None), SUCCEEDED),
         ],
     ),
     "very first sync fails": (
         FIRST,
-        [(look("syncing", None, None), RUNNING), (look("scheduled", None, "12:05:00"), FAILED)],
+        [(shown("syncing", None, None), RUNNING), (shown("scheduled", None, "12:05:00"), FAILED)],
     ),
     "success after an older failure, which is never cleared": (
         ONCE_FAILED,
-        [(look("syncing", "05:00:00", "06:00:00"), RUNNING), (look("scheduled", "12:05:00", "06:00:00"), SUCCEEDED)],
+        [(shown("syncing", "05:00:00", "06:00:00"), RUNNING), (shown("scheduled", "12:05:00", "06:00:00"), SUCCEEDED)],
     ),
-    "failed, retried by Fivetran and succeeded between two looks": (
+    "failed, retried by Fivetran and succeeded between two polls": (
         USUAL,
-        [(look("syncing", "06:00:00", "05:00:00"), RUNNING), (look("scheduled", "12:09:00", "12:05:00"), SUCCEEDED)],
+        [(shown("syncing", "06:00:00", "05:00:00"), RUNNING), (shown("scheduled", "12:09:00", "12:05:00"), SUCCEEDED)],
     ),
-    "succeeded, then a later failure between two looks": (
+    "succeeded, then a later failure between two polls": (
         USUAL,
-        [(look("syncing", "06:00:00", "05:00:00"), RUNNING), (look("scheduled", "12:05:00", "12:09:00"), FAILED)],
+        [(shown("syncing", "06:00:00", "05:00:00"), RUNNING), (shown("scheduled", "12:05:00", "12:09:00"), FAILED)],
     ),
     "forced over a running sync that completes just before the POST, then success": (
         FORCED,
         [
-            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
     ),
     "forced over a running sync that completes just before the POST, then failure": (
         FORCED,
         [
-            (look("scheduled", "11:59:59.900", "05:00:00"), RUNNING),
-            (look("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (look("scheduled", "11:59:59.900", "12:05:00"), RUNNING),
-            (look("scheduled", "11:59:59.900", "12:05:00"), FAILED),
+            (shown("scheduled", "11:59:59.900", "05:00:00"), RUNNING),
+            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
+            (shown("scheduled", "11:59:59.900", "12:05:00"), RUNNING),
+            (shown("scheduled", "11:59:59.900", "12:05:00"), FAILED),
         ],
     ),
     "forced over a running sync that completes in the second of the POST": (
         FORCED,
         [
-            (look("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
-            (look("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+            (shown("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
     ),
     "forced over a running sync, the cancel stamps failed_at, then success": (
         FORCED,
         [
-            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
         ],
     ),
     "forced over a running sync, the cancel stamps failed_at, then failure": (
         FORCED,
         [
-            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (look("scheduled", "06:00:00", "12:05:00"), RUNNING),
-            (look("scheduled", "06:00:00", "12:05:00"), FAILED),
+            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "06:00:00", "12:05:00"), RUNNING),
+            (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
         ],
     ),
     "forced over a running sync, the cancel leaves no stamp": (
         FORCED,
         [
-            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (look("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
+            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
+            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
         ],
     ),
     "forced over a running sync, whose stamp is followed by a sync that begins late": (
         FORCED,
         [
-            (look("scheduled", "06:00:00", "12:00:03"), RUNNING),
-            (look("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (look("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
+            (shown("scheduled", "06:00:00", "12:00:03"), RUNNING),
+            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
+            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
         ],
     ),
     "rescheduled, manual schedule": (
         USUAL,
         [
-            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
-            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
+            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
+            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
         ],
     ),
     "rescheduled, automatic schedule, then success": (
         USUAL,
         [
-            (look("rescheduled", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
-            (look("syncing", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
-            (look("scheduled", "12:35:00", "05:00:00", schedule_type="auto"), SUCCEEDED),
+            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
+            (shown("syncing", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
+            (shown("scheduled", "12:35:00", "05:00:00", schedule_type="auto"), SUCCEEDED),
         ],
     ),
     "paused while waiting": (
         USUAL,
         [
-            (look("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (look("paused", "06:00:00", "05:00:00", paused=True), CANCELLED),
+            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
+            (shown("paused", "06:00:00", "05:00:00", paused=True), CANCELLED),
         ],
     ),
-    "ended, then paused between two looks": (
+    "ended, then paused between two polls": (
         USUAL,
-        [(look("paused", "12:05:00", "05:00:00", paused=True), SUCCEEDED)],
+        [(shown("paused", "12:05:00", "05:00:00", paused=True), SUCCEEDED)],
     ),
 }
 
 
-@pytest.mark.parametrize(("handover", "looks"), SCENARIOS.values(), ids=SCENARIOS)
-def test_the_rule_is_right_in_every_scenario(handover: Baseline, looks: list[tuple[Connection, SyncStatus]]) -> None:
-    assert verdicts(handover, [now for now, _ in looks]) == [status for _, status in looks]
+@pytest.mark.parametrize(("baseline", "polls"), SCENARIOS.values(), ids=SCENARIOS)
+def test_the_rule_is_right_in_every_scenario(baseline: Baseline, polls: list[tuple[Connection, SyncStatus]]) -> None:
+    assert verdicts(baseline, [now for now, _ in polls]) == [status for _, status in polls]
 
 
 @pytest.mark.parametrize(
-    ("handover", "now", "expected"),
+    ("baseline", "now", "expected"),
     [
-        pytest.param(USUAL, look("scheduled", "12:05:00", "12:05:00"), FAILED, id="a tie is a failure"),
-        pytest.param(USUAL, look("syncing", "12:05:00", "05:00:00"), SUCCEEDED, id="the next one runs already"),
-        pytest.param(USUAL, look("scheduled", "05:59:59", "05:00:00"), RUNNING, id="an earlier stamp is not new"),
-        pytest.param(USUAL, look("scheduled", "06:00:00.001", "05:00:00"), SUCCEEDED, id="later by a millisecond"),
-        pytest.param(USUAL, look("scheduled", None, "05:00:00"), RUNNING, id="a stamp that vanished is not new"),
+        pytest.param(USUAL, shown("scheduled", "12:05:00", "12:05:00"), FAILED, id="a tie is a failure"),
+        pytest.param(USUAL, shown("syncing", "12:05:00", "05:00:00"), SUCCEEDED, id="the next one runs already"),
+        pytest.param(USUAL, shown("scheduled", "05:59:59", "05:00:00"), RUNNING, id="an earlier stamp is not new"),
+        pytest.param(USUAL, shown("scheduled", "06:00:00.001", "05:00:00"), SUCCEEDED, id="later by a millisecond"),
+        pytest.param(USUAL, shown("scheduled", None, "05:00:00"), RUNNING, id="a stamp that vanished is not new"),
         pytest.param(
-            USUAL, look("scheduled", "11:58:00", "05:00:00"), SUCCEEDED, id="the server's clock decides nothing"
+            USUAL, shown("scheduled", "11:58:00", "05:00:00"), SUCCEEDED, id="the server's clock decides nothing"
         ),
         pytest.param(
             ONCE_FAILED,
-            look("scheduled", "06:00:00", "06:00:00"),
+            shown("scheduled", "06:00:00", "06:00:00"),
             SUCCEEDED,
             id="only new stamps can tie with each other",
         ),
-        pytest.param(USUAL, look("scheduled", "06:00:00", "05:00:00", paused=True), CANCELLED, id="paused by its flag"),
-        pytest.param(USUAL, look("paused", "06:00:00", "05:00:00"), CANCELLED, id="paused by its sync_state"),
-        pytest.param(USUAL, look("hibernating", "06:00:00", "05:00:00"), RUNNING, id="an unknown word is not finished"),
-        pytest.param(USUAL, look("hibernating", "12:05:00", "05:00:00"), SUCCEEDED, id="a new stamp beats a word"),
-        pytest.param(FIRST, look("paused", None, None, paused=True), CANCELLED, id="paused before its very first end"),
+        pytest.param(
+            USUAL, shown("scheduled", "06:00:00", "05:00:00", paused=True), CANCELLED, id="paused by its flag"
+        ),
+        pytest.param(USUAL, shown("paused", "06:00:00", "05:00:00"), CANCELLED, id="paused by its sync_state"),
+        pytest.param(
+            USUAL, shown("hibernating", "06:00:00", "05:00:00"), RUNNING, id="an unknown word is not finished"
+        ),
+        pytest.param(USUAL, shown("hibernating", "12:05:00", "05:00:00"), SUCCEEDED, id="a new stamp beats a word"),
+        pytest.param(FIRST, shown("paused", None, None, paused=True), CANCELLED, id="paused before its very first end"),
     ],
 )
-def test_only_a_stamp_later_than_before_tells_of_an_end(
-    handover: Baseline, now: Connection, expected: SyncStatus
-) -> None:
-    assert judge(handover, now)[0].status is expected
+def test_only_a_stamp_later_than_before_is_an_end(baseline: Baseline, now: Connection, expected: SyncStatus) -> None:
+    assert judge(baseline, now)[0].status is expected
 
 
-def test_a_new_stamp_after_an_interruption_asks_for_a_second_look() -> None:
-    verdict, _ = judge(FORCED, look("scheduled", "12:05:00", "05:00:00"))
+def test_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
+    verdict, _ = judge(FORCED, shown("scheduled", "12:05:00", "05:00:00"))
     assert (verdict.status, verdict.poll_again_in) == (RUNNING, 2)
 
 
-def test_without_an_interruption_one_look_is_enough() -> None:
-    verdict, _ = judge(USUAL, look("scheduled", "12:05:00", "05:00:00"))
+def test_without_an_interruption_one_poll_is_enough() -> None:
+    verdict, _ = judge(USUAL, shown("scheduled", "12:05:00", "05:00:00"))
     assert verdict.poll_again_in is None
 
 
 def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None:
-    looks = [look("scheduled", "06:00:00", "12:00:03"), look("scheduled", "12:05:00", "12:00:03")]
-    assert verdicts(FORCED, looks) == [RUNNING, RUNNING]
+    polls = [shown("scheduled", "06:00:00", "12:00:03"), shown("scheduled", "12:05:00", "12:00:03")]
+    assert verdicts(FORCED, polls) == [RUNNING, RUNNING]
 
 
 def test_what_the_interrupted_sync_left_is_no_longer_new() -> None:
-    _, moved = judge(FORCED, look("syncing", "06:00:00", "12:00:03"))
+    _, moved = judge(FORCED, shown("syncing", "06:00:00", "12:00:03"))
     assert (moved.succeeded_at, moved.failed_at) == (stamp("06:00:00"), stamp("12:00:03"))
 
 
 def test_a_paused_connection_says_so_and_an_unknown_word_is_shown() -> None:
-    assert "paused" in judge(USUAL, look("paused", "06:00:00", None))[0].message
-    assert "hibernating" in judge(USUAL, look("hibernating", "06:00:00", None))[0].message
+    assert "paused" in judge(USUAL, shown("paused", "06:00:00", None))[0].message
+    assert "hibernating" in judge(USUAL, shown("hibernating", "06:00:00", None))[0].message
 
 
 @pytest.mark.parametrize(("schedule", "again"), [("manual", True), ("auto", False)])
 def test_a_sync_that_was_put_off_names_the_time_and_whether_it_has_to_be_triggered_again(
     schedule: str, again: bool
 ) -> None:
-    now = look("rescheduled", "06:00:00", None, schedule_type=schedule, rescheduled_for=stamp("12:30:00"))
+    now = shown("rescheduled", "06:00:00", None, schedule_type=schedule, rescheduled_for=stamp("12:30:00"))
     message = judge(USUAL, now)[0].message
     assert "2026-11-22T12:30:00Z" in message
     assert ("trigger" in message) is again
@@ -291,13 +293,13 @@ OTHERS = triggered("12:00:00", "12:00:00")
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (look("scheduled", "06:00:00", "05:00:00"), RUNNING),
-        (look("scheduled", "12:00:00", "05:00:00"), RUNNING),
-        (look("scheduled", "12:00:00.001", "05:00:00"), SUCCEEDED),
-        (look("scheduled", "06:00:00", "12:05:00"), FAILED),
-        (look("scheduled", "12:09:00", "12:05:00"), SUCCEEDED),
-        (look("scheduled", "12:05:00", "12:09:00"), FAILED),
-        (look("syncing", None, None), RUNNING),
+        (shown("scheduled", "06:00:00", "05:00:00"), RUNNING),
+        (shown("scheduled", "12:00:00", "05:00:00"), RUNNING),
+        (shown("scheduled", "12:00:00.001", "05:00:00"), SUCCEEDED),
+        (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
+        (shown("scheduled", "12:09:00", "12:05:00"), SUCCEEDED),
+        (shown("scheduled", "12:05:00", "12:09:00"), FAILED),
+        (shown("syncing", None, None), RUNNING),
     ],
 )
 def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, expected: SyncStatus) -> None:
@@ -309,19 +311,19 @@ def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, e
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (look("scheduled", "06:00:00", "05:00:00"), SUCCEEDED),
-        (look("scheduled", "05:00:00", "06:00:00"), FAILED),
-        (look("scheduled", "06:00:00", "06:00:00"), FAILED),
-        (look("scheduled", "06:00:00", None), SUCCEEDED),
-        (look("scheduled", None, "06:00:00"), FAILED),
-        (look("scheduled", None, None), RUNNING),
-        (look("syncing", None, None), RUNNING),
-        (look("syncing", "06:00:00", "05:00:00"), RUNNING),
-        (look("rescheduled", "06:00:00", "05:00:00"), RUNNING),
-        (look("hibernating", "06:00:00", "05:00:00"), RUNNING),
+        (shown("scheduled", "06:00:00", "05:00:00"), SUCCEEDED),
+        (shown("scheduled", "05:00:00", "06:00:00"), FAILED),
+        (shown("scheduled", "06:00:00", "06:00:00"), FAILED),
+        (shown("scheduled", "06:00:00", None), SUCCEEDED),
+        (shown("scheduled", None, "06:00:00"), FAILED),
+        (shown("scheduled", None, None), RUNNING),
+        (shown("syncing", None, None), RUNNING),
+        (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
+        (shown("rescheduled", "06:00:00", "05:00:00"), RUNNING),
+        (shown("hibernating", "06:00:00", "05:00:00"), RUNNING),
     ],
 )
-def test_with_nothing_handed_over_the_latest_sync_decides(now: Connection, expected: SyncStatus) -> None:
+def test_without_a_handoff_the_latest_sync_decides(now: Connection, expected: SyncStatus) -> None:
     assert judge_latest(now).status is expected
 
 
@@ -343,7 +345,7 @@ def test_stamps_are_read_with_any_number_of_digits(text: str | None, expected: s
 
 
 def test_everything_that_a_verdict_needs_is_read() -> None:
-    answer = connection(
+    response = connection(
         "rescheduled",
         "2026-11-22T06:00:00Z",
         None,
@@ -354,7 +356,7 @@ def test_everything_that_a_verdict_needs_is_read() -> None:
         tasks=[{"code": "reconnect", "message": "Reconnect it", "details": None}],
         warnings=[{"code": "slow", "message": "It is slow", "details": None}],
     )
-    assert read_connection(answer["data"]) == Connection(
+    assert read_connection(response["data"]) == Connection(
         stamp("06:00:00"),
         None,
         "rescheduled",
@@ -402,18 +404,18 @@ def test_a_handoff_comes_back_as_it_was() -> None:
     [
         pytest.param(
             USUAL._replace(earliest_end=stamp("11:59:58")),
-            look("scheduled", "11:59:57", "05:00:00"),
+            shown("scheduled", "11:59:57", "05:00:00"),
             RUNNING,
             id="a stamp from before the request is another sync's, shown late",
         ),
         pytest.param(
             USUAL._replace(earliest_end=stamp("11:59:58")),
-            look("scheduled", "12:00:30", "05:00:00"),
+            shown("scheduled", "12:00:30", "05:00:00"),
             SUCCEEDED,
             id="a stamp from after the request is ours",
         ),
         pytest.param(
-            triggered("06:00:00.047", None), look("scheduled", "06:00:00", None), SUCCEEDED, id="joined, fewer digits"
+            triggered("06:00:00.047", None), shown("scheduled", "06:00:00", None), SUCCEEDED, id="joined, fewer digits"
         ),
     ],
 )
@@ -424,10 +426,10 @@ def test_a_stamp_must_fit_the_request(baseline: Baseline, now: Connection, expec
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (look("scheduled", "06:00:00", None, is_historical_sync=True), RUNNING),
-        (look("scheduled", "06:00:00", "07:00:00", is_historical_sync=True), RUNNING),
-        (look("syncing", "06:00:00", None, is_historical_sync=True), RUNNING),
-        (look("paused", "06:00:00", None, is_historical_sync=True, paused=True), CANCELLED),
+        (shown("scheduled", "06:00:00", None, is_historical_sync=True), RUNNING),
+        (shown("scheduled", "06:00:00", "07:00:00", is_historical_sync=True), RUNNING),
+        (shown("syncing", "06:00:00", None, is_historical_sync=True), RUNNING),
+        (shown("paused", "06:00:00", None, is_historical_sync=True, paused=True), CANCELLED),
     ],
 )
 def test_a_historical_sync_that_is_due_outweighs_the_latest_stamps(now: Connection, expected: SyncStatus) -> None:

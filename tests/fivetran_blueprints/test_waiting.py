@@ -9,7 +9,7 @@ import pytest
 
 from shared.context import Run
 from shared.errors import Interruption
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CANCELLED,
     DETAILS,
@@ -231,16 +231,16 @@ def test_a_refusal_of_the_first_poll_is_final(fivetran: Vendor, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [(NOT_FOUND, 404), (HTML, 404), ({"code": "InvalidInput"}, 400), (TIMED_OUT, 0), ({}, 200)]
+    ("response", "status"), [(NOT_FOUND, 404), (HTML, 404), ({"code": "InvalidInput"}, 400), (TIMED_OUT, 0), ({}, 200)]
 )
 def test_any_failed_poll_is_survived_after_a_good_one(
-    fivetran: Vendor, tmp_path: Path, clock: FakeClock, answer: Any, status: int
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
 ) -> None:
     triggered(fivetran, tmp_path)
     clock.elapsed += 100
     fivetran.expect("GET", DETAILS, SYNCING)
     for _ in range(6):
-        fivetran.expect("GET", DETAILS, answer, status=status)
+        fivetran.expect("GET", DETAILS, response, status=status)
     expect_done(fivetran)
     assert check(tmp_path, clock, WAIT="TRUE") == SUCCEEDED
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fivetran_blueprints.answers import (
+from tests.fivetran_blueprints.responses import (
     DETAILS,
     FAILED,
     ID,

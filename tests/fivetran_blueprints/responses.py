@@ -106,17 +106,17 @@ def history(*items: Any) -> dict[str, Any]:
 
 
 def expect_history(
-    fivetran: Vendor, since: str | None, ended_at: str, answer: Any = None, status: int | None = None
+    fivetran: Vendor, since: str | None, ended_at: str, response: Any = None, status: int | None = None
 ) -> None:
-    """The request for the history until a few minutes after the end; without `answer` a 403.
+    """The request for the history until a few minutes after the end; without `response` a 403.
 
     `since` is two seconds before the trigger, or None for (a little less than) the seven days that it may cover.
     """
     until = datetime.fromisoformat(f"2026-11-22T{ended_at}") + timedelta(minutes=5)
     start_time = at(since) if since else f"{until - timedelta(days=7, minutes=-5):%Y-%m-%dT%H:%M:%SZ}"
     window = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
-    status = status if status is not None else 403 if answer is None else 200
-    fivetran.expect("GET", HISTORY, answer, status=status, query=window)
+    status = status if status is not None else 403 if response is None else 200
+    fivetran.expect("GET", HISTORY, response, status=status, query=window)
 
 
 def connection(
