@@ -1,7 +1,7 @@
 """How late the end of a sync is noticed, and after how many calls: python bench/waiting.py [--plot FILE].
 
 The real wait loop runs on a clock that only its sleeping moves, with its jitter, as a trigger that waits runs it: the
-first look comes after the first pause. Beside it, polls at a fixed interval. Lengths of syncs are drawn evenly from ten
+first poll comes after the first pause. Beside it, polls at a fixed interval. Lengths of syncs are drawn evenly from ten
 per cent below to ten above the one named (stratified). Everything is seeded: the same figures come out again.
 """
 
@@ -13,7 +13,7 @@ import random
 import statistics
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,6 @@ if __name__ == "__main__":
 
 from bench.processes import table
 from shared.polling import Pace, Pending, poll_until
-from shared.timestamps import format_duration
 from tests.simulation.world import World, quiet
 
 SEED = 8
@@ -35,13 +34,13 @@ LENGTHS = {"5 s": 5.0, "30 s": 30.0, "5 min": 5 * MINUTE, "30 min": 30 * MINUTE,
 LONGEST = 4 * HOUR
 SPREAD = 0.1
 FIXED = (5, 10, 15, 30, 60)  # seconds
-INTERVAL = 60.0  # POLL_INTERVAL, unless told otherwise
-LEAST = {  # seconds: the vendors' shortest pauses
+INTERVAL = 60.0  # POLL_INTERVAL, the default
+MIN_INTERVAL = {  # seconds: the vendors' shortest pauses
     "Fivetran, RudderStack": 2.0,
     "Nango, one connection": 5.0,
     "Nango, all connections": 10.0,
 }
-LIMITS = (  # whose, calls, in how many seconds, shortest pause, POLL_INTERVAL, calls before the first look
+LIMITS = (  # whose, calls, in how many seconds, shortest pause, POLL_INTERVAL, calls before the first poll
     ("Fivetran, 20,000 an hour", 20_000, HOUR, 2.0, INTERVAL, 2),
     ("Fivetran, trial, 500 an hour", 500, HOUR, 2.0, INTERVAL, 2),
     ("Fivetran, trial, poll interval 600", 500, HOUR, 2.0, 600.0, 2),
@@ -49,11 +48,11 @@ LIMITS = (  # whose, calls, in how many seconds, shortest pause, POLL_INTERVAL, 
     ("Nango, 200 a minute, all connections", 200, MINUTE, 10.0, INTERVAL, 2),
 )
 
-Looks = Sequence[float]  # the seconds at which one run looks
+Polls = Sequence[float]  # the seconds at which one run polls
 
 
 class Seen(NamedTuple):
-    """Of syncs around one length: the lags in seconds and the numbers of looks."""
+    """Of syncs around one length: the lags in seconds and the numbers of polls."""
 
     lags: Sequence[float]
     calls: Sequence[int]
@@ -68,52 +67,55 @@ class Seen(NamedTuple):
 
 
 @cache
-def adaptive(least: float, interval: float = INTERVAL) -> list[Looks]:
-    """When the wait loop looks at a sync that never ends, in each of WAITS runs."""
+def adaptive(min_interval: float, interval: float = INTERVAL) -> list[Polls]:
+    """When the wait loop polls a sync that never ends, in each of WAITS runs."""
     before = random.getstate()
     random.seed(SEED)
     try:
         with quiet():
-            return [_looks(least, interval) for _ in range(WAITS)]
+            return [_polls(min_interval, interval) for _ in range(WAITS)]
     finally:
         random.setstate(before)
 
 
-def _looks(least: float, interval: float) -> Looks:
+def _polls(min_interval: float, interval: float) -> Polls:
     clock = World(random.Random(SEED))
     times: list[float] = []
 
-    def look() -> Pending:
+    def poll() -> Pending:
         times.append(clock.t)
         return Pending("it is running")
 
     end = LONGEST * (1 + SPREAD) + 2 * max(interval, LONGEST / 40)
-    poll_until(look, Pace(clock, clock.monotonic() + end, least, interval), seen=True)
+    poll_until(poll, Pace(clock, clock.monotonic() + end, min_interval, interval), seen=True)
     return times
 
 
-def fixed(interval: float) -> list[Looks]:
+def fixed(interval: float) -> list[Polls]:
     return [[interval * number for number in range(1, math.ceil(LONGEST * (1 + SPREAD) / interval) + 2)]]
 
 
-def seen(runs: Sequence[Looks], length: float, *, spread: float = SPREAD, draws: int = DRAWS) -> Seen:
+def seen(runs: Sequence[Polls], length: float, *, spread: float = SPREAD, draws: int = DRAWS) -> Seen:
     """What comes of watching syncs of about `length` seconds; the run and the length of each are drawn."""
     rng = random.Random(f"{SEED} {length}")
     lags, calls = [], []
     for number in range(draws):
         true = length * (1 + spread * (2 * (number + rng.random()) / draws - 1))  # one from each of so many strata
-        looks = runs[number % len(runs)]
-        index = bisect_left(looks, true)
-        lags.append(looks[index] - true)
+        polls = runs[number % len(runs)]
+        index = bisect_left(polls, true)
+        lags.append(polls[index] - true)
         calls.append(index + 1)
     return Seen(lags, calls)
 
 
-def by_length(waits: dict[float, list[Looks]]) -> str:
+def by_length(waits: dict[float, list[Polls]]) -> str:
     """The table of mean lag, worst lag and calls."""
-    rules = {f"adaptive, at least {least:g} s ({vendor})": waits[least] for vendor, least in LEAST.items()}
+    rules = {
+        f"adaptive, at least {min_interval:g} s ({vendor})": waits[min_interval]
+        for vendor, min_interval in MIN_INTERVAL.items()
+    }
     rules.update({f"every {interval} s": fixed(interval) for interval in FIXED})
-    header = ["mean lag / worst lag / calls", *LENGTHS]
+    header = ["mean lag / worst lag / requests", *LENGTHS]
     rows = []
     for rule, runs in rules.items():
         found = [seen(runs, length) for length in LENGTHS.values()]
@@ -126,56 +128,11 @@ def sweep(begin: float, end: float, steps: int) -> list[float]:
     return [begin * (end / begin) ** (step / steps) for step in range(steps + 1)]
 
 
-def promises(waits: dict[float, list[Looks]]) -> str:
-    """How the rule's promises hold over all lengths, for each shortest pause."""
-    lengths = sorted({*sweep(1, LONGEST, 100), 10.0, 5 * MINUTE, 30 * MINUTE})
-    header = ("over lengths from 1 s to 4 h", *(f"at least {least:g} s" for least in waits))
-    polls = {length: seen(fixed(15), length, draws=SWEEP_DRAWS) for length in lengths}
-    columns = []
-    for runs in waits.values():
-        found = {length: seen(runs, length, draws=SWEEP_DRAWS) for length in lengths}
-        same = {length: seen(runs, length, spread=0, draws=SWEEP_DRAWS) for length in lengths}
-        shares = {length: one.lag / length for length, one in found.items()}
-        more = {length: one.mean_calls - polls[length].mean_calls for length, one in found.items()}
-        single = {  # of one and the same sync, whose poll makes ceil(length / 15) calls
-            length: max(one.calls) - math.ceil(length / 15) for length, one in same.items()
-        }
-        late = [length for length, share in shares.items() if share > 0.12]
-        columns.append(
-            (
-                _worst(shares, lambda length: length >= 10, "{:.1%}"),
-                _worst(shares, lambda length: length >= 5 * MINUTE, "{:.2%}"),
-                f"below {format_duration(max(late))}",
-                _worst({length: one.lag / length for length, one in same.items()}, lambda at: at >= 10, "{:.1%}"),
-                _worst(more, lambda _: True, "{:+.1f}"),
-                _worst(single, lambda _: True, "{:+.0f}"),
-                format_duration(max(length for length, calls in more.items() if calls >= 0)),
-                _worst(more, lambda length: length >= 30 * MINUTE, "{:+.0f}"),
-            )
-        )
-    words = (
-        "mean lag, of the length, from 10 s on: at worst",
-        "mean lag, of the length, from 5 min on: at worst",
-        "mean lag above 12 % of the length",
-        "the same from 10 s on, were all syncs exactly as long: at worst",
-        "calls more than a poll every 15 s, mean: at worst",
-        "the same, the worst single run",
-        "as many calls as that poll or more up to",
-        "calls more than that poll from 30 min on: at worst",
-    )
-    return table(header, [(word, *cells) for word, *cells in zip(words, *columns)])
-
-
-def _worst(figures: Mapping[float, float], among: Callable[[float], bool], form: str) -> str:
-    at = max((length for length in figures if among(length)), key=figures.__getitem__)
-    return f"{form.format(figures[at])} (at {format_duration(at)})"
-
-
 def at_once() -> str:
     """How many scripts may wait at once under the vendors' rate limits."""
     rows = []
-    for whose, limit, window, least, interval, before in LIMITS:
-        runs = adaptive(least, interval)
+    for whose, limit, window, min_interval, interval, before in LIMITS:
+        runs = adaptive(min_interval, interval)
         first = statistics.fmean(before + bisect_left(run, window) for run in runs)
         worst = max(before + bisect_left(run, window) for run in runs)
         steady = statistics.fmean(bisect_left(run, LONGEST) - bisect_left(run, LONGEST - HOUR) for run in runs)
@@ -185,19 +142,19 @@ def at_once() -> str:
         )
     header = (
         "rate limit",
-        "calls of one script in its first hour or minute",
+        "requests of one script in its first hour or minute",
         "at most",
         "in the fourth hour",
-        "scripts at once if all start together",
-        "if they have waited for hours",
+        "scripts at once, if all start together",
+        "scripts at once, if all have waited for hours",
     )
     return table(header, rows)
 
 
 def report() -> str:
-    """The three tables."""
-    waits = {least: adaptive(least) for least in LEAST.values()}
-    return "\n".join((by_length(waits), promises(waits), at_once()))
+    """Both tables."""
+    waits = {min_interval: adaptive(min_interval) for min_interval in MIN_INTERVAL.values()}
+    return "\n".join((by_length(waits), at_once()))
 
 
 def plot(file: Path) -> None:
@@ -206,9 +163,9 @@ def plot(file: Path) -> None:
 
     lengths = sweep(1, LONGEST, 90)
     picture, (left, right) = figure("How late the end of a sync is noticed", "How many calls that takes")
-    for vendor, least in LEAST.items():
-        found = [seen(adaptive(least), length, draws=SWEEP_DRAWS) for length in lengths]
-        label = f"adaptive, at least {least:g} s ({vendor})"
+    for vendor, min_interval in MIN_INTERVAL.items():
+        found = [seen(adaptive(min_interval), length, draws=SWEEP_DRAWS) for length in lengths]
+        label = f"adaptive, at least {min_interval:g} s ({vendor})"
         left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], label=label, linewidth=2)
         right.plot(lengths, [one.mean_calls for one in found], label=label, linewidth=2)
     for interval, grey in zip(FIXED, ("0.75", "0.65", "0.5", "0.35", "0.2")):

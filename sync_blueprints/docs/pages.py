@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jinja2
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
+from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load, version
 from sync_blueprints.docs import exit_codes, troubleshooting
 
 DOCS = REPOSITORY / "docs"
@@ -81,6 +81,7 @@ def _environment(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
         again=exit_codes.again,
         notice=NOTICE,
         ranges=_ranges,
+        version=version(),
         vendors=list(dict.fromkeys(one.vendor for one in blueprints)),
     )
     return environment
