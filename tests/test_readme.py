@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_the_example_prints_what_it_shows(tmp_path: Path) -> None:
     printed = [*done.stderr.splitlines(), done.stdout.strip()]
     assert [plain(line) for line in printed[:-1]] == [plain(line) for line in shown[:-1]]
     assert printed[-1].startswith(shown[-1].removesuffix("…}"))
+
+
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_the_python_example_runs() -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    with Sandbox() as sandbox:
+        block = block.replace('"speak_inexpensive"', f'"succeeds_in_1", "FIVETRAN_API_URL": "{sandbox.url}"')
+        for secret in ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"):
+            block = block.replace(f'"{secret}": "…"', f'"{secret}": "{sandbox.environment[secret]}"')
+        names: dict[str, Any] = {}
+        exec(block, names)  # noqa: S102 - it is the page's
+    assert names["result"].outcome == "succeeded"
 
 
 def plain(line: str) -> str:

@@ -9,7 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,26 @@ from sync_blueprints.sandbox import Sandbox
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 OWN = [path for path in PAGES if path.parent == DOCS]  # those of the orchestrators have tests of their own
+TEXTS = [*PAGES, *sorted(REPOSITORY.glob("*.md")), REPOSITORY / "bench" / "README.md"]
+RUN = ("sync-blueprints ", "python fivetran", "export ", "read -rs ", "sh ")  # commands of blocks that are run
+NOT_RUN = (
+    "pipx ",
+    "git clone ",
+    "cd ",
+    "pip ",
+    "python -m pip ",
+    ".venv/bin/",
+    "python -m bench",
+    "script/",
+    "docker ",
+)
+NOT_RUN += ("sync-blueprints sandbox", "sync-blueprints bundle", "cp .env.example ", "kubectl ", "argo ", "printf ")
+NOT_RUN += ("systemctl ", "loginctl ", "journalctl ")
 BASH = shutil.which("bash")
 ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")]
 DICTIONARY = ["look again", "hand-over", "handed over", "goes on at", "word that is not known", "is no JSON"]
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+each_text = pytest.mark.parametrize("page", TEXTS, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 each_own_page = pytest.mark.parametrize("page", OWN, ids=lambda path: path.name)
 each_blueprint = pytest.mark.parametrize("blueprint", load(), ids=lambda one: one.name)
 
@@ -38,8 +54,10 @@ def section(text: str, title: str) -> str:
     return found[1]
 
 
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+def blocks(text: str, language: str = r"\w*") -> list[str]:
+    """The blocks in that language, those in lists, too."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def test_every_page_that_is_made_is_up_to_date() -> None:
@@ -84,13 +102,21 @@ def test_the_pages_are_in_plain_words_and_no_mark_is_left_in_them(page: Path) ->
     assert not re.search(r"\{(vendor|VENDOR|page)\}|\{\{ [a-z]+ \}\}(?<!x \}\})$", text)
 
 
-@each_page
-def test_every_yaml_and_json_block_can_be_read(page: Path) -> None:
+@each_text
+def test_every_block_can_be_read_in_its_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    for block in blocks(text, "yaml"):
-        assert list(yaml.compose_all(block))
-    for block in blocks(text, "json"):
-        json.loads(block)
+    readers: dict[str, Callable[[str], object]] = {
+        "yaml": lambda block: list(yaml.compose_all(block)),
+        "json": json.loads,
+        "python": lambda block: compile(block, page.name, "exec"),
+        "sh": lambda block: subprocess.run(["/bin/sh", "-n"], input=block, text=True, check=True),
+        "console": str,  # test_readme runs it
+        "crontab": str,
+    }
+    for language, read in readers.items():
+        for block in blocks(text, language):
+            assert read(block), block
+    assert sum(len(blocks(text, language)) for language in readers) == text.count("```") / 2
 
 
 @each_own_page
@@ -155,28 +181,29 @@ def test_troubleshooting_has_a_message_for_every_bad_ending(blueprint: Blueprint
 @pytest.mark.slow
 @pytest.mark.sockets
 @pytest.mark.skipif(BASH is None, reason="the blocks are for bash and its like")
-@pytest.mark.parametrize("page", [path for path in OWN if blocks(path.read_text(encoding="utf-8"), "sh")], ids=str)
+@pytest.mark.parametrize("page", [path for path in TEXTS if "```sh" in path.read_text(encoding="utf-8")], ids=str)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    text = page.read_text(encoding="utf-8")
     command = tmp_path / "bin" / "sync-blueprints"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{REPOSITORY}/sync_blueprints/__main__.py" "$@"\n')
     command.chmod(0o755)
+    text = page.read_text(encoding="utf-8")
     for fleet in blocks(text, "yaml"):
         if "vessels:" in fleet:
             (tmp_path / "fleet.yaml").write_text(quick(fleet), encoding="utf-8")
-    script = quick("".join(blocks(text, "sh")))
-    for other in ("pipx ", "git clone", "cd ", "pip ", "sync-blueprints sandbox", "sync-blueprints bundle"):
-        script = re.sub(rf"^{other}.*\n", "", script, flags=re.MULTILINE)
+    commands = [one for block in blocks(text, "sh") for one in re.findall(r"(?:.*(?:\\|&&)\n)*.+\n", block)]
+    assert [one for one in commands if not one.startswith((*RUN, *NOT_RUN))] == []
+    script = quick("".join(one for one in commands if not one.startswith(NOT_RUN)))
+    (tmp_path / "fivetran_blueprints").symlink_to(REPOSITORY / "fivetran_blueprints")
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     with Sandbox() as sandbox:
         secrets = "".join(f"{sandbox.environment[name]}\n" for name in re.findall(r"read -rs (\w+)", script))
         environment = {**sandbox.environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
         environment["PATH"] = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        (tmp_path / "fivetran_blueprints").symlink_to(REPOSITORY / "fivetran_blueprints")
         done = subprocess.run(
             [str(BASH), "-c", f"set -e\n{script}"],
             input=secrets,
-            env=environment,
+            env={**environment, "HOME": str(tmp_path)},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -193,6 +220,7 @@ def quick(text: str) -> str:
         "succeeds_in_5": "succeeds_in_1",
         "NANGO_PROVIDER_CONFIG_KEY=succeeds_in_1": "NANGO_PROVIDER_CONFIG_KEY=sandbox",
         " --retry-count 0": " --retry-wait 1s",
+        "--fleet examples/fivetran.yaml": "--fleet examples/fivetran.yaml --retry-wait 1s",
         "retry_wait: 5m0s": "retry_wait: 1s",
         'Check Sync Status"\n': 'Check Sync Status" --retry-wait 1s\n',
     }.items():
