@@ -103,7 +103,8 @@ def _forms(secret: str) -> Iterator[str]:
     yield quote_plus(secret, errors="replace")
     for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], ascii(secret)[1:-1]):
         yield from {escaped, escaped.replace("/", "\\/")}
-        yield re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", escaped)  # as Go does it
+        for more in ("[<>&]", "[<>&=']", "[<>&'+`]"):  # as Go, Gson and .NET do it
+            yield re.sub(more, lambda found: f"\\u{ord(found[0]):04x}", escaped)
     raw = secret.encode("utf-8", "surrogatepass")
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(raw).decode().rstrip("=")

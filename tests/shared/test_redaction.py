@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from typing import Callable
 from urllib.parse import quote, quote_plus
@@ -41,6 +42,9 @@ ENCODERS: dict[str, Callable[[str], str]] = {
     "JSON with escaped slashes": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
     "JSON that is safe in HTML": lambda text: (
         json.dumps(text)[1:-1].replace("<", "\\u003c").replace(">", "\\u003E").replace("&", "\\u0026")
+    ),
+    "JSON as Gson writes it": lambda text: re.sub(
+        "[<>&=']", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text)[1:-1]
     ),
     "a Python literal": lambda text: repr([text])[2:-2],
     "base64": lambda text: base64.b64encode(text.encode()).decode().rstrip("="),

@@ -1,0 +1,516 @@
+"""How every script is started, told its inputs, interrupted and read: as a process, whatever surrounds it."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from shared import VERSION, inputs
+from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.sandbox import Request, Response, Sandbox
+from tests.processes import (
+    CONNECTION,
+    FIVETRAN,
+    KINDS,
+    NANGO,
+    PATIENCE,
+    SCRIPTS,
+    SUCCESS,
+    VENDORS,
+    Ended,
+    Kind,
+    Stage,
+    assert_private,
+    complete,
+    finish,
+    in_parallel,
+    run,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
+LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"
+PRODUCT = ("shared", *sorted({script.partition("/")[0] for script in SCRIPTS}))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+def fields_of(script: str) -> list[inputs.Field]:
+    module = importlib.import_module(script[: -len(".py")].replace("/", "."))
+    return list(inputs.fields(module.Inputs).values())
+
+
+# Where a script is started, and with what
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what runs, in a folder with a space, and beside it a folder of hostile modules."""
+    folder = tmp_path_factory.mktemp("a folder")
+    for name in PRODUCT:
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    names = {path.stem for name in PRODUCT for path in (REPOSITORY / name).glob("*.py")} - {"__init__"}
+    for name in {
+        *names,
+        *PRODUCT,
+        "json",
+        "logging",
+        "pickle",
+        "requests",
+        "urllib3",
+        "certifi",
+        "idna",
+        "sitecustomize",
+    }:
+        (folder / "hostile" / name).mkdir(parents=True)
+        for file in (f"{name}/__init__.py", f"{name}.py"):
+            (folder / "hostile" / file).write_text("raise SystemExit(99)\n", encoding="utf-8")
+    return folder
+
+
+Way = Callable[[str, Path], tuple[list[str], Path, dict[str, Any]]]  # arguments, working folder, more variables
+
+
+def as_a_module(script: str, _: Path) -> tuple[list[str], Path, dict[str, Any]]:
+    return ["-m", script[: -len(".py")].replace("/", ".")], REPOSITORY, {}
+
+
+def in_a_copy_of_the_product(script: str, product: Path) -> tuple[list[str], Path, dict[str, Any]]:
+    return [str(product / script)], Path("/"), {}
+
+
+def in_a_folder_of_hostile_modules(script: str, product: Path) -> tuple[list[str], Path, dict[str, Any]]:
+    return [str(REPOSITORY / script)], product / "hostile", {"PYTHONPATH": ""}
+
+
+def in_its_own_folder_with_its_optional_inputs_left_empty(
+    script: str, _: Path
+) -> tuple[list[str], Path, dict[str, Any]]:
+    needed = ("FIVETRAN_SCHEDULE_TYPE", *NANGO.more, *(kind.id_variable for kind in VENDORS))
+    optional = [one.variable for one in fields_of(script) if not one.required and one.variable not in needed]
+    empty = dict(zip((one for one in optional if not one.endswith("_URL")), itertools.cycle(["", "None", "  "])))
+    return [Path(script).name], (REPOSITORY / script).parent, empty
+
+
+WAYS = [
+    as_a_module,
+    in_a_copy_of_the_product,
+    in_a_folder_of_hostile_modules,
+    in_its_own_folder_with_its_optional_inputs_left_empty,
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_script_succeeds(way: Way, sandbox: Sandbox, product: Path, tmp_path: Path) -> None:
+    def succeed(script: str) -> None:
+        artifacts = tmp_path / script.replace("/", "-")
+        arguments, folder, more = way(script, product)
+        ended = run(arguments, {**complete(sandbox, artifacts), **more}, folder)
+        assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
+        assert_private(artifacts)
+
+    in_parallel(succeed, SCRIPTS)
+
+
+def test_every_script_takes_its_secrets_from_files_whatever_the_umask(sandbox: Sandbox, tmp_path: Path) -> None:
+    def succeed(script: str) -> None:
+        own = tmp_path / script.replace("/", "-")
+        own.mkdir()
+        environment = complete(sandbox, own / "artifacts")
+        for variable in [one.variable for one in fields_of(script) if one.type == "Password"]:
+            (own / variable).write_text(f"{environment.pop(variable)}\n", encoding="utf-8")
+            environment[f"{variable}_FILE"] = str(own / variable)
+        ended = run([script], environment, umask=0o077 * (len(script) % 2))
+        assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
+        assert_private(own / "artifacts")
+
+    in_parallel(succeed, SCRIPTS)
+
+
+def test_no_argument_sends_a_request(tmp_path: Path) -> None:
+    with Sandbox() as silent:
+
+        def ask(item: tuple[str, str]) -> None:
+            script, argument = item
+            ended = run([script, argument], complete(silent, tmp_path / f"{script}{argument}"))
+            if argument == "x":
+                assert (ended.exit_code, ended.result["outcome"]) == (206, "invalid_input")
+                assert "takes no arguments; its inputs are environment variables" in ended.result["message"]
+                return
+            assert (ended.exit_code, ended.stderr) == (0, "")
+            assert not (tmp_path / f"{script}{argument}").exists()
+            shown = (
+                [f"sync-blueprints {VERSION}"] if argument == "--version" else [f.variable for f in fields_of(script)]
+            )
+            assert not [one for one in shown if one not in ended.stdout], ended
+
+        in_parallel(ask, [*itertools.product(SCRIPTS, ["--help", "x"]), (SCRIPTS[0], "-h"), (SCRIPTS[-1], "--version")])
+    assert silent.requests == []
+
+
+def test_with_nothing_set_at_all_every_script_names_what_it_needs(tmp_path: Path) -> None:
+    def ask(script: str) -> None:
+        (tmp_path / script).mkdir(parents=True)
+        ended = run([str(REPOSITORY / script)], {}, tmp_path / script)
+        assert ended.exit_code == 206
+        needed = [one.variable for one in fields_of(script) if one.required]
+        assert needed
+        assert not [variable for variable in needed if variable not in ended.result["message"]], ended
+
+    in_parallel(ask, SCRIPTS)
+
+
+def test_without_requests_every_script_says_so_in_one_sentence(tmp_path: Path) -> None:
+    def ask(script: str) -> None:
+        ended = run(["-S", str(REPOSITORY / script)], {}, tmp_path)  # -S: without what is installed
+        assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (1, "", 1), ended
+        assert "requests" in ended.stderr
+        assert "pip install" in ended.stderr
+
+    in_parallel(ask, SCRIPTS)
+
+
+@pytest.mark.parametrize("kind", VENDORS, ids=lambda kind: kind.name)
+def test_all_problems_of_the_inputs_are_named_together_and_no_secret_with_them(
+    kind: Kind, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    stage = Stage(sandbox, tmp_path, kind, "succeeds_xproblems")
+    secret = next(one.variable for one in fields_of(kind.script("trigger_sync")) if one.type == "Password")
+    problems = {secret: "Seçret-with-an-accent", kind.id_variable: "<>../x", kind.variable("WAIT"): "perhaps"}
+    problems[kind.variable("POLL_INTERVAL")] = "0"
+    ended = stage.run("trigger_sync", **problems)
+    assert ended.exit_code == 206
+    assert not [variable for variable in problems if variable not in ended.result["message"]]
+    assert "ret-with-an-accent" not in ended.stdout + ended.stderr
+    misspelt = {kind.variable("POLL_INTERVAL"): "3601", kind.variable("IF_RUNING"): "join"}
+    ended = stage.run("trigger_sync", **misspelt)
+    assert ended.exit_code == 205
+    assert (
+        f"{kind.variable('IF_RUNING')} is not a known input; did you mean {kind.variable('IF_RUNNING')}?"
+        in ended.stderr
+    )
+    nothing = {
+        kind.id_variable: "",
+        "NANGO_PROVIDER_CONFIG_KEY": "",
+        "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "new"),
+    }
+    ended = run([kind.script("check_sync_status")], stage.environment(**nothing))
+    assert ended.exit_code == 206
+    assert (kind.id_variable if kind is not NANGO else "NANGO_PROVIDER_CONFIG_KEY") in ended.result["message"]
+    assert stage.starts == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names and variables of any bytes")
+def test_an_environment_that_is_not_utf8_changes_no_verdict(sandbox: Sandbox, tmp_path: Path) -> None:
+    odd = "\udcff\udcfe\x1b[2J"
+    stage = Stage(sandbox, tmp_path / f"folder {odd}", FIVETRAN, "succeeds_in_0_xodd")
+    more = {"SHIPYARD_LOG_ID": f"../{odd}", "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": f"{odd},../../x,,ok", f"ODD{odd}": odd}
+    more |= {"LOG_LEVEL": odd, "GITHUB_OUTPUT": str(tmp_path / odd), "GITHUB_STEP_SUMMARY": str(tmp_path / "no" / odd)}
+    more |= {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    for verb, given, exit_code in [
+        ("trigger_sync", {}, 0),
+        ("check_sync_status", {}, 0),
+        ("check_sync_status", {"FIVETRAN_CONNECTOR_ID": odd}, 206),
+    ]:
+        ended = run([FIVETRAN.script(verb)], {**stage.environment(**more), **given})
+        assert (ended.exit_code, ended.result["exit_code"]) == (exit_code, exit_code), ended
+        assert ended.stderr.isascii()
+        assert "\x1b" not in ended.stderr
+        assert "is not a level; INFO is used" in ended.stderr
+    assert (tmp_path / odd).read_text("utf-8").count("\n") == 12
+
+
+# Told to end
+
+
+class Stalling(Sandbox):
+    """Keeps back the response to a start, which it has accepted, until `release` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted, self.release = threading.Event(), threading.Event()
+
+    def answer(self, request: Request) -> Response:
+        response = self.respond(request)
+        if request.method == "POST":
+            self.accepted.set()
+            assert self.release.wait(PATIENCE)
+        return response
+
+
+STARTING = [*((kind, "trigger_sync") for kind in KINDS), (FIVETRAN, "resync_connector")]
+
+
+def test_a_check_knows_that_a_trigger_was_killed_in_the_middle_of_its_start(tmp_path: Path) -> None:
+    def kill_and_check(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        with Stalling() as stalling:
+            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_1")
+            process = stage.start(verb, SHIPYARD_LOG_ID="own")
+            try:
+                assert stalling.accepted.wait(PATIENCE)
+            finally:
+                process.kill()
+                stalling.release.set()
+            assert finish(process).exit_code == -signal.SIGKILL
+            assert set(stage.variables) == {"starting.pickle", "own_starting.pickle"}
+            for upstream in ("own", ""):
+                ended = stage.run("check_sync_status", SHIPYARD_FLEET_UPSTREAM_LOG_IDS=upstream)
+                assert ended.exit_code == 221, ended
+                assert "trigger it again" in ended.result["message"]
+            assert stage.starts == 1
+            again = stage.run("trigger_sync", SHIPYARD_LOG_ID="own", **{kind.variable("IF_RUNNING"): "wait"})
+            assert again.exit_code == 0, again  # the next trigger clears it
+            assert stage.run("check_sync_status", **{kind.variable("WAIT"): "TRUE"}).exit_code == 0
+
+    in_parallel(kill_and_check, STARTING)
+
+
+def end(process: subprocess.Popen[str], number: int) -> Ended:
+    """Send a signal, which is to end the process soon."""
+    began = time.monotonic()
+    process.send_signal(number)
+    ended = finish(process)
+    assert time.monotonic() - began < 10
+    assert (ended.exit_code, ended.result["outcome"]) == (128 + number, "interrupted"), ended
+    return ended
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_trigger_that_is_interrupted_in_the_middle_of_its_start_leaves_word_of_it(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    def interrupt(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        with Stalling() as stalling:
+            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_1")
+            process = stage.start(verb)
+            try:
+                assert stalling.accepted.wait(PATIENCE)
+                ended = end(process, number)
+            finally:
+                stalling.release.set()
+            assert "nothing was started" not in ended.result["message"]
+            assert stage.run("check_sync_status").exit_code == 221
+
+    in_parallel(interrupt, STARTING)
+
+
+WAITING = [*((kind, verb) for kind in VENDORS for verb in ("trigger_sync", "check_sync_status")), STARTING[-1]]
+
+
+@pytest.mark.parametrize("how", ["SIGHUP", "SIGINT", "SIGTERM", "lifeline"])
+def test_an_interrupted_wait_ends_at_once_and_says_what_is_still_running(
+    how: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    def interrupt(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        stage = Stage(sandbox, tmp_path / kind.name / verb, kind, f"succeeds_in_60_x{how}{kind.vendor}{verb[:7]}")
+        if verb == "check_sync_status":
+            assert stage.run("trigger_sync").exit_code == 0
+        asked, before = len(sandbox.requests), stage.handoff
+        read, write = os.pipe()
+        variables = {kind.variable("WAIT"): "TRUE", kind.variable("POLL_INTERVAL"): "60", LIFELINE: str(read)}
+        command = [sys.executable, kind.script(verb)]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(
+            command, env=stage.environment(**variables), cwd=REPOSITORY, text=True, pass_fds=[read], **pipes
+        )
+        os.close(read)
+        wait_until(lambda: any(stage.id in str(vars(one)) for one in sandbox.requests[asked:]))
+        wait_until(lambda: "sync.pickle" in stage.handoff)
+        time.sleep(0.2)
+        if how == "lifeline":
+            os.close(write)
+            ended = finish(process)
+            assert ended.exit_code == 143
+        else:
+            ended = end(process, getattr(signal, how))
+            os.close(write)
+        assert stage.id in ended.result["message"], ended
+        assert re.search("still (be )?running", ended.result["message"]), ended
+        stage.check(verb, ended, before)
+        assert stage.run("check_sync_status").exit_code == 210
+
+    in_parallel(interrupt, WAITING)
+
+
+# What is read of it
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", ">/dev/full 2>/dev/full", "<&-", "| true"])
+def test_an_output_that_nobody_reads_changes_neither_exit_code_nor_handoff(
+    redirection: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    stage = Stage(sandbox, tmp_path, CONNECTION, f"succeeds_in_0_x{abs(hash(redirection))}")
+    shell = f'{{ "$0" "$1"; echo $? >"$2"; }} {redirection}'
+    command = ["/bin/sh", "-c", shell, sys.executable, CONNECTION.script("trigger_sync"), str(tmp_path / "code")]
+    done = subprocess.run(command, env=stage.environment(), cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (tmp_path / "code").read_text() == "0\n", done
+    assert ("sync.pickle" in stage.handoff, stage.starts) == (True, 1)
+    if "2>" not in redirection:
+        assert "started" in done.stderr.splitlines()[-1]
+    if redirection in ("2>&-", "<&-"):
+        assert json.loads(done.stdout)["outcome"] == "started"
+
+
+# Workflow commands that a runner obeys, escapes that a terminal obeys, ends of lines, of cells and of texts.
+HOSTILE = (
+    "no\n::set-output name=outcome::succeeded\r\n::error::x\n##[error]x ##vso[task.setvariable variable=x]y\n"
+    "exit-code=0\r\noutcome=succeeded\u2028exit-code=0\x85outcome=x\x0c<<END\n"
+    "\n | yes |\n| exit-code | 0 |\n\n# Done\n<script>x</script><img> `a` </table>\x1b[2J\x1b]0;t\x07\x9b31m\u202e"
+)
+
+
+class Hostile(Sandbox):
+    """Refuses everything in hostile words, or with `good` accepts it and uses them wherever it names something."""
+
+    def __init__(self, words: str, *, good: bool = False) -> None:
+        super().__init__()
+        self.words, self.good = words, good
+
+    def answer(self, request: Request) -> Response:
+        named: dict[str, Any] = {
+            "/v2/workspace": {"workspace": {"id": "w", "name": self.words, "region": self.words}},
+            "/v1/account/info": {"code": "Success", "data": {"account_id": "a", "account_name": self.words}},
+        }
+        if self.good and request.path in named:
+            return Response(200, named[request.path])
+        if self.good and request.path.startswith("/v2") and request.path.endswith("/start"):
+            return Response(200, {"syncId": self.words, "runId": self.words})
+        if self.good:
+            return self.respond(request)
+        error = {"code": self.words, "message": self.words}
+        return Response(400, {"code": self.words, "message": self.words, "error": error})
+
+
+def outputs(text: str) -> dict[str, str]:
+    """A file of GITHUB_OUTPUT whose values are of one line each."""
+    assert text.endswith("\n")
+    lines = [line.partition("=") for line in text[:-1].split("\n")]
+    assert all(equals and "<<" not in name for name, equals, _ in lines), text
+    return {name: value for name, _, value in lines}
+
+
+@pytest.mark.parametrize(
+    ("words", "good"),
+    [("Sandbox", True), (HOSTILE, True), (HOSTILE, False), ("x" * 2_000_000, False)],
+    ids=["plain", "hostile names", "hostile errors", "long errors"],
+)
+def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_any(
+    words: str, good: bool, tmp_path: Path
+) -> None:
+    def step(script: str) -> None:
+        folder = tmp_path / script.replace("/", "-")
+        folder.mkdir()
+        files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+        (folder / "output").write_text("mine=1\n")
+        environment = {**complete(vendor, folder / "artifacts"), **files, "LOG_LEVEL": "DEBUG"}
+        environment.update({kind.variable("IF_RUNNING"): "join" for kind in VENDORS})
+        ended = run([script], environment)
+        result, output = ended.result, (folder / "output").read_text("utf-8")
+        assert good or ended.exit_code in (200, 201), ended.stderr[-1000:]
+        keys = {"exit-code": str(ended.exit_code), "outcome": result["outcome"], "message": result["message"]}
+        assert list(outputs(output)) == ["mine", "exit-code", "outcome", "sync-id", "message"]
+        assert keys.items() <= outputs(output).items()
+        head, rule, *rows = (folder / "summary").read_text("utf-8").strip().splitlines()
+        assert (head, rule, len(rows)) == (f"| {result['blueprint']} | |", "| --- | --- |", 4)
+        assert {line.count("|") for line in (head, rule, *rows)} == {3}
+        assert not re.search("[<>`]", "".join(rows))
+        shown = [*ended.stderr.split("\n"), *ended.stdout.split("\n"), *output.split("\n")]
+        assert all(line.isprintable() and not line.lstrip().startswith("::") for line in shown)
+        assert not re.search(r"##\w*\[", ended.stderr + ended.stdout)
+        assert (len(result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
+
+    with Hostile(words, good=good) as vendor:
+        in_parallel(step, SCRIPTS)
+
+
+# Files that cannot be written
+
+
+def test_a_folder_that_fills_up_after_the_start_was_accepted_says_that_the_sync_runs(tmp_path: Path) -> None:
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("the limits of another process cannot be changed here")
+
+    def fill(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        with Stalling() as stalling:
+            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_60")
+            process = stage.start(verb)
+            assert stalling.accepted.wait(PATIENCE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+            stalling.release.set()
+            ended = finish(process)
+            assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
+            assert stage.id in ended.result["message"]
+            assert "running" in ended.result["message"]
+            assert not {"sync.pickle", "force_sync.pickle"} & set(stage.variables)
+            assert stage.run("check_sync_status").exit_code == 221
+
+    in_parallel(fill, STARTING)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_check_that_cannot_save_the_response_warns_and_gives_its_verdict(
+    kind: Kind, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    stage = Stage(sandbox, tmp_path, kind, "fails_in_0_xresponses")
+    assert stage.run("trigger_sync").exit_code == 0
+    responses = stage.artifacts / f"{kind.vendor}-blueprints" / "responses"
+    shutil.rmtree(responses)
+    responses.write_text("in the way")
+    responses.chmod(0o600)
+    ended = stage.run("check_sync_status")
+    assert ended.exit_code == 211
+    assert "WARNING the vendor's last response could not be saved" in ended.stderr
+
+
+# Many at once
+
+
+def test_twenty_triggers_and_twenty_waiting_checks_in_one_folder_do_not_cross(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each pair has a log id and a sync of its own; every other one fails. All are at work at the same time."""
+    pairs = [(KINDS[number % len(KINDS)], number) for number in range(20)]
+
+    def variables(kind: Kind, number: int) -> dict[str, str]:
+        behavior = "fails" if number // 4 % 2 else "succeeds"
+        return {kind.id_variable: f"{behavior}_in_3_xmany{number}", "SHIPYARD_LOG_ID": f"log{number}"}
+
+    stages = {kind: Stage(sandbox, tmp_path, kind, "any") for kind in KINDS}
+    triggers = [stages[kind].start("trigger_sync", **variables(kind, number)) for kind, number in pairs]
+    assert [finish(process).exit_code for process in triggers] == [0] * len(pairs)
+    checks = []
+    for kind, number in pairs:
+        own = {"SHIPYARD_FLEET_UPSTREAM_LOG_IDS": f"log{number}", "SHIPYARD_LOG_ID": f"check{number}"}
+        nothing = {kind.id_variable: "None", "NANGO_PROVIDER_CONFIG_KEY": "", "NANGO_SYNCS": ""}
+        waits = {kind.variable("WAIT"): "TRUE"}
+        checks.append(stages[kind].start("check_sync_status", **nothing, **own, **waits))
+    for (kind, number), process in zip(pairs, checks):
+        ended = finish(process)
+        wanted = variables(kind, number)[kind.id_variable]
+        reported = ended.result["id"] if kind is not NANGO else ended.result["connection_id"]
+        assert (reported, ended.exit_code) == (wanted, 211 if "fails" in wanted else 0), ended
+    begun = [id_ for _, id_ in sandbox.starts if "xmany" in id_]
+    assert sorted(begun) == sorted(variables(*pair)[pair[0].id_variable] for pair in pairs)
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".") or "starting" in path.name]

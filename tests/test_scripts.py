@@ -1,0 +1,357 @@
+"""What comes of a trigger, a check, or one after the other: every script as a process, in stories."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+
+import pytest
+
+from shared import pickles
+from shared.timestamps import parse_timestamp
+from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.sandbox.fivetran import NARROW_KEY
+from sync_blueprints.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
+from sync_blueprints.sandbox.rudderstack import VIEWER_TOKEN
+from tests.processes import (
+    CONNECTION,
+    FIVETRAN,
+    KINDS,
+    NANGO,
+    NOBODY_LISTENS,
+    PATIENCE,
+    SOURCE,
+    VENDORS,
+    Kind,
+    Stage,
+    in_parallel,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
+
+class Step(NamedTuple):
+    """A run and how it ends. `again`: it is run again while it exits with 210, as an orchestrator does."""
+
+    verb: str
+    outcome: str
+    says: str = ""
+    variables: Mapping[str, str] = {}
+    again: bool = False
+
+
+def script(verb: str) -> Callable[..., Step]:
+    """Steps of this script; variables are without the vendor's prefix."""
+    return lambda outcome, says="", **variables: Step(verb, outcome, says, variables)
+
+
+trigger, check, credentials = script("trigger_sync"), script("check_sync_status"), script("check_credentials")
+resync, update, listing = script("resync_connector"), script("update_connector"), script("list_syncs")
+STARTED, WAITS = trigger("started"), check("succeeded", WAIT="TRUE")
+RETRIED = Step("check_sync_status", "succeeded", again=True)
+ELSEWHERE = {"API_URL": NOBODY_LISTENS}
+
+
+class Story(NamedTuple):
+    """`starts`: how many syncs the steps start; `seconds`: the least that they can take, because the sync does."""
+
+    title: str
+    id: str
+    steps: tuple[Step, ...]
+    starts: int = 0
+    seconds: float = 0
+
+    def play(self, sandbox: Sandbox, folder: Path, kind: Kind) -> str:
+        """What is wrong with how it goes, if anything."""
+        stage = Stage(
+            sandbox, folder / self.title.replace(" ", "-")[:60], kind, f"{self.id}_x{abs(hash((self.title, kind)))}"
+        )
+        began = time.monotonic()
+        try:
+            for step in self.steps:
+                _take(step, stage, began)
+            assert stage.starts == self.starts, f"{stage.starts} syncs were started"
+            assert time.monotonic() - began >= self.seconds, "the verdict came before the end"
+        except AssertionError as wrong:
+            return f"{self.title}: {wrong}"
+        return ""
+
+
+def _take(step: Step, stage: Stage, began: float) -> None:
+    variables = {stage.kind.variable(name): value for name, value in step.variables.items()}
+    ended = stage.run(step.verb, **variables)
+    while step.again and ended.exit_code == 210 and time.monotonic() < began + PATIENCE:
+        time.sleep(0.5)
+        ended = stage.run(step.verb, **variables)
+    result = ended.result
+    assert (result["outcome"], step.says in result["message"]) == (step.outcome, True), ended
+    if step.verb != "check_credentials" and ended.exit_code not in (205, 206):
+        assert result["id"] == (stage.id if stage.kind is not NANGO else "sandbox"), ended
+    if ended.exit_code in (202, 220) and step.outcome != "interrupted":
+        assert result["retry"] is True, ended
+
+
+EVERY_KIND = [
+    Story("a check reports a running sync", "succeeds_in_60", (STARTED, check("running")), 1),
+    Story("a check that is retried reports the success once it is there", "succeeds_in_2", (STARTED, RETRIED), 1, 2),
+    Story(
+        "a trigger that waits ends with the success, and a check after it says the same",
+        "succeeds_in_2",
+        (trigger("succeeded", WAIT="true"), check("succeeded")),
+        1,
+        2,
+    ),
+    Story("a check reports the failure", "fails_in_0", (STARTED, check("failed")), 1),
+    Story("a trigger that waits ends with the failure", "fails_in_1", (trigger("failed", WAIT="TRUE"),), 1, 1),
+    Story("the run before is not taken for a sync that is seen late", "lazy_in_2", (STARTED, WAITS), 1, 3),
+    Story("a running sync is joined", "running_in_2", (trigger("joined", IF_RUNNING="join"), WAITS), 0, 2),
+    Story("a running sync is waited for, then one starts", "running_in_2", (trigger("started", IF_RUNNING="wait"),), 1),
+    Story("a running sync is left alone", "running_in_60", (trigger("already_running", IF_RUNNING="fail"),)),
+    Story(
+        "an unknown id is not found, and a check says so of the trigger before it",
+        "unknown",
+        (check("not_found"), trigger("not_found"), check("artifact_error", "204 (not_found)")),
+    ),
+    Story(
+        "yesterday's success does not stand for today's failed trigger",
+        "succeeds_in_0",
+        (STARTED, check("succeeded"), trigger("invalid_input", WAIT="perhaps"), check("artifact_error", "206")),
+        1,
+    ),
+    Story("a start whose response is lost is found again", "loses_answer_in_1", (STARTED, WAITS), 1, 1),
+    Story("a start that got lost is sent once more", "loses_request", (STARTED,), 1),
+    Story("a start that failed with a 500 is sent once more", "start_500", (STARTED,), 1),
+    Story("an accepted start with a 500 is found again", "start_500_accepted", (STARTED,), 1),
+    Story("a check alone judges the latest sync", "succeeds_in_2", (check("succeeded"),)),
+    Story("what has never run is no success", "never_run", (check("running"),)),
+    Story("a success that is too old is not there yet", "succeeds_in_2", (check("running", MAX_AGE="1"),)),
+]
+
+UNREADABLE = (trigger("not_started"), check("artifact_error", "202 (not_started)"))
+EVERY_VENDOR = [  # what a source has in common with a connection is told of the connection alone
+    *[Story(f"a vendor that {one} starts nothing", one, UNREADABLE) for one in ("answers_html", "answers_empty")],
+    *[Story(f"a check that gets {one[8:]} is no verdict", one, (check("unreachable"),)) for one in (
+        "answers_html", "answers_empty", "answers_garbage", "answers_500", "answers_503")],
+    Story("a 401 is for the credentials", "answers_401", (check("invalid_credentials"),)),
+    Story("a 403 is for the credentials", "answers_403", (trigger("invalid_credentials"),)),
+    Story("a check follows no redirect", "answers_redirect", (check("refused", "API_URL"),)),
+    Story("a trigger follows no redirect", "answers_redirect", (trigger("refused", "API_URL"),)),
+    Story("a trigger told to come back much later ends", "answers_429_in_120", (trigger("not_started", "2 min"),)),
+    Story("a check told to come back much later ends", "answers_429_in_120", (check("unreachable", "2 min"),)),
+    Story("a short Retry-After is kept", "flaky_start_429_in_1", (STARTED,), 1),
+    Story("two failed reads are survived", "flaky", (check("succeeded"),)),
+    Story("a first read that fails starts nothing", "answers_500", (trigger("not_started"),)),
+    Story("a trigger that nobody hears starts nothing", "succeeds", (trigger("not_started", **ELSEWHERE),)),
+    Story("nothing is said of credentials that nobody hears", "succeeds", (credentials("unreachable", **ELSEWHERE),)),
+    Story("an interval out of range is an invalid input", "succeeds", (trigger("invalid_input", POLL_INTERVAL="0"),)),
+]  # fmt: skip
+
+NARROW = {"SECRET_KEY": EXECUTE_ONLY_KEY}
+STOPPED = (STARTED, check("cancelled", WAIT="TRUE"))
+ODD = (STARTED, check("unknown", WAIT="TRUE"))
+ONE_KIND = {
+    CONNECTION: [
+        Story("a running sync is stopped, then one starts", "running_in_60", (trigger("started"),), 1, 1),
+        Story("a sync that is stopped has no result", "cancelled_in_1", STOPPED, 1, 1),
+        Story("an unknown status is no success", "odd_word_in_1", ODD, 1, 1),
+        Story("a disabled connection is not triggered", "disabled", (trigger("refused"),)),
+        Story("refused rows are a success", "refuses_rows_in_1", (STARTED, WAITS), 1),
+        Story(
+            "refused rows are a failure if so wished",
+            "refuses_rows_in_1",
+            (trigger("failed", WAIT="TRUE", FAIL_ON_FAILED_ROWS="TRUE"),),
+            1,
+        ),
+        Story("syncs are listed", "history_in_25", (listing("listed", "listed 10 syncs", LIMIT="10"),)),
+        Story("failed syncs are listed", "history_in_8", (listing("listed", "listed 2 syncs", STATUS="failed"),)),
+        Story("no syncs are listed of what is unknown", "unknown", (listing("not_found"),)),
+        Story("no syncs are listed for wrong credentials", "answers_401", (listing("invalid_credentials"),)),
+        Story("no syncs are listed out of a web page", "answers_html", (listing("unreachable"),)),
+    ],
+    SOURCE: [
+        Story("a run cannot be stopped", "running_in_60", (trigger("already_running"),)),
+        Story("a sync that is stopped has no result", "cancelled_in_1", STOPPED, 1, 1),
+        Story("an unknown status is no success", "odd_word_in_1", ODD, 1, 1),
+    ],
+    NANGO: [
+        Story("an unknown status is no success", "odd_word_in_1", ODD, 1, 1),
+        Story("a conflict leaves what runs alone", "answers_409", (trigger("already_running", IF_RUNNING="fail"),)),
+        Story("a paused sync runs once", "paused_in_1", (trigger("succeeded", WAIT="TRUE"),), 1, 1),
+        Story("a key that may only start", "succeeds_in_0", (trigger("started", **NARROW),), 1),
+        Story("such a key may not wait", "succeeds", (trigger("invalid_credentials", **NARROW, WAIT="TRUE"),)),
+        Story("a key that may only read", "succeeds", (credentials("valid", SECRET_KEY=READ_ONLY_KEY),)),
+    ],
+    FIVETRAN: [
+        Story("a running sync is stopped by force", "running_in_60", (trigger("started"),), 1),
+        Story("a sync that is paused while it runs has no result", "cancelled_in_1", STOPPED, 1, 1),
+        Story("an unknown status means not ended", "odd_word_in_0", (STARTED, check("running")), 1),
+        Story("a paused connection is not triggered", "paused", (trigger("refused"),)),
+        Story("an incomplete connection is not triggered", "incomplete", (trigger("refused"),)),
+        Story("a check does not take a 404 without an id for one", "answers_404", (check("unreachable"),)),
+        Story("a 404 without an id starts nothing", "answers_404", (trigger("not_started"),)),
+        Story("a resync is followed by a check", "succeeds_in_1", (resync("started"), WAITS), 1, 1),
+        Story("a resync waits", "fails_in_1", (resync("failed", WAIT="TRUE"),), 1, 1),
+        Story("a resync of tables is refused", "no_scope", (resync("refused", RESYNC_SCOPE='{"a": ["b"]}'),)),
+        Story("a resync of nothing is an invalid input", "succeeds", (resync("invalid_input", RESYNC_SCOPE="[]"),)),
+        Story("a resync of what is unknown", "unknown", (resync("not_found"), check("artifact_error", "(not_found)"))),
+        Story("a resync to which nobody listens starts nothing", "succeeds", (resync("not_started", **ELSEWHERE),)),
+        Story(
+            "what is paused is not triggered until it is no longer paused",
+            "succeeds_in_0",
+            (update("updated", PAUSED="TRUE"), trigger("refused"), update("updated", PAUSED="false"), STARTED),
+            1,
+        ),
+        Story(
+            "what is not to change stays as it is",
+            "paused",
+            (update("updated", SCHEDULE_TYPE="manual", PAUSED="None", HISTORICAL_SYNC=""), trigger("refused")),
+        ),
+        Story("a historical sync", "succeeds_in_1", (update("updated", HISTORICAL_SYNC="TRUE"), WAITS), 1, 1),
+        Story("any field can be changed", "succeeds", (update("updated", CUSTOM_UPDATE='{"sync_frequency": 60}'),)),
+        Story(
+            "a change that is none, not JSON or in conflict is an invalid input",
+            "succeeds",
+            (
+                update("invalid_input"),
+                update("invalid_input", CUSTOM_UPDATE="[1]"),
+                update("invalid_input", CUSTOM_UPDATE='{"paused": true}', PAUSED="FALSE"),
+                update("invalid_input", PAUSED="perhaps"),
+            ),
+        ),
+        Story("a change that the vendor refuses", "succeeds", (update("refused", CUSTOM_UPDATE='{"nonsense": 1}'),)),
+        *[Story(f"an update of {id_} ends as {outcome}", id_, (update(outcome, PAUSED="TRUE"),)) for id_, outcome in (
+            ("unknown", "not_found"), ("answers_403", "invalid_credentials"), ("answers_redirect", "refused"),
+            *((one, "unreachable") for one in ("answers_429_in_120", "answers_html", "answers_500")))],
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_story_goes_as_the_contract_says(kind: Kind, sandbox: Sandbox, tmp_path: Path) -> None:
+    stories = [*EVERY_KIND, *(EVERY_VENDOR if kind in VENDORS else []), *ONE_KIND[kind]]
+    wrong = in_parallel(lambda story: story.play(sandbox, tmp_path, kind), stories, at_a_time=12)
+    assert "\n".join(filter(None, wrong)) == ""
+    assert all(one.headers["User-Agent"].startswith("sync-blueprints/") for one in sandbox.requests)
+    assert "/elsewhere" not in {one.path for one in sandbox.requests}
+
+
+# The result
+
+
+REFUSED_ROWS = {"total": 100, "succeeded": 97, "failed": 3, "changed": 100}
+RUDDERSTACK_TIMES = ("started_at", "finished_at")
+FOLLOWED: list[tuple[Kind, str, tuple[str, ...], dict[str, Any]]] = [
+    (CONNECTION, "refuses_rows_in_1", RUDDERSTACK_TIMES, {"outcome": "succeeded", "rows": REFUSED_ROWS}),
+    (SOURCE, "succeeds_in_1", RUDDERSTACK_TIMES, {"outcome": "succeeded"}),
+    (FIVETRAN, "succeeds_in_1", ("succeeded_at",), {"outcome": "succeeded", "is_historical_sync": False}),
+    (FIVETRAN, "fails_in_1", ("failed_at",), {"outcome": "failed", "is_historical_sync": False}),
+    (
+        NANGO,
+        "succeeds_in_1",
+        (),
+        {"outcome": "succeeded", "syncs": 1, "rows": {"added": 3, "updated": 0, "deleted": 0}},
+    ),
+]
+
+
+@pytest.mark.parametrize("waits", ["trigger_sync", "check_sync_status"])
+def test_a_run_that_waits_reports_rows_and_times(waits: str, sandbox: Sandbox, tmp_path: Path) -> None:
+    def follow(row: tuple[Kind, str, tuple[str, ...], dict[str, Any]]) -> None:
+        kind, id_, times, expected = row
+        stage = Stage(sandbox, tmp_path / kind.name / id_, kind, f"{id_}_x{waits}")
+        if waits != "trigger_sync":
+            stage.run("trigger_sync")
+        result = stage.run(waits, **{kind.variable("WAIT"): "TRUE"}).result
+        assert {key: result[key] for key in expected} == expected
+        told = [parse_timestamp(result[key]) for key in times]
+        assert told == sorted(told)
+        assert all(datetime.now(timezone.utc) - at < timedelta(minutes=2) for at in told), result
+
+    in_parallel(follow, FOLLOWED)
+
+
+def test_the_counts_of_nango_are_of_the_last_poll_and_add_up(sandbox: Sandbox, tmp_path: Path) -> None:
+    stage = Stage(sandbox, tmp_path, NANGO, "")  # all connections, of which some end before others
+    result = stage.run("trigger_sync", NANGO_PROVIDER_CONFIG_KEY="sandbox-mixed", NANGO_WAIT="TRUE").result
+    counts = {word: result.get(word, 0) for word in ("syncs", "running", "succeeded", "failed", "unknown")}
+    assert counts == {"syncs": 3, "running": 0, "succeeded": 2, "failed": 1, "unknown": 0}
+    assert result["named"] == ["fails_in_1/orders"]
+
+
+WRONG = "00000000-0000-4000-8000-000000000000"
+CREDENTIALS: list[tuple[Kind, dict[str, str], str]] = [
+    (CONNECTION, {"RUDDERSTACK_ACCESS_TOKEN": WRONG}, "invalid_credentials"),
+    (CONNECTION, {"RUDDERSTACK_ACCESS_TOKEN": VIEWER_TOKEN}, "valid"),
+    (FIVETRAN, {"FIVETRAN_API_SECRET": WRONG}, "invalid_credentials"),
+    (FIVETRAN, {"FIVETRAN_API_KEY": NARROW_KEY}, "valid"),
+    (NANGO, {"NANGO_SECRET_KEY": WRONG}, "invalid_credentials"),
+    (NANGO, {"NANGO_SECRET_KEY": EXECUTE_ONLY_KEY}, "valid"),
+]
+
+
+def test_credentials_are_valid_only_if_the_vendor_takes_them(sandbox: Sandbox, tmp_path: Path) -> None:
+    def verify(row: tuple[Kind, dict[str, str], str]) -> None:
+        kind, variables, outcome = row
+        stage = Stage(sandbox, tmp_path / kind.name / outcome, kind, "succeeds")
+        ended = stage.run("check_credentials", **variables)
+        assert ended.result["outcome"] == outcome, ended
+        assert not [value for value in variables.values() if value in ended.stdout + ended.stderr]
+        elsewhere = {kind.variable("API_URL"): f"{sandbox.url}/elsewhere"}
+        assert stage.run("check_credentials", **elsewhere).exit_code != 0
+        assert stage.variables == {}
+
+    in_parallel(verify, CREDENTIALS)
+
+
+# The handoff
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_trigger_writes_the_files_of_the_contract_and_no_others(kind: Kind, sandbox: Sandbox, tmp_path: Path) -> None:
+    stage = Stage(sandbox, tmp_path, kind, "succeeds_in_0_xfiles")
+    sync_id = stage.run("trigger_sync", SHIPYARD_LOG_ID="own").result["sync_id"]
+    stage.run("check_sync_status", SHIPYARD_FLEET_UPSTREAM_LOG_IDS="own")
+    held = {name: pickles.load(content) for name, content in stage.variables.items()}
+    assert {held.pop(name)["version"] for name in ("sync.pickle", "own_sync.pickle")} == {1}
+    names = {f"sync_{stage.id}_response.json", f"sync_run_{stage.id}_response.json"}
+    if kind is FIVETRAN:
+        pair = [stage.id, held["execution_time.pickle"]]
+        assert pair[1].utcoffset() == timedelta(0)
+        others = {"force_sync.pickle": pair, "own_force_sync.pickle": pair, "connector_id.pickle": stage.id}
+        assert held == {**others, "execution_time.pickle": pair[1]}
+        names = {f"sync_{stage.id}_response.json", f"connector_{stage.id}_response.json"}
+    elif kind is NANGO:
+        assert held == {}
+        names = {"sync_sandbox_response.json", "status_sandbox_response.json"}
+    else:
+        assert sync_id
+        assert held == {
+            kind.id_variable.replace("RUDDERSTACK_", "").lower() + ".pickle": stage.id,
+            "sync_id.pickle": sync_id,
+        }
+    assert set(stage.responses) == names
+    for content in stage.responses.values():
+        assert content.decode() == json.dumps(json.loads(content), indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("kind", VENDORS, ids=lambda kind: kind.name)
+def test_two_branches_that_share_a_folder_are_told_apart(kind: Kind, sandbox: Sandbox, tmp_path: Path) -> None:
+    good, bad = (Stage(sandbox, tmp_path, kind, f"{word}_in_0_xbranch") for word in ("succeeds", "fails"))
+    good.run("trigger_sync", SHIPYARD_LOG_ID="one")
+    bad.run("trigger_sync", SHIPYARD_LOG_ID="two")
+    nothing = {kind.id_variable: "None", "NANGO_PROVIDER_CONFIG_KEY": "", "NANGO_SYNCS": ""}
+    codes = [
+        good.run("check_sync_status", SHIPYARD_FLEET_UPSTREAM_LOG_IDS=one, **nothing).exit_code
+        for one in ("one", "two")
+    ]
+    assert codes == [0, 211]

@@ -1,0 +1,312 @@
+"""Secrets in real runs: whatever the vendor, a proxy or the wire does with them, they are shown and kept nowhere."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import itertools
+import json
+import re
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+import trustme
+
+from sync_blueprints.sandbox import Request, Response, Sandbox
+from tests.processes import SCRIPTS, VENDORS, Ended, Kind, Stage, complete, in_parallel, kind_of, run
+from tests.shared.test_redaction import ENCODERS, SECRETS
+
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
+PASSWORDS = {
+    "rudderstack": ("RUDDERSTACK_ACCESS_TOKEN",),
+    "fivetran": ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"),
+    "nango": ("NANGO_SECRET_KEY",),
+}
+CANARIES = [secret for secret in SECRETS.values() if secret.isascii()]
+
+
+def sent_by(headers: Mapping[str, str]) -> list[str]:
+    """The secrets in a request, alone and as pairs, and all of it in every form that encoders give it."""
+    authorization = headers.get("Proxy-Authorization") or headers["Authorization"]
+    kind, _, sent = authorization.partition(" ")
+    decoded = base64.b64decode(sent).decode() if kind == "Basic" else sent
+    parts = dict.fromkeys([authorization, sent, decoded, *decoded.split(":", 1)])
+    return [encode(part) for part in parts for encode in ENCODERS.values() if len(part) > 3]
+
+
+class Responding:
+    """A vendor (or a proxy) that gives each request the response that `respond` makes of its headers."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Mapping[str, str]]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def reply(self) -> None:
+                outer.seen.append((self.path, self.headers))
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, reason, headers, body = outer.respond(self.headers)
+                self.send_response(status, reason)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do_PATCH = do_CONNECT = reply  # noqa: N815 - as http.server wants
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def respond(self, headers: Mapping[str, str]) -> tuple[int, str, dict[str, str], bytes]:
+        raise NotImplementedError
+
+    def __enter__(self) -> Any:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Echoing(Responding):
+    """Tells what it was sent with `status`: in the reason, in headers, and in the body of this form."""
+
+    def __init__(self, status: int, form: str) -> None:
+        super().__init__()
+        self.status, self.form = status, form
+
+    def respond(self, headers: Mapping[str, str]) -> tuple[int, str, dict[str, str], bytes]:
+        echoes = sent_by(headers)
+        said = "you sent " + ", ".join(echoes)
+        sent = (headers.get("Proxy-Authorization") or headers["Authorization"]).split(" ", 1)[1]
+        body = f"<html><body><h1>Forbidden</h1>{'<p>'.join(echoes)}</body></html>"
+        if self.form != "page":
+            error = {
+                "code": echoes[0],
+                "message": said,
+                "error": said,
+                "errors": [{"message": said}],
+                "details": echoes,
+            }
+            body = json.dumps({**error, **{one: [{one: one}] for one in echoes}, "error": error})
+        if self.form == "cut off":
+            body = re.sub("[=&<>']", lambda found: f"\\u{ord(found[0]):04x}", body)[:-2]  # as Gson writes
+        more = {"Location": f"https://{sent}@vendor.test/{sent}", "X-Echo": sent, "WWW-Authenticate": sent}
+        if self.form == "gzip":
+            return self.status, sent, {**more, "Content-Encoding": "gzip"}, gzip.compress(body.encode())
+        return self.status, sent, more, body.encode()
+
+
+def revealed(text: str) -> Iterator[str]:
+    """A text, and what is behind its escapes and its base64."""
+    yield from (text, unquote(text), text.replace("\\/", "/").replace('\\"', '"').replace("\\\\", "\\"))
+    yield re.sub(r"\\u00([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), text)
+    for found in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
+        for cut in range(4):
+            code = found.translate(str.maketrans("-_", "+/"))[cut:]
+            yield base64.b64decode(code[: len(code) // 4 * 4]).decode("latin-1")
+
+
+def assert_hidden(ended: Ended, folder: Path, secrets: Iterable[str]) -> None:
+    """In stdout, stderr, and in the names and contents of all files in the folder."""
+    shown = {"stdout": ended.stdout, "stderr": ended.stderr}
+    for path in folder.rglob("*"):
+        content = path.read_text("utf-8", "replace") if path.is_file() else ""
+        shown[str(path)] = f"{path.relative_to(folder)} {content}"
+    for place, text in shown.items():
+        for reading in revealed(text):
+            for secret in secrets:
+                assert secret.lower() not in reading.lower(), f"{secret!r} in {place}: {text[:3000]}"
+
+
+def passwords_for(kind: Kind, number: int) -> dict[str, str]:
+    """Secrets of odd shapes, others for each number."""
+    return dict(zip(PASSWORDS[kind.vendor], itertools.islice(itertools.cycle(CANARIES), number, None)))
+
+
+def files_in(folder: Path) -> dict[str, str]:
+    folder.mkdir(parents=True)
+    files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
+    return {**files, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder), "LOG_LEVEL": "DEBUG"}
+
+
+RESPONSES = [
+    *[(401, "gzip"), (403, "JSON"), (404, "gzip"), (400, "page"), (409, "JSON")],
+    *[(200, "JSON"), (200, "cut off"), (307, "page")],
+]
+
+
+@pytest.mark.parametrize(("status", "form"), RESPONSES)
+def test_a_vendor_that_echoes_them_in_every_form_brings_no_secret_to_light(
+    status: int, form: str, tmp_path: Path
+) -> None:
+    def run_it(item: tuple[int, str]) -> None:
+        number, script = item
+        kind, folder = kind_of(script), tmp_path / script.replace("/", "-")
+        given = passwords_for(kind, number + RESPONSES.index((status, form)))
+        own = {kind.variable("API_URL"): vendor.url, kind.variable("IF_RUNNING"): "fail"}  # else a 409 is waited for
+        ended = run([script], {**complete(sandbox, folder), **files_in(folder), **given, **own})
+        narrow = status == 403 and script == "fivetran_blueprints/check_credentials.py"  # valid, but for the account
+        assert ended.exit_code in ((0,) if narrow else (200, 201, 202, 203, 204, 220)), ended
+        assert_hidden(ended, folder, given.values())
+
+    sandbox = Sandbox()
+    sandbox.close()
+    with Echoing(status, form) as vendor:
+        in_parallel(run_it, enumerate(SCRIPTS))
+        assert len(vendor.seen) >= len(SCRIPTS)
+
+
+class Trusting(Sandbox):
+    """Takes any credentials, and echoes them in every text of a good response that nobody relies on, and in headers."""
+
+    def answer(self, request: Request) -> Response:
+        vendor = {"/v2": "RUDDERSTACK", "/v1": "FIVETRAN"}.get(request.path[:3], "NANGO")
+        echoes = sent_by(request.headers)
+        key = self.environment.get(f"{vendor}_ACCESS_TOKEN") or self.environment["NANGO_SECRET_KEY"]
+        pair = f"{self.environment['FIVETRAN_API_KEY']}:{self.environment['FIVETRAN_API_SECRET']}"
+        good = f"Basic {base64.b64encode(pair.encode()).decode()}" if vendor == "FIVETRAN" else f"Bearer {key}"
+        request.headers.replace_header("Authorization", good)
+        response = self.respond(request)
+        response.body = self._echoing(response.body, echoes) if response.status == 200 else response.body
+        response.headers["X-Echo"] = echoes[0]
+        return response
+
+    def _echoing(self, body: Any, echoes: list[str]) -> Any:
+        if isinstance(body, list):
+            return [self._echoing(one, echoes) for one in body]
+        if not isinstance(body, dict):
+            return body
+        told = {key: self._echoing(value, echoes) for key, value in body.items()}
+        texts = [key for key in ("message", "error", "account_name", "region") if isinstance(told.get(key), str)]
+        told.update(dict.fromkeys(texts, " ".join(echoes)))
+        return {**told, "echo": echoes, echoes[-1]: {one: one for one in echoes}}
+
+
+@pytest.mark.parametrize("behavior", ["succeeds_in_0", "fails_in_0"])
+def test_a_vendor_that_echoes_them_in_good_responses_brings_no_secret_to_light(behavior: str, tmp_path: Path) -> None:
+    def run_it(item: tuple[int, str]) -> None:
+        number, script = item
+        kind, folder = kind_of(script), tmp_path / script.replace("/", "-")
+        own = {one.id_variable: f"{behavior}_x{number}" for one in VENDORS}
+        own = {kind.id_variable: own[kind.id_variable], kind.variable("WAIT"): "TRUE"}
+        given = passwords_for(kind, number)
+        ended = run([script], {**complete(vendor, folder), **files_in(folder), **given, **own})
+        waits = "trigger" in script or "resync" in script
+        assert ended.exit_code == (211 if waits and behavior == "fails_in_0" else 0), ended
+        assert_hidden(ended, folder, given.values())
+
+    with Trusting() as vendor:
+        in_parallel(run_it, enumerate(SCRIPTS))
+
+
+# A proxy
+
+
+def test_a_proxy_that_echoes_its_password_does_not_bring_it_to_light(tmp_path: Path) -> None:
+    def run_it(item: tuple[int, str]) -> None:
+        number, canary = item
+        folder = tmp_path / str(number)
+        proxy_url = echo.url.replace("//", f"//user-of-mine:{quote(canary, safe='')}@")
+        own = {"NANGO_API_URL": "http://vendor.test", "NANGO_SECRET_KEY": "key-of-mine", "HTTP_PROXY": proxy_url}
+        ended = run(["nango_blueprints/check_credentials.py"], {**files_in(folder), **own})
+        assert ended.exit_code == 201, ended
+        assert_hidden(ended, folder, [canary, "key-of-mine"])
+
+    with Echoing(407, "page") as echo:
+        in_parallel(run_it, enumerate(CANARIES))
+        assert all("Proxy-Authorization" in headers for _, headers in echo.seen)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:{}@127.0.0.1:1", "http://user:{}@127.0.0.1:no-port", "http://user:{}@[::1", "user:{}@:1"]
+)
+def test_a_proxy_that_is_down_or_none_is_named_without_its_password_and_nothing_is_started(
+    proxy: str, tmp_path: Path
+) -> None:
+    def run_it(item: tuple[int, str]) -> None:
+        number, canary = item
+        own = {"RUDDERSTACK_API_URL": "http://vendor.test", "RUDDERSTACK_ACCESS_TOKEN": "key-of-mine"}
+        own |= {"RUDDERSTACK_CONNECTION_ID": "x", "http_proxy": proxy.format(canary)}
+        ended = run(["rudderstack_blueprints/trigger_sync.py"], {**files_in(tmp_path / str(number)), **own})
+        assert (ended.exit_code, ended.result["outcome"]) == (202, "not_started"), ended
+        assert_hidden(ended, tmp_path / str(number), [canary])
+        if proxy.endswith(":1") and "@1" in proxy:
+            assert "http_proxy" in ended.result["message"]
+            assert "127.0.0.1:1" in ended.result["message"]
+
+    in_parallel(run_it, enumerate(["p4ss/w0rd#x", "p4ss@w%40rd"]))
+
+
+# Another host
+
+
+class Redirecting(Responding):
+    def __init__(self, status: int, to: str) -> None:
+        super().__init__()
+        self.status, self.to = status, to
+
+    def respond(self, _: Mapping[str, str]) -> tuple[int, str, dict[str, str], bytes]:
+        return self.status, "", {"Location": self.to}, b""
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_a_redirect_takes_credentials_nowhere_not_even_to_another_port(status: int, tmp_path: Path) -> None:
+    def run_it(script: str) -> None:
+        own = {kind_of(script).variable("API_URL"): vendor.url}
+        ended = run([script], {**complete(other, tmp_path / script.replace("/", "-")), **own})
+        assert ended.exit_code == 201, ended
+        assert "API_URL" in ended.result["message"]
+
+    with Sandbox() as other, Redirecting(status, f"{other.url}/v1/account/info") as vendor:
+        in_parallel(run_it, SCRIPTS)
+    assert (other.requests, len(vendor.seen)) == ([], len(SCRIPTS))
+
+
+class Encrypted(Sandbox):
+    """The sandbox behind TLS, with a certificate for `name` of an authority of its own."""
+
+    def __init__(self, name: str, authority: trustme.CA) -> None:
+        super().__init__()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        plain, self.url = self.url, self.url.replace("http://127.0.0.1", "https://localhost")
+        for variable, value in self.environment.items():
+            self.environment[variable] = value.replace(plain, self.url)
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("localhost", True), ("localhost", False), ("vendor.test", True)])
+def test_a_certificate_must_be_of_the_host_and_of_an_authority_that_is_trusted(
+    name: str, is_trusted: bool, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    more = {"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")} if is_trusted else {}
+    good = name == "localhost" and is_trusted
+
+    def run_it(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        ended = Stage(vendor, tmp_path / kind.vendor / verb, kind, "succeeds_in_0").run(verb, **more)
+        bad = "not_started" if verb == "trigger_sync" else "unreachable"
+        assert ended.result["outcome"] == (("started" if "trigger" in verb else "succeeded") if good else bad), ended
+        if not good:
+            assert "certificate is not trusted" in ended.result["message"]
+            assert "REQUESTS_CA_BUNDLE" in ended.result["message"]
+
+    with Encrypted(name, authority) as vendor:
+        in_parallel(run_it, itertools.product(VENDORS, ["trigger_sync", "check_sync_status"]))
+    assert bool(vendor.requests) is good  # else not even the head of a request got out
