@@ -173,14 +173,14 @@ def test_a_vendor_that_echoes_them_in_every_form_brings_no_secret_to_light(
 class Trusting(Sandbox):
     """Takes any credentials, and echoes them in every text of a good response that nobody relies on, and in headers."""
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         vendor = {"/v2": "RUDDERSTACK", "/v1": "FIVETRAN"}.get(request.path[:3], "NANGO")
         echoes = sent_by(request.headers)
         key = self.environment.get(f"{vendor}_ACCESS_TOKEN") or self.environment["NANGO_SECRET_KEY"]
         pair = f"{self.environment['FIVETRAN_API_KEY']}:{self.environment['FIVETRAN_API_SECRET']}"
         good = f"Basic {base64.b64encode(pair.encode()).decode()}" if vendor == "FIVETRAN" else f"Bearer {key}"
         request.headers.replace_header("Authorization", good)
-        response = self.respond(request)
+        response = super().respond(request)
         response.body = self._echoing(response.body, echoes) if response.status == 200 else response.body
         response.headers["X-Echo"] = echoes[0]
         return response

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sync_blueprints.sandbox import EXAMPLES, ID_VARIABLES, Sandbox
 from sync_blueprints.sandbox.behaviors import Example
-
-ROOT = Path(__file__).resolve().parents[3]
-ROWS = [(vendor, one) for one in EXAMPLES for vendor in ID_VARIABLES if vendor in (one.vendors or ID_VARIABLES)]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
+from tests.processes import VENDORS, Kind, Stage, in_parallel
 
 
 @pytest.mark.slow
 @pytest.mark.sockets
-@pytest.mark.parametrize(
-    ("vendor", "example"), ROWS, ids=[f"{row.exit_code}-{row.id}-{vendor}" for vendor, row in ROWS]
-)
-def test_a_script_ends_with_the_exit_code_that_its_id_is_listed_for(
-    sandbox: Sandbox, tmp_path: Path, vendor: str, example: Example
-) -> None:
-    variable, more = ID_VARIABLES[vendor]
-    environment = {
-        "PATH": os.environ["PATH"],
-        "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path),
-        **sandbox.environment,
-        **more,
-        **{f"{vendor.upper()}_{name}": value for name, value in example.inputs.items()},
-        f"{vendor.upper()}_POLL_INTERVAL": "1",
-        variable: f"{example.id}_x{example.exit_code}",
-    }
-    script = ROOT / f"{vendor.lower()}_blueprints" / example.script
-    ended = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, timeout=60, check=False)
-    assert ended.returncode == example.exit_code, ended.stderr.decode()
-    assert json.loads(ended.stdout)["exit_code"] == example.exit_code
+def test_a_script_ends_with_the_exit_code_that_its_id_is_listed_for(tmp_path: Path) -> None:
+    def run(row: tuple[Kind, str, Example]) -> None:
+        kind, vendor, example = row
+        inputs = {kind.variable(name): value for name, value in example.inputs.items()}
+        stage = Stage(sandbox, tmp_path / vendor / example.id, kind, f"{example.id}_x{example.exit_code}")
+        ended = stage.run(Path(example.script).stem, **inputs)
+        assert ended.exit_code == example.exit_code, (vendor, example, ended)
+
+    kinds = list(zip(VENDORS, ID_VARIABLES))
+    with Sandbox() as sandbox:
+        in_parallel(run, [(*one, row) for row in EXAMPLES for one in kinds if one[1] in (row.vendors or ID_VARIABLES)])
 
 
 def test_every_exit_code_that_a_vendor_can_cause_has_an_id() -> None:
