@@ -241,10 +241,11 @@ def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_a
 
 
 @pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
+@pytest.mark.parametrize("takes", [0, 30])
 def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
+    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, takes: float
 ) -> None:
-    expect_lost(fivetran, response, status, SYNCING)
+    expect_lost(fivetran, response, status, SYNCING, takes=takes)
     fivetran.expect("GET", DETAILS, SYNCING, many=True)
     ended = trigger(run)
     assert ended == (202, "unclear")
