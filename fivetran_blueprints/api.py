@@ -139,7 +139,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
         )
     if response.status == 404 and str(code).startswith("NotFound"):
         return SyncNotFoundError(
-            f"Fivetran does not know this connection, or FIVETRAN_API_KEY may not see it ({described}). Check "
+            f"Fivetran does not know this connection, or FIVETRAN_API_KEY cannot see it ({described}). Check "
             "FIVETRAN_CONNECTOR_ID"
         )
     if response.status == 404:

@@ -33,7 +33,7 @@ KNOWN_WORDS = ("RUNNING", "SUCCESS", "STOPPED", "ERROR", "PAUSED")
 
 
 class MissingScopeError(InvalidCredentialsError):
-    """Nango knows the key, and the key may not do this."""
+    """Nango knows the key, and the key cannot do this."""
 
 
 class InvalidRequestError(BadRequestError):

@@ -257,5 +257,5 @@ def _named(target: Target, what: str = "") -> Iterator[None]:
         kind, variable = ("a source", "SOURCE") if not target.is_source else ("a Reverse ETL connection", "CONNECTION")
         hint = "" if what else f"; if that is the id of {kind}, set it as RUDDERSTACK_{variable}_ID"
         raise SyncNotFoundError(
-            f"{error}: RudderStack does not know {what}{target.label}, or RUDDERSTACK_ACCESS_TOKEN may not see it{hint}"
+            f"{error}: RudderStack does not know {what}{target.label}, or RUDDERSTACK_ACCESS_TOKEN cannot see it{hint}"
         ) from error
