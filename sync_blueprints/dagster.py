@@ -63,20 +63,8 @@ def sync_asset(
         **{"description": found.synopsis, "kinds": {found.vendor.lower()}, **options},
     )
     def sync() -> dg.MaterializeResult:
-        try:
-            result = run(
-                found.name,
-                given,
-                secrets=_secrets(found, given, secrets or {}),
-                artifacts=artifacts,
-                log=dg.AssetExecutionContext.get().log.log,
-                time_limit=rails.runtime_cutoff if time_limit is None else time_limit,
-            )
-        except BlueprintFailed as failed:
-            raise dg.Failure(str(failed), _metadata(failed.result), allow_retries=failed.retryable) from None
-        except (ValueError, TypeError) as error:  # an input that run() refuses
-            raise dg.Failure(str(error), allow_retries=False) from None
-        return dg.MaterializeResult(metadata=_metadata(result))
+        limit = rails.runtime_cutoff if time_limit is None else time_limit
+        return _materialized(found, given, secrets or {}, artifacts, limit)
 
     return sync
 
@@ -92,6 +80,30 @@ def sync_schedule(
         execution_timezone=timezone,
         **options,
     )
+
+
+def _materialized(
+    blueprint: Blueprint,
+    inputs: Mapping[str, Value],
+    secrets: Mapping[str, str],
+    artifacts: str | os.PathLike[str] | None,
+    time_limit: float,
+) -> dg.MaterializeResult:
+    """Run the blueprint. Raises dagster.Failure."""
+    try:
+        result = run(
+            blueprint.name,
+            inputs,
+            secrets=_secrets(blueprint, inputs, secrets),
+            artifacts=artifacts,
+            log=dg.AssetExecutionContext.get().log.log,
+            time_limit=time_limit,
+        )
+    except BlueprintFailed as failed:
+        raise dg.Failure(str(failed), _metadata(failed.result), allow_retries=failed.retryable) from None
+    except (ValueError, TypeError) as error:  # an input that run() refuses
+        raise dg.Failure(str(error), allow_retries=False) from None
+    return dg.MaterializeResult(metadata=_metadata(result))
 
 
 def _secrets(blueprint: Blueprint, inputs: Mapping[str, Value], sources: Mapping[str, str]) -> dict[str, str]:

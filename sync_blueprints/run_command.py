@@ -95,6 +95,7 @@ def seconds_of(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sync-blueprints run",
+        usage="%(prog)s NAME... [options]\n       %(prog)s --fleet FILE [options]",
         description="Run blueprints as an orchestrator would: with retries, time limits, and handoffs. Inputs are "
         "environment variables. Blueprints run one after the other until one fails; a fleet runs as defined in its "
         "YAML. Exits with 0 if all that ran succeeded, else with the code of the first that failed.",

@@ -61,11 +61,11 @@ def main(argv: Sequence[str]) -> int:
     """The command: prints the file. Returns 2 for a wrong command line."""
     parser = argparse.ArgumentParser(
         prog="sync-blueprints export",
+        usage="%(prog)s ORCHESTRATOR NAME... [options]",
         description="Print the file that runs blueprints in an orchestrator, one after the other, with their retries "
         "and time limits.",
         epilog="Secrets are never written to the file; it refers to them by name.",
     )
-    defaults = Options()
     parser.add_argument(
         "orchestrator", choices=list(ORCHESTRATORS), metavar="ORCHESTRATOR", help=", ".join(ORCHESTRATORS)
     )
@@ -79,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
         "are in the handoff of the trigger before it",
     )
     parser.add_argument("--name", help="of the workflow (default: from the first blueprint's name)")
-    parser.add_argument("--image", default=defaults.image, help="default: %(default)s")
+    parser.add_argument("--image", default=Options().image, help="default: %(default)s")
     parser.add_argument("--schedule", metavar="CRON", help='five fields, such as "0 2 * * *"')
     parser.add_argument("--namespace", help="for Kubernetes, Argo, and Kestra")
     parser.add_argument("--openshift", action="store_true", help="Kubernetes and Argo: no fixed user IDs")
