@@ -249,7 +249,7 @@ class FivetranSyncs:
         if handoff.baseline is None:
             verdict = judge_latest(now)
         else:
-            verdict, baseline = judge(handoff.baseline, now)
+            verdict, baseline = judge(handoff.baseline, now, self.now())
             handoff = handoff._replace(baseline=baseline)
         verdict = verdict._replace(details=_details(now), message=f"sync of {self.connector_id} {verdict.message}")
         if self._rescheduling and not handoff.is_latest:

@@ -10,12 +10,14 @@ from fivetran_blueprints.api import dashboard
 from fivetran_blueprints.changes import Comparison, compare
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.syncs import Before, FivetranSyncs, Handoff
+from fivetran_blueprints.verdict import Connection
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
     BlueprintError,
     StatusCheckFailedError,
     SyncAlreadyRunningError,
+    SyncNotFoundError,
     SyncNotStartedError,
 )
 from shared.files import response_file
@@ -106,7 +108,7 @@ class FivetranUpdate(FivetranSyncs):
         wanted = self._changes.get("paused")
         for pause in (0, *POLLS):
             self._run.clock.sleep(pause)
-            if wanted is True or not self.api.connection(self.connector_id).is_paused:
+            if wanted is True or not self._shown().is_paused:
                 return wanted is True
             if wanted is not False:
                 break
@@ -116,11 +118,23 @@ class FivetranUpdate(FivetranSyncs):
         """Whether the historical sync shows, which may take some seconds: its flag is gone again once it has ended."""
         for pause in (0, *POLLS):
             self._run.clock.sleep(pause)
-            now = self.api.connection(self.connector_id)
+            now = self._shown()
             runs = now.is_historical_sync or (now.syncing and not before.running)
             if runs or now.has_ended_since(before.connection, before.earliest_end):
                 return True
         return False
+
+    def _shown(self) -> Connection:
+        """The connection after the update. Fivetran has just confirmed it, so that a 404 is not its last word."""
+        hidden = ""
+        for pause in (0, *POLLS):
+            self._run.clock.sleep(pause)
+            try:
+                return self.api.connection(self.connector_id)
+            except SyncNotFoundError as error:
+                log.info("%s; not visible yet, will retry", error)
+                hidden = str(error)
+        raise StatusCheckFailedError(f"{hidden}; the update was accepted, and a historical sync may be running")
 
     def _compared(self, data: dict[str, Any] | None, *, begun: bool) -> Comparison:
         """What was asked against what Fivetran shows, which may take some seconds to show it.

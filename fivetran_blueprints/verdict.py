@@ -6,6 +6,7 @@ stamps is new. All times are the server's.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
 
@@ -16,6 +17,8 @@ Stamps = tuple[Optional[datetime], Optional[datetime]]
 CONFIRM_IN = 2.0  # seconds
 STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
+SHOWN_AFTER = 12.0  # seconds; a poll may show what was there ten seconds ago
+SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue
 STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
@@ -70,8 +73,8 @@ class Baseline(NamedTuple):
     seen: Optional[Stamps] = None  # the stamps of the poll before, while they may still settle
 
 
-def judge(baseline: Baseline, now: Connection) -> tuple[Verdict, Baseline]:
-    """Whether the sync that was started has ended, and what to compare the next poll with."""
+def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) -> tuple[Verdict, Baseline]:
+    """Whether the sync that was started has ended, and what to compare the next poll with; `at` is the server's now."""
     joined = baseline.earliest_end is None
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
     failed = _new(now.failed_at, baseline.failed_at, joined=joined)
@@ -80,12 +83,16 @@ def judge(baseline: Baseline, now: Connection) -> tuple[Verdict, Baseline]:
         return _not_ended(now), _moved(baseline, now)
     if not new:
         return _not_ended(now), baseline
-    if baseline.interrupted and (now.syncing or max(new) < baseline.accepted_at + DATE_PRECISION):
+    if baseline.interrupted and now.syncing:
         return _not_ended(now), _moved(baseline, now)  # what is new belongs to the sync that was stopped
-    if baseline.historical and now.is_historical_sync and _is_of_sync_before(baseline, max(new), failed):
+    if _may_be_of_sync_before(baseline, now, max(new), at):
         return _not_ended(now), baseline
-    if baseline.interrupted and baseline.seen != now.stamps:
-        settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=CONFIRM_IN, briefly=True)
+    if baseline.historical and now.is_historical_sync and failed != max(new):
+        return _not_ended(now), baseline  # only a failure may leave a historical sync due
+    settles_in = _settles_in(max(new), at)
+    if baseline.interrupted and (baseline.seen != now.stamps or settles_in):
+        pause = max(CONFIRM_IN, settles_in)
+        settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=pause, briefly=True)
         return settling, baseline._replace(seen=now.stamps)
     return _ended(now, max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
 
@@ -102,10 +109,21 @@ def judge_latest(now: Connection) -> Verdict:
     return _ended(now, latest, has_failed=now.failed_at == latest)
 
 
-def _is_of_sync_before(baseline: Baseline, latest: datetime, failed: Optional[datetime]) -> bool:
-    """While a historical sync is due or runs: whether what ended was another one. Only a failure may leave it due."""
-    stopped_late = baseline.interrupted and latest < baseline.accepted_at + STOPPED_WITHIN
-    return failed != latest or stopped_late
+def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:
+    """Whether the latest end may be that of the sync that was stopped, and the new one is to come."""
+    if not baseline.interrupted:
+        return False
+    is_due = baseline.historical and now.is_historical_sync
+    if latest >= baseline.accepted_at + (STOPPED_WITHIN if is_due else DATE_PRECISION):
+        return False
+    idle = now.sync_state == "scheduled" and not now.is_paused  # then the new one has ended before the response came
+    return not idle or at is None or at - baseline.accepted_at <= SURELY_BEGUN
+
+
+def _settles_in(latest: datetime, at: Optional[datetime]) -> float:
+    """Seconds until a poll surely shows what came after an end; 0 if it does by now, or if the clocks disagree."""
+    age = (at - latest).total_seconds() if at else math.inf
+    return SHOWN_AFTER - age if -CONFIRM_IN < age < SHOWN_AFTER else 0.0
 
 
 def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool = False) -> Optional[datetime]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fivetran_blueprints import check_sync_status, update_connector
-from tests.fivetran_blueprints.responses import DETAILS, ENVIRONMENT, HISTORY, ID, at, connection
+from tests.fivetran_blueprints.responses import DETAILS, ENVIRONMENT, HISTORY, ID, NOT_FOUND, at, connection
 from tests.support import FakeClock, make_run
 from tests.wire import LOST, TIMED_OUT, Vendor, ending, files
 
@@ -55,6 +55,30 @@ def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
     assert ended == (201, "refused")
     assert "no historical sync is due or running" in ended.message
     assert files(tmp_path).keys() == {"starting.pickle"}
+
+
+def test_a_connection_that_is_not_found_right_after_its_update_is_polled_again(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
+    for _ in range(3):
+        fivetran.expect("GET", DETAILS, NOT_FOUND, status=404)
+    fivetran.expect("GET", DETAILS, RUNNING, many=True)
+    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
+    assert {"sync.pickle", "force_sync.pickle"} <= files(tmp_path).keys()
+
+
+def test_a_connection_that_stays_not_found_after_its_update_leaves_it_unclear(
+    fivetran: Vendor, clock: FakeClock, tmp_path: Path
+) -> None:
+    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
+    fivetran.expect("GET", DETAILS, NOT_FOUND, status=404, many=True)
+    ended = update(tmp_path, clock, HISTORICAL)
+    assert ended == (220, "unreachable")
+    assert "a historical sync may be running" in ended.message
+    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
 
 
 def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Vendor, clock: FakeClock, tmp_path: Path) -> None:

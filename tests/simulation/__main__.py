@@ -1,7 +1,7 @@
-"""Count wrong verdicts over many simulated timelines of each vendor: ours, and those of other clients' rules.
+"""Count wrong verdicts, double starts and missed ends over simulated timelines of each vendor.
 
-`python -m tests.simulation [vendor] [--full]`; `python -m tests.simulation vendor --seed N` tells one timeline step by
-step.
+`python -m tests.simulation [VENDOR] [--first SEED] [--count N] [--workers N]`; `--peers N` compares the rules of other
+clients on the seeds 0 to N. `python -m tests.simulation VENDOR --seed N` tells one timeline step by step.
 """
 
 from __future__ import annotations
@@ -9,22 +9,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from tests.simulation.survey import SIMULATE, Survey, one, peers, surveys
+from tests.simulation.survey import SIMULATE, Survey, one, peers, survey
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("vendor", nargs="?", choices=list(SIMULATE))
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (default 0)")
+    parser.add_argument("--count", type=int, default=10_000, help="timelines of each vendor (default 10,000)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--peers", type=int, default=0, help="timelines in which the clients are compared")
     parser.add_argument("--seed", type=int, help="tell this one timeline step by step")
-    parser.add_argument("--count", type=int, default=10_000, help="timelines of each vendor")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
-    parser.add_argument("--full", action="store_true", help="1,000,000 timelines of each vendor")
-    parser.add_argument("--peers", type=int, default=1_000, help="timelines in which the clients are compared")
     given = parser.parse_args()
     if given.seed is not None:
         if given.vendor is None:
@@ -32,12 +28,9 @@ def main() -> int:
         return _tell(given.vendor, given.seed)
     faults = 0
     for vendor in [given.vendor] if given.vendor else list(SIMULATE):
-        began = time.monotonic()
-        survey = surveys({vendor: 1_000_000 if given.full else given.count}, given.first)[vendor]
-        _print(vendor, survey, time.monotonic() - began)
-        faults += len(survey.faults)
+        faults += _survey(vendor, given)
         if given.peers:
-            _print_peers(vendor, given.peers)
+            _print_peers(vendor, given.peers, given.workers)
     return 1 if faults else 0
 
 
@@ -49,22 +42,38 @@ def _tell(vendor: str, seed: int) -> int:
     return 1 if outcome.fault else 0
 
 
-def _print(vendor: str, survey: Survey, seconds: float) -> None:
-    print(f"\n{vendor}: {survey.timelines:,} timelines in {seconds:.0f} s")
-    print(f"  wrong verdicts {survey.wrong}, double starts {survey.double}, missed ends {survey.missed}")
-    print(f"  unclear starts, told as such {survey.unclear:,}")
-    print("  told: " + ", ".join(f"{word} {number:,}" for word, number in survey.verdicts.most_common()))
-    for kind, number in survey.classes.most_common():
-        print(f"  no client can know: {kind}: {number:,}, of which told wrongly {survey.classes_wrong[kind]:,}")
-    for seed, fault in survey.faults[:20]:
-        print(f"  FAULT: {fault}\n    python -m tests.simulation {vendor} --seed {seed}")
+def _survey(vendor: str, given: argparse.Namespace) -> int:
+    """Print the counts, and on the way how far it is; the number of faults."""
+    began = time.monotonic()
+    found, faults, said = Survey(), 0, 0
+    for found in survey(vendor, given.first, given.count, given.workers):
+        for seed, fault in found.faults[faults:]:
+            print(f"  FAULT: {fault}\n    python -m tests.simulation {vendor} --seed {seed}", flush=True)
+        faults = len(found.faults)
+        if found.timelines - said >= 50_000:
+            said = found.timelines
+            _print(vendor, found, given.first, time.monotonic() - began)
+    if said < found.timelines:
+        _print(vendor, found, given.first, time.monotonic() - began)
+    return faults
 
 
-def _print_peers(vendor: str, count: int) -> None:
+def _print(vendor: str, found: Survey, first: int, seconds: float) -> None:
+    seeds = f"the seeds {first:,} to {first + found.timelines - 1:,}"
+    print(f"\n{vendor}: {found.timelines:,} timelines ({seeds}) in {seconds:,.0f} s")
+    print(f"  wrong verdicts {found.wrong}, double starts {found.double}, missed ends {found.missed}")
+    print(f"  unclear starts, told as such {found.unclear:,}")
+    print("  told: " + ", ".join(f"{word} {number:,}" for word, number in found.verdicts.most_common()))
+    for kind, number in found.classes.most_common():
+        print(f"  no client can know: {kind}: {number:,}, of which told wrongly {found.classes_wrong[kind]:,}")
+    sys.stdout.flush()
+
+
+def _print_peers(vendor: str, count: int, workers: int) -> None:
     print(f"  side by side, {count:,} timelines:")
     columns = ("right", "wrong", "missed", "double", "crash")
     print(f"    {'client':24}" + "".join(f"{column:>9}" for column in columns) + "   other")
-    for client, found in peers(vendor, count).items():
+    for client, found in peers(vendor, count, workers).items():
         other = ", ".join(f"{how} {number}" for how, number in found.most_common() if how not in columns)
         print(f"    {client:24}" + "".join(f"{found[column]:>9}" for column in columns) + f"   {other}")
 

@@ -3,51 +3,67 @@
 Choices, where the vendor's pages leave one:
 - A trigger queues a run for each entry that has none running or queued; it begins within 10 s, on a busy server within
   9 minutes; until then status shows the run before. One in fifty is dropped from the queue and never runs.
-- `finishedAt` has milliseconds. A run that is cut is booked SUCCESS with its next run due, and goes on within 25 s.
+- `finishedAt` has milliseconds. A run that is cut is booked SUCCESS; up to 2 s later its next run is due at the moment
+  of the cut, and it goes on within 25 s, within the hour, or (one in ten) never. A paused entry has no due time.
 - A server that is older than 0.67.1 tells no latestExecutionStatus; PAUSED then hides success and failure, not
   RUNNING.
-- A reset cancels a run that is RUNNING (STOPPED) and queues another; it does nothing to a queued one.
-- One connection in fifty is deleted during the timeline; its entries are gone.
+- A reset cancels a run that is RUNNING (STOPPED; `finishedAt` moves once more within 10 s, and one in ten ends ours,
+  too, if it has begun by then) and queues another; it does nothing to a queued one.
+- One connection in fifty is deleted during the timeline; its entries are gone. One entry in thirty is missing from
+  status for up to 45 s. A stale status is up to 2 s old.
+- One trigger in twelve has a key that may not read; its check has another key.
 
 Where no client can know (counted apart):
-- "scheduled run": one that began between the baseline and our trigger swallows it, one after ours replaces its result.
-- "one that was cut goes on over ours": a run that Nango cut goes on while ours is queued or running, and replaces its
-  result.
-- "queued longer than the grace": the run begins after NANGO_START_GRACE.
+- "scheduled run": one that began between the baseline and our trigger and is over when this is accepted, or one that
+  began after it and replaces the result of ours.
+- "run of an earlier unclear start": the same, of a run that the trigger before asked for without being told so.
+- "a start that no poll showed": its response was lost, it was queued during every poll, and it ran and ended while the
+  second request was on its way.
+- "cut without a due time": one of a paused entry looks like a success.
+- "queued longer than the grace": the run begins after NANGO_START_GRACE, or after a reset that cancelled another one
+  later than its STOPPED is waited for (30 s).
 - "joined one ended before the start": of several entries some run and are joined; one of them ends between the
   baseline and the trigger of the others, which runs it once more.
+- "an end within the request": without a baseline, a run that ends while the request is on its way or in the second of
+  its Date may be ours or the one before.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any, cast
+from types import ModuleType
+from typing import Any, Callable, cast
 
 from nango_blueprints import check_sync_status, trigger_sync
-from nango_blueprints.api import parse_entries
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
+from tests.simulation.playing import Outcome, play, sense
+from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 SCHEDULED = "scheduled run"
-CONTINUED = "one that was cut goes on over ours"
+EARLIER = "run of an earlier unclear start"
+NEVER_SHOWN = "a start that no poll showed"
+CUT_UNSEEN = "cut without a due time"
 LATE = "queued longer than the grace"
 MIXED = "joined one ended before the start"
+WITHIN = "an end within the request"
 
-_KEY = "an-integration"
-_SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
+KEY = "an-integration"
+SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
+FORBIDDEN = {"error": {"code": "forbidden", "message": "Insufficient scope. Required: environment:syncs:read"}}
 
 
 class Run:
     """One run of an entry; `cut` are the seconds after which it is cut and continued, if it is."""
 
-    def __init__(self, seconds: float, good: bool, *, foreign: bool, cut: float | None = None) -> None:
-        self.seconds, self.good, self.foreign, self.cut = seconds, good, foreign, cut
+    def __init__(self, seconds: float, good: bool, *, batch: object = None, cut: float | None = None) -> None:
+        self.seconds, self.good, self.batch, self.cut = seconds, good, batch, cut  # batch: which trigger asked for it
         self.state = "queued"  # running, cut, ended, dropped
+        self.begun: float | None = None
         self.ended: float | None = None
-        self.cancelled = False
+        self.abandoned = False  # it was cut, and never continued
 
 
 class Entry:
@@ -56,23 +72,33 @@ class Entry:
     def __init__(self, world: World, connection: str, name: str, variant: str) -> None:
         rng = world.rng
         self.connection, self.name, self.variant = connection, name, variant
+        self.full_name = f"{name}::{variant}"
         self.id = f"{connection}/{name}/{variant}"
         self.paused = rng.random() < 0.1
         self.running: Run | None = None
         self.queued: Run | None = None
+        self.latest: Run | None = None  # the one that began last
         self.finished: float | None = None if rng.random() < 0.15 else world.t - rng.uniform(1, 1e5)
         self.good = rng.random() < 0.7
         self.next_due = world.t + rng.uniform(1, 3600)
+        self.due_at_cut: float | None = None  # a run was cut then, and its continuation has not begun
         self.gone = False
-        self.is_cut = False  # a run was cut, and its continuation has not begun
+        self.missing: tuple[float, float] = (0.0, 0.0)
+        if rng.random() < 0.03:
+            begin = rng.choice((0.0, rng.uniform(0, 60), rng.uniform(0, 1000)))
+            self.missing = begin, begin + rng.uniform(0, 45)
         self.target: Run | None = None
-        self.foreign_since: float | None = None
+        self.others: list[tuple[float, Run]] = []  # when runs began that the current trigger did not ask for
+
+    def hidden(self, t: float) -> bool:
+        return self.missing[0] <= t < self.missing[1]
 
 
 class Nango(Vendor):
     """One integration."""
 
     told_within = 900.0
+    stale_for = 2.0
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -80,6 +106,8 @@ class Nango(Vendor):
         self.old = rng.random() < 0.15
         self.busy = rng.random() < 0.15
         self.down = rng.random() < 0.01
+        self.narrow = rng.random() < 0.08
+        self.may_read = True
         names = [("contacts", "base"), ("deals", "base"), ("deals", "eu")][: rng.choice((1, 1, 2, 3))]
         self.entries = [
             Entry(world, f"connection-{number}", name, variant)
@@ -88,13 +116,14 @@ class Nango(Vendor):
         ]
         self.selected: list[Entry] = []
         self.accepted_at: float | None = None
-        self.reset = False
+        self.sent_at = 0.0
+        self.answered_at: float | None = None  # the Date of the response, where it stands in for a baseline
         self.seen: set[str] = {"running"}
-        self.baseline_at = 0.0
-        self.looked_at = 0.0
+        self.baseline_at = self.looked_at = 0.0
         self.looked: dict[str, Run | None] = {}
-        self.posted = False
         self.baseline: dict[str, Run | None] = {}
+        self.posted = False
+        self.max_age: int | None = None  # minutes, of a check without a handoff
         self.plans = {entry.id: self._plan(rng) for entry in self.entries}
         self.delays = {
             entry.id: rng.uniform(0, 540) if self.busy and rng.random() < 0.5 else rng.uniform(0, 10)
@@ -106,7 +135,7 @@ class Nango(Vendor):
             if rng.random() < 0.02:
                 self.delays[entry.id] = -1.0
             if rng.random() < 0.2:
-                self._begin(entry, Run(rng.choice((rng.uniform(0, 5), rng.uniform(0, 900))), True, foreign=True))
+                self._begin(entry, Run(rng.choice((rng.uniform(0, 5), rng.uniform(0, 900))), good=True))
             if rng.random() < 0.1:
                 world.later(rng.choice((rng.uniform(0, 3), rng.uniform(0, 3000))), self._schedule(entry))
         if rng.random() < 0.02:
@@ -115,24 +144,23 @@ class Nango(Vendor):
 
     def _plan(self, rng: random.Random) -> Run:
         seconds = rng.choice((rng.uniform(0.5, 10), rng.uniform(1, 120), rng.uniform(60, 1500)))
-        cut = seconds * rng.uniform(0.1, 0.9) if rng.random() < 0.08 and not self.old else None
-        return Run(seconds, rng.random() < 0.65, foreign=False, cut=cut)
+        cut = seconds * rng.uniform(0.1, 0.9) if rng.random() < 0.1 and not self.old else None
+        return Run(seconds, rng.random() < 0.65, cut=cut)
 
     # What happens at Nango
 
-    def _schedule(self, entry: Entry) -> Any:
+    def _schedule(self, entry: Entry) -> Callable[[], None]:
         def begin() -> None:
             if entry.running is None and entry.queued is None and not entry.gone:
                 rng = self.world.rng
-                self._begin(entry, Run(rng.uniform(1, 300), rng.random() < 0.6, foreign=True))
+                self._begin(entry, Run(rng.uniform(1, 300), rng.random() < 0.6))
 
         return begin
 
     def _delete(self, connection: str) -> None:
         self.world.note(f"[{connection} is deleted]")
         for entry in self.entries:
-            if entry.connection == connection:
-                entry.gone = True
+            entry.gone = entry.gone or entry.connection == connection
 
     def _enqueue(self, entry: Entry, run: Run, seconds: float) -> None:
         entry.queued = run
@@ -147,13 +175,17 @@ class Nango(Vendor):
         def drop() -> None:
             entry.queued = None
             run.state = "dropped"
+            if run.begun is not None:  # it was cut
+                run.abandoned, run.ended = True, self.world.t
 
         self.world.later(3600.0 if seconds < 0 else seconds, drop if seconds < 0 else begin)
 
     def _begin(self, entry: Entry, run: Run) -> None:
-        entry.running, run.state, entry.is_cut = run, "running", False
-        if run.foreign:
-            entry.foreign_since = self.world.t
+        entry.running, entry.latest, run.state, entry.due_at_cut = run, run, "running", None
+        if run.begun is None:
+            run.begun = self.world.t
+            if run.batch is not self.accepted:
+                entry.others.append((self.world.t, run))
         self.world.note(f"[{entry.id}: runs]")
 
         def end() -> None:
@@ -162,17 +194,7 @@ class Nango(Vendor):
 
         def cut() -> None:
             if entry.running is run:
-                entry.running, run.state = None, "cut"
-                entry.finished, entry.good, entry.next_due = self.world.t, True, self.world.t - 1
-                run.cut, entry.is_cut = None, True
-                self.world.note(f"[{entry.id}: cut]")
-                self.world.later(self.world.rng.uniform(0.5, 25), go_on)
-
-        def go_on() -> None:
-            if not entry.gone and run.state == "cut":
-                if entry.running is not None or entry.queued is not None:
-                    self.unknowable(CONTINUED)
-                self._begin(entry, run)
+                self._cut(entry, run)
 
         if run.cut is not None:
             run.seconds -= run.cut
@@ -180,82 +202,122 @@ class Nango(Vendor):
         else:
             self.world.later(run.seconds, end)
 
+    def _cut(self, entry: Entry, run: Run) -> None:
+        rng, at = self.world.rng, self.world.t
+        self.world.note(f"[{entry.id}: cut]")
+        entry.running, run.state, run.cut = None, "cut", None
+        entry.finished, entry.good = at, True
+        if entry.paused and run is entry.target:
+            self.unknowable(CUT_UNSEEN)
+
+        def show_due() -> None:
+            if run.state == "cut" and entry.finished == at:
+                entry.due_at_cut = at
+
+        self.world.later(rng.uniform(0, 2), show_due)
+        go_on = rng.choice((rng.uniform(2, 25), rng.uniform(2, 25), rng.uniform(25, 600), rng.uniform(600, 3500)))
+        self._enqueue(entry, run, -1.0 if rng.random() < 0.1 else go_on)
+
     def _end(self, entry: Entry, run: Run) -> None:
         entry.running, run.state, run.ended = None, "ended", self.world.t
         entry.finished, entry.good = self.world.t, run.good
-        if entry.next_due <= self.world.t:
-            entry.next_due = self.world.t + 3600
+        while entry.next_due <= self.world.t:
+            entry.next_due += 3600
         self.world.note(f"[{entry.id}: {'success' if run.good else 'failure'}]")
 
-    # What it answers
+    def _cancel(self, entry: Entry, old: Run) -> None:
+        """A reset cancels a run; its abort is handled some seconds later."""
+        rng = self.world.rng
+        self.world.note(f"[{entry.id}: cancelled by the reset]")
+        old.good = False
+        self._end(entry, old)
+        ends_ours = rng.random() < 0.1
 
-    def handle(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Reply:
+        def abort() -> None:
+            if entry.running is None and entry.latest is old:
+                entry.finished = self.world.t
+            elif entry.running is not None and entry.running is entry.target and ends_ours:
+                entry.running.good = False
+                self._end(entry, entry.running)
+
+        self.world.later(rng.uniform(0, 10), abort)
+
+    # What it shows
+
+    def view(self, path: str, params: Mapping[str, str]) -> View:
         del path
-        if method == "POST":
-            return self._trigger(body)
-        chosen = self._chosen(params.get("connection_id"), [] if params["syncs"] == "*" else params["syncs"].split(","))
-        connection = params.get("connection_id")
+        if not self.may_read:
+            return View((403, FORBIDDEN), lambda: None)
+        t, connection = self.world.t, params.get("connection_id")
+        chosen = self._chosen(connection, [] if params["syncs"] == "*" else params["syncs"].split(","))
         if connection and all(entry.gone for entry in self.entries if entry.connection == connection):
-            self.seen = {"not_found"}
-            return 400, {"error": {"code": "invalid_body", "message": "Connection not found"}}
-        if self.selected:
-            self.seen = self._truths()
-        else:
-            self.looked_at, self.looked = self.world.t, {entry.id: entry.running for entry in chosen}
-        return 200, {"syncs": [self._shown(entry) for entry in chosen]}
+            unknown = {"error": {"code": "invalid_body", "message": "Connection not found"}}
+            return View((400, unknown), lambda: setattr(self, "seen", {"not_found"}))
+        running = {entry.id: entry.running for entry in chosen}
+        seen = self._latest_truths(chosen) if self.sensing else {self._overall()} if self.selected else None
+
+        def shown() -> None:
+            if seen is not None:
+                self.seen = seen
+            else:
+                self.looked_at, self.looked = t, running
+
+        return View((200, {"syncs": [self._shown(entry) for entry in chosen if not entry.hidden(t)]}), shown)
 
     def _chosen(self, connection: str | None, names: list[str]) -> list[Entry]:
         def wanted(entry: Entry) -> bool:
             if entry.gone or (connection and entry.connection != connection):
                 return False
-            full = f"{entry.name}::{entry.variant}"
-            return not names or full in names or (entry.variant == "base" and entry.name in names)
+            return not names or entry.full_name in names or (entry.variant == "base" and entry.name in names)
 
         return [entry for entry in self.entries if wanted(entry)]
 
     def _shown(self, entry: Entry) -> dict[str, Any]:
         running = entry.running is not None
         ran = running or entry.finished is not None
-        latest = "RUNNING" if running else "SUCCESS" if entry.good else "STOPPED"
         status = "RUNNING" if running else "PAUSED" if entry.paused else "SUCCESS" if entry.good or not ran else "ERROR"
         shown = {
             "id": entry.id, "connection_id": entry.connection, "name": entry.name, "variant": entry.variant,
-            "status": status, "nextScheduledSyncAt": self._stamp(self._due(entry)), "frequency": "every 1h",
+            "status": status, "frequency": "every 1h",
+            "nextScheduledSyncAt": None if entry.paused else self._stamp(self._due(entry)),
         }  # fmt: skip
         if ran and not self.old:
-            shown["latestExecutionStatus"] = latest
+            shown["latestExecutionStatus"] = "RUNNING" if running else "SUCCESS" if entry.good else "STOPPED"
         if not running and entry.finished is not None:
             shown["finishedAt"] = self._stamp(entry.finished)
         return shown
 
     def _due(self, entry: Entry) -> float:
         """Ahead, but for a run that was cut: its continuation is due at once."""
+        if entry.due_at_cut is not None:
+            return entry.due_at_cut
         due = entry.next_due
-        while due <= self.world.t and not entry.is_cut:
+        while due <= self.world.t:
             due += 3600
         return due
 
     def _stamp(self, t: float) -> str:
         return stamp(self.world.server(t), 3)
 
-    def _trigger(self, body: Mapping[str, Any]) -> Reply:
-        world = self.world
+    def handle(self, method: str, path: str, body: Any) -> Reply:
+        del method, path
+        world, connection = self.world, body.get("connection_id")
         made: list[Entry] = []
-        connection = body.get("connection_id")
         chosen = self._chosen(connection, list(body["syncs"]))
         if connection and not chosen:
             return 404, {"error": {"code": "unknown_connection", "message": "Connection not found"}}
         self.accepted_at = world.t
-        reset = bool(body.get("opts", {}).get("reset"))
         for entry in chosen if not self.down else []:
-            if entry.running is not None and reset:
-                world.note(f"[{entry.id}: cancelled by the reset]")
-                entry.foreign_since = world.t
-                entry.running.cancelled, entry.running.good = True, False
-                self._end(entry, entry.running)
+            if entry.running is not None and body.get("opts", {}).get("reset"):
+                entry.others = [(t, run) for t, run in entry.others if run is not entry.running]
+                self._cancel(entry, entry.running)
+                if not 0 <= self.delays[entry.id] <= 25:
+                    self.unknowable(LATE)
             if entry.running is None and entry.queued is None:
                 plan = self.plans[entry.id]
-                run = Run(plan.seconds, plan.good, foreign=False, cut=plan.cut)
+                run = Run(plan.seconds, plan.good, batch=self.accepted, cut=plan.cut)
+                if entry.target is not None and entry.target.batch is self.accepted:
+                    self.unknowable(NEVER_SHOWN)
                 entry.target = run
                 made.append(entry)
                 self._enqueue(entry, run, self.delays[entry.id])
@@ -269,13 +331,19 @@ class Nango(Vendor):
 
     # What is true
 
+    def begin_run(self, script: ModuleType) -> None:
+        super().begin_run(script)
+        self.posted = False
+        self.may_read = not (self.narrow and script is trigger_sync)
+        if not self.selected:  # what a trigger before this one asked for is not this one's
+            self.accepted_at = None
+            for entry in self.entries:
+                entry.target = None
+
     def sent(self, method: str) -> None:
         if method == "POST" and not self.posted and not self.selected:
-            self.posted, self.baseline_at, self.baseline = True, self.looked_at, self.looked
-
-    def begin_run(self) -> None:
-        super().begin_run()
-        self.posted = False
+            self.posted, self.sent_at = True, self.world.t
+            self.baseline_at, self.baseline = (self.looked_at, self.looked) if self.may_read else (self.world.t, {})
 
     def saved_handoff(self, handoff: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
@@ -283,34 +351,41 @@ class Nango(Vendor):
         if self.accepted_at is not None and handoff.server_time is not None:  # a lost start counts from the read before
             early = self.world.server(self.accepted_at) - handoff.server_time
             self.grace -= max(0.0, early.total_seconds())
-        for entry_id, baseline in handoff.watches.items():
+        if handoff.watches is None:
+            self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
+            self.answered_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
+        for entry_id, baseline in (handoff.watches or {}).items():
             entry = by_id[entry_id]
             self.selected.append(entry)
             if baseline.joined:
-                joined = self.looked.get(entry_id) if handoff.joined else self.baseline.get(entry_id)
-                if entry.target is not None and not entry.target.foreign:
+                if entry.target is not None and entry.target.batch is self.accepted:
                     self.unknowable(MIXED)
-                entry.target = joined
+                entry.target = self.looked.get(entry_id) if handoff.joined else self.baseline.get(entry_id)
+            elif entry.target is None and not handoff.joined:  # only runs of an earlier start may be seen
+                latest = entry.queued or entry.latest
+                if latest is not None and (latest.begun is None or latest.begun > self.baseline_at):
+                    entry.target = latest
         if handoff.joined:
             self.baseline_at = self.looked_at
-        elif self.accepted_at is None:
+        elif self.accepted_at is None and not any(self.all_accepted):
             self.wrong.append("told started, and nothing was accepted")
-            self._scheduled_since()
-        self.seen = self._truths()
+        self.seen = {self._overall()}
 
-    def _scheduled_since(self) -> None:
+    def _ends_within_request(self, entry: Entry) -> bool:
+        """Without a baseline: whether an end of the entry may be ours or of the run before."""
+        if entry.finished is None or self.answered_at is None:
+            return False
+        return self.sent_at - 1 <= entry.finished <= self.answered_at + 1
+
+    def _overall(self) -> str:
         for entry in self.selected:
-            since = entry.foreign_since
-            if since is not None and since > self.baseline_at:
-                self.unknowable(SCHEDULED)
-
-    def _truths(self) -> set[str]:
-        self._scheduled_since()
+            if self._ends_within_request(entry):
+                self.unknowable(WITHIN)
+            for at, run in entry.others:
+                if at > self.baseline_at and run is not entry.target:
+                    self.unknowable(SCHEDULED if run.batch is None else EARLIER)
         words = {self._truth(entry) for entry in self.selected}
-        for word in ("running", "failed", "unknown"):
-            if word in words:
-                return {word}
-        return {"succeeded"}
+        return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
 
     def _truth(self, entry: Entry) -> str:
         run = entry.target
@@ -320,17 +395,44 @@ class Nango(Vendor):
         overdue = self.world.t - begun > self.grace - 3
         if run is None or self._dropped(entry):
             return "failed" if overdue else "running"
-        if run.state == "queued" and overdue:
+        if run.begun is None and overdue:
             self.unknowable(LATE)
         if run.ended is None:
             return "running"
         if self.old and entry.paused:
             return "unknown"
-        return "succeeded" if run.good else "failed"
+        return "succeeded" if run.good and not run.abandoned else "failed"
 
     def _dropped(self, entry: Entry) -> bool:
         run = entry.target
-        return run is None or (not run.foreign and (run.state == "dropped" or self.delays[entry.id] < 0))
+        return run is None or (run.batch is not None and run.begun is None and self.delays[entry.id] < 0)
+
+    def _latest_truths(self, chosen: list[Entry]) -> set[str]:
+        """For a check without a handoff: what may be told of the latest runs."""
+        t = self.world.t
+        visible = [entry for entry in chosen if not entry.hidden(t)]
+        found = {self._latest(group) for group in (chosen, visible)}
+        ends = [entry.finished for entry in chosen if entry.finished is not None]
+        if len(visible) < len(chosen) or any(t - end < 10 for end in ends):
+            found |= {"running", "not_found"} - ({"not_found"} if visible else set())
+        if any(entry.gone for entry in self.entries):
+            found |= {"failed", "running"}
+        age = t - min(ends, default=t)
+        if self.max_age is not None and age > self.max_age * 60 - 3:
+            return {"running"} if age > self.max_age * 60 + 3 else {"running", *found}
+        return found
+
+    def _latest(self, entries: list[Entry]) -> str:
+        words = set()
+        for entry in entries:
+            run = entry.latest
+            if run is not None and run.abandoned:
+                words.add("failed")
+            elif entry.running is not None or entry.finished is None or (run is not None and run.state == "cut"):
+                words.add("running")
+            else:
+                words.add("unknown" if self.old and entry.paused else "succeeded" if entry.good else "failed")
+        return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
 
     def truths(self) -> set[str]:
         return self.seen
@@ -348,6 +450,10 @@ class Nango(Vendor):
                 ends.append(run.ended)
         return max(ends, default=None)
 
+    def yesterdays(self) -> Handoff:
+        watches = {entry.id: Watch(entry.id) for entry in self.entries}
+        return Handoff(Selection(KEY), self.world.server(self.world.t - 86400), watches)
+
 
 def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
     """The world of one seed: the same vendor and wire for whoever plays in it."""
@@ -361,46 +467,25 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     vendor = cast(Nango, line.vendor)
     rng = line.world.rng
     random.seed(rng.getrandbits(32))  # the clients' jitter
-    trigger = {**_SECRETS, "NANGO_PROVIDER_CONFIG_KEY": _KEY, "NANGO_IF_RUNNING": rng.choice(("wait", "join", "fail"))}
+    trigger = {**SECRETS, "NANGO_PROVIDER_CONFIG_KEY": KEY, "NANGO_IF_RUNNING": rng.choice(("wait", "join", "fail"))}
     if rng.random() < 0.6:
         trigger["NANGO_CONNECTION_ID"] = rng.choice(vendor.entries).connection
     if rng.random() < 0.4:
         entry = rng.choice(vendor.entries)
-        trigger["NANGO_SYNCS"] = f"{entry.name}::{entry.variant}" if entry.variant != "base" else entry.name
+        trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
+    senses = rng.random() < 0.12
+    check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
     if trigger["NANGO_IF_RUNNING"] != "join" and rng.random() < 0.2:
         trigger["NANGO_RESET"] = "TRUE"
-    check = dict(_SECRETS)
     for environment in (trigger, check):
         if rng.random() < 0.4:
             environment["NANGO_WAIT"] = "TRUE"
         environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["NANGO_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
-    return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
-
-
-def peers(seed: int) -> dict[str, str]:
-    """How our client and "not RUNNING means done" fare in one timeline, on a wire that never fails."""
-
-    def ours() -> Outcome:
-        line = timeline(seed, faulty=False)
-        environment = {**_SECRETS, "NANGO_PROVIDER_CONFIG_KEY": _KEY, "NANGO_WAIT": "TRUE"}
-        return play(seed, line, "nango", (trigger_sync, check_sync_status), environment, dict(_SECRETS), [300.0] * 3)
-
-    def not_running_means_done(peer: Peer) -> None:
-        query = {"provider_config_key": _KEY, "syncs": "*"}
-        before = peer.read("/sync/status", query)["syncs"]
-        while any(entry["status"] == "RUNNING" for entry in before):
-            peer.pause(60)
-            before = peer.read("/sync/status", query)["syncs"]
-        peer.start("/sync/trigger", {"provider_config_key": _KEY, "syncs": []})
-        entries = parse_entries({"syncs": before}).items()
-        watches = {key: Watch(entry.label, entry.finished_at, joined=entry.running) for key, entry in entries}
-        peer.took(Handoff(Selection(_KEY), None, watches))
-        while peer.pause(10):
-            now = peer.read("/sync/status", query)["syncs"]
-            if all(entry["status"] != "RUNNING" for entry in now):
-                peer.tell("succeeded" if all(entry["status"] != "ERROR" for entry in now) else "failed")
-
-    rules = {"not RUNNING means done": not_running_means_done}
-    return compare(ours, rules, lambda: timeline(seed, faulty=False))
+    if not senses:
+        return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
+    if rng.random() < 0.6:
+        vendor.max_age = rng.choice((1, 10, 60, 1440))
+        check["NANGO_MAX_AGE"] = str(vendor.max_age)
+    return sense(seed, line, check_sync_status, check, pauses)

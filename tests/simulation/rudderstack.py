@@ -3,8 +3,10 @@
 Choices, where the vendor's pages leave one:
 - A start that is accepted makes a sync at once; its `startedAt` is that moment (0, 3 or 6 digits), for some sources
   Go's zero time until it begins some seconds later. While it is not ended a start is a 409.
-- A list of syncs has them in any order, 1 to 10 a page; a new one appears in it at once. `finishedAt` is filled while
-  it runs. `/status` of a source may show the run before for up to 10 s; a run asked for by its id is always true.
+- A list of syncs has them in any order, 1 to 10 a page; a new one appears in it at once, or for some connections up to
+  10 s later. `finishedAt` is filled while it runs. `/status` of a source may show the run before for up to 10 s. A sync
+  asked for by its id is a 404 for up to 45 s at one in twenty.
+- One connection in fifty is disabled, and shows it.
 - Stop: 204, or a 400 if nothing runs; the sync ends up to 7 minutes later, with any word.
 - A start with a 2xx may lack its id (older sources: 201 or 204 without a body).
 - One sync in fifty ends with a word that nobody knows.
@@ -20,19 +22,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, Callable, cast
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
-from tests.simulation.world import Outcome, Peer, Reply, Timeline, Vendor, World, compare, play, stamp
+from tests.simulation.playing import Outcome, play, sense
+from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 FOREIGN = "foreign start"
 ANOTHER = "another run since"
 NO_START = "run without a start"
 
-_SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
-_ID = "an_id"
+SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
+ID = "an_id"
 _CANCELLED = ("stopped", "cancelled", "canceled", "aborted")
 
 
@@ -40,14 +44,8 @@ class Sync:
     """A sync (or run). `word` is how it ends, `rows` how many its destination refused."""
 
     def __init__(self, name: str, seconds: float, word: str, *, foreign: bool, rows: int = 0, error: str = "") -> None:
-        self.name, self.seconds, self.word, self.rows, self.error, self.foreign = (
-            name,
-            seconds,
-            word,
-            rows,
-            error,
-            foreign,
-        )
+        self.name, self.seconds, self.word = name, seconds, word
+        self.rows, self.error, self.foreign = rows, error, foreign
         self.started = 0.0
         self.shown_from = 0.0
         self.ended: float | None = None
@@ -79,7 +77,10 @@ class RudderStack(Vendor):
         self.wordless = self.is_source and rng.random() < 0.15
         self.snake = rng.random() < 0.3
         self.zero = self.is_source and rng.random() < 0.1
-        self.lag = rng.uniform(0, 10) if self.is_source and rng.random() < 0.4 else 0.0
+        self.lag = rng.uniform(0, 10) if rng.random() < (0.4 if self.is_source else 0.15) else 0.0
+        self.hidden = rng.uniform(0, 45) if rng.random() < 0.05 else 0.0  # seconds of 404 for a new sync's id
+        self.disabled = not self.is_source and rng.random() < 0.02
+        self.max_age: int | None = None  # minutes, of a check without a handoff
         self.without_id = rng.random() < (0.15 if self.is_source else 0.02)
         self.per_page = rng.choice((1, 3, 10))
         self.digits = rng.choice((0, 3, 6))
@@ -95,16 +96,7 @@ class RudderStack(Vendor):
         self.searched = False  # the start's answer did not tell the id
         self.posted_at = 0.0
         self.seen: set[str] = {"running"}
-        for _ in range(rng.choice((0, 1, 1, 4))):
-            self._add(self._plan(rng, foreign=True), ago=rng.choice((rng.uniform(1, 4), rng.uniform(4, 1e5))))
-        self.syncs.sort(key=lambda sync: sync.started)
-        mood = rng.random()
-        if mood < 0.4:
-            sync = self._plan(rng, foreign=True)
-            sync.seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
-            self._begin(sync)
-            sync.started -= rng.choice((0.0, rng.uniform(0, 5), rng.uniform(0, 5000)))
-            sync.shown_from = sync.started
+        self._history(rng)
         if rng.random() < 0.3:
             self.frequency = rng.choice((300.0, 1800.0, 7200.0))
             world.later(rng.uniform(0, self.frequency), self._scheduled)
@@ -126,10 +118,21 @@ class RudderStack(Vendor):
 
     # What happens at RudderStack
 
-    def _add(self, sync: Sync, ago: float) -> None:
-        sync.started = sync.shown_from = self.world.t - ago
-        sync.ended = self.world.t - ago * 0.1
-        self.syncs.append(sync)
+    def _history(self, rng: random.Random) -> None:
+        """What ran before, one after the other, and perhaps what runs now."""
+        ran_for = rng.choice((0.0, rng.uniform(0, 5), rng.uniform(0, 5000))) if rng.random() < 0.4 else None
+        until = self.world.t - (ran_for or 0.0)
+        for _ in range(rng.choice((0, 1, 1, 4))):
+            sync = self._plan(rng, foreign=True)
+            sync.ended = until - rng.choice((rng.uniform(0, 3), rng.uniform(3, 1e5)))
+            until = sync.started = sync.shown_from = sync.ended - rng.choice((1.5, rng.uniform(2, 1000)))
+            self.syncs.insert(0, sync)
+        if ran_for is not None:
+            sync = self._plan(rng, foreign=True)
+            sync.seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
+            self._begin(sync)
+            sync.started -= ran_for
+            sync.shown_from = sync.started
 
     def _begin(self, sync: Sync) -> None:
         sync.started, sync.shown_from = self.world.t, self.world.t + self.lag
@@ -155,10 +158,10 @@ class RudderStack(Vendor):
             sync.seconds = min(sync.seconds, 900.0)
             self._begin(sync)
 
-    # What it answers
+    # What it shows
 
-    def begin_run(self) -> None:
-        super().begin_run()
+    def begin_run(self, script: ModuleType) -> None:
+        super().begin_run(script)
         self.first_post: float | None = None
 
     def sent(self, method: str) -> None:
@@ -166,37 +169,59 @@ class RudderStack(Vendor):
             self.posted_at = self.world.t if self.first_post is None else self.first_post
             self.first_post = self.posted_at
 
-    def handle(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Reply:
-        del body
-        if method == "POST":
-            return self._stop() if path.endswith("/stop") else self._start()
-        if path == f"/v2/sources/{_ID}":
-            return 200, {"id": _ID}
-        if path == f"/v2/retl-connections/{_ID}":
-            return 404, None
-        if path == "/v2/workspace":
-            return 200, {"workspace": {"id": "w"}}
-        if self.running is not None:
-            self.witness = self.running
-        if path.endswith("/syncs"):
-            return self._list(params)
-        if path == f"/v2/sources/{_ID}/status":
-            shown = [sync for sync in self.syncs if sync.shown_from <= self.world.t]
-            self._remember(shown[-1] if shown else None)
-            return (200, self._run(shown[-1])) if shown else (200, {"status": "finished", "startedAt": None})
-        asked = path[: -len("/status")] if self.is_source else path
-        sync = self.syncs[int(asked.rsplit("-", 1)[1])]
-        self._remember(sync)
-        return 200, self._run(sync) if self.is_source else self._sync(sync)
+    def handle(self, method: str, path: str, body: Any) -> Reply:
+        del method, body
+        return self._stop() if path.endswith("/stop") else self._start()
 
-    def _remember(self, shown: Sync | None) -> None:
-        if self.target is not None:
-            self.seen = {self.target.truth(self.fail_on_failed_rows)}
-            if shown is not self.target and not self.by_id and self.target in self.syncs:
-                later = shown is not None and self.syncs.index(shown) > self.syncs.index(self.target)
-                if later:
+    def view(self, path: str, params: Mapping[str, str]) -> View:
+        if path == f"/v2/sources/{ID}":
+            return View((200, {"id": ID}), lambda: None)
+        if path == f"/v2/retl-connections/{ID}":
+            return View((200, {"enabled": False}) if self.disabled else (404, None), lambda: None)
+        if path == "/v2/workspace":
+            return View((200, {"workspace": {"id": "w"}}), lambda: None)
+        visible = [sync for sync in self.syncs if sync.shown_from <= self.world.t]
+        if path.endswith("/syncs"):
+            return View(self._list(visible, params), self._shown(visible, None, begins="status" in params))
+        if path == f"/v2/sources/{ID}/status":
+            if not visible:
+                never = {"startedAt": "0001-01-01T00:00:00Z", "finishedAt": None}
+                return View((200, never), self._shown([], None))
+            return View((200, self._run(visible[-1])), self._shown(visible, visible[-1]))
+        asked = path[: -len("/status")] if self.is_source else path
+        number = int(asked.rsplit("-", 1)[1])
+        if number >= len(self.syncs) or self.world.t < self.syncs[number].started + self.hidden:
+            return View((404, {"message": "not found"}), lambda: None)
+        sync = self.syncs[number]
+        return View((200, self._run(sync) if self.is_source else self._sync(sync)), self._shown(visible, sync))
+
+    def _shown(self, visible: list[Sync], one: Sync | None, *, begins: bool = True) -> Callable[[], None]:
+        """For a View; `one` is a sync that it shows alone, and it `begins` a poll that may have several reads."""
+        running, target = self.running, self.target
+        latest = self._latest_truths(visible) if self.sensing else set()
+        truth = target.truth(self.fail_on_failed_rows) if target else ""
+
+        def shown() -> None:
+            self.witness = running or self.witness
+            if self.sensing:
+                self.seen = latest if begins else self.seen | latest
+            elif target is not None and one is not None:
+                self.seen = {truth}
+                if one is not target and not self.by_id and self.syncs.index(one) > self.syncs.index(target):
                     self.unknowable(ANOTHER)
                     self.seen.add("unknown")
+
+        return shown
+
+    def _latest_truths(self, visible: list[Sync]) -> set[str]:
+        """For a check without a handoff: what may be told of the latest sync."""
+        if not visible or visible[-1].ended is None:
+            return {"running"}
+        word = visible[-1].truth(self.fail_on_failed_rows)
+        age = self.world.t - visible[-1].ended
+        if self.max_age is not None and age > self.max_age * 60 - 3:
+            return {"running"} if age > self.max_age * 60 + 3 else {"running", word}
+        return {word}
 
     def _sync(self, sync: Sync) -> dict[str, Any]:
         running = sync.ended is None
@@ -226,8 +251,8 @@ class RudderStack(Vendor):
     def _id(self, sync: Sync) -> str:
         return f"sync-{self.syncs.index(sync)}"
 
-    def _list(self, params: Mapping[str, str]) -> Reply:
-        some = [sync for sync in self.syncs if "status" not in params or sync.ended is None]
+    def _list(self, visible: list[Sync], params: Mapping[str, str]) -> Reply:
+        some = [sync for sync in visible if "status" not in params or sync.ended is None]
         after = parse_timestamp(params.get("started_after"))
         if after is not None:
             some = [sync for sync in some if self.world.server(sync.started) > after]
@@ -235,10 +260,12 @@ class RudderStack(Vendor):
         page, size = int(params.get("page", "1")), self.per_page
         paging: dict[str, Any] = {"total": len(some)}
         if page * size < len(some):
-            paging["next"] = f"/v2/retl-connections/{_ID}/syncs?page={page + 1}"
+            paging["next"] = f"/v2/retl-connections/{ID}/syncs?page={page + 1}"
         return 200, {"syncs": [self._sync(sync) for sync in some[(page - 1) * size : page * size]], "paging": paging}
 
     def _start(self) -> Reply:
+        if self.disabled:
+            return 400, {"message": "the connection is disabled"}
         if self.running is not None:
             self.witness = self.running
             return 409, {"message": "a sync is running"}
@@ -293,6 +320,9 @@ class RudderStack(Vendor):
     def ended_at(self) -> float | None:
         return None if self.target is None else self.target.ended
 
+    def yesterdays(self) -> Handoff:
+        return Handoff(ID, self.is_source, "sync-999", self.world.server(self.world.t - 86400))
+
 
 def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
     """The world of one seed: the same vendor and wire for whoever plays in it."""
@@ -306,10 +336,11 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     vendor = cast(RudderStack, line.vendor)
     rng = line.world.rng
     random.seed(rng.getrandbits(32))  # the clients' jitter
-    subject = {"RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID": _ID}
+    subject = {"RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
     policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
-    trigger = {**_SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
-    check = {**_SECRETS, **(subject if rng.random() < 0.5 else {})}
+    trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
+    senses = rng.random() < 0.12
+    check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
     for environment in (trigger, check):
         if rng.random() < 0.4:
             environment["RUDDERSTACK_WAIT"] = "TRUE"
@@ -318,68 +349,9 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
         environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
-    return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
-
-
-def peers(seed: int) -> dict[str, str]:
-    """How our client and the rules of others fare in one timeline, on a wire that fails now and then.
-
-    All repeat their reads until they succeed. The older Shipyard scripts know sources alone and look at the latest run;
-    the newer ones and the plugins look by the id. Both Shipyards tell a start that failed as not started, the plugins
-    send it up to four times.
-    """
-
-    def ours() -> Outcome:
-        line = timeline(seed)
-        vendor = cast(RudderStack, line.vendor)
-        variable = "RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID"
-        trigger = {**_SECRETS, variable: _ID, "RUDDERSTACK_WAIT": "TRUE", "RUDDERSTACK_IF_RUNNING": "fail"}
-        check = {**_SECRETS, "RUDDERSTACK_WAIT": "TRUE"}
-        vendor.fail_on_failed_rows = False
-        return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, [300.0] * 3)
-
-    def rule_of(tries: int, *, by_id: bool, running: tuple[str, ...], old: bool) -> Callable[[Peer], None]:
-        def run(peer: Peer) -> None:
-            vendor = cast(RudderStack, peer.vendor)
-            vendor.fail_on_failed_rows = False
-            if old and not vendor.is_source:
-                peer.end("not for connections")
-            path = f"/v2/{'sources' if vendor.is_source else 'retl-connections'}/{_ID}"
-            key = "runId" if vendor.is_source else "syncId"
-            sync_id = None
-            for _ in range(tries):
-                answer = peer.start(f"{path}/start", {})
-                if answer is not None and answer.ok:
-                    sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
-                    break
-            else:
-                peer.end("wrong" if vendor.accepted else "refused")
-            if sync_id is None and by_id:
-                peer.end("crash")
-            target = vendor.accepted[-1] if vendor.accepted else None
-            if target is None:
-                peer.end("crash")
-                return
-            started = parse_timestamp(vendor._stamp(target.started))
-            peer.took(Handoff(_ID, vendor.is_source, sync_id, None, started))
-            shown = f"{path}/runs/{sync_id}/status" if vendor.is_source else f"{path}/syncs/{sync_id}"
-            while peer.pause(60):
-                now = peer.read(shown if by_id else f"{path}/status")
-                word = now.get("status")
-                if old and (word is None or word not in ("finished", "processing")):
-                    peer.end("crash" if word is None else "not understood")
-                if word in ("finished", "succeeded"):
-                    peer.tell("failed" if now.get("error") and old else "succeeded")
-                elif word == "failed":
-                    peer.tell("failed")
-                elif word not in running and not by_id:
-                    peer.end("not understood")
-
-        return run
-
-    rules = {
-        "Shipyard older": rule_of(1, by_id=False, running=("processing",), old=True),
-        "Shipyard newer": rule_of(1, by_id=True, running=("processing", "running"), old=False),
-        "Airflow/Dagster plugin": rule_of(4, by_id=True, running=("processing", "running"), old=False),
-    }
-    return compare(ours, rules, lambda: timeline(seed))
+    if not senses:
+        return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
+    if rng.random() < 0.6:
+        vendor.max_age = rng.choice((1, 10, 60, 1440))
+        check["RUDDERSTACK_MAX_AGE"] = str(vendor.max_age)
+    return sense(seed, line, check_sync_status, check, pauses)

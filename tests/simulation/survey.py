@@ -1,7 +1,8 @@
-"""Many timelines, over two processes, and what came of them."""
+"""Many timelines, over some processes, and what came of them."""
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
@@ -10,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from tests.simulation import fivetran, nango, rudderstack
-from tests.simulation.world import Outcome, quiet
+from tests.simulation.peers import PEERS
+from tests.simulation.playing import Outcome
+from tests.simulation.world import quiet
 
 SIMULATE: dict[str, Callable[..., Outcome]] = {
     "fivetran": fivetran.simulate,
     "rudderstack": rudderstack.simulate,
     "nango": nango.simulate,
 }
-PEERS = {"fivetran": fivetran.peers, "rudderstack": rudderstack.peers, "nango": nango.peers}
 _PART = 500  # timelines
 
 
@@ -68,9 +70,11 @@ def one(vendor: str, seed: int) -> Outcome:
 def _part(task: tuple[str, int, int]) -> Survey:
     vendor, first, count = task
     survey = Survey()
+    gc.disable()  # what a timeline leaves goes in circles, and is looked through once for all of the part
     with quiet():
         for seed in range(first, first + count):
             survey.add(SIMULATE[vendor](seed))
+    gc.collect()
     return survey
 
 
@@ -80,30 +84,28 @@ def _peers_part(task: tuple[str, int, int]) -> Counter[tuple[str, str]]:
         return Counter(item for seed in range(first, first + count) for item in PEERS[vendor](seed).items())
 
 
-def _tasks(vendor: str, count: int, size: int, first: int = 0) -> Iterator[tuple[str, int, int]]:
-    for begin in range(0, count, size):
-        yield vendor, first + begin, min(size, count - begin)
+def _tasks(vendor: str, first: int, count: int, size: int) -> list[tuple[str, int, int]]:
+    return [(vendor, first + begin, min(size, count - begin)) for begin in range(0, count, size)]
 
 
-def surveys(counts: dict[str, int], first: int = 0) -> dict[str, Survey]:
-    """`counts[vendor]` timelines of each vendor, with the seeds from `first` on."""
-    tasks = [task for vendor, count in counts.items() for task in _tasks(vendor, count, _PART, first)]
-    found = {vendor: Survey() for vendor in counts}
-    with _processes() as pool:
-        for task, part in zip(tasks, pool.map(_part, tasks)):
-            found[task[0]] += part
-    return found
+def survey(vendor: str, first: int, count: int, workers: int = 2) -> Iterator[Survey]:
+    """`count` timelines with the seeds from `first` on: what has come of them so far, again and again."""
+    found = Survey()
+    with _processes(workers) as pool:
+        for part in pool.map(_part, _tasks(vendor, first, count, _PART)):
+            found += part
+            yield found
 
 
-def peers(vendor: str, count: int) -> dict[str, Counter[str]]:
+def peers(vendor: str, count: int, workers: int = 2) -> dict[str, Counter[str]]:
     """By client, what came of its timelines 0 to `count`."""
     found: dict[str, Counter[str]] = {}
-    with _processes() as pool:
-        for part in pool.map(_peers_part, _tasks(vendor, count, 50)):
+    with _processes(workers) as pool:
+        for part in pool.map(_peers_part, _tasks(vendor, 0, count, 50)):
             for (client, how), number in part.items():
                 found.setdefault(client, Counter())[how] += number
     return found
 
 
-def _processes() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
+def _processes(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))

@@ -1,8 +1,9 @@
-"""What the simulated vendors share: virtual time, a wire that fails, and an orchestrator that runs the real scripts.
+"""What the simulated vendors share: virtual time, and a wire that fails in the ways that wires and gateways do.
 
-Choices: a request reaches the vendor within its read time-out or never; `Date` is the server's clock when the answer
-leaves it, in whole seconds; the local wall clock and the server's are up to an hour off; answers take 20 ms to 1 s to
-come back (Date is that much older), and what is slow is the server, before or after it has done what was asked.
+Choices: `Date` is the server's clock when the response leaves it, in whole seconds; the local wall clock and the
+server's are up to an hour off; responses take 20 ms to 1 s to come back (Date is that much older), and what is slow is
+the server, before or after it has done what was asked. A request may reach the vendor up to five minutes after its
+time-out, or after the 504 of a gateway. A read may be stale: it shows what a replica has seen up to 10 s ago.
 """
 
 from __future__ import annotations
@@ -10,29 +11,22 @@ from __future__ import annotations
 import heapq
 import logging
 import random
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple, Optional
 
 from shared import inputs
 from shared.context import Run
-from shared.errors import ArtifactError, BlueprintError
-from shared.handoff import Artifacts
+from shared.errors import BlueprintError
 from shared.redaction import Redactor
 from shared.report import Report
 from shared.transport import NOT_JSON, Auth, Clock, Response, TransportError
 
 EPOCH = 1_790_000_000.0  # the true time, in seconds since 1970, when a timeline begins
 _BEGINNING = datetime.fromtimestamp(EPOCH, timezone.utc)
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ON_DISK = 400  # one timeline in so many hands over by the real files
-_REDACTOR = Redactor()
+REDACTOR = Redactor()
 
 Reply = tuple[int, object]
 
@@ -82,10 +76,6 @@ class World:
         """The local clock."""
         return _BEGINNING + timedelta(seconds=self.t + self.local_offset)
 
-    def date(self) -> str:
-        now = self.server()
-        return f"{_DAYS[now.weekday()]}, {now.day:02} {_MONTHS[now.month - 1]} {now.year} {now:%H:%M:%S} GMT"
-
     def note(self, line: str) -> None:
         if self.trace:
             self.lines.append(f"{self.t:10.3f} s  {line}")
@@ -93,8 +83,9 @@ class World:
 
 def stamp(moment: datetime, digits: int) -> str:
     """An instant as vendors write it, with 0, 3 or 6 digits of a fraction; what does not fit is cut."""
-    text = f"{moment:%Y-%m-%dT%H:%M:%S.%f}"
-    return text[: 19 if digits == 0 else 20 + digits] + "Z"
+    if digits == 0:
+        return f"{moment.replace(tzinfo=None).isoformat('T', 'seconds')}Z"
+    return f"{moment.replace(tzinfo=None).isoformat('T', 'milliseconds' if digits == 3 else 'microseconds')}Z"
 
 
 class Faults:
@@ -104,6 +95,7 @@ class Faults:
         self._rng = rng
         self.anywhere = 0.0
         self._stretches: list[tuple[float, float, float]] = []
+        self.stale = rng.choice((0.0, 0.0, 0.0, 0.0, 0.05, 0.5))
         mood = rng.random()
         if mood < 0.5:
             return
@@ -115,20 +107,45 @@ class Faults:
                 end = begin + rng.choice((1.0, 10.0, 60.0, 600.0))
                 self._stretches.append((begin, end, rng.choice((0.5, 0.9, 1.0))))
 
-    def now(self, t: float) -> bool:
+    def of(self, method: str, t: float) -> str:
+        """What goes wrong with a request that is sent now; "" for nothing."""
         p = self.anywhere
         for begin, end, other in self._stretches:
             if begin <= t <= end:
                 p = max(p, other)
-        return p > 0 and self._rng.random() < p
+        if p > 0 and self._rng.random() < p:
+            return self._rng.choice(_READ_FAULTS if method == "GET" else _START_FAULTS)
+        return "stale" if method == "GET" and self.stale and self._rng.random() < self.stale else ""
 
 
-NO_FAULTS = ""
-_READ_FAULTS = ("refused", "lost", "unanswered", "hung", "429", "5xx", "garbled", "slow", "slow")
+class Faultless(Faults):
+    def of(self, method: str, t: float) -> str:
+        del method, t
+        return ""
+
+
+_READ_FAULTS = ("refused", "lost", "unanswered", "hung", "429", "5xx", "garbled", "slow", "slow", "stale")
 _START_FAULTS = (
     "refused", "lost", "unanswered", "unanswered", "hung", "hung", "429", "5xx", "5xx after all", "garbled", "slow",
-    "slow after all", "401",
+    "slow after all", "401", "outlives its time-out", "504 and goes on",
 )  # fmt: skip
+
+
+class SimulatedResponse(Response):
+    """A Response that need not read its Date header."""
+
+    served: datetime
+
+    @property
+    def date(self) -> datetime | None:
+        return self.served
+
+
+class View(NamedTuple):
+    """What a read shows at one moment. `shown` tells the model that a client has seen it."""
+
+    reply: Reply
+    shown: Callable[[], None]
 
 
 class SimulatedWire:
@@ -143,11 +160,9 @@ class SimulatedWire:
         timeline = self._timeline
         world, rng, vendor = timeline.world, timeline.wire_rng, timeline.vendor
         sent = world.monotonic()
-        fault = NO_FAULTS
-        if timeline.faults.now(world.t):
-            fault = rng.choice(_START_FAULTS if method == "POST" else _READ_FAULTS)
-            if fault == "401" and not vendor.may_answer_401:
-                fault = "5xx"
+        fault = timeline.faults.of(method, world.t)
+        if fault == "401" and not vendor.may_answer_401:
+            fault = "5xx"
         if fault:
             timeline.faulted = world.t
         if world.trace:
@@ -159,152 +174,141 @@ class SimulatedWire:
             raise TransportError("connection refused", maybe_delivered=False)
         world.advance(rng.uniform(0.02, 0.3))
         headers: dict[str, str] = {}
-        text = ""
         if fault in ("lost", "429", "5xx", "401"):
-            if fault == "lost":
-                hangs = rng.random() < 0.5
-                world.advance(read_timeout if hangs else 0.0)
-                raise TransportError("the request was lost", maybe_delivered=True, timed_out=hangs)
-            status = {"429": 429, "401": 401}.get(fault) or rng.choice((500, 502, 503, 504))
-            reply: object = NOT_JSON if status != 429 else {"code": "TooManyRequests", "message": "slow down"}
-            pause = rng.choice(("", "", "0", "1", "20", "60", "600")) if fault in ("429", "5xx") else ""
-            if pause:
-                headers["Retry-After"] = pause
-            text = "<html>"
+            reply = self._not_delivered(fault, read_timeout, headers)
+        elif fault in ("outlives its time-out", "504 and goes on"):
+            reply = self._arrives_late(fault, method, path, body, read_timeout)
         else:
-            if fault == "slow":
-                world.advance(rng.uniform(1, read_timeout - 2))
-            status, reply = vendor.handle(method, path, params or {}, body)
-            if fault in ("unanswered", "hung"):
-                world.advance(read_timeout if fault == "hung" else rng.uniform(0, 2))
-                raise TransportError("no response", maybe_delivered=True, timed_out=fault == "hung")
-            if fault == "slow after all":
-                world.advance(rng.uniform(1, read_timeout - 2))
-            if fault == "5xx after all":
-                world.advance(rng.choice((0.1, 5.0, 30.0)))
-                status, reply, text = rng.choice((500, 502, 504)), NOT_JSON, "<html>"
-            if fault == "garbled" and status < 300:
-                reply = NOT_JSON
-        headers["Date"] = world.date()
+            reply = self._delivered(fault, method, path, params or {}, body, read_timeout)
+        served = world.server().replace(microsecond=0)
         world.advance(rng.choice((0.02, 0.05, 0.2)) if rng.random() < 0.98 else 1.0)
         if world.trace:
-            world.note(f"  <- {status} {reply}")
-        return Response(status, reply, text, headers, sent, world.monotonic())
+            world.note(f"  <- {reply[0]} {reply[1]}")
+        text = "<html>" if reply[1] is NOT_JSON else ""
+        response = SimulatedResponse(reply[0], reply[1], text, headers, sent, world.monotonic())
+        response.served = served
+        return response
 
+    def _not_delivered(self, fault: str, read_timeout: float, headers: dict[str, str]) -> Reply:
+        world, rng = self._timeline.world, self._timeline.wire_rng
+        if fault == "lost":
+            hangs = rng.random() < 0.5
+            world.advance(read_timeout if hangs else 0.0)
+            raise TransportError("the request was lost", maybe_delivered=True, timed_out=hangs)
+        pause = rng.choice(("", "", "0", "1", "20", "60", "600")) if fault in ("429", "5xx") else ""
+        if pause:
+            headers["Retry-After"] = pause
+        if fault == "429":
+            return 429, {"code": "TooManyRequests", "message": "slow down"}
+        return 401 if fault == "401" else rng.choice((500, 502, 503, 504)), NOT_JSON
 
-class SimulatedArtifacts:
-    """As `shared.handoff.Artifacts`, without the files (but a handoff still goes through plain values), or with the
-    real ones behind it. Tells the vendor when a handoff is saved."""
+    def _arrives_late(self, fault: str, method: str, path: str, body: object, read_timeout: float) -> Reply:
+        """A request of which nothing comes back, and which the vendor handles after that."""
+        world, rng, vendor = self._timeline.world, self._timeline.wire_rng, self._timeline.vendor
+        times_out = fault == "outlives its time-out"
+        wait = read_timeout if times_out else rng.choice((1.0, 30.0, 60.0))
+        accepted = vendor.accepted
 
-    def __init__(self, vendor: Vendor, real: Artifacts | None) -> None:
-        self._vendor, self._real = vendor, real
-        self._handoff: dict[str, Any] | None = None
-        self._state = ""
-        self.saved = False
+        def arrive() -> None:
+            vendor.arrive(accepted, method, path, body)
 
-    def begin_start(self, target: Mapping[str, Any]) -> None:
-        self._state = "reading"
-        if self._real:
-            self._real.begin_start(target)
+        world.later(wait + rng.choice((rng.uniform(0, 10), rng.uniform(0, 60), rng.uniform(0, 300))), arrive)
+        world.advance(wait)
+        if times_out:
+            raise TransportError("no response in time", maybe_delivered=True, timed_out=True)
+        return 504, NOT_JSON
 
-    def sending(self, draft: Any) -> None:
-        draft.plain()
-        self._state = "sent"
-        if self._real:
-            self._real.sending(draft)
+    def _delivered(
+        self, fault: str, method: str, path: str, params: Mapping[str, str], body: object, read_timeout: float
+    ) -> Reply:
+        world, rng = self._timeline.world, self._timeline.wire_rng
+        if fault == "slow":
+            world.advance(rng.uniform(1, read_timeout - 2))
+        status, reply = self._read(path, params, fault) if method == "GET" else self._changed(method, path, body)
+        if fault in ("unanswered", "hung"):
+            world.advance(read_timeout if fault == "hung" else rng.uniform(0, 2))
+            raise TransportError("no response", maybe_delivered=True, timed_out=fault == "hung")
+        if fault == "slow after all":
+            world.advance(rng.uniform(1, read_timeout - 2))
+        if fault == "5xx after all":
+            world.advance(rng.choice((0.1, 5.0, 30.0)))
+            return rng.choice((500, 502, 504)), NOT_JSON
+        return status, NOT_JSON if fault == "garbled" and status < 300 else reply
 
-    def not_sent(self) -> None:
-        self._state = "reading"
-        if self._real:
-            self._real.not_sent()
+    def _read(self, path: str, params: Mapping[str, str], fault: str) -> Reply:
+        timeline, t = self._timeline, self._timeline.world.t
+        key = path, tuple(params.items())
+        at, view = timeline.views.get(key, (0.0, None))
+        if fault != "stale" or view is None or t - at > timeline.vendor.stale_for:
+            view = timeline.vendor.view(path, params)
+            timeline.views[key] = t, view
+        if fault not in ("unanswered", "hung") and not (fault == "garbled" and view.reply[0] < 300):
+            view.shown()
+        return view.reply
 
-    def end_start(self, exit_code: int, outcome: str) -> None:
-        if self._state == "reading":
-            self._state = "ended" if exit_code else ""
-        if self._real:
-            self._real.end_start(exit_code, outcome)
-
-    def save(self, handoff: Any) -> None:
-        self.saved = True
-        self._vendor.saved_handoff(handoff)
-        if self._real:
-            self._real.save(handoff)
-        self._handoff, self._state = handoff.plain(), ""
-
-    def find(self, kind: Any, given: Any) -> Any:
-        if self._real:
-            return self._real.find(kind, given)
-        if self._state:
-            raise ArtifactError("the trigger before this check did not finish")
-        return None if self._handoff is None else kind.from_plain(self._handoff)
-
-
-@dataclass
-class Ending:
-    """How one run of a script ended."""
-
-    code: int
-    word: str
-    message: str
-
-
-@dataclass
-class Outcome:
-    """What came of one timeline. `kind` names the class of those in which no client can know; "" is all the others."""
-
-    seed: int
-    truth: str = ""
-    verdict: str = ""
-    starts: int = 0  # accepted by the vendor in one run of a script, at most
-    kind: str = ""
-    wrong: list[str] = field(default_factory=list)
-    double: bool = False
-    missed: bool = False
-    unclear: bool = False
-    lines: list[str] = field(default_factory=list)
-
-    @property
-    def fault(self) -> str:
-        """What is wrong with the client here, in words; "" for nothing, or nothing that it could know."""
-        if self.kind:
-            return ""
-        double = ["started twice"] if self.double else []
-        return "; ".join([*self.wrong, *double, *(["never told how it ended"] if self.missed else [])])
+    def _changed(self, method: str, path: str, body: object) -> Reply:
+        timeline = self._timeline
+        for read, params in timeline.views if timeline.faults.stale or timeline.faults.anywhere else ():
+            timeline.views[read, params] = timeline.world.t, timeline.vendor.view(read, dict(params))
+        return timeline.vendor.handle(method, path, body)
 
 
 class Vendor:
     """A simulated vendor; each has one connection (or integration) that the scripts are about."""
 
     may_answer_401 = False
+    stale_for = 10.0  # seconds that a read may lag behind
     told_within = 600.0  # seconds after an end in which a check must tell of it, if nothing fails
+    sensing = False  # the script is a check without a handoff
+    paused = False  # nothing runs now
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.accepted: list[Any] = []  # the syncs that starts of this run of a script made
+        self.all_accepted = [self.accepted]
         self.kind = ""  # the class of this timeline, if no client can know
         self.wrong: list[str] = []
+        self.arrived_late = False  # a request had an effect after its run had ended
 
-    def begin_run(self) -> None:
+    def begin_run(self, script: ModuleType) -> None:
         """A script begins."""
+        del script
         self.accepted = []
+        self.all_accepted.append(self.accepted)
 
     def sent(self, method: str) -> None:
         """A request is sent, and may get lost."""
+
+    def arrive(self, accepted: list[Any], method: str, path: str, body: Any) -> None:
+        """A request arrives whose client has given it up; it belongs to the run whose starts are `accepted`."""
+        self.world.note(f"[{method} {path} arrives late]")
+        current, self.accepted = self.accepted, accepted
+        self.handle(method, path, body)
+        self.accepted = current
+        self.arrived_late = self.arrived_late or current is not accepted
 
     def saved_handoff(self, handoff: Any) -> None:
         """A trigger says that it has started or joined a sync: note which, or what is wrong with that."""
         raise NotImplementedError
 
     def truths(self) -> set[str]:
-        """The outcome words that are true of the sync handed over, as of the last look at it."""
+        """The outcome words that are true of the sync handed over (or, sensing, of the latest), as last shown."""
         raise NotImplementedError
 
     def ended_at(self) -> float | None:
         """When the sync handed over ended for good, None if it has not."""
         raise NotImplementedError
 
-    def handle(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Reply:
-        """One request and its answer."""
+    def view(self, path: str, params: Mapping[str, str]) -> View:
+        """What a read shows now; it changes nothing."""
+        raise NotImplementedError
+
+    def handle(self, method: str, path: str, body: Any) -> Reply:
+        """One request that changes something, and its response."""
+        raise NotImplementedError
+
+    def yesterdays(self) -> Any:
+        """The handoff of an older sync that succeeded."""
         raise NotImplementedError
 
     def unknowable(self, kind: str) -> None:
@@ -313,16 +317,23 @@ class Vendor:
             self.world.note(f"[no client can know: {kind}]")
 
 
+class Ending(NamedTuple):
+    """How one run of a script ended."""
+
+    code: int
+    word: str
+    message: str
+
+
 class Timeline:
     """One world with one vendor, the wire to it, and the runs of scripts in it."""
 
     def __init__(self, world: World, vendor: Vendor, *, faulty: bool = True) -> None:
         self.world, self.vendor = world, vendor
         self.wire_rng = random.Random(world.rng.getrandbits(48))
-        self.faults = Faults(self.wire_rng)
-        if not faulty:
-            self.faults = _Faultless(self.wire_rng)
+        self.faults = Faults(self.wire_rng) if faulty else Faultless(self.wire_rng)
         self.faulted = -1e9  # when the wire last failed
+        self.views: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, Optional[View]]] = {}
 
     def connect(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> SimulatedWire:
         """With the signature of `shared.transport.Transport`."""
@@ -334,8 +345,8 @@ class Timeline:
         world = self.world
         if world.trace:
             world.note(f"{script.__name__} {dict(environment)}")
-        self.vendor.begin_run()
-        run = Run(artifacts, _REDACTOR, world, self.connect, Report(), {}, world.monotonic())
+        self.vendor.begin_run(script)
+        run = Run(artifacts, REDACTOR, world, self.connect, Report(), {}, world.monotonic())
         given, problem = inputs.read(script.Inputs, environment)
         try:
             if given.starts:
@@ -354,75 +365,6 @@ class Timeline:
         return ending
 
 
-class _Faultless(Faults):
-    def now(self, t: float) -> bool:
-        del t
-        return False
-
-
-def play(
-    seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
-    check: dict[str, str], pauses: Iterable[float],
-) -> Outcome:  # fmt: skip
-    """A trigger, once more if it could not start, then checks until one tells how the sync ended."""
-    world, vendor = timeline.world, timeline.vendor
-    outcome = Outcome(seed)
-    again = world.rng.random() < 0.7
-    check_unclear = world.rng.random() < 0.2
-    with tempfile.TemporaryDirectory() if seed % _ON_DISK == 0 else nullcontext() as folder:
-        real = Artifacts(Path(folder), name, _REDACTOR, world) if folder else None
-        artifacts = SimulatedArtifacts(vendor, real)
-        for _ in range(1 + again):
-            ending = timeline.run(scripts[0], trigger, artifacts)
-            _judge_start(outcome, vendor, artifacts, ending)
-            if ending.code != 202:
-                break
-        looks_on = ending.word in ("started", "joined", "running", "unreachable") and artifacts.saved
-        for pause in pauses if looks_on or (ending.word == "unclear" and check_unclear) else []:
-            world.advance(pause)
-            ending = timeline.run(scripts[1], check, artifacts)
-            _judge_end(outcome, vendor, ending, saved_handoff=artifacts.saved)
-            if ending.code not in (210, 220):
-                break
-    outcome.verdict = ending.word
-    if artifacts.saved:
-        outcome.truth = "/".join(sorted(vendor.truths()))
-        ended = vendor.ended_at()
-        quiet_for = world.t - max(timeline.faulted, -1e9 if ended is None else ended)
-        outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.told_within
-    else:
-        outcome.truth = "started" if vendor.accepted else "not started"
-    outcome.wrong += vendor.wrong
-    outcome.kind = vendor.kind
-    outcome.lines = world.lines
-    return outcome
-
-
-def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts, ending: Ending) -> None:
-    outcome.starts = max(outcome.starts, len(vendor.accepted))
-    outcome.double = outcome.double or len(vendor.accepted) > 1
-    if artifacts.saved:
-        _judge_end(outcome, vendor, ending, saved_handoff=True)
-    elif ending.word == "unclear":
-        outcome.unclear = True
-    elif ending.code in (0, 206, 221, 249):
-        outcome.wrong.append(f"{ending.word} out of a trigger: {ending.message}")
-    elif vendor.accepted:
-        outcome.wrong.append(f"told {ending.word} and had started a sync")
-
-
-def _judge_end(outcome: Outcome, vendor: Vendor, ending: Ending, *, saved_handoff: bool) -> None:
-    outcome.double = outcome.double or len(vendor.accepted) > 1
-    if not saved_handoff:
-        if ending.code != 221:
-            outcome.wrong.append(f"a check told {ending.word} after a start that was unclear")
-    elif ending.word in ("succeeded", "failed", "cancelled", "unknown", "not_found"):
-        if ending.word not in vendor.truths():
-            outcome.wrong.append(f"told {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
-    elif ending.word not in ("started", "joined", "running", "unreachable", "invalid_credentials"):
-        outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """No logging, as a million timelines would fill a disk."""
@@ -432,78 +374,3 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-class ToldError(Exception):
-    """Ends the run of a peer: it has told how the sync ended, or never will."""
-
-
-class Peer:
-    """What the rules of another client need; its reads are repeated until they are answered."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self.timeline, self.world, self.vendor = timeline, timeline.world, timeline.vendor
-        self._wire = SimulatedWire(timeline)
-        self._taken = False
-        self._pauses_since_end = 0
-        self.vendor.begin_run()
-
-    def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """The body of a good answer; None where the vendor refuses."""
-        while True:
-            try:
-                answer = self._wire.send("GET", path, query, None, 60)
-            except TransportError:
-                continue
-            if answer.ok and answer.body is not NOT_JSON:
-                return answer.body
-            if answer.status < 429 and not answer.ok:
-                self.end("refused")
-            self.world.advance(5)
-
-    def start(self, path: str, body: object) -> Response | None:
-        """None if no answer came."""
-        try:
-            return self._wire.send("POST", path, None, body, 60)
-        except TransportError:
-            return None
-
-    def took(self, handoff: Any) -> None:
-        self._taken = True
-        self.vendor.saved_handoff(handoff)
-
-    def pause(self, seconds: float) -> bool:
-        """Wait for the next look. Ends the run if the sync ended 20 looks ago, or after 12 h."""
-        self.world.advance(seconds)
-        if self._taken and self.vendor.ended_at() is not None:
-            self._pauses_since_end += 1
-        if self._pauses_since_end > 20 + self.vendor.told_within / seconds or self.world.t > 43200:
-            self.end("missed" if self._pauses_since_end else "still running")
-        return True
-
-    def tell(self, word: str) -> None:
-        """Say how the sync ended."""
-        self.end("right" if word in self.vendor.truths() else "wrong")
-
-    def end(self, how: str) -> None:
-        raise ToldError(how)
-
-
-def compare(
-    ours: Callable[[], Outcome], rules: Mapping[str, Callable[[Peer], None]], world: Callable[[], Timeline]
-) -> dict[str, str]:
-    """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
-    outcome = ours()
-    told = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
-    usual = "right" if outcome.verdict in ("succeeded", "failed", "cancelled") else outcome.verdict.replace("_", " ")
-    found = {"ours": "unknowable" if outcome.kind else told or usual}
-    for name, rule in rules.items():
-        peer = Peer(world())
-        try:
-            rule(peer)
-            how = "no verdict"
-        except ToldError as end:
-            how = str(end)
-        double = len(peer.vendor.accepted) > 1
-        found[name] = "unknowable" if peer.vendor.kind else "double" if double and how != "wrong" else how
-    return found

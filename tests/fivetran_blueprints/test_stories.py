@@ -1,0 +1,119 @@
+"""Stories in which the simulation once found a wrong end of a Fivetran sync, with the seed that told them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shared.context import Run
+from tests.fivetran_blueprints.responses import (
+    ACCEPTED,
+    DETAILS,
+    FAILED,
+    FORCE,
+    NO_FORCE,
+    RUNNING,
+    START,
+    SUCCEEDED,
+    at,
+    check,
+    connection,
+    expect_history,
+    trigger,
+)
+from tests.support import FakeClock
+from tests.wire import TIMED_OUT, Vendor
+
+IDLE, SYNCING = connection(), connection("syncing")
+
+
+def test_a_sync_that_ran_and_was_paused_while_its_request_hung_is_not_started_again(
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 100902346: paused without a stamp and un-paused before the first poll, it leaves no trace at all."""
+    fivetran.expect("GET", DETAILS, IDLE)
+    fivetran.expect("POST", START, TIMED_OUT, body=FORCE, takes=120)
+    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    assert trigger(run) == (202, "unclear")
+    assert fivetran.starts("/sync") == [FORCE]
+    assert check(tmp_path, clock) == (221, "artifact_error")
+
+
+def test_a_joined_sync_whose_stamp_has_fewer_digits_than_the_one_before_has_ended(
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 100576043: the sync before failed in the same second, so that the new stamp is the smaller one."""
+    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at("12:00:00.047")))
+    assert trigger(run, IF_RUNNING="join") == (0, "joined")
+    fivetran.expect("GET", DETAILS, connection(failed_at=at("12:00:00")))
+    expect_history(fivetran, None, "12:00:00")
+    assert check(tmp_path, clock) == FAILED
+
+
+def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hour(
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 100135859: until then its stamp may be that of the sync that it interrupted."""
+    fivetran.expect("GET", DETAILS, SYNCING)
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE, takes=45)
+    assert trigger(run) == (0, "started")
+    over = connection(succeeded_at=at("12:00:45.741"))
+    fivetran.expect("GET", DETAILS, over)
+    assert check(tmp_path, clock) == RUNNING
+    clock.elapsed += 3600
+    fivetran.expect("GET", DETAILS, connection("rescheduled", succeeded_at=at("12:00:45.741")))
+    assert check(tmp_path, clock) == RUNNING
+    clock.elapsed += 60
+    fivetran.expect("GET", DETAILS, over, many=True)
+    expect_history(fivetran, "11:59:58", "12:00:45")
+    assert check(tmp_path, clock) == SUCCEEDED
+
+
+def test_a_sync_that_was_paused_and_unpaused_before_the_response_is_never_told_as_a_success(
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 100457517: no client can know; the model took it for knowable, and Fivetran shows nothing of a pause."""
+    fivetran.expect("GET", DETAILS, IDLE)
+    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE, takes=38)
+    assert trigger(run, FORCE="FALSE") == (0, "started")
+    for _ in range(3):
+        clock.elapsed += 3600
+        fivetran.expect("GET", DETAILS, IDLE)
+        assert check(tmp_path, clock) == RUNNING
+
+
+def test_a_sync_that_ended_in_the_second_in_which_it_was_found_is_told_after_an_hour(
+    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 100600310: a gateway gave up, the backend went on, and the stamp has no fraction of a second."""
+    fivetran.expect("GET", DETAILS, SYNCING)
+    fivetran.expect("POST", START, None, status=504, body=FORCE, takes=6)
+    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at("12:00:00.387")))
+    assert trigger(run) == (0, "started")
+    over = connection(succeeded_at=at("12:00:06"), failed_at=at("12:00:00.387"))
+    fivetran.expect("GET", DETAILS, over)
+    assert check(tmp_path, clock) == RUNNING
+    clock.elapsed += 3660
+    fivetran.expect("GET", DETAILS, over, many=True)
+    expect_history(fivetran, "12:00:04", "12:00:06")
+    assert check(tmp_path, clock) == SUCCEEDED
+
+
+def test_a_stale_poll_does_not_confirm_the_end_of_the_sync_that_was_stopped_for_that_of_the_new_one(
+    fivetran: Vendor, run: Run
+) -> None:
+    """The new one begins a second after the other has ended, and a replica shows it ten seconds later."""
+    stopped = connection(succeeded_at=at("12:00:03"))
+
+    def shown() -> dict[str, Any]:
+        if fivetran.clock.elapsed < 14:
+            return stopped
+        if fivetran.clock.elapsed < 300:
+            return connection("syncing", succeeded_at=at("12:00:03"))
+        return connection(succeeded_at=at("12:00:03"), failed_at=at("12:04:00"))
+
+    fivetran.expect("GET", DETAILS, SYNCING)
+    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
+    fivetran.expect("GET", DETAILS, shown, many=True)
+    expect_history(fivetran, "11:59:58", "12:04:00")
+    assert trigger(run, WAIT="TRUE") == FAILED

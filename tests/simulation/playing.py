@@ -1,0 +1,188 @@
+"""An orchestrator that runs the real scripts in a timeline, and a judge that knows the truth and the contract alone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from shared.errors import ArtifactError
+from shared.handoff import Artifacts
+from tests.simulation.world import REDACTOR, Ending, Timeline, Vendor
+
+_ON_DISK = 25  # one timeline in so many hands over by the real files, where the handoff of yesterday's sync lies
+_ENDS = ("succeeded", "failed", "cancelled", "unknown", "not_found")
+
+
+class SimulatedArtifacts:
+    """As `shared.handoff.Artifacts`, without the files (but a handoff still goes through plain values), or with the
+    real ones behind it. Tells the vendor when a handoff is saved."""
+
+    def __init__(self, vendor: Vendor, real: Artifacts | None) -> None:
+        self._vendor, self._real = vendor, real
+        self._handoff: dict[str, Any] | None = None
+        self._state = ""
+        self.saved = False
+
+    def begin_start(self, target: Mapping[str, Any]) -> None:
+        self._state = "reading"
+        if self._real:
+            self._real.begin_start(target)
+
+    def sending(self, draft: Any) -> None:
+        draft.plain()
+        self._state = "sent"
+        if self._real:
+            self._real.sending(draft)
+
+    def not_sent(self) -> None:
+        self._state = "reading"
+        if self._real:
+            self._real.not_sent()
+
+    def end_start(self, exit_code: int, outcome: str) -> None:
+        if self._state == "reading":
+            self._state = "ended" if exit_code else ""
+        if self._real:
+            self._real.end_start(exit_code, outcome)
+
+    def save(self, handoff: Any) -> None:
+        self.saved = True
+        self._vendor.saved_handoff(handoff)
+        if self._real:
+            self._real.save(handoff)
+        self._handoff, self._state = handoff.plain(), ""
+
+    def find(self, kind: Any, given: Any) -> Any:
+        if self._real:
+            return self._real.find(kind, given)
+        if self._state:
+            raise ArtifactError("the trigger before this check did not finish")
+        return None if self._handoff is None else kind.from_plain(self._handoff)
+
+
+@dataclass
+class Outcome:
+    """What came of one timeline. `kind` names the class of those in which no client can know; "" is all the others."""
+
+    seed: int
+    truth: str = ""
+    verdict: str = ""
+    starts: int = 0  # accepted by the vendor in one run of a script, at most
+    kind: str = ""
+    wrong: list[str] = field(default_factory=list)
+    missed: bool = False
+    unclear: bool = False
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def double(self) -> bool:
+        return self.starts > 1
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the client here, in words; "" for nothing, or nothing that it could know."""
+        if self.kind:
+            return ""
+        double = ["started twice"] if self.double else []
+        return "; ".join([*self.wrong, *double, *(["never told how it ended"] if self.missed else [])])
+
+
+ARRIVES_LATE = "a request that arrives after its trigger has ended"
+
+
+def play(
+    seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
+    check: dict[str, str], pauses: Iterable[float],
+) -> Outcome:  # fmt: skip
+    """A trigger, once more if it could not start, then checks until one tells how the sync ended."""
+    world, vendor = timeline.world, timeline.vendor
+    outcome = Outcome(seed)
+    again, check_anyway = world.rng.random() < 0.7, world.rng.random() < 0.3
+    with tempfile.TemporaryDirectory() if seed % _ON_DISK == 0 else nullcontext() as folder:
+        real = Artifacts(Path(folder), name, REDACTOR, world) if folder else None
+        if real:
+            real.begin_start({})
+            real.save(vendor.yesterdays())
+        artifacts = SimulatedArtifacts(vendor, real)
+        for _ in range(1 + again):
+            ending = timeline.run(scripts[0], trigger, artifacts)
+            _judge_start(outcome, vendor, artifacts, ending)
+            if ending.code not in (202, 220) or artifacts.saved:
+                break
+        goes_on = artifacts.saved and ending.word in ("started", "joined", "updated", "running", "unreachable")
+        for pause in pauses if goes_on or (not artifacts.saved and ending.code and check_anyway) else []:
+            world.advance(pause)
+            ending = timeline.run(scripts[1], check, artifacts)
+            if artifacts.saved:
+                _judge_check(outcome, vendor, ending)
+            elif ending.code != 221:  # yesterday's success never stands for today's failed trigger
+                outcome.wrong.append(f"a check told {ending.word} after a trigger that started nothing it knows of")
+            if ending.code not in (210, 220):
+                break
+    outcome.verdict = ending.word
+    if artifacts.saved:
+        outcome.truth = "/".join(sorted(vendor.truths()))
+        ended = vendor.ended_at()
+        quiet_for = world.t - max(timeline.faulted, -1e9 if ended is None else ended)
+        outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.told_within
+    else:
+        outcome.truth = "started" if vendor.all_accepted[-1] else "not started"
+    return _closed(outcome, timeline, sees_late_requests=artifacts.saved)
+
+
+def sense(seed: int, timeline: Timeline, script: ModuleType, check: dict[str, str], pauses: Iterable[float]) -> Outcome:
+    """A check without a handoff, over and over: what it tells of the latest sync is true of what it was shown last."""
+    vendor = timeline.vendor
+    vendor.sensing = True
+    outcome = Outcome(seed)
+    for pause in pauses:
+        timeline.world.advance(pause)
+        ending = timeline.run(script, check, SimulatedArtifacts(vendor, None))
+        outcome.truth = "/".join(sorted(vendor.truths()))
+        if ending.word in ("running", *_ENDS):
+            if ending.word not in vendor.truths():
+                outcome.wrong.append(f"told {ending.word}, and the latest was {outcome.truth}")
+        elif ending.word not in ("unreachable", "invalid_credentials"):
+            outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
+        if ending.code not in (210, 220):
+            break
+    outcome.verdict = ending.word
+    return _closed(outcome, timeline, sees_late_requests=False)
+
+
+def _closed(outcome: Outcome, timeline: Timeline, *, sees_late_requests: bool) -> Outcome:
+    vendor = timeline.vendor
+    outcome.starts = max(map(len, vendor.all_accepted))
+    if vendor.arrived_late and sees_late_requests:
+        vendor.unknowable(ARRIVES_LATE)
+    outcome.wrong += vendor.wrong
+    outcome.kind = vendor.kind
+    outcome.lines = timeline.world.lines
+    return outcome
+
+
+def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts, ending: Ending) -> None:
+    if artifacts.saved:
+        _judge_check(outcome, vendor, ending)
+    elif ending.word in ("unclear", "unreachable"):
+        outcome.unclear = True
+    elif ending.word == "updated":  # nothing has started: the connection is paused
+        if vendor.accepted and not vendor.paused:
+            outcome.wrong.append(f"told {ending.message}, and had started a sync")
+    elif ending.code in (0, 206, 221, 249):
+        outcome.wrong.append(f"{ending.word} out of a trigger: {ending.message}")
+    elif vendor.accepted:
+        outcome.wrong.append(f"told {ending.word} and had started a sync")
+
+
+def _judge_check(outcome: Outcome, vendor: Vendor, ending: Ending) -> None:
+    if ending.word in _ENDS:
+        if ending.word not in vendor.truths():
+            outcome.wrong.append(f"told {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
+    elif ending.word not in ("started", "joined", "updated", "running", "unreachable", "invalid_credentials"):
+        outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
