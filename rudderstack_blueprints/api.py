@@ -111,11 +111,10 @@ class RudderStackApi:
 
     def stop(self, target: Target) -> None:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
-        with _named(target):
-            try:
-                self.http.change(f"{_path(target)}/stop")
-            except (BadRequestError, SyncAlreadyRunningError) as error:
-                log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
+        try:
+            self.http.change(f"{_path(target)}/stop")
+        except (BadRequestError, SyncAlreadyRunningError, SyncNotFoundError) as error:
+            log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
     def sync(self, target: Target, sync_id: str, keep_as: str) -> Sync:
         with _named(target, f"sync {sync_id} of "):

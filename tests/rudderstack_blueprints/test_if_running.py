@@ -83,7 +83,9 @@ def stopped(rudderstack: Vendor, status: int = 204) -> None:
     rudderstack.expect("POST", CONNECTION_STOP, None, status=status)
 
 
-@pytest.mark.parametrize("status", [204, 400, 409], ids=["accepted", "it has just ended", "the same as a 409"])
+@pytest.mark.parametrize(
+    "status", [204, 400, 404, 409], ids=["accepted", "it has just ended", "there is none", "the same as a 409"]
+)
 def test_restart_stops_waits_until_nothing_runs_and_starts(
     rudderstack: Vendor, run: Run, tmp_path: Path, status: int
 ) -> None:
