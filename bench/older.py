@@ -45,7 +45,7 @@ class Older(NamedTuple):
         script = folder / f"{self.requirement.partition('==')[0]}.py"
         script.write_text(self.code, encoding="utf-8")
         arguments = self.arguments.format(**environment).split()
-        # no files handed over, as only a vessel with others after it does that
+        # no files for the next step, because only a vessel with others after it needs them
         platform = {"USER": "bench", "SHIPYARD_FLEET_DOWNSTREAM_COUNT": "0"}
         return Run((python, str(script), server, *arguments), {**environment, **platform})
 

@@ -55,9 +55,9 @@ def cost(run: Run) -> Cost:
     return Cost(float(cpu), float(wall), int(memory) / per_mebibyte)
 
 
-def _check(run: Run, exit_code: int, said: str) -> None:
+def _check(run: Run, exit_code: int, stderr: str) -> None:
     if exit_code:
-        raise RuntimeError(f"{' '.join(run.command)} exited with {exit_code}: {said.strip()[-500:]}")
+        raise RuntimeError(f"{' '.join(run.command)} exited with {exit_code}: {stderr.strip()[-500:]}")
 
 
 def in_turn(runs: Mapping[str, Run], pairs: int) -> dict[str, list[Cost]]:
@@ -88,7 +88,7 @@ def instructions(run: Run) -> int:
     _check(run, ended.returncode, ended.stderr)
     collected = re.search(r"Collected : (\d+)", ended.stderr)
     if collected is None:
-        raise RuntimeError(f"valgrind told no count: {ended.stderr[-500:]}")
+        raise RuntimeError(f"valgrind printed no count: {ended.stderr[-500:]}")
     return int(collected[1])
 
 
@@ -115,7 +115,7 @@ def pip_install(python: str, *what: str) -> Run:
 
 
 def environment_with(folder: Path, *what: str) -> str:
-    """The interpreter of a new virtual environment with what pip is told to install."""
+    """The interpreter of a new virtual environment with what pip is asked to install."""
     python = empty_environment(folder)
     cost(pip_install(python, *what))
     return python

@@ -1,7 +1,7 @@
 """What Nango's status costs by its number of entries: python bench/scale.py [--sizes 200 2000 …] [--plot FILE].
 
-A server on this machine answers with entries as Nango 0.71.4 writes them, one of three syncs each. For each size a
-trigger for all connections runs, then the check that judges what it handed over, then a check without a hand-over, each
+A server on this machine responds with entries as Nango 0.71.4 writes them, one of three syncs each. For each size a
+trigger for all connections runs, then the check that follows it, then a check without a handoff, each
 as a process of its own. "times the body" is what the peak of the resident set grew by, over that of a run with one
 entry, divided by the bytes of the body.
 """
@@ -31,7 +31,7 @@ MOST_HANDED_OVER = 33_000
 
 
 def body(entries: int, finished_at: str) -> bytes:
-    """An answer of /sync/status, as the server writes it."""
+    """A response of /sync/status, as the server writes it."""
     syncs = [
         {
             "id": str(uuid5(NAMESPACE_URL, str(number))),
@@ -81,9 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
-def _serve(entries: int, told: Connection) -> None:
+def _serve(entries: int, port_and_polls: Connection) -> None:
     with _Nango(entries) as server:
-        told.send((server.server_port, len(server.after)))
+        port_and_polls.send((server.server_port, len(server.after)))
         server.serve_forever()
 
 
@@ -99,7 +99,7 @@ class Point(NamedTuple):
 
 
 def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, Cost]]:
-    """Bytes of the body, and the costs by run; two are left out where there are too many entries to hand over."""
+    """Bytes of the body, and the costs by run; two are left out where there are too many entries for a handoff."""
     ours, theirs = Pipe()
     server = Process(target=_serve, args=(entries, theirs))  # one of its own: what we hold, our children seem to use
     server.start()

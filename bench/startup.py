@@ -59,7 +59,7 @@ NANGO = {"NANGO_PROVIDER_CONFIG_KEY": "sandbox", "NANGO_CONNECTION_ID": "succeed
 
 
 class Job(NamedTuple):
-    """A script and its inputs. A check judges what the trigger before it has handed over."""
+    """A script and its inputs. A check follows the trigger before it."""
 
     script: str
     inputs: Mapping[str, str]

@@ -90,11 +90,11 @@ function invalid() {
 }
 
 function show(field) {
-  const fault = field.parentNode.querySelector(".fault");
+  const error = field.parentNode.querySelector(".error");
   field.setAttribute("aria-invalid", !field.validity.valid);
-  if (!fault) return;
-  fault.textContent = field.validity.valid ? "" : `${field.validationMessage} ${field.validity.patternMismatch ? `(${field.pattern})` : ""}`;
-  fault.hidden = field.validity.valid;
+  if (!error) return;
+  error.textContent = field.validity.valid ? "" : `${field.validationMessage} ${field.validity.patternMismatch ? `(${field.pattern})` : ""}`;
+  error.hidden = field.validity.valid;
 }
 
 function update() {
@@ -104,7 +104,7 @@ function update() {
   if (byId("text").textContent !== text) say("copied", "");
   say("text", text);
   say("command", command());
-  say("state", wrong ? `Still to do: ${wrong.labels[0].innerText}` : "Ready to copy.");
+  say("state", wrong ? `Fill in or correct ${wrong.labels[0].firstChild.textContent.trim()}.` : "Ready to copy.");
   byId("panel").classList.toggle("ready", !wrong);
   for (const name of OPTIONS) option(name).parentNode.hidden = !applies(name);
 }

@@ -27,7 +27,7 @@ def render(steps: Sequence[Step], options: Options) -> str:
     namespace = checked_name(
         options.namespace or "company.team",
         "[a-z0-9][a-z0-9._-]*",
-        "a namespace of Kestra; it may have small letters, digits, dots, - and _",
+        "a namespace of Kestra; it may have lowercase letters, digits, dots, - and _",
     )
     tasks = variables(steps)
     triggers = [handed_over_by(place, [step.blueprint for step in steps]) for place in range(len(steps))]

@@ -18,7 +18,7 @@ def pod_name(name: str) -> str:
     return checked_name(
         name,
         _NAME,
-        "a name in Kubernetes: at most 52 small letters, digits and hyphens, with a letter or digit at both ends",
+        "a name in Kubernetes: at most 52 lowercase letters, digits, and hyphens, with a letter or digit at both ends",
     )
 
 

@@ -149,7 +149,7 @@ def in_shell(value: str) -> str:
 
 
 def slug(name: str) -> str:
-    """A name in small letters, digits and hyphens."""
+    """A name in lowercase letters, digits, and hyphens."""
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

@@ -1,4 +1,4 @@
-"""The page in a real Chromium without a window, from a file; what every test of it must not see: faults, requests."""
+"""The page in a real Chromium without a window, from a file; what every test of it must not see: errors, requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FLAGS = [
 
 
 class Page:
-    """The page in a browser; `script` runs JavaScript in it, arguments and answer as JSON."""
+    """The page in a browser; `script` runs JavaScript in it, arguments and result as JSON."""
 
     def __init__(self, driver: Any, file: Path) -> None:
         self.driver, self.file = driver, file

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 TAB, ENTER, RIGHT, LEFT, HOME, END, CONTROL = ("\ue004", "\ue007", "\ue014", "\ue012", "\ue011", "\ue010", "\ue009")
 PAIR = "#blueprint=fivetran-execute-sync-and-check&as=kubernetes"
-each_state = pytest.mark.parametrize("state", ["as it opens", "filled in", "with faults", "with an answer"])
+each_state = pytest.mark.parametrize("state", ["as it opens", "filled in", "with errors", "with an answer"])
 each_width = pytest.mark.parametrize("width", [1280, 375])
 each_theme = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
@@ -65,6 +65,7 @@ def test_with_a_keyboard_alone_one_comes_from_the_search_to_the_copied_text(page
     tab_to(page, "copy")
     page.keys(ENTER)
     assert focused(page) == field  # not copied: it is wrong
+    assert page.text("#state") == "Fill in or correct Connector ID."
     page.keys(CONTROL, "a")
     page.keys("speak_inexpensive")
     assert page.text("#state") == "Ready to copy."
@@ -244,7 +245,7 @@ def test_without_javascript_every_blueprint_has_a_link_to_its_page_and_every_cod
 @each_state
 def test_the_page_fits_the_window_and_axe_finds_nothing(page: Page, width: int, dark: bool, state: str) -> None:
     page.open("" if state == "as it opens" else PAIR, width=width, dark=dark)
-    if state == "with faults":
+    if state == "with errors":
         page.fill_in(FIVETRAN_CONNECTOR_ID="x" * 60 + " y")
         page.driver.find_element("id", "copy").click()
     elif state != "as it opens":

@@ -136,5 +136,5 @@ def test_a_value_that_an_orchestrator_cannot_take_is_refused(page: Page) -> None
     page.fill_in(FIVETRAN_CONNECTOR_ID="x", FIVETRAN_CUSTOM_UPDATE='{"a": "{{ x }}"}')
     page.driver.find_element("id", "copy").click()
     assert "{{ cannot be written" in page.script(
-        "return document.querySelector('form:not([hidden]) .fault:not([hidden])').textContent"
+        "return document.querySelector('form:not([hidden]) .error:not([hidden])').textContent"
     )
