@@ -157,27 +157,10 @@ UNREACHABLE_BY: dict[str, tuple[Any, int]] = {
 
 
 @pytest.mark.parametrize(("response", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
-def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
-    nango: Vendor, run: Run, response: Any, status: int
-) -> None:
-    for _ in range(5):
-        nango.expect("POST", TRIGGER, response, status=status, body={})
-    assert check(run) == UNREACHABLE
-
-
-@pytest.mark.parametrize(("response", "status"), UNREACHABLE_BY.values(), ids=UNREACHABLE_BY)
 def test_a_passing_fault_does_not_matter(nango: Vendor, run: Run, response: Any, status: int) -> None:
     nango.expect("POST", TRIGGER, response, status=status, body={})
     expect_scopes(nango)
     assert check(run) == VALID
-
-
-def test_a_long_retry_after_ends_the_check_at_once(nango: Vendor, run: Run) -> None:
-    nango.expect("POST", TRIGGER, None, status=429, headers={"Retry-After": "3600"}, body={})
-    ended = check(run)
-    assert ended == UNREACHABLE
-    assert "1 h" in ended.message
-    assert nango.clock.sleeps == []
 
 
 @pytest.mark.parametrize("response", [HTML, None, '{"syncs": [', [], {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])

@@ -30,7 +30,7 @@ from tests.nango_blueprints.responses import (
     running,
 )
 from tests.support import FakeClock, make_run
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
+from tests.wire import HTML, Ending, Vendor, ending
 
 SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
 NOT_FOUND, UNREACHABLE, INVALID = (204, "not_found"), (220, "unreachable"), (200, "invalid_credentials")
@@ -440,13 +440,4 @@ def test_an_unexpected_response_is_never_a_verdict(
     if with_handoff:
         triggered(nango, tmp_path)
     nango.expect("GET", STATUS, response, query=QUERY)
-    assert check(tmp_path, clock) == UNREACHABLE
-
-
-@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (None, 429)])
-def test_a_poll_is_tried_five_times(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, response: Any, status: int
-) -> None:
-    for _ in range(5):
-        nango.expect("GET", STATUS, response, status=status, query=QUERY)
     assert check(tmp_path, clock) == UNREACHABLE

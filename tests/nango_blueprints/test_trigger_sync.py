@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from nango_blueprints import check_sync_status, trigger_sync
+from nango_blueprints import trigger_sync
 from shared.context import Run
-from shared.errors import Interruption
 from tests.nango_blueprints.responses import (
     ACCEPTED,
     BODY,
@@ -33,7 +32,7 @@ from tests.nango_blueprints.responses import (
     running,
 )
 from tests.support import NOW, FakeClock, make_run
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
+from tests.wire import HTML, REFUSED, Ending, Vendor, ending, files
 
 NEW = "12:00:05"
 
@@ -156,23 +155,6 @@ def test_the_time_of_the_start_is_the_servers_and_only_without_one_the_local_one
     assert files(tmp_path)["sync.pickle"]["server_time"] == expected
 
 
-def test_with_a_log_id_it_is_written_under_both_names(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
-    trigger(make_run(tmp_path, "nango", clock, log_id="log-7"))
-    left = files(tmp_path)
-    assert set(left) == {"sync.pickle", "log-7_sync.pickle"}
-    assert left["log-7_sync.pickle"] == left["sync.pickle"]
-
-
-def test_the_last_response_is_kept(nango: Vendor, run: Run) -> None:
-    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
-    trigger(run)
-    kept = {name: response.body for name, response in run.kept.items()}
-    assert kept == {f"sync_{INTEGRATION}_response.json": ACCEPTED}
-
-
 def test_an_id_of_255_characters_fits_into_the_name_of_a_file(nango: Vendor, run: Run, tmp_path: Path) -> None:
     long = "i" * 255
     nango.expect("GET", STATUS, entries(entry()), query={**QUERY, "provider_config_key": long})
@@ -191,30 +173,6 @@ def test_the_result_has_nangos_page_where_it_is_known(nango: Vendor, run: Run, u
     nango.expect("POST", TRIGGER, ACCEPTED, body=BODY)
     trigger(run, API_URL=url)
     assert (run.report.id, run.report.sync_id, run.report.url) == (INTEGRATION, None, page)
-
-
-def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_sent(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    (tmp_path / "taken").write_text("a file where the folder should be")
-    assert trigger(make_run(tmp_path / "taken", "nango", clock)) == (221, "artifact_error")
-    assert nango.sent == []
-
-
-def test_a_trigger_that_is_killed_while_it_starts_stops_a_check(
-    nango: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
-    def killed() -> None:
-        raise Interruption(2)
-
-    nango.expect("GET", STATUS, entries(entry()), query=QUERY)
-    nango.expect("POST", TRIGGER, killed, body=BODY)
-    with pytest.raises(Interruption):
-        trigger(run)
-    assert set(files(tmp_path)) == {"starting.pickle"}
-    assert INTEGRATION in run.report.still_running
-    checked = ending(check_sync_status, OF_INTEGRATION, make_run(tmp_path, "nango", clock))
-    assert checked == (221, "artifact_error")
 
 
 # Names that are not there stop it before the start
@@ -452,13 +410,6 @@ def test_a_first_read_with_an_unexpected_response_starts_nothing(
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message
     assert files(tmp_path)["starting.pickle"]["state"] == "ended"
-
-
-@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (TIMED_OUT, 0), (LOST, 0), (REFUSED, 0), (LIMITED, 429)])
-def test_the_first_read_is_tried_five_times(nango: Vendor, run: Run, response: Any, status: int) -> None:
-    for _ in range(5):
-        nango.expect("GET", STATUS, response, status=status, query=QUERY)
-    assert trigger(run) == (202, "not_started")
 
 
 def test_a_scheduler_that_is_down_is_known_not_to_have_started(nango: Vendor, run: Run) -> None:

@@ -26,7 +26,7 @@ from tests.rudderstack_blueprints.responses import (
     sync,
 )
 from tests.support import FakeClock, make_run
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending
+from tests.wire import HTML, LOST, Ending, Vendor, ending
 
 SUCCEEDED, FAILED, RUNNING = (0, "succeeded"), (211, "failed"), (210, "running")
 CANCELLED, UNKNOWN, UNREACHABLE = (212, "cancelled"), (213, "unknown"), (220, "unreachable")
@@ -153,13 +153,6 @@ def test_a_sync_that_becomes_visible_is_checked(rudderstack: Vendor, tmp_path: P
     assert check(tmp_path, clock, OF_CONNECTION) == SUCCEEDED
 
 
-def test_the_trigger_of_an_upstream_log_id_comes_first(rudderstack: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    triggered(rudderstack, tmp_path, OF_CONNECTION, sync_id="first", log_id="5")
-    triggered(rudderstack, tmp_path, OF_CONNECTION, sync_id="second", log_id="6")
-    rudderstack.expect("GET", f"{SYNCS}/first", sync("succeeded", "first"))
-    assert check(tmp_path, clock, OF_CONNECTION, "5") == SUCCEEDED
-
-
 def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered(rudderstack, tmp_path, OF_CONNECTION, log_id="5")
     triggered(rudderstack, tmp_path, OF_SOURCE, log_id="6")
@@ -167,27 +160,6 @@ def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: Vendor, tmp_pat
     assert check(tmp_path, clock, OF_CONNECTION, "5", "6") == SUCCEEDED
     rudderstack.expect("GET", RUN_STATUS, a_run("failed"))
     assert check(tmp_path, clock, OF_SOURCE, "5", "6") == FAILED
-
-
-def test_of_two_upstream_triggers_without_an_id_none_is_chosen(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    triggered(rudderstack, tmp_path, OF_CONNECTION, log_id="5")
-    triggered(rudderstack, tmp_path, OF_SOURCE, log_id="6")
-    ended = check(tmp_path, clock, TOKEN, "5", "6")
-    assert ended == (206, "invalid_input")
-    assert CONNECTION in ended.message
-    assert SOURCE in ended.message
-
-
-def test_of_two_upstream_triggers_of_one_id_the_later_is_checked(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    triggered(rudderstack, tmp_path, OF_CONNECTION, sync_id="first", log_id="5")
-    clock.sleep(60)
-    triggered(rudderstack, tmp_path, OF_CONNECTION, sync_id="second", log_id="6")
-    rudderstack.expect("GET", f"{SYNCS}/second", sync("succeeded", "second"))
-    assert check(tmp_path, clock, TOKEN, "6", "5") == SUCCEEDED
 
 
 def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
@@ -343,17 +315,6 @@ def test_a_refused_poll_ends_the_check(
     ended = check(tmp_path, clock, OF_SOURCE)
     assert ended == expected
     assert all(word in ended.message for word in words)
-
-
-@pytest.mark.parametrize(("response", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
-@pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-def test_a_poll_is_tried_five_times(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, of: dict[str, str], response: Any, status: int
-) -> None:
-    triggered(rudderstack, tmp_path, of)
-    for _ in range(5):
-        rudderstack.expect("GET", RUN_STATUS if of is OF_SOURCE else SYNC, response, status=status)
-    assert check(tmp_path, clock, of) == UNREACHABLE
 
 
 @pytest.mark.parametrize(

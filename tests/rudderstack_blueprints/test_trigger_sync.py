@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from rudderstack_blueprints import check_sync_status, trigger_sync
+from rudderstack_blueprints import trigger_sync
 from shared.context import Run
-from shared.errors import Interruption
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_PATH,
@@ -34,7 +33,7 @@ from tests.rudderstack_blueprints.responses import (
     sync,
     syncs,
 )
-from tests.support import NOW, FakeClock, make_run
+from tests.support import NOW
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, ending, files
 
 
@@ -180,24 +179,6 @@ def test_a_sources_handoff_is_saved(rudderstack: Vendor, run: Run, tmp_path: Pat
     assert saved["sync.pickle"]["connection_id"] is None
 
 
-def test_with_a_log_id_the_handoff_is_saved_under_both_names(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    expect_read(rudderstack, OF_SOURCE)
-    expect_start(rudderstack, OF_SOURCE)
-    trigger(make_run(tmp_path, "rudderstack", clock, log_id="log-7"), OF_SOURCE)
-    saved = files(tmp_path)
-    assert set(saved) == {"source_id.pickle", "sync_id.pickle", "sync.pickle", "log-7_sync.pickle"}
-    assert saved["log-7_sync.pickle"] == saved["sync.pickle"]
-
-
-def test_the_last_response_is_kept(rudderstack: Vendor, run: Run) -> None:
-    expect_read(rudderstack, OF_SOURCE)
-    expect_start(rudderstack, OF_SOURCE)
-    trigger(run, OF_SOURCE)
-    assert {name: response.body for name, response in run.kept.items()} == {f"sync_{SOURCE}_response.json": STARTED_RUN}
-
-
 @pytest.mark.parametrize("name", ["the-token", "rows"])
 def test_neither_the_token_nor_fail_on_failed_rows_is_saved(
     rudderstack: Vendor, run: Run, tmp_path: Path, name: str
@@ -206,30 +187,6 @@ def test_neither_the_token_nor_fail_on_failed_rows_is_saved(
     expect_start(rudderstack, OF_CONNECTION)
     trigger(run, OF_CONNECTION, FAIL_ON_FAILED_ROWS="TRUE")
     assert not [path for path in tmp_path.rglob("*.pickle") if name.encode() in path.read_bytes()]
-
-
-def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_sent(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    (tmp_path / "taken").write_text("a file where the folder should be")
-    assert trigger(make_run(tmp_path / "taken", "rudderstack", clock), OF_SOURCE) == (221, "artifact_error")
-    assert rudderstack.sent == []
-
-
-def test_a_trigger_killed_at_its_request_leaves_a_mark_that_stops_a_check(
-    rudderstack: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
-    expect_read(rudderstack, OF_CONNECTION)
-    expect_start(rudderstack, OF_CONNECTION, killed)
-    with pytest.raises(Interruption):
-        trigger(run, OF_CONNECTION)
-    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
-    assert CONNECTION in run.report.still_running
-    checked = ending(check_sync_status, OF_CONNECTION, make_run(tmp_path, "rudderstack", clock))
-    assert checked == (221, "artifact_error")
 
 
 # Errors of the read: nothing is sent
@@ -391,14 +348,6 @@ def test_a_request_that_surely_was_not_accepted_is_repeated_up_to_five_times(
     ended = trigger(run, OF_CONNECTION)
     assert ended == ((0, "started") if times < 5 else (202, "not_started"))
     assert times < 5 or "(5 tries); nothing was started" in ended.message
-
-
-def test_a_long_retry_after_ends_the_trigger_at_once(rudderstack: Vendor, run: Run) -> None:
-    expect_read(rudderstack, OF_CONNECTION)
-    expect_start(rudderstack, OF_CONNECTION, None, status=429, headers={"Retry-After": "3600"})
-    ended = trigger(run, OF_CONNECTION)
-    assert ended == (202, "not_started")
-    assert "1 h" in ended.message
 
 
 # Waiting in the same run
