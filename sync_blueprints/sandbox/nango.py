@@ -38,7 +38,7 @@ def respond(request: Request, world: World) -> Response:
     path = request.path[:-1] if request.path.endswith("/") and request.path != "/" else request.path
     act, scope = ROUTES.get((request.method, path), (None, ""))
     if act is None:
-        # Real Nango answers these two with a 500, and a double slash like any other unknown path.
+        # The real Nango responds to these two with a 500, and a double slash like any other unknown path.
         odd = request.method == "GET" and path in ("/", "/sync/trigger")
         return refuse(500) if odd else Response(404, schemas.PAGE.format(request.method, request.path))
     kind = request.headers.get("Content-Type", "").split(";")[0].strip()

@@ -48,7 +48,7 @@ MISSING: Any = object()
 
 
 def refuse(status: int) -> Response:
-    """An error for which there is only a status: what Nango answers where it does not know better."""
+    """An error for which there is only a status: what Nango sends where it does not know better."""
     if status in CODES:
         return error(status, CODES[status], f"HTTP {status}")
     text = f'An error occurred. Please contact support with this unique id: "{INCIDENT}"'

@@ -297,14 +297,14 @@ class FaultServer:
 
     def _reply(self, request: Request) -> Reply:
         try:
-            answer = self._vendor.respond(request, self.world)
+            response = self._vendor.respond(request, self.world)
         except RefusedError as refused:
-            answer = refused.response
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        body = b"" if answer.body is None else text.encode()
-        kind = "text/html" if isinstance(answer.body, str) else "application/json"
-        headers = {"Date": self.clock.date(), "Content-Type": kind, **answer.headers}
-        return Reply(answer.status, headers, body, self.clock, self.elsewhere)
+            response = refused.response
+        text = response.body if isinstance(response.body, str) else json.dumps(response.body)
+        body = b"" if response.body is None else text.encode()
+        kind = "text/html" if isinstance(response.body, str) else "application/json"
+        headers = {"Date": self.clock.date(), "Content-Type": kind, **response.headers}
+        return Reply(response.status, headers, body, self.clock, self.elsewhere)
 
     def _nothing_done(self) -> Reply:
         return Reply(200, {"Date": self.clock.date()}, b"{}", self.clock, self.elsewhere)
