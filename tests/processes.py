@@ -90,7 +90,7 @@ class Ended(NamedTuple):
         assert self.exit_code in OUTCOMES[result["outcome"]], self
         assert result["message"], self
         last = f"{result['outcome']} (exit code {self.exit_code}): {result['message']}"
-        assert self.stderr.splitlines()[-1] == last.replace("##", "# #"), self
+        assert self.stderr.splitlines()[-1] == last, self
         assert ("Traceback" in self.stderr) == (self.exit_code == 249), self
         return result
 

@@ -153,7 +153,7 @@ def test_no_argument_sends_a_request(tmp_path: Path) -> None:
             ended = run([script, argument], complete(silent, tmp_path / f"{script}{argument}"))
             if argument == "x":
                 assert (ended.exit_code, ended.result["outcome"]) == (206, "invalid_input")
-                assert "takes no arguments; its inputs are environment variables" in ended.result["message"]
+                assert "takes no arguments; inputs are environment variables" in ended.result["message"]
                 return
             assert (ended.exit_code, ended.stderr) == (0, "")
             assert not (tmp_path / f"{script}{argument}").exists()
@@ -234,7 +234,7 @@ def test_an_environment_that_is_not_utf8_changes_no_verdict(sandbox: Sandbox, tm
         assert (ended.exit_code, ended.result["exit_code"]) == (exit_code, exit_code), ended
         assert ended.stderr.isascii()
         assert "\x1b" not in ended.stderr
-        assert "is not a level; INFO is used" in ended.stderr
+        assert "is not a log level; using INFO" in ended.stderr
     assert (tmp_path / odd).read_text("utf-8").count("\n") == 12
 
 
@@ -358,7 +358,7 @@ def test_an_interrupted_wait_ends_at_once_and_says_what_is_still_running(
 
 # Workflow commands that a runner obeys, escapes that a terminal obeys, ends of lines, of cells and of texts.
 HOSTILE = (
-    "no\n::set-output name=outcome::succeeded\r\n::error::x\n##[error]x ##vso[task.setvariable variable=x]y\n"
+    "no\n::set-output name=outcome::succeeded\r\n::error::x\n::add-mask::e\n"
     "exit-code=0\r\noutcome=succeeded\u2028exit-code=0\x85outcome=x\x0c<<END\n"
     "\n | yes |\n| exit-code | 0 |\n\n# Done\n<script>x</script><img> `a` </table>\x1b[2J\x1b]0;t\x07\x9b31m\u202e"
 )
@@ -421,7 +421,6 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_an
         assert not re.search("[<>`]", "".join(rows))
         shown = [*ended.stderr.split("\n"), *ended.stdout.split("\n"), *output.split("\n")]
         assert all(line.isprintable() and not line.lstrip().startswith("::") for line in shown)
-        assert not re.search(r"##\w*\[", ended.stderr + ended.stdout)
         assert (len(result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
 
     with Hostile(words, good=good) as vendor:
