@@ -50,7 +50,7 @@ def _survey(vendor: str, given: argparse.Namespace) -> int:
         for seed, fault in found.faults[faults:]:
             print(f"  FAULT: {fault}\n    python -m tests.simulation {vendor} --seed {seed}", flush=True)
         faults = len(found.faults)
-        if found.timelines - said >= 50_000:
+        if found.timelines - said >= given.count / 20:
             said = found.timelines
             _print(vendor, found, given.first, time.monotonic() - began)
     if said < found.timelines:

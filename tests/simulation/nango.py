@@ -255,6 +255,8 @@ class Nango(Vendor):
             return View((400, unknown), lambda: setattr(self, "seen", {"not_found"}))
         running = {entry.id: entry.running for entry in chosen}
         seen = self._latest_truths(chosen) if self.sensing else {self._overall()} if self.selected else None
+        if self.answered_at is not None and not chosen:  # without a baseline nobody knows what was there
+            seen = {"not_found"}
 
         def shown() -> None:
             if seen is not None:
@@ -369,6 +371,8 @@ class Nango(Vendor):
             self.baseline_at = self.looked_at
         elif self.accepted_at is None and not any(self.all_accepted):
             self.wrong.append("told started, and nothing was accepted")
+            if any(t > self.baseline_at for entry in self.selected for t, _ in entry.others):
+                self.unknowable(SCHEDULED)
         self.seen = {self._overall()}
 
     def _ends_within_request(self, entry: Entry) -> bool:
@@ -414,7 +418,9 @@ class Nango(Vendor):
         found = {self._latest(group) for group in (chosen, visible)}
         ends = [entry.finished for entry in chosen if entry.finished is not None]
         if len(visible) < len(chosen) or any(t - end < 10 for end in ends):
-            found |= {"running", "not_found"} - ({"not_found"} if visible else set())
+            found.add("running")
+        if not visible:
+            found.add("not_found")
         if any(entry.gone for entry in self.entries):
             found |= {"failed", "running"}
         age = t - min(ends, default=t)
