@@ -13,7 +13,7 @@ Choices, where the vendor's pages leave one:
   400; a historical sync that is asked for then is only flagged, and begins after the un-pausing.
 - A resync, and an update with a historical sync, start one as a start with force does; its flag shows up to 5 s later
   and until it has ended (or succeeded). A resync over a running sync is a 409 on one connection in five.
-- One connection in twenty is a 404 for up to 45 s after a start was accepted.
+- One connection in ten is a 404 for up to 45 s after a start was accepted.
 - Stamps have 0, 3 or 6 digits of a fraction, cut.
 
 Where no client can know (counted apart):
@@ -42,7 +42,7 @@ from typing import Any, cast
 from fivetran_blueprints import check_sync_status, resync_connector, trigger_sync, update_connector
 from fivetran_blueprints.syncs import Handoff
 from fivetran_blueprints.verdict import Baseline
-from tests.simulation.playing import Outcome, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 FOREIGN = "foreign sync"
@@ -114,7 +114,7 @@ class Fivetran(Vendor):
         self.foreign_times: list[float] = []
         self.ours: list[Sync] = []
         self.flagged_from: float | None = None  # from when on a historical sync is shown as due or running
-        self.hidden = rng.uniform(0, 45) if rng.random() < 0.05 else 0.0  # seconds of 404 after a start
+        self.hidden = rng.uniform(0, 45) if rng.random() < 0.1 else 0.0  # seconds of 404 after a start
         self.hidden_until = -1.0
         self.resyncs_at_any_time, self.stays_due = rng.random() < 0.8, rng.random() < 0.5
         self.max_age: int | None = None  # minutes, of a check without a handoff
@@ -479,7 +479,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["FIVETRAN_WAIT"] = "TRUE"
         environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
+    pauses = pauses_of(rng)
     mood = rng.random()
     if mood < 0.12:
         if rng.random() < 0.6:

@@ -39,7 +39,7 @@ from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.simulation.playing import Outcome, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 SCHEDULED = "scheduled run"
@@ -488,7 +488,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["NANGO_WAIT"] = "TRUE"
         environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["NANGO_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
+    pauses = pauses_of(rng)
     if not senses:
         return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
     if rng.random() < 0.6:

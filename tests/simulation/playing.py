@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +94,11 @@ class Outcome:
 
 
 ARRIVES_LATE = "a request that arrives after its trigger has ended"
+
+
+def pauses_of(rng: random.Random) -> Iterator[float]:
+    """The seconds before each of the checks that an orchestrator runs."""
+    return (rng.choice((300.0, 300.0, rng.uniform(1, 900), rng.uniform(0, 30))) for _ in range(24))
 
 
 def play(

@@ -5,7 +5,7 @@ Choices, where the vendor's pages leave one:
   Go's zero time until it begins some seconds later. While it is not ended a start is a 409.
 - A list of syncs has them in any order, 1 to 10 a page; a new one appears in it at once, or for some connections up to
   10 s later. `finishedAt` is filled while it runs. `/status` of a source may show the run before for up to 10 s. A sync
-  asked for by its id is a 404 for up to 45 s at one in twenty.
+  asked for by its id is a 404 for up to 45 s at one in ten.
 - One connection in fifty is disabled, and shows it.
 - Stop: 204, or a 400 if nothing runs; the sync ends up to 7 minutes later, with any word.
 - A start with a 2xx may lack its id (older sources: 201 or 204 without a body).
@@ -28,7 +28,7 @@ from typing import Any, Callable, cast
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
-from tests.simulation.playing import Outcome, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 FOREIGN = "foreign start"
@@ -78,7 +78,7 @@ class RudderStack(Vendor):
         self.snake = rng.random() < 0.3
         self.zero = self.is_source and rng.random() < 0.1
         self.lag = rng.uniform(0, 10) if rng.random() < (0.4 if self.is_source else 0.15) else 0.0
-        self.hidden = rng.uniform(0, 45) if rng.random() < 0.05 else 0.0  # seconds of 404 for a new sync's id
+        self.hidden = rng.uniform(0, 45) if rng.random() < 0.1 else 0.0  # seconds of 404 for a new sync's id
         self.disabled = not self.is_source and rng.random() < 0.02
         self.max_age: int | None = None  # minutes, of a check without a handoff
         self.without_id = rng.random() < (0.15 if self.is_source else 0.02)
@@ -348,7 +348,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
         environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
         environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
-    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900))) for _ in range(24))
+    pauses = pauses_of(rng)
     if not senses:
         return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
     if rng.random() < 0.6:
