@@ -72,13 +72,13 @@ class SourceRun(NamedTuple):
         return SyncStatus.FAILED if self.error else SyncStatus.UNKNOWN
 
 
-def judge_sync(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
+def judge_sync(sync: Sync, *, fail_on_failed_rows: bool) -> Verdict:
     """What a Reverse ETL sync's status means, and the rows that the destination rejected."""
     status = sync.status
-    message = _message(status, sync.word, None if status is SyncStatus.SUCCEEDED else sync.error, sync.finished_at)
+    message = _message(status, sync.word, sync.error, sync.finished_at)
     if sync.rows and status is not SyncStatus.RUNNING:
         message += f" (rows: {', '.join(f'{count} {kind}' for kind, count in sync.rows.items())})"
-    rejected = sync.rows.get("failed", 0)
+    rejected = sync.rows.get("failed")
     if status is SyncStatus.SUCCEEDED and rejected:
         message += f"; the destination rejected {rejected} {'row' if rejected == 1 else 'rows'}"
         if fail_on_failed_rows:

@@ -266,24 +266,81 @@ def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None
 
 
 def test_what_the_interrupted_sync_left_is_no_longer_new() -> None:
-    _, moved = judge(FORCED, shown("syncing", "06:00:00", "12:00:03"))
-    assert (moved.succeeded_at, moved.failed_at) == (stamp("06:00:00"), stamp("12:00:03"))
+    settling = FORCED._replace(seen=(stamp("06:00:00"), stamp("12:00:02")))
+    _, moved = judge(settling, shown("syncing", "11:59:59.900", "12:00:03"))
+    assert moved == FORCED._replace(succeeded_at=stamp("11:59:59.900"), failed_at=stamp("12:00:03"))
 
 
-def test_a_paused_connection_says_so_and_an_unknown_word_is_shown() -> None:
-    assert "paused" in judge(USUAL, shown("paused", "06:00:00", None))[0].message
-    assert "hibernating" in judge(USUAL, shown("hibernating", "06:00:00", None))[0].message
+DUE = "is due as a historical sync and has not started yet"
+DUE_AFTER_FAILURE = f"{DUE} (the latest sync failed at 2026-11-22T06:00:00Z)"
+AT_12_30 = {"rescheduled_for": stamp("12:30:00")}
 
 
-@pytest.mark.parametrize(("schedule", "again"), [("manual", True), ("auto", False)])
-def test_a_sync_that_was_put_off_names_the_time_and_whether_it_has_to_be_triggered_again(
-    schedule: str, again: bool
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (shown("scheduled", None, None), "has never completed"),
+        (shown("syncing", None, None), "is running"),
+        (shown("syncing", None, None, **FLAGGED), "is running as a historical sync"),
+        (shown("hibernating", "06:00:00", None), "is in the unknown state 'hibernating'"),
+        (shown("rescheduled", None, "06:00:00", schedule_type="auto"), "is rescheduled for an unknown time"),
+        (
+            shown("rescheduled", None, "06:00:00", schedule_type="auto", **AT_12_30, **FLAGGED),
+            "is rescheduled for 2026-11-22T12:30:00Z",
+        ),
+        (shown("scheduled", "06:00:00", "05:00:00"), "succeeded at 2026-11-22T06:00:00Z"),
+        (shown("scheduled", "05:00:00", "06:00:00"), "failed at 2026-11-22T06:00:00Z"),
+        (shown("scheduled", None, None, **FLAGGED), DUE),
+        (shown("scheduled", "06:00:00", "05:00:00", **FLAGGED), DUE),
+        (shown("scheduled", "05:00:00", "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
+        (shown("scheduled", "06:00:00", "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
+        (shown("scheduled", None, "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
+        (
+            shown("paused", "06:00:00", None, **FLAGGED),
+            "is due as a historical sync, but the connection is paused; unpause it",
+        ),
+    ],
+)
+def test_the_latest_sync_is_explained(now: Connection, message: str) -> None:
+    assert judge_latest(now).message == message
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (shown("scheduled", "06:00:00", None), "has not started yet"),
+        (
+            shown("paused", "06:00:00", None),
+            "was cancelled: the connection was paused before it ended; unpause it and trigger it again",
+        ),
+        (
+            shown("rescheduled", "06:00:00", None, schedule_type="manual", **AT_12_30),
+            "is rescheduled for 2026-11-22T12:30:00Z; the schedule is manual, so it has to be triggered again then",
+        ),
+        (
+            shown("rescheduled", "06:00:00", None, schedule_type="auto", **AT_12_30),
+            "is rescheduled for 2026-11-22T12:30:00Z",
+        ),
+    ],
+)
+def test_a_sync_that_has_not_ended_is_explained(now: Connection, message: str) -> None:
+    assert judge(USUAL, now)[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("earliest_end", "now", "expected"),
+    [
+        ("12:00:00", shown("scheduled", "12:00:00", "05:00:00"), True),
+        ("12:00:00", shown("scheduled", "06:00:00", "12:00:00"), True),
+        ("12:00:00", shown("scheduled", "11:59:59", "05:00:00"), False),  # it only shows late
+        ("05:00:00", shown("scheduled", "06:00:00", "05:00:00"), False),
+        ("05:00:00", shown("scheduled", None, None), False),
+    ],
+)
+def test_a_sync_has_ended_since_if_its_stamp_is_new_and_late_enough(
+    earliest_end: str, now: Connection, expected: bool
 ) -> None:
-    now = shown("rescheduled", "06:00:00", None, schedule_type=schedule, rescheduled_for=stamp("12:30:00"))
-    message = judge(USUAL, now)[0].message
-    assert "2026-11-22T12:30:00Z" in message
-    assert ("trigger" in message) is again
-    assert now.needs_another_trigger is again
+    assert now.has_ended_since(shown("scheduled", "06:00:00", "05:00:00"), stamp(earliest_end)) is expected
 
 
 # Other programs hand over a connector and a time: what is later than that time is the sync's.

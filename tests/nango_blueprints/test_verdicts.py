@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nango_blueprints.verdict import Entry, EntryVerdict, Start, Watch, judge, overall, shows_start
+from nango_blueprints.verdict import Entry, EntryVerdict, Start, Watch, iso, judge, overall, shows_start
 from shared.status import SyncStatus
 from tests.support import NOW
 
@@ -51,6 +51,7 @@ def polls(watch: Watch, start: Start, *seen: tuple[float, Entry | None]) -> list
     told = []
     for now, found in seen:
         one, watch = judge(found, watch, start, NOW + timedelta(seconds=now))
+        assert one.label == LABEL
         told.append((one.status, one.why))
     return told
 
@@ -132,8 +133,31 @@ def test_what_is_unseen_when_the_start_grace_is_over_has_failed(
         assert told.why == "not seen to start within 600 s; it may still be queued (Nango drops it after an hour)"
 
 
-def test_stopped_is_explained() -> None:
-    assert verdict(entry("STOPPED", NEW), before(OLD)).why == "STOPPED: failed, cancelled or timed out"
+@pytest.mark.parametrize(
+    ("found", "start", "why"),
+    [
+        (entry("RUNNING", None), START, "running"),
+        (entry("SUCCESS", NEW), START, "SUCCESS"),
+        (entry("STOPPED", NEW), START, "STOPPED: failed, cancelled or timed out"),
+        (entry("HALTED", NEW), START, "HALTED"),
+        (entry(None, NEW, "ERROR"), START, "ERROR"),
+        (entry(None, NEW, "STOPPED"), START, "STOPPED"),  # of the schedule, on an old server
+        (entry(None, NEW, None), START, "no status"),
+        (entry("SUCCESS", NEW, due=NEW), START, "cut by Nango, to be continued"),
+        (entry("SUCCESS", NEW + 9), START, "ended a moment ago"),
+        (entry("SUCCESS", OLD), START, "not started yet"),
+        (
+            entry("SUCCESS", OLD),
+            Start(NOW),
+            "not seen to start within 0 s; it may still be queued (Nango drops it after an hour)",
+        ),
+        (entry(None, None), LATEST, "never run"),
+        (None, START, "missing from Nango's response"),
+    ],
+)
+def test_each_entry_is_named_and_explained(found: Entry | None, start: Start, why: str) -> None:
+    told = verdict(found, before(OLD), start)
+    assert (told.label, told.why) == (LABEL, why)
 
 
 # A reset
@@ -173,9 +197,9 @@ def test_without_a_reset_a_failure_is_a_failure_at_once() -> None:
     ("found", "now", "expected"),
     [
         pytest.param(entry("SUCCESS", 720, due=720), 760, RUNNING, id="cut"),
-        pytest.param(entry("SUCCESS", 720, due=712), 760, RUNNING, id="due a little before its end"),
-        pytest.param(entry("SUCCESS", 720, due=728), 760, RUNNING, id="due a little after its end"),
-        pytest.param(entry("SUCCESS", 720, due=720.9), 720, RUNNING, id="due in the second of the Date"),
+        pytest.param(entry("SUCCESS", 720, due=710), 760, RUNNING, id="due a little before its end"),
+        pytest.param(entry("SUCCESS", 720, due=730), 760, RUNNING, id="due a little after its end"),
+        pytest.param(entry("SUCCESS", 712, due=721), 720, RUNNING, id="due in the second of the Date"),
         pytest.param(entry("SUCCESS", 720, due=709), 760, SUCCEEDED, id="due at another time"),
         pytest.param(entry("SUCCESS", 720, due=731), 760, SUCCEEDED, id="or later"),
         pytest.param(entry("SUCCESS", 720, due=728), 726, SUCCEEDED, id="due ahead"),
@@ -228,7 +252,8 @@ def test_a_young_failure_is_final() -> None:
     ("seen", "expected"),
     [
         pytest.param([(30, None)], RUNNING, id="soon after the trigger"),
-        pytest.param([(59, None), (61, None)], FAILED, id="a minute after the trigger"),
+        pytest.param([(59, None), (60, None)], RUNNING, id="a minute after the trigger"),
+        pytest.param([(59, None), (61, None)], FAILED, id="more than a minute after the trigger"),
         pytest.param([(900, None)], RUNNING, id="one poll alone says nothing"),
         pytest.param([(900, None), (902, None)], FAILED, id="two do"),
         pytest.param([(900, None), (902, entry("RUNNING", None))], RUNNING, id="it is back"),
@@ -242,6 +267,11 @@ def test_a_missing_entry_is_pending_for_a_minute(seen: list[tuple[float, Entry |
     *_, (status, why) = polls(before(OLD), START, *seen)
     assert status is expected
     assert expected is not FAILED or why == "not found any more"
+
+
+@pytest.mark.parametrize(("now", "confirm"), [(60, False), (61, True)])
+def test_an_entry_that_is_missing_for_too_long_is_polled_once_more(now: float, confirm: bool) -> None:
+    assert verdict(None, before(OLD), now=now).confirm is confirm
 
 
 # The latest runs, whoever started them
@@ -327,6 +357,10 @@ def test_all_have_ended_once_none_is_running(statuses: list[SyncStatus], expecte
             "2 of 3 syncs of x have not ended yet: " + ", ".join(["conn-a/lab-ctl (why)"] * 2),
         ),
         (
+            [one(FAILED, f"c{number}/s") for number in range(5)],
+            "5 of 5 syncs of x failed: c0/s (why), c1/s (why), c2/s (why), c3/s (why), c4/s (why)",
+        ),
+        (
             [*(one(FAILED, f"c{number}/s") for number in range(7)), one(SUCCEEDED, found=entry("SUCCESS", NEW))],
             "7 of 8 syncs of x failed: c0/s (why), c1/s (why), c2/s (why), c3/s (why), c4/s (why) and 2 more",
         ),
@@ -351,6 +385,15 @@ def test_rows_and_times_are_those_of_the_runs_that_are_judged() -> None:
         "rows": {"added": 2},
         "finished_at": "2026-11-22T12:05:05.000Z",
     }
+
+
+def test_a_success_names_no_entry() -> None:
+    assert overall("x", [verdict(entry("SUCCESS", NEW), before(OLD))]).details["named"] == []
+
+
+@pytest.mark.parametrize(("seconds", "digits"), [(0, "000"), (0.25, "250"), (0.000001, "000001"), (0.001001, "001001")])
+def test_a_time_is_written_with_as_many_digits_as_it_needs(seconds: float, digits: str) -> None:
+    assert iso(NOW + timedelta(seconds=seconds)) == f"2026-11-22T12:00:00.{digits}Z"
 
 
 def test_without_an_end_there_are_no_rows_and_no_time() -> None:

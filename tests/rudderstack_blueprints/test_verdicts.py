@@ -135,8 +135,22 @@ def test_a_cancelled_one_shows_its_word(judge: Any) -> None:
     assert "aborted" in judge({"status": "aborted"}).message
 
 
-def test_a_succeeded_sync_says_when() -> None:
-    assert of_sync({"status": "succeeded", "finishedAt": NOON}).message == f"succeeded at {NOON}"
+@pytest.mark.parametrize(
+    ("judge", "data", "message"),
+    [
+        (of_sync, {"status": "queued"}, "is running"),
+        (of_sync, {"status": "succeeded", "finishedAt": NOON, "error": "ignored"}, f"succeeded at {NOON}"),
+        (of_sync, {"status": "resting", "error": "a reason"}, "has the unknown status 'resting': a reason"),
+        (of_sync, {}, "has no status"),
+        (of_sync, {"error": "a reason"}, "has no status: a reason"),
+        (of_run, {"status": "Resting"}, "has the unknown status 'Resting'"),
+        (of_run, {"status": "finished", "error": []}, "has the unknown status 'finished, with an empty error'"),
+        (of_run, {"finishedAt": NOON, "error": []}, "has the unknown status 'finished, with an empty error'"),
+        (of_run, {"status": "aborted", "error": []}, "was cancelled (status aborted)"),
+    ],
+)
+def test_a_message_says_what_the_status_means(judge: Any, data: dict[str, Any], message: str) -> None:
+    assert judge(data).message == message
 
 
 @pytest.mark.parametrize(
@@ -145,6 +159,7 @@ def test_a_succeeded_sync_says_when() -> None:
         ({"startedAt": NOON, "finishedAt": ZERO}, (NOON, None)),
         ({"started_at": at("12:00:00.5"), "finished_at": at("12:01:00")}, (NOON, at("12:01:00"))),
         ({"startedAt": "2026-11-22T13:00:00+01:00"}, (NOON, None)),
+        ({"status": "running", "startedAt": NOON, "finishedAt": at("12:01:00")}, (NOON, None)),
         ({}, (None, None)),
     ],
 )
@@ -179,17 +194,22 @@ def rejected(rows: int) -> dict[str, Any]:
     [
         (0, False, SUCCEEDED, ""),
         (0, True, SUCCEEDED, ""),
-        (1, False, SUCCEEDED, "rejected 1 row"),
-        (2, False, SUCCEEDED, "rejected 2 rows"),
-        (2, True, FAILED, "RUDDERSTACK_FAIL_ON_FAILED_ROWS is TRUE"),
+        (1, False, SUCCEEDED, "; the destination rejected 1 row"),
+        (2, False, SUCCEEDED, "; the destination rejected 2 rows"),
+        (
+            2,
+            True,
+            FAILED,
+            "; the destination rejected 2 rows, which counts as a failure because "
+            "RUDDERSTACK_FAIL_ON_FAILED_ROWS is TRUE",
+        ),
     ],
 )
 def test_rejected_rows_fail_a_sync_only_if_so_wished(rows: int, fails: bool, expected: SyncStatus, words: str) -> None:
     verdict = of_sync(rejected(rows), fail_on_failed_rows=fails)
     assert verdict.status is expected
-    assert words in verdict.message
-    assert ("rejected" in verdict.message) == (rows > 0)
-    assert f"90 total, 88 succeeded, {rows} failed, 90 changed" in verdict.message
+    counts = f"90 total, 88 succeeded, {rows} failed, 90 changed"
+    assert verdict.message == f"succeeded at {at('12:09:00')} (rows: {counts}){words}"
     assert verdict.details["rows"] == {"total": 90, "succeeded": 88, "failed": rows, "changed": 90}
 
 
@@ -231,6 +251,23 @@ def test_a_run_without_an_id_is_told_by_its_start(
     assert then == started.get(remembered or "")
 
 
+@pytest.mark.parametrize(
+    ("ours", "message"),
+    [
+        ("12:30:00", "is not shown yet, only the run before it"),
+        (
+            "11:30:00",
+            "cannot be checked any more: another run has started since, and RudderStack shows only the latest",
+        ),
+    ],
+)
+def test_another_runs_times_are_shown_and_not_its_outcome(ours: str, message: str) -> None:
+    started = parse_run({"startedAt": at(ours)}).started_at
+    verdict, _ = judge_run_by_start(parse_run(a_run("failed", "12:00:00", "12:01:00", error="x")), started)
+    assert (verdict.message, verdict.ended_at) == (message, None)
+    assert verdict.details == {"started_at": at("12:00:00"), "finished_at": at("12:01:00")}
+
+
 # After a lost response
 
 
@@ -269,6 +306,7 @@ def test_a_latest_run_is_new_if_it_is_not_the_one_before(
         (["12:00:00"], 0),
         (["11:59:59"], 0),
         (["12:00:09", "12:00:03"], 1),
+        (["12:00:03", "12:00:00"], 1),
         (["11:59:59", "12:00:03"], 1),
         ([None], None),
         ([None, "12:00:03"], 1),
