@@ -24,6 +24,7 @@ UNEXPECTED = errors.StatusCheckFailedError("unexpected response", status=200)
 UNREACHABLE = errors.StatusCheckFailedError("could not be reached")
 CONFLICT = errors.SyncAlreadyRunningError("responded with 409")
 RATE_LIMITED = errors.SyncNotStartedError("responded with 429")
+ALREADY = "a sync of source source_1 is already running"
 CANNOT_STOP = errors.SyncAlreadyRunningError("it cannot be stopped")
 STARTED = Sync(sync_id="run_7")
 JOINED = Sync(sync_id="run_6")
@@ -81,14 +82,17 @@ class Syncs:
         return Sync(sync_id=None)
 
     def send(self, state: State, *, again: bool) -> Sync:
+        assert not again or state == self.states_sent[-1]
         self.states_sent.append(state)
         found: Sync = self._next("send", "send again" if again else "send")
         return found
 
-    def may_send_again(self, state: State) -> bool:  # noqa: ARG002
+    def may_send_again(self, state: State) -> bool:
+        assert state == self.states_sent[-1]
         return self.harmless
 
-    def find_started(self, state: State) -> Sync | None:  # noqa: ARG002
+    def find_started(self, state: State) -> Sync | None:
+        assert state == self.states_sent[-1]
         self.found_at.append(round(self.clock.elapsed))
         found: Sync | None = self._next("find_started")
         return found
@@ -151,8 +155,8 @@ def test_after_a_first_read_that_fails_nothing_is_sent(
 @pytest.mark.parametrize(
     ("policy", "responses", "asked", "found"),
     [
-        ("fail", {"read": RUNNING}, ["read"], "a sync of source source_1 is already running; ACME_IF_RUNNING is fail"),
-        ("fail", {"send": CONFLICT}, ["read", "send"], "already running (responded with 409); ACME_IF_RUNNING is fail"),
+        ("fail", {"read": RUNNING}, ["read"], f"{ALREADY}; ACME_IF_RUNNING is fail"),
+        ("fail", {"send": CONFLICT}, ["read", "send"], f"{ALREADY} (responded with 409); ACME_IF_RUNNING is fail"),
         ("join", {"read": RUNNING}, ["read", "join"], JOINED),
         ("join", {"send": CONFLICT, "read": [IDLE, RUNNING]}, ["read", "send", "read", "join"], JOINED),
         (
@@ -165,7 +169,12 @@ def test_after_a_first_read_that_fails_nothing_is_sent(
         ("restart", {"read": RUNNING}, ["read", "restart", "send"], STARTED),
         ("restart", {"read": RUNNING, "restart": CANNOT_STOP}, ["read", "restart"], "it cannot be stopped"),
         ("restart", {"send": [CONFLICT, STARTED]}, ["read", "send", "restart", "send"], STARTED),
-        ("restart", {"send": CONFLICT, "restart": CANNOT_STOP}, ["read", "send", "restart"], "it cannot be stopped"),
+        (
+            "restart",
+            {"send": CONFLICT, "restart": CANNOT_STOP},
+            ["read", "send", "restart"],
+            "it cannot be stopped (responded with 409)",
+        ),
         ("wait", {"read": [RUNNING, RUNNING, IDLE]}, ["read", "read", "read", "send"], STARTED),
         ("wait", {"send": [CONFLICT, STARTED]}, ["read", "send", "read", "send"], STARTED),
         (
@@ -189,7 +198,7 @@ def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported
     else:
         with pytest.raises((errors.SyncAlreadyRunningError, errors.BadRequestError)) as caught:
             start(run, syncs, policy)
-        assert found in str(caught.value)
+        assert str(caught.value) == found
         assert not run.report.started
     assert syncs.asked == asked
     assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
@@ -208,19 +217,26 @@ def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClo
             "wait",
             {"read": RUNNING},
             7 * MINUTE,
-            "is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started",
+            "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started",
         ),
-        ("wait", {"send": CONFLICT}, 7 * MINUTE, "ACME_IF_RUNNING is wait"),
-        ("restart", {"send": CONFLICT}, 5 * MINUTE, "ACME_IF_RUNNING is restart"),
-        ("join", {"send": CONFLICT}, 1 * MINUTE, "ACME_IF_RUNNING is join"),
+        ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{ALREADY} (responded with 409); ACME_IF_RUNNING is wait"),
+        (
+            "restart",
+            {"send": CONFLICT},
+            5 * MINUTE,
+            f"{ALREADY} (responded with 409); ACME_IF_RUNNING is restart, and the running sync was asked to stop but "
+            "has not stopped in time",
+        ),
+        ("join", {"send": CONFLICT}, 1 * MINUTE, f"{ALREADY} (responded with 409); ACME_IF_RUNNING is join"),
     ],
 )
 def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
     run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], seconds: float, message: str
 ) -> None:
     syncs = Syncs(clock, **responses)
-    with pytest.raises(errors.SyncAlreadyRunningError, match=message):
+    with pytest.raises(errors.SyncAlreadyRunningError) as caught:
         start(run, syncs, policy, wait_timeout=7)
+    assert str(caught.value) == message
     assert clock.elapsed == pytest.approx(seconds)
     assert len(syncs.asked) < 150
     assert not run.report.started
@@ -314,6 +330,8 @@ def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_
             outcome = error.outcome
         assert outcome == expected
         assert syncs.sends == ["send", "send again"]
+        pauses = [0, 5, 15, 30, 50, 70, 90] if second is TIMED_OUT else [0, 1, 3, 7, 15]
+        assert syncs.found_at == [0, 1, 3, 7, 15, *(15 + pause for pause in (pauses[:2] if found else pauses))]
 
 
 def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: FakeClock) -> None:
@@ -342,8 +360,10 @@ def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: Fake
 def test_no_sync_that_may_be_running_is_reported_as_not_started(
     run: Run, clock: FakeClock, tmp_path: Path, responses: dict[str, Any], reason: str
 ) -> None:
+    syncs = Syncs(clock, **responses)
     with pytest.raises(errors.StartUnclearError) as caught:
-        start(run, Syncs(clock, **responses))
+        start(run, syncs)
+    assert len(syncs.sends) == (2 if isinstance(responses["send"], list) else 1)
     assert (caught.value.exit_code, caught.value.outcome) == (202, "unclear")
     message = str(caught.value)
     assert message.startswith("no response; it is not known whether a sync of source source_1 was started (")
@@ -357,6 +377,42 @@ def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock
     syncs = Syncs(clock, send=LOST, find_started=[UNREACHABLE, UNREACHABLE, STARTED])
     assert start(run, syncs) == STARTED
     assert syncs.sends == ["send"]
+
+
+# What is logged
+
+
+TRIGGERING = "triggering a sync of source source_1"
+
+
+@pytest.mark.parametrize(
+    ("policy", "responses", "lines"),
+    [
+        ("join", {"read": RUNNING}, ["joining the running sync of source source_1"]),
+        (
+            "wait",
+            {"read": [RUNNING, RUNNING, IDLE]},
+            ["another sync of source source_1 is running; nothing new was started yet", TRIGGERING],
+        ),
+        ("restart", {"send": [CONFLICT, STARTED]}, [TRIGGERING, "responded with 409; will retry", TRIGGERING]),
+        (
+            "fail",
+            {"send": [LOST, STARTED], "find_started": [UNREACHABLE, None]},
+            [
+                TRIGGERING,
+                "no response; finding out whether it was accepted",
+                "could not be reached; will retry",
+                "there is no sign that it was accepted; sending it once more",
+            ],
+        ),
+    ],
+)
+def test_each_step_is_logged(
+    run: Run, clock: FakeClock, caplog: pytest.LogCaptureFixture, policy: str, responses: Any, lines: list[str]
+) -> None:
+    caplog.set_level("INFO")
+    start(run, Syncs(clock, **responses), policy)
+    assert caplog.messages == lines
 
 
 # A run that ends in the middle
