@@ -208,6 +208,19 @@ def test_a_long_retry_after_is_honored(clock: FakeClock, seconds: float) -> None
     assert times[2] - times[1] == pytest.approx(seconds)
 
 
+def test_a_retry_after_that_ends_with_the_time_is_waited_for(clock: FakeClock) -> None:
+    busy = errors.StatusCheckFailedError("busy", retry_after=98)
+    assert poll_until(in_turn(Pending("settling", 2), busy, "done"), pace_of(clock, 100)) == "done"
+    assert clock.elapsed == 100
+
+
+def test_polls_are_given_up_once_they_have_failed_for_15_minutes(clock: FakeClock) -> None:
+    busy = errors.StatusCheckFailedError("busy", retry_after=450)
+    with pytest.raises(errors.StatusCheckFailedError, match="busy; polls have failed for 15 min"):
+        poll_until(in_turn(Pending("settling", 2), busy), pace_of(clock))
+    assert clock.elapsed == 2 + 15 * MINUTE
+
+
 def test_a_retry_after_longer_than_the_time_left_ends_the_wait_at_once(clock: FakeClock) -> None:
     busy = errors.StatusCheckFailedError("busy, come back in 1 h", retry_after=3600)
     with pytest.raises(errors.StatusCheckFailedError, match="come back in 1 h"):
@@ -386,9 +399,13 @@ def test_the_poll_interval_is_the_maximum_between_two_polls(run: Run, clock: Fak
     assert max(after - before for before, after in zip(syncs.polled, syncs.polled[1:])) <= 3.3 + 1e-6
 
 
-def test_a_sync_that_becomes_visible_within_a_minute_is_waited_for(run: Run, clock: FakeClock) -> None:
+def test_a_sync_that_becomes_visible_within_a_minute_is_waited_for(
+    run: Run, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     assert follow(Syncs(clock, *[NOT_FOUND] * 29, S), Sync(), given(wait=True), run) == S
     assert clock.elapsed == 58
+    assert caplog.messages == ["Acme responded with 404; not visible yet, will retry"] * 29
 
 
 def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: Run, clock: FakeClock) -> None:
