@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import pickles
+from shared.handoff import identifier, moment
 from shared.pickles import NotPlainError
 
 UTC = dt.timezone.utc
@@ -390,3 +391,32 @@ def test_every_instruction_that_is_not_needed_is_refused() -> None:
         if opcode.name in dangerous:
             with pytest.raises(NotPlainError):
                 pickles.load(b"\x80\x04((K\x01K\x01" + opcode.code.encode("latin-1") + b"\x01\n\n\x00\x00\x00.")
+
+
+# Values out of a handoff
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        (None, False),
+        (MOMENT, False),
+        ("2026-11-22", True),
+        (dt.datetime(2026, 11, 22), True),
+        (dt.datetime.max.replace(tzinfo=UTC), True),
+        (dt.datetime.min.replace(tzinfo=UTC), True),
+    ],
+)
+def test_a_time_out_of_a_file_has_its_zone_and_can_be_calculated_with(value: object, refused: bool) -> None:
+    try:
+        assert moment(value) == value
+    except (TypeError, ValueError):
+        assert refused
+    else:
+        assert not refused
+
+
+@pytest.mark.parametrize("value", ["", "..", "a/b", "a b", "x" * 256, 7, None, ["a"], "é"])
+def test_an_id_out_of_a_file_has_only_the_characters_of_an_id(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        identifier(value)
