@@ -126,7 +126,7 @@ def _settles_in(latest: datetime, at: Optional[datetime]) -> float:
     return SHOWN_AFTER - age if -CONFIRM_IN < age < SHOWN_AFTER else 0.0
 
 
-def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool = False) -> Optional[datetime]:
+def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool) -> Optional[datetime]:
     """The stamp, if it is another than before; one of the same second may look older because it has fewer digits."""
     if stamp is None or before is None or stamp > before:
         return stamp

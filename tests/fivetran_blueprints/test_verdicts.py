@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints.api import parse_connection as read_connection
 from fivetran_blueprints.syncs import Handoff
 from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
-from shared.status import SyncStatus
-from tests.fivetran_blueprints.responses import ID, connection
+from shared.status import SyncStatus, Verdict
+from tests.fivetran_blueprints.responses import ID
 
 RUNNING, SUCCEEDED, FAILED, CANCELLED = (
     SyncStatus.RUNNING,
@@ -252,7 +251,57 @@ def test_only_a_stamp_later_than_before_is_an_end(baseline: Baseline, now: Conne
 
 def test_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
     verdict, _ = judge(FORCED, shown("scheduled", "12:05:00", "05:00:00"))
-    assert (verdict.status, verdict.poll_again_in) == (RUNNING, 2)
+    assert verdict == Verdict(RUNNING, "is about to end", poll_again_in=2, briefly=True)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected", "poll_again_in"),
+    [
+        (None, SUCCEEDED, None),
+        ("12:04:58", SUCCEEDED, None),  # the clocks disagree
+        ("12:04:59", RUNNING, 13),
+        ("12:05:02", RUNNING, 10),
+        ("12:05:11", RUNNING, 2),
+        ("12:05:12", SUCCEEDED, None),
+    ],
+)
+def test_after_an_interruption_an_end_is_believed_once_a_poll_surely_shows_what_came_after_it(
+    at: str | None, expected: SyncStatus, poll_again_in: float | None
+) -> None:
+    now = shown("scheduled", "12:05:00", "05:00:00")
+    verdict, _ = judge(FORCED._replace(seen=now.stamps), now, stamp(at))
+    assert (verdict.status, verdict.poll_again_in) == (expected, poll_again_in)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "now", "at", "expected"),
+    [
+        pytest.param(FORCED, shown("scheduled", "12:00:01", "05:00:00"), None, SUCCEEDED, id="a second later"),
+        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), None, RUNNING, id="by an unknown clock"),
+        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), "13:00:00", RUNNING, id="for an hour"),
+        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), "13:00:01", SUCCEEDED, id="not for longer"),
+        pytest.param(FORCED, shown("hibernating", "11:59:59", "05:00:00"), "13:00:01", RUNNING, id="unless it is idle"),
+        pytest.param(
+            FORCED, shown("scheduled", "11:59:59", "05:00:00", paused=True), "13:00:01", CANCELLED, id="or it is paused"
+        ),
+        pytest.param(
+            FORCED, shown("scheduled", "12:00:30", None, **FLAGGED), None, SUCCEEDED, id="not a historical one"
+        ),
+        pytest.param(
+            HISTORICAL_OVER_ANOTHER, shown("scheduled", "12:00:30", None), None, SUCCEEDED, id="no longer due"
+        ),
+        pytest.param(
+            HISTORICAL_OVER_ANOTHER, shown("scheduled", None, "12:00:59", **FLAGGED), None, RUNNING, id="still due"
+        ),
+        pytest.param(
+            HISTORICAL_OVER_ANOTHER, shown("scheduled", None, "12:01:00", **FLAGGED), None, FAILED, id="a minute later"
+        ),
+    ],
+)
+def test_an_end_just_after_an_interruption_may_be_that_of_the_sync_that_was_stopped(
+    baseline: Baseline, now: Connection, at: str | None, expected: SyncStatus
+) -> None:
+    assert judge(baseline._replace(seen=now.stamps), now, stamp(at))[0].status is expected
 
 
 def test_without_an_interruption_one_poll_is_enough() -> None:
@@ -384,72 +433,6 @@ def test_without_a_handoff_the_latest_sync_decides(now: Connection, expected: Sy
     assert judge_latest(now).status is expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("2026-11-22T12:05:00Z", "12:05:00"),
-        ("2026-11-22T12:05:00.5Z", "12:05:00.500"),
-        ("2026-11-22T12:05:00.123Z", "12:05:00.123"),
-        ("2026-11-22T12:05:00.123456Z", "12:05:00.123456"),
-        ("2026-11-22T12:05:00.123456789Z", "12:05:00.123456"),
-        ("2026-11-22T14:05:00+02:00", "12:05:00"),
-        (None, None),
-    ],
-)
-def test_stamps_are_read_with_any_number_of_digits(text: str | None, expected: str | None) -> None:
-    read = read_connection(connection(succeeded_at=text, failed_at=text)["data"])
-    assert read.stamps == (stamp(expected), stamp(expected))
-
-
-def test_everything_that_a_verdict_needs_is_read() -> None:
-    response = connection(
-        "rescheduled",
-        "2026-11-22T06:00:00Z",
-        None,
-        setup_state="broken",
-        paused=True,
-        schedule_type="auto",
-        rescheduled_for="2026-11-22T12:30:00Z",
-        tasks=[{"code": "reconnect", "message": "Reconnect it", "details": None}],
-        warnings=[{"code": "slow", "message": "It is slow", "details": None}],
-    )
-    assert read_connection(response["data"]) == Connection(
-        stamp("06:00:00"),
-        None,
-        "rescheduled",
-        setup_state="broken",
-        paused=True,
-        schedule_type="auto",
-        rescheduled_for=stamp("12:30:00"),
-        problems=("reconnect: Reconnect it", "slow: It is slow"),
-    )
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"succeeded_at": "yesterday"},
-        {"failed_at": 1795348800},
-        {"sync_state": None},
-        {"sync_state": ""},
-        {"setup_state": 1},
-        {"paused": None},
-        {"paused": "false"},
-    ],
-)
-def test_an_answer_with_odd_values_is_never_taken_for_a_connection(change: dict[str, Any]) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError), match=next(iter(change))):
-        read_connection(connection(**change)["data"])
-
-
-@pytest.mark.parametrize("key", ["succeeded_at", "failed_at", "paused", "status"])
-def test_an_answer_that_lacks_a_key_is_never_taken_for_a_connection(key: str) -> None:
-    data = connection()["data"]
-    del data[key]
-    with pytest.raises((KeyError, TypeError, ValueError)):
-        read_connection(data)
-
-
 def test_a_handoff_comes_back_as_it_was() -> None:
     baseline = triggered("06:00:00", None, interrupted=True)._replace(earliest_end=stamp("11:59:58"), historical=True)
     handoff = Handoff(ID, baseline)
@@ -470,6 +453,21 @@ def test_a_handoff_comes_back_as_it_was() -> None:
             shown("scheduled", "12:00:30", "05:00:00"),
             SUCCEEDED,
             id="a stamp from after the request is ours",
+        ),
+        pytest.param(
+            USUAL._replace(earliest_end=stamp("11:59:58")),
+            shown("scheduled", "11:59:58", None),
+            SUCCEEDED,
+            id="the first",
+        ),
+        pytest.param(
+            triggered("06:00:00.047", "06:00:00.047")._replace(earliest_end=stamp("05:00:00")),
+            shown("scheduled", "06:00:00", "06:00:00"),
+            RUNNING,
+            id="not joined, fewer digits",
+        ),
+        pytest.param(
+            triggered(None, "06:00:00.047"), shown("scheduled", None, "06:00:00"), FAILED, id="joined, a failure"
         ),
         pytest.param(
             triggered("06:00:00.047", None), shown("scheduled", "06:00:00", None), SUCCEEDED, id="joined, fewer digits"
