@@ -233,7 +233,7 @@ def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clo
         except SyncNotFoundError as error:
             if not is_young():
                 raise
-            verdict = Verdict(SyncStatus.RUNNING, f"not visible yet ({error})", {}, BRIEF_PAUSE, briefly=True)
+            verdict = Verdict(SyncStatus.RUNNING, f"not visible yet ({error})", briefly=True)
         if not verdict.briefly or not polls_left:
             return verdict
         clock.sleep(verdict.poll_again_in or BRIEF_PAUSE)

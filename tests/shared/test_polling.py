@@ -326,6 +326,7 @@ BRIEF = R._replace(poll_again_in=2.0, briefly=True)
         ((BRIEF, S), OLD, SyncStatus.SUCCEEDED, [0, 2]),
         ((BRIEF, F), OLD, SyncStatus.FAILED, [0, 2]),
         ((BRIEF,), OLD, SyncStatus.RUNNING, [0, 2, 4]),
+        ((BRIEF._replace(poll_again_in=3.0), S), OLD, SyncStatus.SUCCEEDED, [0, 3]),
         ((R._replace(poll_again_in=2.0), S), OLD, SyncStatus.RUNNING, [0]),
         # what the vendor has just confirmed may be invisible
         ((NOT_FOUND, S), Sync(), SyncStatus.SUCCEEDED, [0, 2]),
@@ -426,7 +427,7 @@ LATEST = Sync(server_time=None, is_latest=True)
 
 
 def ended(status: SyncStatus, minutes: float | None) -> Verdict:
-    return verdict(status, ended_at=None if minutes is None else NOW - timedelta(minutes=minutes))
+    return verdict(status, details={"rows": 1}, ended_at=minutes and NOW - timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
@@ -459,7 +460,7 @@ def test_a_latest_sync_that_ended_too_long_ago_counts_as_not_there_yet(
     message: str,
 ) -> None:
     found = follow(Syncs(clock, latest, tells_time=tells_time), handoff, given(wait=False), run, max_age=60)
-    assert found.status is status
+    assert (found.status, found.details) == (status, {"rows": 1})
     assert message in found.message
 
 
