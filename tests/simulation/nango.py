@@ -30,6 +30,7 @@ Where no client can know (counted apart):
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from types import ModuleType
@@ -413,20 +414,20 @@ class Nango(Vendor):
 
     def _latest_truths(self, chosen: list[Entry]) -> set[str]:
         """For a check without a handoff: what may be told of the latest runs."""
-        t = self.world.t
-        visible = [entry for entry in chosen if not entry.hidden(t)]
-        found = {self._latest(group) for group in (chosen, visible)}
-        ends = [entry.finished for entry in chosen if entry.finished is not None]
-        if len(visible) < len(chosen) or any(t - end < 10 for end in ends):
-            found.add("running")
+        visible = [entry for entry in chosen if not entry.hidden(self.world.t)]
         if not visible:
-            found.add("not_found")
-        if any(entry.gone for entry in self.entries):
-            found |= {"failed", "running"}
-        age = t - min(ends, default=t)
-        if self.max_age is not None and age > self.max_age * 60 - 3:
-            return {"running"} if age > self.max_age * 60 + 3 else {"running", *found}
-        return found
+            return {"not_found", "running", *self._aged(chosen)}
+        found = self._aged(chosen) | self._aged(visible)
+        if len(visible) < len(chosen) or any(self.world.t - (entry.finished or -1e9) < 10 for entry in chosen):
+            found.add("running")
+        return found | ({"failed", "running"} if any(entry.gone for entry in self.entries) else set())
+
+    def _aged(self, entries: list[Entry]) -> set[str]:
+        """How the latest runs of the entries ended, if that is not too long ago."""
+        age = self.world.t - min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
+        limit = math.inf if self.max_age is None else self.max_age * 60.0
+        fresh = {self._latest(entries)} if age < limit + 3 else set()
+        return fresh | ({"running"} if age > limit - 3 else set())
 
     def _latest(self, entries: list[Entry]) -> str:
         words = set()
