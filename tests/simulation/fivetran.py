@@ -97,6 +97,7 @@ class Fivetran(Vendor):
             for key in self.stamps:
                 if rng.random() < 0.8:
                     ago = rng.choice((rng.uniform(2, 120), rng.uniform(120, 1e6)))
+                    ago += 10.0 if self.latest_end and abs(ago + self.latest_end[0]) < 5 else 0.0  # no sync is shorter
                     self.stamps[key] = self._now_stamp(-ago)
                     end = (-ago, "succeeded" if key == "succeeded_at" else "failed")
                     self.latest_end = end if self.latest_end is None else max(end, self.latest_end)
@@ -339,9 +340,7 @@ class Fivetran(Vendor):
     def _start(self, *, force: bool, path: str) -> Reply:
         world = self.world
         historical = not path.endswith("/sync")
-        good = {"code": "Success", "message": "Sync has been successfully triggered."}
-        if historical and not path.endswith("/resync"):
-            good = {"code": "Success", "data": {"id": ID, "status": {}}}  # type: ignore[dict-item]
+        good = {"code": "Success", "message": "Sync has been successfully triggered.", "data": {"id": ID}}
         if self.paused:
             return 400, {"code": "InvalidInput", "message": "the connection is paused"}
         if not force and (self.running is not None or self.queued is not None):
@@ -439,9 +438,9 @@ class Fivetran(Vendor):
         """An hour more where ours ended so early that it may be the end of the one that was stopped."""
         stamped = self.target.stamped if self.target else None
         baseline = self.handoff and self.handoff.baseline
+        early = timedelta(seconds=60 if self.flagged_from is not None else 1)
         if stamped is None or not baseline or not baseline.interrupted:
             return 600.0
-        early = timedelta(seconds=60 if self.flagged_from is not None else 1)
         return 4500.0 if self.world.server(stamped) < baseline.accepted_at + early else 600.0
 
     def yesterdays(self) -> Handoff:
