@@ -10,7 +10,7 @@ Choices, where the vendor's pages leave one:
 - A reset cancels a run that is RUNNING (STOPPED; `finishedAt` moves once more within 10 s, and one in ten ends ours,
   too, if it has begun by then) and queues another; it does nothing to a queued one.
 - One connection in fifty is deleted during the timeline; its entries are gone. One entry in thirty is missing from
-  status for up to 45 s. A stale status is up to 2 s old.
+  status for up to 45 s of the first minute, and not later: a check that has not seen it before cannot wait for it. A stale status is up to 2 s old.
 - One trigger in twelve has a key that may not read; its check has another key.
 
 Where no client can know (counted apart):
@@ -86,7 +86,7 @@ class Entry:
         self.gone = False
         self.missing: tuple[float, float] = (0.0, 0.0)
         if rng.random() < 0.03:
-            begin = rng.choice((0.0, rng.uniform(0, 60), rng.uniform(0, 1000)))
+            begin = rng.uniform(0, 10)
             self.missing = begin, begin + rng.uniform(0, 45)
         self.target: Run | None = None
         self.others: list[tuple[float, Run]] = []  # when runs began that the current trigger did not ask for
