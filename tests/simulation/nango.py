@@ -10,7 +10,8 @@ Choices, where the vendor's pages leave one:
 - A reset cancels a run that is RUNNING (STOPPED; `finishedAt` moves once more within 10 s, and one in ten ends ours,
   too, if it has begun by then) and queues another; it does nothing to a queued one.
 - One connection in fifty is deleted during the timeline; its entries are gone. One entry in thirty is missing from
-  status for up to 45 s of the first minute, and not later: a check that has not seen it before cannot wait for it. A stale status is up to 2 s old.
+  status for up to 45 s of the first minute, and not later: a check that has not seen it before cannot wait for it. A
+  stale status is up to 2 s old.
 - One trigger in twelve has a key that may not read; its check has another key.
 
 Where no client can know (counted apart):
