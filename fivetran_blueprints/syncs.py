@@ -163,6 +163,7 @@ class FivetranSyncs:
         self._force = force
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
         self._rescheduling = None
+        self._polled_at: datetime | None = None
         if deadline is not None:
             self.api.http.deadline = deadline
             self._rescheduling = Rescheduling(run, deadline, lambda: self.request(force=False), self.api.http.best_now)
@@ -174,7 +175,7 @@ class FivetranSyncs:
         return f"{self.connector_id} ({dashboard(self.connector_id)})"
 
     def now(self) -> datetime | None:
-        return self.api.http.now()
+        return self._polled_at or self.api.http.now()  # a slow request for the history makes no sync older
 
     def read(self) -> Before:
         """The connection before a start. Raises BadRequestError if it cannot run."""
@@ -213,8 +214,8 @@ class FivetranSyncs:
 
     def draft(self, state: Before) -> Handoff:
         interrupted = self._force and (state.running or state.restarting)
-        baseline = Baseline(*state.connection.stamps, state.at, state.earliest_end, interrupted, self.historical)
-        return Handoff(self.connector_id, baseline)
+        stamps = state.connection.stamps
+        return Handoff(self.connector_id, Baseline(*stamps, state.at, state.earliest_end, interrupted, self.historical))
 
     def send(self, state: Before, *, again: bool) -> Handoff:
         self._sent = self._run.clock.monotonic()
@@ -245,7 +246,9 @@ class FivetranSyncs:
         return None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
+        self._polled_at = None
         now = self.api.connection(self.connector_id, keep_as=response_file("connector", self.connector_id))
+        self._polled_at = self.api.http.now()
         if handoff.baseline is None:
             verdict = judge_latest(now)
         else:
@@ -274,11 +277,11 @@ class FivetranSyncs:
             return verdict
         setup = "" if now.setup_state == "connected" else f"the setup_state is {now.setup_state}"
         problems = [problem for problem in now.problems if not past.reason or past.reason not in problem]
-        reasons = [words for words in (past.reason, *problems, setup) if words]
-        message = "; ".join([verdict.message, *reasons, f"see {self._run.report.url}"])
-        return verdict._replace(
-            message=message, details={**verdict.details, "reason": past.reason or "; ".join(problems)}
+        message = "; ".join(
+            filter(None, (verdict.message, past.reason, *problems, setup, f"see {self._run.report.url}"))
         )
+        reason = {"reason": past.reason or "; ".join(problems)}
+        return verdict._replace(message=message, details={**verdict.details, **reason})
 
 
 def _details(now: Connection) -> dict[str, object]:

@@ -11,6 +11,7 @@ from tests.fivetran_blueprints.responses import (
     DETAILS,
     FAILED,
     FORCE,
+    HISTORY,
     NO_FORCE,
     RUNNING,
     START,
@@ -25,6 +26,7 @@ from tests.support import FakeClock
 from tests.wire import TIMED_OUT, Vendor
 
 IDLE, SYNCING = connection(), connection("syncing")
+WEEK = {"start_time": "2026-11-15T12:09:46Z", "end_time": at("12:04:46"), "limit": "1000"}
 
 
 def test_a_sync_that_ran_and_was_paused_while_its_request_hung_is_not_started_again(
@@ -117,3 +119,12 @@ def test_a_stale_poll_does_not_confirm_the_end_of_the_sync_that_was_stopped_for_
     fivetran.expect("GET", DETAILS, shown, many=True)
     expect_history(fivetran, "11:59:58", "12:04:00")
     assert trigger(run, WAIT="TRUE") == FAILED
+
+
+def test_a_slow_request_for_the_history_makes_the_latest_sync_no_older(
+    fivetran: Vendor, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Seed 700007549: a failure of 14 seconds ago was older than a minute once the history had timed out."""
+    fivetran.expect("GET", DETAILS, connection(failed_at=at("11:59:46")))
+    fivetran.expect("GET", HISTORY, TIMED_OUT, query=WEEK, takes=60)
+    assert check(tmp_path, clock, MAX_AGE="1") == FAILED

@@ -358,6 +358,8 @@ class Nango(Vendor):
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
             self.answered_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
+            if self.down and any(entry.running for entry in self.selected):  # it ends later, and nothing else runs
+                self.unknowable(SCHEDULED)
         for entry_id, baseline in (handoff.watches or {}).items():
             entry = by_id[entry_id]
             self.selected.append(entry)
@@ -379,9 +381,8 @@ class Nango(Vendor):
 
     def _ends_within_request(self, entry: Entry) -> bool:
         """Without a baseline: whether an end of the entry may be ours or of the run before."""
-        if entry.finished is None or self.answered_at is None:
-            return False
-        return self.sent_at - 1 <= entry.finished <= self.answered_at + 1
+        finished = entry.finished if self.answered_at is not None else None
+        return finished is not None and self.sent_at - 1 <= finished <= (self.answered_at or 0.0) + 1
 
     def _overall(self) -> str:
         for entry in self.selected:
