@@ -84,12 +84,7 @@ class Response(NamedTuple):
         return 200 <= self.status < 300
 
 
-class _NotJson:
-    def __repr__(self) -> str:
-        return "NOT_JSON"
-
-
-NOT_JSON = _NotJson()
+NOT_JSON = object()
 
 
 class TransportError(Exception):
