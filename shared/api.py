@@ -218,7 +218,7 @@ class Api:
             raise SyncNotFoundError(f"{self.vendor} responded with {described}")
         if response.status == 409:
             raise SyncAlreadyRunningError(f"{self.vendor} responded with {described}")
-        if 400 <= response.status < 500:
+        if response.status >= 400:
             raise BadRequestError(f"{self.vendor} refused the request ({described})")
         raise StatusCheckFailedError(f"unexpected response from {self.vendor}: {described}", status=response.status)
 

@@ -76,7 +76,7 @@ def assert_back_off(clock: FakeClock, pauses: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *[(status, errors.BadRequestError) for status in (301, 302, 307, 308, 399, 400, 402, 405, 406, 410, 422, 499)],
+        *[(status, errors.BadRequestError) for status in (300, 301, 302, 308, 399, 400, 402, 405, 406, 410, 422, 499)],
         (401, errors.InvalidCredentialsError),
         (403, errors.InvalidCredentialsError),
         (404, errors.SyncNotFoundError),
@@ -109,8 +109,15 @@ def test_a_good_status_is_a_response(clock: FakeClock, call: Call, status: int) 
     [(401, "the credentials are wrong"), (403, "the credentials lack a permission")],
 )
 def test_wrong_credentials_and_a_missing_permission_are_told_apart(clock: FakeClock, status: int, said: str) -> None:
-    with pytest.raises(errors.InvalidCredentialsError, match=said):
+    with pytest.raises(errors.InvalidCredentialsError, match=rf"\({said}\)$"):
         api(clock, status)[0].get("/x")
+
+
+@every_read
+def test_a_status_without_a_meaning_is_an_unexpected_response(clock: FakeClock, call: Call) -> None:
+    with pytest.raises(errors.StatusCheckFailedError, match="unexpected response from Acme: 103: null") as caught:
+        call(api(clock, 103)[0])
+    assert caught.value.status == 103
 
 
 @every_call
@@ -154,6 +161,10 @@ def test_a_good_status_without_a_json_object_is_an_error(clock: FakeClock, body:
 )
 def test_the_vendors_message_is_found_in_every_shape(clock: FakeClock, body: Any, words: str) -> None:
     assert api(clock, 200)[0].describe(Response(400, body)) == f"400: {words}"
+
+
+def test_an_excerpt_of_a_text_is_cut_and_redacted(clock: FakeClock) -> None:
+    assert api(clock, 200)[0].excerpt(TOKEN + "x" * 600) == "***" + "x" * 496 + "…"
 
 
 @pytest.mark.parametrize(
@@ -209,6 +220,13 @@ def test_a_read_may_be_tried_once_only(clock: FakeClock) -> None:
     assert clock.sleeps == []
 
 
+def test_a_trigger_request_is_sent_once_where_no_time_is_left(clock: FakeClock) -> None:
+    one, _ = api(clock, REFUSED)
+    one.deadline = clock.monotonic()
+    with pytest.raises(errors.SyncNotStartedError, match=r"^Acme could not be reached: connection refused \(1 try\)$"):
+        one.start("/x")
+
+
 def test_the_pauses_have_jitter(clock: FakeClock) -> None:
     random.seed(1)
     for _ in range(2):
@@ -224,6 +242,13 @@ def test_nothing_is_retried_after_the_deadline(clock: FakeClock, call: Call) -> 
     with pytest.raises(errors.BlueprintError, match=r"\([23] tries\)"):
         call(one)
     assert clock.elapsed <= 3.9
+
+
+@every_call
+def test_a_retry_at_the_deadline_is_in_time(clock: FakeClock, call: Call) -> None:
+    one, _ = api(clock, response(429, Retry_After="5"), 200)
+    one.deadline = clock.monotonic() + 5
+    assert call(one).status == 200
 
 
 @every_call
@@ -245,6 +270,7 @@ def test_a_longer_retry_after_ends_the_call_at_once_and_is_named(clock: FakeCloc
         call(one)
     assert type(caught.value) is kind
     assert getattr(caught.value, "retry_after", 3600) == 3600
+    assert getattr(caught.value, "status", status) == status
     assert (len(sender.sent), clock.sleeps) == (1, [])
 
 
@@ -288,7 +314,7 @@ def test_a_trigger_request_that_was_surely_not_accepted_is_repeated_as_it_is(clo
     [
         (LOST, None, False),
         (TIMED_OUT, None, True),
-        *[(status, status, False) for status in (100, 500, 502, 503)],
+        *[(status, status, False) for status in (100, 500, 502, 503, 530)],
         *[(status, status, True) for status in (408, 504, 520, 522, 524, 529)],
     ],
     ids=str,
@@ -301,6 +327,12 @@ def test_a_trigger_request_whose_response_is_lost_is_never_repeated(
     with pytest.raises(errors.StartUnclearError) as caught:
         one.start("/x")
     assert (caught.value.status, caught.value.timed_out) == (status, timed_out)
+    said = (
+        f"did not respond to the trigger request: {failure}"
+        if status is None
+        else f"responded with {status}: no message"
+    )
+    assert str(caught.value) == f"Acme {said}"
     assert (len(sender.sent), clock.sleeps) == (1, [])
 
 

@@ -364,10 +364,14 @@ def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run, clock: Fa
     assert [one.sync_id for one in syncs.handoffs] == ["run_7", "run_7+", "run_7++"]
 
 
-def test_what_the_vendor_reports_is_kept_for_the_result(run: Run, clock: FakeClock) -> None:
+@pytest.mark.parametrize(("known", "expected"), [(None, "source_1"), ("given", "given")])
+def test_what_the_vendor_reports_is_kept_for_the_result(
+    run: Run, clock: FakeClock, known: str | None, expected: str
+) -> None:
+    run.report.id = known
     news = (R._replace(details={"rows": 1}), R._replace(details={"rows": 2, "at": "x"}), S)
     follow(Syncs(clock, *news), OLD, given(wait=True), run)
-    assert run.report.details == {"rows": 2, "at": "x"}
+    assert (run.report.id, run.report.details) == (expected, {"rows": 2, "at": "x"})
     assert run.report.still_running == "the sync of source source_1 may still be running in Acme"
 
 
@@ -415,10 +419,20 @@ def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: R
     assert clock.elapsed == 60
 
 
-def test_a_sync_that_is_rescheduled_beyond_the_time_left_is_running(run: Run, clock: FakeClock) -> None:
-    rescheduled = R._replace(message="rescheduled for tomorrow", poll_again_in=24 * HOUR)
-    found = follow(Syncs(clock, rescheduled), OLD, given(wait=True), run)
-    assert (found.status, found.message, clock.elapsed) == (SyncStatus.RUNNING, "rescheduled for tomorrow", 0)
+@pytest.mark.parametrize(
+    ("pause", "message", "elapsed"),
+    [
+        (24 * HOUR, "rescheduled", 0),
+        (419, "rescheduled", 419),
+        (420, "timed out after 7 min (rescheduled); the sync is still running in Acme", 420),
+    ],
+)
+def test_a_sync_that_is_rescheduled_beyond_the_time_left_is_running(
+    run: Run, clock: FakeClock, pause: float, message: str, elapsed: float
+) -> None:
+    rescheduled = R._replace(message="rescheduled", poll_again_in=pause)
+    found = follow(Syncs(clock, rescheduled), OLD, given(wait=True, wait_timeout=7), run)
+    assert (found.status, found.message, clock.elapsed) == (SyncStatus.RUNNING, message, elapsed)
 
 
 # A check as a sensor
