@@ -440,7 +440,10 @@ def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
         *(pickle.dumps(one, 4) for one in ({}, {"version": 1}, {"version": 2, **Sync().plain()}, {"version": True})),
         *(pickle.dumps(one, 4) for one in (["x"], "../x", [1, 2], {**saved(Sync()), "id": "a/b"}, 7, ["a", "b"])),
     ],
-    ids=repr,
+    ids=[
+        *("empty", "None", "bytes", "code", "class", "no version", "no id", "version 2", "version TRUE"),
+        *("short list", "path", "numbers", "id with a slash", "number", "two ids"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_even_if_an_id_is_given(
     tmp_path: Path, variables: Path, name: str, content: bytes, sync: str | None
