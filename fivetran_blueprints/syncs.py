@@ -277,11 +277,9 @@ class FivetranSyncs:
             return verdict
         setup = "" if now.setup_state == "connected" else f"the setup_state is {now.setup_state}"
         problems = [problem for problem in now.problems if not past.reason or past.reason not in problem]
-        message = "; ".join(
-            filter(None, (verdict.message, past.reason, *problems, setup, f"see {self._run.report.url}"))
-        )
-        reason = {"reason": past.reason or "; ".join(problems)}
-        return verdict._replace(message=message, details={**verdict.details, **reason})
+        parts = (verdict.message, past.reason, *problems, setup, f"see {self._run.report.url}")
+        details = {**verdict.details, "reason": past.reason or "; ".join(problems)}
+        return verdict._replace(message="; ".join(filter(None, parts)), details=details)
 
 
 def _details(now: Connection) -> dict[str, object]:
