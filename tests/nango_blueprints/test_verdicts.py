@@ -76,7 +76,7 @@ def polls(watch: Watch, start: Start, *seen: tuple[float, Entry | None]) -> list
         pytest.param(entry("STOPPED", NEW, "SUCCESS"), before(OLD), FAILED, id="the execution counts"),
         pytest.param(entry("SUCCESS", NEW, "RUNNING"), before(OLD), SUCCEEDED, id="not the mixed status"),
         pytest.param(entry("HALTED", NEW), before(OLD), UNKNOWN, id="an unknown status"),
-        pytest.param(entry("STOPPED", -9), before(OLD), FAILED, id="a failure just before the request"),
+        pytest.param(entry("STOPPED", -10), before(OLD), FAILED, id="a failure just before the request"),
         pytest.param(entry("STOPPED", -11), before(OLD), RUNNING, id="an older failure, shown late"),
         pytest.param(entry("STOPPED", -11), before(None), RUNNING, id="an older failure, shown late, is a baseline"),
         pytest.param(entry(None, -11, "ERROR"), before(OLD), RUNNING, id="an older failure on an old server"),
@@ -169,7 +169,7 @@ def test_each_entry_is_named_and_explained(found: Entry | None, start: Start, wh
         pytest.param([(1, entry("STOPPED", 0.5))], RUNNING, id="the run that it cancelled"),
         pytest.param([(9, entry("STOPPED", 0.5)), (15, entry("STOPPED", 9.8))], RUNNING, id="whose end moves"),
         pytest.param([(29, entry("STOPPED", 0.5))], RUNNING, id="within half a minute"),
-        pytest.param([(31, entry("STOPPED", 0.5))], FAILED, id="not for longer"),
+        pytest.param([(30, entry("STOPPED", 0.5))], FAILED, id="not for longer"),
         pytest.param([(31, entry("STOPPED", 9.8))], FAILED, id="nor where its end moved"),
         pytest.param([(20, entry("STOPPED", 19))], RUNNING, id="a failure of its own run is told later"),
         pytest.param([(12, entry("RUNNING", None)), (20, entry("STOPPED", 19))], FAILED, id="or once it was running"),
@@ -220,6 +220,12 @@ def test_a_success_that_is_due_at_its_own_end_was_cut_and_goes_on(
     assert verdict(found, watch, start, now).status is expected
 
 
+def test_a_run_that_was_cut_and_never_continued_has_ended_with_its_end() -> None:
+    cut = entry("SUCCESS", 720, due=720)
+    expected = EntryVerdict(LABEL, FAILED, "cut by Nango and never continued", cut)
+    assert verdict(cut, before(OLD), now=720 + 3601) == expected
+
+
 @pytest.mark.parametrize(
     ("later", "expected"),
     [
@@ -258,6 +264,7 @@ def test_a_young_failure_is_final() -> None:
         pytest.param([(900, None), (902, None)], FAILED, id="two do"),
         pytest.param([(900, None), (902, entry("RUNNING", None))], RUNNING, id="it is back"),
         pytest.param([(900, None), (902, entry("SUCCESS", NEW))], SUCCEEDED, id="and has ended"),
+        pytest.param([(900, None), (902, entry("RUNNING", None)), (965, None)], RUNNING, id="missing once more"),
         pytest.param([(900, entry("RUNNING", None)), (966, None)], RUNNING, id="seen in the poll before"),
         pytest.param([(900, entry("RUNNING", None)), (905, None), (960, None)], RUNNING, id="less than a minute ago"),
         pytest.param([(900, entry("RUNNING", None)), (905, None), (966, None)], FAILED, id="a minute ago"),

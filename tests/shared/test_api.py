@@ -165,6 +165,7 @@ def test_the_vendors_message_is_found_in_every_shape(clock: FakeClock, body: Any
 
 def test_an_excerpt_of_a_text_is_cut_and_redacted(clock: FakeClock) -> None:
     assert api(clock, 200)[0].excerpt(TOKEN + "x" * 600) == "***" + "x" * 496 + "…"
+    assert api(clock, 200)[0].excerpt(TOKEN + "x" * 600, 20) == "***" + "x" * 16 + "…"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,12 @@ def test_a_read_that_fails_is_tried_five_times_with_growing_pauses(clock: FakeCl
     assert caught.value.status == (failure if isinstance(failure, int) else None)
     assert len(sender.sent) == 5
     assert_back_off(clock, 4)
+
+
+def test_a_read_that_fails_to_the_end_says_how_long_to_wait(clock: FakeClock) -> None:
+    with pytest.raises(errors.StatusCheckFailedError) as caught:
+        api(clock, response(429, Retry_After="30"))[0].get("/x")
+    assert caught.value.retry_after == 30
 
 
 @every_read

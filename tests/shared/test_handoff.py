@@ -157,7 +157,9 @@ def test_a_folder_that_belongs_to_another_user_is_reported_with_what_to_do(tmp_p
 
 def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
     one = begin(tmp_path)
-    with pytest.raises(errors.ArtifactError, match=r"nothing was started \(trigger fewer syncs at a time\)$"):
+    with pytest.raises(
+        errors.ArtifactError, match=r"\(.* bytes\); nothing was started \(trigger fewer syncs at a time\)$"
+    ):
         one.sending(Sync(sync_id="x" * pickles.MAX_BYTES))
 
 
