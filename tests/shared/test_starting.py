@@ -339,7 +339,7 @@ def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_
 def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: FakeClock) -> None:
     syncs = Syncs(clock, send=LOST)
     syncs.harmless = False
-    with pytest.raises(errors.StartUnclearError, match="nothing shows that it was accepted, nor that it was not"):
+    with pytest.raises(errors.StartUnclearError, match=r"\(nothing shows that it was accepted, nor that it was not\)"):
         start(run, syncs)
     assert syncs.sends == ["send"]
 
