@@ -396,27 +396,31 @@ def test_every_instruction_that_is_not_needed_is_refused() -> None:
 # Values out of a handoff
 
 
+@pytest.mark.parametrize("value", [None, MOMENT])
+def test_a_time_out_of_a_file_is_taken_as_it_is(value: object) -> None:
+    assert moment(value) == value
+
+
 @pytest.mark.parametrize(
-    ("value", "refused"),
+    ("value", "why"),
     [
-        (None, False),
-        (MOMENT, False),
-        ("2026-11-22", True),
-        (dt.datetime(2026, 11, 22), True),
-        (dt.datetime.max.replace(tzinfo=UTC), True),
-        (dt.datetime.min.replace(tzinfo=UTC), True),
+        ("2026-11-22", "a time without its time zone"),
+        (dt.datetime(2026, 11, 22), "a time without its time zone"),
+        (dt.datetime.max.replace(tzinfo=UTC), "a time out of range"),
+        (dt.datetime.min.replace(tzinfo=UTC), "a time out of range"),
     ],
 )
-def test_a_time_out_of_a_file_has_its_zone_and_can_be_calculated_with(value: object, refused: bool) -> None:
-    try:
-        assert moment(value) == value
-    except (TypeError, ValueError):
-        assert refused
-    else:
-        assert not refused
+def test_a_time_out_of_a_file_has_its_zone_and_can_be_calculated_with(value: object, why: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"^{why}$"):
+        moment(value)
 
 
 @pytest.mark.parametrize("value", ["", "..", "a/b", "a b", "x" * 256, 7, None, ["a"], "é"])
 def test_an_id_out_of_a_file_has_only_the_characters_of_an_id(value: object) -> None:
-    with pytest.raises((TypeError, ValueError)):
+    why = "an id has characters that are not allowed" if isinstance(value, str) else "an id is not a string"
+    with pytest.raises((TypeError, ValueError), match=f"^{why}$"):
         identifier(value)
+
+
+def test_an_id_of_another_pattern_has_the_characters_of_that_pattern() -> None:
+    assert identifier("a b", "[a-z ]+") == "a b"

@@ -181,7 +181,7 @@ def test_failed_polls_are_survived_once_the_vendor_has_responded(
 def test_a_first_poll_that_fails_is_survived_after_a_start_of_this_run(
     clock: FakeClock, failure: errors.BlueprintError
 ) -> None:
-    assert poll_until(in_turn(failure, "done"), pace_of(clock), seen=True) == "done"
+    assert poll_until(in_turn(*[failure] * 3, "done"), pace_of(clock), seen=True) == "done"
 
 
 def test_a_good_poll_in_between_makes_the_15_minutes_begin_anew(clock: FakeClock) -> None:
