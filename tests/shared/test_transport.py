@@ -120,6 +120,7 @@ def failure(url: str) -> TransportError:
     with pytest.raises(TransportError) as caught:
         send(Transport(url, bearer(TOKEN), {}, FakeClock(), connect_timeout=0.3))
     assert TOKEN not in str(caught.value)
+    assert "a=b" not in str(caught.value)  # nor the rest of the query
     return caught.value
 
 
@@ -260,6 +261,7 @@ def test_a_request_is_not_delivered_with_a_ca_bundle_that_cannot_be_read(
 def test_a_request_is_not_delivered_where_nobody_listens(url: str, reason: str) -> None:
     error = failure(url)
     assert facts(error) == NOT_DELIVERED
+    assert str(error).startswith("Failed to ")
     assert reason in str(error)
 
 
