@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.simulation.survey import SIMULATE, one, survey
 from tests.simulation.world import quiet
 
-TIMELINES = 4_000
+TIMELINES = 2_000
 
 
 @pytest.mark.slow
