@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import subprocess
@@ -203,9 +204,13 @@ class Stage:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files in a folder; not the temporary ones, which come and go while a script runs."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return {name: (folder / name).read_bytes() for name in names if not name.startswith(".")}
+    """The files in a folder; not the temporary ones and the pending start, which come and go while a script runs."""
+    found = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not path.name.startswith("."):
+            with contextlib.suppress(FileNotFoundError):
+                found[path.name] = path.read_bytes()
+    return found
 
 
 def secrets_of(sandbox: Sandbox) -> list[str]:
