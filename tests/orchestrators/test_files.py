@@ -22,7 +22,13 @@ PIPELINE = "examples/gitlab-ci/sync.gitlab-ci.yml"
 COMPOSE = "docker-compose.yaml"
 WORKFLOWS = [WORKFLOW, *(f".github/workflows/{name}.yml" for name in ("ci", "docs", "release"))]
 FORMS = ".github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml"
-SHELL = [".ci/run", *(f"script/{one.name}" for one in sorted((REPOSITORY / "script").iterdir()) if one.suffix == "")]
+
+
+def is_shell(path: Path) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
+
+
+SHELL = [".ci/run", *(f"script/{one.name}" for one in sorted((REPOSITORY / "script").iterdir()) if is_shell(one))]
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 
 
