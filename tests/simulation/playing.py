@@ -151,8 +151,10 @@ def sense(seed: int, timeline: Timeline, script: ModuleType, check: dict[str, st
         ending = timeline.run(script, check, SimulatedArtifacts(vendor, None))
         outcome.truth = "/".join(sorted(vendor.truths()))
         if ending.word in ("running", *_ENDS):
-            timed_out = ending.message.startswith("timed out")  # a 404 after a good poll is survived for 15 minutes
-            if ending.word not in vendor.truths() and not (timed_out and "not_found" in vendor.truths()):
+            # Polls that fail are survived for 15 minutes, a 404 after a good poll, too; then the last good one counts.
+            failing = "not_found" in vendor.truths() or timeline.world.t - timeline.faulted < 90
+            timed_out = ending.message.startswith("timed out") and failing
+            if ending.word not in vendor.truths() and not timed_out:
                 outcome.wrong.append(f"told {ending.word}, and the latest was {outcome.truth}")
         elif ending.word not in ("unreachable", "invalid_credentials"):
             outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
