@@ -110,10 +110,10 @@ def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, C
         "NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11",
         "NANGO_PROVIDER_CONFIG_KEY": "bench",
     }
-    handed_over = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handed-over")}
+    later = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handoffs")}
     alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
     trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
-    runs = {"trigger": Run(trigger, handed_over), "check of it": Run(check, handed_over)}
+    runs = {"trigger": Run(trigger, later), "check of it": Run(check, later)}
     if entries > MOST_HANDED_OVER:
         runs.clear()
     runs["check alone"] = Run(check, alone)

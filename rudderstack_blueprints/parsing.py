@@ -25,7 +25,7 @@ def parse_sync(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
 
 
 def parse_run(data: Mapping[str, Any], excerpt: Excerpt = str) -> SourceRun:
-    """A run of a source. Raises ValueError if its status is no text."""
+    """A run of a source. Raises ValueError if its status is not a string."""
     job_run_id = data.get("jobRunId") or data.get("job_run_id")
     run_id = job_run_id if isinstance(job_run_id, str) else None
     return SourceRun(_word(data, excerpt), *_times(data), _error(data, excerpt), run_id)

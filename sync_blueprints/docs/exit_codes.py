@@ -19,7 +19,7 @@ SUCCESSES = {  # the outcomes of exit code 0, by kind of blueprint
     "list": ("listed",),
     "credentials": ("valid",),
 }
-ONLY_WITH_WAIT = (210, 211, 212, 213, 220)  # exit codes of a trigger that tell how a sync ended
+ONLY_WITH_WAIT = (210, 211, 212, 213, 220)  # exit codes of a trigger that reports how a sync ended
 
 
 @dataclass(frozen=True)
