@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import json
 import re
@@ -15,6 +16,7 @@ MIN_SECRET = 4  # redacting a shorter text would shred every message and protect
 MIN_BASE64_PART = 8  # of a secret inside longer base64: a shorter one turns up by chance
 MIN_WORD = 12  # a shorter secret of letters alone may be a word of our own sentences
 MAX_EXCERPT = 50_000  # characters of an error message that are searched
+MAX_SHORT = 100_000  # characters that are searched for one form after the other
 MAX_TEXT = 100_000  # characters kept of one text in a response
 
 
@@ -31,22 +33,19 @@ class Redactor:
         }
         joined = {":".join(pair) for pair in itertools.product({given.strip() for given in pairs}, repeat=2)}
         forms = {form for secret in alone | joined for form in _forms(secret)}
-        self._all = _compiled(forms)
-        self._in_lower_case = _compiled((form.lower() for form in forms), 0)  # many times faster than ignoring the case
-        self._no_words = _compiled(form for form in forms if not form.isalpha() or len(form) >= MIN_WORD)
+        self._forms = forms
+        self._in_lower_case = {form.lower() for form in forms}
         self._reach = max(map(len, forms), default=0)
 
     def __call__(self, text: str) -> str:
-        if self._all is None or self._in_lower_case is None:
-            return text
-        lower = text.lower()
-        if len(lower) == len(text) and not self._in_lower_case.search(lower):  # nearly always
-            return text
-        return self._all.sub(REDACTED, text)
+        return self._pattern.sub(REDACTED, text) if self._may_hold_secrets(text) else text
 
     def sentence(self, text: str) -> str:
         """Our own sentence, whose parts from outside were redacted before: here a secret that is a mere word stays."""
-        return text if self._no_words is None else self._no_words.sub(REDACTED, text)
+        if not self._may_hold_secrets(text):
+            return text
+        no_words = _compiled(form for form in self._forms if not form.isalpha() or len(form) >= MIN_WORD)
+        return no_words.sub(REDACTED, text)
 
     def cut(self, text: str, max_length: int) -> str:
         """The first `max_length` characters, redacted before they are cut; a longer text takes no longer."""
@@ -59,7 +58,7 @@ class Redactor:
 
     def tree(self, value: Any) -> Any:
         """The same for the keys and values of parsed JSON (a number may be a secret, too); longer texts are cut."""
-        if self._all is None:
+        if not self._forms:
             return value
         if isinstance(value, str):
             return self.cut(value, MAX_TEXT)
@@ -82,6 +81,23 @@ class Redactor:
         line = printable(" ".join(self.cut(text, MAX_EXCERPT).split()))
         return line if len(line) <= max_length and len(text) <= MAX_EXCERPT else f"{line[: max_length - 1]}…"
 
+    @functools.cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return _compiled(self._forms)
+
+    @functools.cached_property
+    def _pattern_in_lower_case(self) -> re.Pattern[str]:
+        return _compiled(self._in_lower_case, 0)
+
+    def _may_hold_secrets(self, text: str) -> bool:
+        """Nearly always not. A pattern costs more to compile than a whole run, so that only long texts are worth it."""
+        lower = text.lower()
+        if not self._forms or len(lower) != len(text):
+            return bool(self._forms)
+        if len(lower) <= MAX_SHORT:
+            return any(form in lower for form in self._in_lower_case)
+        return self._pattern_in_lower_case.search(lower) is not None
+
 
 def printable(text: str) -> str:
     """`text` with everything escaped that must not reach a terminal: control characters, line ends, text direction."""
@@ -90,9 +106,9 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
-def _compiled(forms: Iterable[str], flags: int = re.IGNORECASE) -> re.Pattern[str] | None:
+def _compiled(forms: Iterable[str], flags: int = re.IGNORECASE) -> re.Pattern[str]:
     longest_first = sorted(set(forms), key=lambda form: (-len(form), form))
-    return re.compile("|".join(map(re.escape, longest_first)), flags) if longest_first else None
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", flags)
 
 
 def _forms(secret: str) -> Iterator[str]:
