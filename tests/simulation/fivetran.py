@@ -476,7 +476,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     for environment in (trigger, check):
         if rng.random() < 0.4:
             environment["FIVETRAN_WAIT"] = "TRUE"
-        environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
+        environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
         environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = pauses_of(rng)
     mood = rng.random()

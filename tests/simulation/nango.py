@@ -489,7 +489,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     for environment in (trigger, check):
         if rng.random() < 0.4:
             environment["NANGO_WAIT"] = "TRUE"
-        environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
+        environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
         environment["NANGO_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = pauses_of(rng)
     if not senses:

@@ -346,7 +346,7 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
             environment["RUDDERSTACK_WAIT"] = "TRUE"
         if vendor.fail_on_failed_rows:
             environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
-        environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "230"))
+        environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
         environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
     pauses = pauses_of(rng)
     if not senses:
