@@ -10,12 +10,11 @@ if __name__ == "__main__":
 
 from fivetran_blueprints.inputs import Connector, Waiting
 from fivetran_blueprints.resyncs import FivetranResyncs, tables_by_schema
-from fivetran_blueprints.syncs import started
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
-from shared.starting import trigger
+from shared.starting import started, trigger
 from shared.status import Result
 
 

@@ -23,7 +23,7 @@ from shared.files import response_file
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
-from shared.status import Result, SyncStatus, Verdict
+from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_timestamp
 from shared.transport import Response
 
@@ -291,10 +291,3 @@ def _details(now: Connection) -> dict[str, object]:
         "rescheduled_for": format_timestamp(now.rescheduled_for),
         "is_historical_sync": now.is_historical_sync,
     }
-
-
-def started(handoff: Handoff) -> Result:
-    """The result of a trigger that does not wait."""
-    if handoff.joined:
-        return Result("joined", f"joined the running sync of {handoff.id}; the handoff is saved for the next step")
-    return Result("started", f"started a sync of {handoff.id}; the handoff is saved for the next step")

@@ -10,12 +10,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fivetran_blueprints.inputs import Connector, Waiting
-from fivetran_blueprints.syncs import FivetranSyncs, started
+from fivetran_blueprints.syncs import FivetranSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
-from shared.starting import trigger
+from shared.starting import started, trigger
 from shared.status import Result
 
 

@@ -16,7 +16,7 @@ from shared.files import response_file
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
-from shared.status import Result, Verdict
+from shared.status import Verdict
 from shared.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,10 @@ class Handoff(NamedTuple):
     @property
     def start(self) -> Start:
         return Start(self.server_time, timedelta(seconds=self.start_grace), self.reset)
+
+    @property
+    def details(self) -> dict[str, object]:
+        return {"connection_id": self.selection.connection_id, "syncs": len(self.watches or {}) or None}
 
     @classmethod
     def latest(cls, given: Syncs) -> Handoff:
@@ -255,14 +259,6 @@ class NangoSyncs:
         if new > handoff.left_out:
             log.info("%d %s added since the trigger and left out", new, "sync was" if new == 1 else "syncs were")
         return handoff._replace(left_out=new)
-
-
-def started(handoff: Handoff) -> Result:
-    """The result of a trigger that does not wait."""
-    details = {"connection_id": handoff.selection.connection_id, "syncs": len(handoff.watches or {}) or None}
-    if handoff.joined:
-        return Result("joined", f"joined the running sync of {handoff.label}; the handoff is saved", details)
-    return Result("started", f"triggered a sync of {handoff.label}; the handoff is saved for the next step", details)
 
 
 def _id(value: object) -> str:

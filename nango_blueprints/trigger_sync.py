@@ -10,12 +10,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from nango_blueprints.inputs import INTEGRATION, Syncs
-from nango_blueprints.syncs import NangoSyncs, started
+from nango_blueprints.syncs import NangoSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
-from shared.starting import trigger
+from shared.starting import started, trigger
 from shared.status import Result
 
 
@@ -47,7 +47,7 @@ def main(given: Inputs, run: Run) -> Result:
     syncs = NangoSyncs(given, run, given.selection, given.options)
     handoff = trigger(syncs, given.if_running, given, run)
     run.artifacts.save(handoff)
-    return follow(syncs, handoff, given, run).result() if given.wait else started(handoff)
+    return follow(syncs, handoff, given, run).result() if given.wait else started(handoff, handoff.details)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.starting import wait_until_idle
-from shared.status import Result, SyncStatus, Verdict
+from shared.status import SyncStatus, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -229,14 +229,6 @@ class RudderStackSyncs:
         kind = schedule.get("type") if isinstance(schedule, dict) else None
         if isinstance(kind, str) and kind.lower() != "manual":
             log.info("%s also runs on a schedule of its own (%s)", self.label, self.api.http.excerpt(kind, 40))
-
-
-def started(handoff: Handoff) -> Result:
-    """The result of a trigger that does not wait."""
-    sync = f"sync {handoff.sync_id}" if handoff.sync_id else "a sync"
-    if handoff.joined:
-        return Result("joined", f"joined {sync} of {handoff.label}, which was already running")
-    return Result("started", f"started {sync} of {handoff.label}")
 
 
 def _sync_id(value: object) -> str:

@@ -11,12 +11,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from rudderstack_blueprints.inputs import Waiting, profiles_parameters
-from rudderstack_blueprints.syncs import Handoff, RudderStackSyncs, started
+from rudderstack_blueprints.syncs import Handoff, RudderStackSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
-from shared.starting import trigger
+from shared.starting import started, trigger
 from shared.status import Result
 
 log = logging.getLogger(__name__)

@@ -50,6 +50,10 @@ class Handoff(Protocol):
         """The server's clock when it accepted the trigger request."""
 
     @property
+    def joined(self) -> bool:
+        """The sync was running already."""
+
+    @property
     def is_latest(self) -> bool:
         """It was made for a check without a handoff: the latest sync is judged, whoever started it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from shared.context import Run, Waiting
@@ -19,6 +19,7 @@ from shared.errors import (
 )
 from shared.handoff import Handoff
 from shared.polling import Pace, Pending, poll_until
+from shared.status import Result
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,16 @@ def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
             if policy == "fail" or (pace is not None and pace.left <= 0):
                 raise _already_running(syncs, policy, error) from error
             conflict = error
+
+
+def started(handoff: Handoff, details: Mapping[str, object] | None = None) -> Result:
+    """The result of a trigger that does not wait."""
+    sync = f"sync {handoff.sync_id}" if handoff.sync_id else "a sync"
+    saved = "the handoff is saved for the next step"
+    if handoff.joined:
+        message = f"joined {sync} of {handoff.label}, which was already running; {saved}"
+        return Result("joined", message, details or {})
+    return Result("started", f"started {sync} of {handoff.label}; {saved}", details or {})
 
 
 def _pace(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> Pace:

@@ -17,7 +17,7 @@ from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.starting import wait_until_idle
-from shared.status import Result, SyncStatus, Verdict
+from shared.status import SyncStatus, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +139,3 @@ class AcmeSyncs:
 
     def _handoff(self, run_id: str | None) -> Handoff:
         return Handoff(self._job_id, run_id, self.now())
-
-
-def started(handoff: Handoff) -> Result:
-    """The result of a trigger that does not wait."""
-    if handoff.joined:
-        return Result("joined", f"joined run {handoff.sync_id} of {handoff.label}, which was already running")
-    return Result("started", f"started run {handoff.sync_id} of {handoff.label}")

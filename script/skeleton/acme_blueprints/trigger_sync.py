@@ -9,12 +9,12 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from acme_blueprints.inputs import Waiting
-from acme_blueprints.syncs import AcmeSyncs, started
+from acme_blueprints.syncs import AcmeSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
-from shared.starting import trigger
+from shared.starting import started, trigger
 from shared.status import Result
 
 
