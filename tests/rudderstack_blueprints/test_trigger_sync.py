@@ -53,7 +53,7 @@ def test_a_connection_is_read_and_then_started_by_exactly_this_request(
     rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body={"syncType": word})
     ended = trigger(run, OF_CONNECTION, **given)
     assert ended == (0, "started")
-    assert ended.message == f"started sync sync-1 of connection {CONNECTION}"
+    assert ended.message == f"started sync sync-1 of connection {CONNECTION}; the handoff is saved for the next step"
     sent = rudderstack.sent[-1]
     assert sent.headers["Authorization"] == "Bearer the-token"
     assert sent.headers["Content-Type"] == "application/json"
@@ -67,7 +67,7 @@ def test_a_source_is_read_and_then_started_without_a_body(rudderstack: Vendor, r
     expect_start(rudderstack, OF_SOURCE)
     ended = trigger(run, OF_SOURCE)
     assert ended == (0, "started")
-    assert ended.message == f"started sync run-1 of source {SOURCE}"
+    assert ended.message == f"started sync run-1 of source {SOURCE}; the handoff is saved for the next step"
     assert rudderstack.sent[-1].headers.get("Content-Length") in (None, "0")
     assert rudderstack.sent[-1].headers["Content-Type"] == "application/json"
 
