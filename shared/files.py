@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import stat
 import tempfile
 import time
 from pathlib import Path
@@ -18,17 +17,13 @@ MAX_NAME = 255  # bytes of a file name on most systems
 PROBE = b"\0" * 65536  # what a full disk has no room for
 
 
-def make_private_folder(folder: Path, levels: int = 3) -> None:
-    """The folder and its parents, `levels` in all, for nobody else's eyes. Raises OSError."""
-    for one in reversed([folder, *folder.parents][:levels]):
-        if not one.is_dir():
-            one.parent.mkdir(parents=True, exist_ok=True)
-            one.mkdir(mode=0o700, exist_ok=True)
-        if one == [folder, *folder.parents][levels - 1]:
-            continue  # the user's own folder keeps its mode
-        if stat.S_IMODE(one.stat().st_mode) != 0o700:
-            with contextlib.suppress(OSError):  # somebody else's: what matters are the files, and they are 0600
-                one.chmod(0o700)
+def make_private_folder(folder: Path) -> None:
+    """The folder and its parents, for nobody else's eyes; an existing one two levels up, the user's, keeps its mode."""
+    for one in (folder.parents[1], folder.parent, folder):
+        one.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in (folder.parent, folder):
+        with contextlib.suppress(OSError):  # somebody else's: what matters are the files, and they are 0600
+            one.chmod(0o700)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -47,28 +42,12 @@ def try_writing(folder: Path) -> None:
     """Find out whether files can be written there, and sweep leftovers of killed processes away. Raises OSError."""
     make_private_folder(folder)
     for one in folder.iterdir():
-        if one.name.endswith((".pickle", ".json")) and one.is_dir():
-            raise IsADirectoryError(f"{one.name} is a folder")
-    for leftover in folder.glob(".*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > LEFTOVER_AGE:
-                leftover.unlink()
+            if one.suffix == ".tmp" and time.time() - one.stat().st_mtime > LEFTOVER_AGE:
+                one.unlink()
     probe = folder / ".probe.tmp"
     write(probe, PROBE)
     probe.unlink(missing_ok=True)  # another script may have been quicker
-
-
-def read(path: Path, max_bytes: int) -> bytes:
-    """What is in a file, at most one byte more than `max_bytes`. Raises OSError, also for what is not a file."""
-    with open(path, "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("it is not a file")
-        return file.read(max_bytes + 1)
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """A named pipe in place of a file would otherwise keep the run waiting for its writer."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def response_file(kind: str, id: str) -> str:  # noqa: A002

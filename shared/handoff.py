@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Protocol, TypeVar
@@ -32,30 +32,25 @@ _BY_LOG_ID = (HANDOFF, PENDING_START, "force_sync.pickle")  # these are written 
 
 
 class Handoff(Protocol):
-    """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own."""
+    """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own.
+
+    `id` is the vendor's id of what is synced, `label` names all of it in messages. `server_time` is the server's clock
+    when it accepted the trigger request. `is_latest` says that it was made for a check without a handoff: the latest
+    sync is judged, whoever started it.
+    """
 
     @property
-    def id(self) -> str:
-        """The vendor's id of what is synced."""
-
+    def id(self) -> str: ...
     @property
-    def label(self) -> str:
-        """What is synced, all of it, in messages: `connection abc`."""
-
+    def label(self) -> str: ...
     @property
     def sync_id(self) -> str | None: ...
-
     @property
-    def server_time(self) -> datetime | None:
-        """The server's clock when it accepted the trigger request."""
-
+    def server_time(self) -> datetime | None: ...
     @property
-    def joined(self) -> bool:
-        """The sync was running already."""
-
+    def joined(self) -> bool: ...
     @property
-    def is_latest(self) -> bool:
-        """It was made for a check without a handoff: the latest sync is judged, whoever started it."""
+    def is_latest(self) -> bool: ...
 
     def plain(self) -> dict[str, Plain]:
         """All of it as plain values, for `sync.pickle`."""
@@ -66,18 +61,16 @@ class Handoff(Protocol):
     def is_exactly(self, given: Any) -> bool:
         """Whether it is just what a check's inputs select, where several could be meant."""
 
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Any:
+        """Raises ValueError, LookupError or TypeError for what is not one; so does `from_other_files`."""
+
+    @classmethod
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Any]:
+        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
+
 
 H = TypeVar("H", bound=Handoff)
-H_co = TypeVar("H_co", bound=Handoff, covariant=True)
-
-
-class HandoffKind(Protocol[H_co]):
-    """How a vendor's handoffs are read; both raise ValueError, KeyError or TypeError for what is not one."""
-
-    def from_plain(self, plain: dict[str, Any]) -> H_co: ...
-
-    def from_other_files(self, file: Callable[[str], Any]) -> Sequence[H_co]:
-        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
 
 
 class Artifacts:
@@ -139,14 +132,14 @@ class Artifacts:
                 if value is None:
                     (self._variables / name).unlink(missing_ok=True)
                 else:
-                    self._write_all(name, value)
-            self._write_all(HANDOFF, self._plain(handoff.plain()))
+                    self._write(name, value)
+            self._write(HANDOFF, {"version": VERSION, "attempt": self._attempt, **handoff.plain()})
         except (OSError, NotPlainError) as error:
             sync = f"sync {handoff.sync_id} of {handoff.label}" if handoff.sync_id else f"sync of {handoff.label}"
             raise self._not_writable(error, f"the {sync} is running, but its handoff could not be saved") from error
         self._clear_pending()
 
-    def find(self, kind: HandoffKind[H], given: inputs.Inputs) -> H | None:
+    def find(self, kind: type[H], given: inputs.Inputs) -> H | None:
         """The handoff that a check with the inputs `given` is to judge, None if there is none.
 
         Raises ArtifactError for one that cannot be read, or if the trigger before this check did not finish;
@@ -163,9 +156,11 @@ class Artifacts:
         meant = chosen(fitting, given)
         if meant is None:
             return None
-        log.info("checking the sync of %s recorded in %s", meant.handoff.label, meant.file)
-        self._note_age(meant.handoff)
         handoff: H = meant.handoff
+        log.info("checking the sync of %s recorded in %s", handoff.label, meant.file)
+        age = self._clock.time() - handoff.server_time.timestamp() if handoff.server_time else 0.0
+        if age > OLD:
+            log.info("that sync was started %s ago", format_duration(age))
         return handoff
 
     def save_response(self, name: str, response: Response) -> None:
@@ -176,18 +171,10 @@ class Artifacts:
         files.make_private_folder(self._responses)
         files.write(self._responses / name, f"{self._redactor.json(body)}\n".encode("utf-8", "backslashreplace"))
 
-    def _note_age(self, handoff: Handoff) -> None:
-        if handoff.server_time is not None:
-            age = self._clock.time() - handoff.server_time.timestamp()
-            if age > OLD:
-                log.info("that sync was started %s ago", format_duration(age))
-
-    def _plain(self, plain: Mapping[str, Plain]) -> dict[str, Plain]:
-        return {"version": VERSION, "attempt": self._attempt, **plain}
-
     def _write_pending(self, state: str, more: Mapping[str, Plain]) -> None:
+        plain = {"version": VERSION, "attempt": self._attempt, **self._target, **more, "state": state}
         try:
-            self._write_all(PENDING_START, self._plain({**self._target, **more, "state": state}))
+            self._write(PENDING_START, plain)
         except (OSError, NotPlainError) as error:
             raise self._not_writable(error, "nothing was started") from error
         self._state = state
@@ -197,35 +184,32 @@ class Artifacts:
         self._state = ""
         for path in self._paths(PENDING_START):
             with contextlib.suppress(OSError, NotPlainError):
-                if attempt(pickles.load(files.read(path, pickles.MAX_BYTES))) == self._attempt:
+                if attempt(pickles.load(path.read_bytes())) == self._attempt:
                     path.unlink()
 
     def _paths(self, name: str) -> list[Path]:
         prefixes = [f"{self._log_id}_", ""] if self._log_id and name in _BY_LOG_ID else [""]
         return [self._variables / f"{prefix}{name}" for prefix in prefixes]
 
-    def _write_all(self, name: str, value: Plain) -> None:
+    def _write(self, name: str, value: Plain) -> None:
         written = pickles.dump(value)
         for path in self._paths(name):
             files.write(path, written)
 
-    def _read_group(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
+    def _read_group(self, prefix: str, kind: type[H]) -> list[Found]:
         """What lies there under one log id, or under the plain names (prefix "")."""
         pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
         found = []
         if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
-            if (
-                not isinstance(pending, dict)
-                or type(pending.get("version")) is not int
-                or pending["version"] != VERSION
-            ):
-                raise self._not_readable(prefix + PENDING_START, f"it is not a pending start of version {VERSION}")
-            found.append(Found(prefix + PENDING_START, pending))
+            with self._reading([prefix + PENDING_START]):
+                found.append(Found(prefix + PENDING_START, _of_this_version(pending)))
         if saved is None:
             return found + self._read_other_files(prefix, kind)
-        return [*found, self._parsed(kind, saved, prefix + HANDOFF)]
+        with self._reading([prefix + HANDOFF]):
+            handoff = kind.from_plain(_of_this_version(saved))
+            return [*found, Found(prefix + HANDOFF, handoff.plain(), handoff)]
 
-    def _read_other_files(self, prefix: str, kind: HandoffKind[H]) -> list[Found]:
+    def _read_other_files(self, prefix: str, kind: type[H]) -> list[Found]:
         names: list[str] = []
 
         def file(name: str) -> Any:
@@ -233,46 +217,45 @@ class Artifacts:
             names.extend([prefix + name] if value is not None else [])
             return value
 
-        try:
+        with self._reading(names):
             return [Found(", ".join(names), handoff.plain(), handoff) for handoff in kind.from_other_files(file)]
-        except (ValueError, LookupError, TypeError) as error:
-            raise self._not_readable(", ".join(names), f"it is not a handoff ({error})") from error
-
-    def _parsed(self, kind: HandoffKind[H], plain: Any, name: str) -> Found:
-        try:
-            if type(plain["version"]) is not int or plain["version"] != VERSION:
-                raise ValueError(f"its version is not {VERSION}")
-            handoff = kind.from_plain(plain)
-        except (ValueError, LookupError, TypeError) as error:
-            why = f"it is not a handoff of this vendor's trigger ({type(error).__name__}: {error})"
-            raise self._not_readable(name, why) from error
-        return Found(name, handoff.plain(), handoff)
 
     def _read(self, name: str) -> Any:
         """The plain value in a file, None if it is not there. Raises ArtifactError."""
-        try:
-            value = pickles.load(files.read(self._variables / name, pickles.MAX_BYTES))
-        except FileNotFoundError:
-            return None
-        except (OSError, NotPlainError) as error:
-            raise self._not_readable(name, str(error)) from error
-        if value is None:
-            raise self._not_readable(name, "it is empty")
-        return value
+        with self._reading([name]):
+            try:
+                with (self._variables / name).open("rb") as file:
+                    value = pickles.load(file.read(pickles.MAX_BYTES + 1))
+            except FileNotFoundError:
+                return None
+            if value is None:
+                raise NotPlainError("it is empty")
+            return value
 
-    def _not_readable(self, name: str, why: str) -> ArtifactError:
-        problem = f"{name} in {self._variables} cannot be read: {self._redactor.excerpt(why)}"
-        return ArtifactError(f"{problem}; trigger the sync again or remove the file")
+    @contextlib.contextmanager
+    def _reading(self, names: Sequence[str]) -> Iterator[None]:
+        """Whatever makes the files unreadable becomes an ArtifactError."""
+        try:
+            yield
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            why = str(error)
+            if not isinstance(error, (OSError, NotPlainError)):
+                why = f"it is not a handoff of this vendor's trigger ({type(error).__name__}: {error})"
+            raise ArtifactError(
+                f"{', '.join(names)} in {self._variables} cannot be read: {self._redactor.excerpt(why)}; trigger the "
+                "sync again or remove the file"
+            ) from error
 
     def _not_writable(self, error: Exception, consequence: str) -> ArtifactError:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        place = Path(getattr(error, "filename", None) or self._variables / "any")
+        place = Path(getattr(error, "filename", None) or self._variables / HANDOFF)
+        if not isinstance(error, (FileExistsError, NotADirectoryError)):
+            place = place.parent
         hint = "SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
-        if isinstance(error, NotPlainError):  # too many syncs for one file
+        if isinstance(error, NotPlainError):
             hint = "trigger fewer syncs at a time"
-        if isinstance(error, PermissionError) and hasattr(os, "getuid"):  # a volume or a bind mount that root owns
-            hint = f"give the user ID {os.getuid()} write access to {place.parent}; {hint}"
-        place = place if isinstance(error, (FileExistsError, NotADirectoryError)) else place.parent
+        if isinstance(error, PermissionError):  # a volume or a bind mount that root owns
+            hint = f"give the user ID {os.getuid()} write access to {place}; {hint}"
         return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
 
 
@@ -294,3 +277,9 @@ def moment(value: object) -> datetime | None:
     if not datetime.min.year < value.year < datetime.max.year:
         raise ValueError("a time out of range")  # arithmetic with it overflows
     return value
+
+
+def _of_this_version(plain: Any) -> dict[str, Any]:
+    if not isinstance(plain, dict) or plain.get("version") != VERSION:
+        raise ValueError(f"its version is not {VERSION}")
+    return plain

@@ -112,13 +112,6 @@ def test_a_file_in_place_of_a_folder_is_found_out(folder: Path, depth: int) -> N
         files.try_writing(folder)
 
 
-@pytest.mark.parametrize("name", ["sync.pickle", "any.json"])
-def test_a_folder_in_place_of_a_file_is_found_out(folder: Path, name: str) -> None:
-    (folder / name).mkdir(parents=True)
-    with pytest.raises(OSError, match=f"{name} is a folder"):
-        files.try_writing(folder)
-
-
 @posix_only
 def test_a_full_disk_is_found_out_and_nothing_is_left_behind(folder: Path) -> None:
     code = f"""
@@ -145,17 +138,3 @@ def test_many_may_try_and_write_in_one_folder_at_the_same_time(folder: Path) -> 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(200)))
     assert {path.name: path.stat().st_size for path in folder.iterdir()} == {f"{n}.pickle": 10_000 for n in range(3)}
-
-
-def test_no_more_is_read_than_is_wanted(tmp_path: Path) -> None:
-    (tmp_path / "long").write_bytes(b"x" * 100)
-    assert files.read(tmp_path / "long", 10) == b"x" * 11
-    assert files.read(tmp_path / "long", 100) == b"x" * 100
-
-
-@posix_only
-def test_what_is_not_a_file_is_not_read_nor_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), tmp_path / "missing"):
-        with pytest.raises(OSError):  # noqa: PT011
-            files.read(path, 10)
