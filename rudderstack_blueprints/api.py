@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar
+from typing import Any, Callable, TypeVar
 from urllib.parse import quote
 
 from rudderstack_blueprints.inputs import Credentials
-from rudderstack_blueprints.parsing import Excerpt, parse_run, parse_sync
-from rudderstack_blueprints.verdict import SourceRun, Sync, are_newest_first, newest_first
+from rudderstack_blueprints.verdict import Sync, are_newest_first, newest_first
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
@@ -25,46 +25,31 @@ from shared.errors import (
 )
 from shared.inputs import fits
 from shared.status import SyncStatus
+from shared.timestamps import parse_timestamp
 from shared.transport import Response, bearer
 
 log = logging.getLogger(__name__)
 
 API_URLS = {"US": "https://api.rudderstack.com", "EU": "https://api.eu.rudderstack.com"}
+SYNC_ID = r"(?!\.\.?\Z)[ -~]+"  # `.` and `..` would name another thing in a URL
 MAX_PAGES = 100
 ENOUGH = 10  # syncs that come newest first are hardly so by chance
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))  # in which to search for the latest sync
 
-
 T = TypeVar("T")
-
-
-class Target(Protocol):
-    """What is synced."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def is_source(self) -> bool: ...
-
-    @property
-    def label(self) -> str: ...
-
-
-class Listing(NamedTuple):
-    """Syncs of a connection, newest first; not complete where older ones were left out because there are too many."""
-
-    syncs: list[Sync]
-    is_complete: bool
+Excerpt = Callable[[object], str]  # of a text of the vendor's
 
 
 class RudderStackApi:
-    """Every method may raise the errors of `shared.api.Api`."""
+    """The API as far as it is about one connection or source. Methods may raise the errors of `shared.api.Api`."""
 
-    def __init__(self, given: Credentials, run: Run) -> None:
+    def __init__(self, given: Credentials, run: Run, subject: str | None = None, *, is_source: bool = False) -> None:
         url = given.api_url or API_URLS[given.region]
         self.http = run.api("RudderStack", url, bearer(given.access_token), refusal)
+        self.label = label(subject, is_source=is_source)
         self._redactor = run.redactor
+        self._is_source = is_source
+        self._path = f"/v2/{'sources' if is_source else 'retl-connections'}/{subject}"
 
     def workspace(self) -> dict[str, Any]:
         """The workspace of the token, empty where only its sources show that the token is valid."""
@@ -81,124 +66,117 @@ class RudderStackApi:
             raise self.http.unexpected(response, "a workspace")
         return workspace
 
-    def settings(self, target: Target) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """A connection's settings, which are undocumented: empty if they cannot be read."""
-        try:
-            body = self.http.get(_path(target), tries=1).body
-        except BlueprintError as error:
-            log.debug("the settings of %s could not be read: %s", target.label, error)
-            return {}
-        return body if isinstance(body, dict) else {}
+        with contextlib.suppress(BlueprintError):
+            return self.http.json_object(self.http.get(self._path, tries=1))
+        return {}
 
-    def start(self, target: Target, body: object, keep_as: str) -> str:
+    def start(self, body: object, keep_as: str) -> str:
         """Start a sync; its id. Raises StartUnclearError, SyncNotStartedError, SyncAlreadyRunningError."""
-        key = "runId" if target.is_source else "syncId"
-        with _named(target):
+        with self._named():
             try:
-                response = self.http.start(f"{_path(target)}/start", body, keep_as=keep_as)
+                response = self.http.start(f"{self._path}/start", body, keep_as=keep_as)
             except StartUnclearError as lost:
-                if target.is_source and lost.status == 500:
-                    self._probe(target)
+                if self._is_source and lost.status == 500:
+                    self._probe()
                 raise
+        key = "runId" if self._is_source else "syncId"
         sync_id = response.body.get(key) if isinstance(response.body, dict) else None
         if not self._is_sync_id(sync_id):
-            raise StartUnclearError(
-                f"unexpected response from RudderStack to the trigger request, without a usable {key}: "
-                f"{self.http.describe(response)}",
-                response.status,
+            described = self.http.describe(response)
+            message = (
+                f"unexpected response from RudderStack to the trigger request, without a usable {key}: {described}"
             )
+            raise StartUnclearError(message, response.status)
         return str(sync_id)
 
-    def stop(self, target: Target) -> None:
+    def stop(self) -> None:
         """Ask for the running sync to be stopped: it goes on for a while, and what is in flight is still delivered."""
         try:
-            self.http.change(f"{_path(target)}/stop")
+            self.http.change(f"{self._path}/stop")
         except (BadRequestError, SyncAlreadyRunningError, SyncNotFoundError) as error:
             log.info("the stop was refused, perhaps because the sync has just ended: %s", error)
 
-    def sync(self, target: Target, sync_id: str, keep_as: str) -> Sync:
-        with _named(target, f"sync {sync_id} of "):
-            response = self.http.get(f"{_path(target)}/syncs/{quote(sync_id, safe='')}", keep_as=keep_as)
+    def sync(self, sync_id: str, keep_as: str) -> Sync:
+        with self._named(f"sync {sync_id} of "):
+            response = self.http.get(f"{self._path}/syncs/{quote(sync_id, safe='')}", keep_as=keep_as)
         body = {"id": sync_id, **self.http.json_object(response)}
         if body["id"] != sync_id:
             raise self.http.unexpected(response, "the requested sync")
         return self._parsed(parse_sync, body, response)
 
-    def running(self, target: Target, keep_as: str) -> list[Sync]:
-        return [
-            sync
-            for sync in self.syncs(target, {"status": "running"}, keep_as)
-            if sync.status is SyncStatus.RUNNING  # whatever the filter lets through
-        ]
+    def running(self, keep_as: str) -> list[Sync]:
+        found = self.syncs({"status": "running"}, keep_as)
+        return [sync for sync in found if sync.status is SyncStatus.RUNNING]  # whatever the filter lets through
 
-    def latest(self, target: Target, keep_as: str) -> Sync | None:
+    def latest(self, keep_as: str) -> Sync | None:
         """The running sync of a connection, or else the one that started last; None if it has never run."""
-        found = self.running(target, keep_as)
+        found = self.running(keep_as)
         now = self.http.now()
         for window in (*WINDOWS, None) if now else (None,):
             if not found:
                 params = {"started_after": utc(now - window)} if now and window else {}
-                found = self.syncs(target, params, keep_as, ENOUGH)
+                found = self.syncs(params, keep_as, ENOUGH)
         return found[0] if found else None
 
-    def syncs(self, target: Target, params: Mapping[str, str], keep_as: str, enough: float = math.inf) -> list[Sync]:
+    def syncs(self, params: Mapping[str, str], keep_as: str, enough: float = math.inf) -> list[Sync]:
         """A connection's syncs, newest first; as `listing`, but all of them or none."""
-        listing = self.listing(target, params, keep_as, enough)
-        if not listing.is_complete:
-            raise StatusCheckFailedError(f"RudderStack shows more than {MAX_PAGES} pages of syncs of {target.label}")
-        return listing.syncs
+        syncs, is_complete = self.listing(params, keep_as, enough)
+        if not is_complete:
+            raise StatusCheckFailedError(f"RudderStack shows more than {MAX_PAGES} pages of syncs of {self.label}")
+        return syncs
 
-    def listing(self, target: Target, params: Mapping[str, str], keep_as: str, enough: float) -> Listing:
-        """The newest `enough` syncs at least; those that come after them only if their order is not newest first."""
+    def listing(self, params: Mapping[str, str], keep_as: str, enough: float) -> tuple[list[Sync], bool]:
+        """The newest `enough` syncs at least, newest first; those after them only if they do not come in that order.
+
+        The second value is False where older ones were left out because there are too many.
+        """
         found: dict[str, Sync] = {}
         more, page = True, 0
         while more and page < MAX_PAGES and not (len(found) >= enough and are_newest_first(list(found.values()))):
             page += 1
-            with _named(target):
+            with self._named():
                 query = {**params, "page": str(page)} if page > 1 else params
-                response = self.http.get(f"{_path(target)}/syncs", query, keep_as=keep_as)
+                response = self.http.get(f"{self._path}/syncs", query, keep_as=keep_as)
             new, more = self._parsed(self._page, self.http.json_object(response), response)
             more = more and not new.keys() <= found.keys()
             found.update(new)
-        return Listing(newest_first(found.values()), is_complete=not more or page < MAX_PAGES)
+        return newest_first(found.values()), not more or page < MAX_PAGES
 
-    def run(self, target: Target, run_id: str | None, keep_as: str, *, known: bool) -> SourceRun:
+    def run(self, run_id: str | None, keep_as: str, *, known: bool) -> Sync:
         """A run of a source, or its latest one; `known` says that the source surely exists."""
-        what = f"run {run_id} of " if run_id else ""
         of_run = f"/runs/{quote(run_id, safe='')}" if run_id else ""
-        with _named(target, what):
+        with self._named(f"run {run_id} of " if run_id else ""):
             try:
-                response = self.http.get(f"{_path(target)}{of_run}/status", keep_as=keep_as)
+                response = self.http.get(f"{self._path}{of_run}/status", keep_as=keep_as)
             except StatusCheckFailedError as error:
                 if error.status == 500:
-                    self._probe(target, known=known)
+                    self._probe(known=known)
                 raise
         return self._parsed(parse_run, self.http.json_object(response), response)
 
-    def _probe(self, target: Target, *, known: bool = False) -> None:
+    def _probe(self, *, known: bool = False) -> None:
         """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one.
 
-        Without any other sign it is one if this, too, is a 500, twice, while other calls succeed.
+        Without any other sign it is one if this, too, is a 500, while other calls succeed.
         """
-        for _ in range(2):
-            try:
-                self.http.get(_path(target), tries=3)
-                return
-            except BadRequestError as error:
-                raise SyncNotFoundError(str(error)) from error
-            except (StatusCheckFailedError, InvalidCredentialsError) as error:
-                if known or error.status != 500 or not self._serves_other_calls():
-                    log.info("it is not known whether %s exists: %s", target.label, error)
-                    return
-        raise SyncNotFoundError(f"RudderStack responds with 500 for {target.label}, but not to other requests")
+        try:
+            self.http.get(self._path)
+        except BadRequestError as error:
+            raise SyncNotFoundError(str(error)) from error
+        except InvalidCredentialsError as error:
+            log.info("it is not known whether %s exists: %s", self.label, error)
+        except StatusCheckFailedError as error:
+            if not known and error.status == 500 and self._serves_other_calls():
+                unknown = f"RudderStack responds with 500 for {self.label}, but not to other requests"
+                raise SyncNotFoundError(unknown) from error
 
     def _serves_other_calls(self) -> bool:
         try:
             self.http.get("/v2/workspace", tries=1)
-        except StatusCheckFailedError:
-            return False
-        except BlueprintError:  # a response, too
-            return True
+        except BlueprintError as error:
+            return not isinstance(error, StatusCheckFailedError)  # a refusal is a response, too
         return True
 
     def _page(self, body: Mapping[str, Any], excerpt: Excerpt) -> tuple[dict[str, Sync], bool]:
@@ -216,10 +194,20 @@ class RudderStackApi:
             raise self.http.unexpected(response, str(missing)) from missing
 
     def _is_sync_id(self, value: object) -> bool:
-        """Whether it may be part of a URL, encoded (`.` and `..` would name another thing there), and of messages."""
-        if not isinstance(value, str) or not fits(value, "[ -~]+") or value in (".", ".."):
-            return False
-        return self._redactor(value) == value
+        """Whether it may be part of a URL, and of messages: it holds no secret."""
+        return isinstance(value, str) and fits(value, SYNC_ID) and self._redactor(value) == value
+
+    @contextlib.contextmanager
+    def _named(self, what: str = "") -> Iterator[None]:
+        """A 404 within means that there is no such thing."""
+        try:
+            yield
+        except SyncNotFoundError as error:
+            other = "a Reverse ETL connection" if self._is_source else "a source"
+            variable = f"RUDDERSTACK_{'CONNECTION' if self._is_source else 'SOURCE'}_ID"
+            hint = "" if what else f"; if that is the id of {other}, set it as {variable}"
+            unknown = f"RudderStack does not know {what}{self.label}, or RUDDERSTACK_ACCESS_TOKEN cannot see it"
+            raise SyncNotFoundError(f"{error}: {unknown}{hint}") from error
 
 
 def refusal(response: Response, described: str) -> BlueprintError | None:
@@ -238,23 +226,44 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
     return None
 
 
+def parse_sync(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
+    """One of a connection's syncs. Raises KeyError, TypeError or ValueError naming what is missing or odd."""
+    metrics = data["metrics"] if isinstance(data.get("metrics"), dict) else {}
+    rows = {}
+    for kind in ("total", "succeeded", "failed", "changed"):
+        count = metrics.get(kind)
+        count = count.get("total") if isinstance(count, dict) else count
+        if type(count) is int:
+            rows[kind] = count
+    return Sync(data["id"], *_state(data, excerpt), rows, data)
+
+
+def parse_run(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
+    """A run of a source. Raises ValueError if its status is not a string."""
+    job_run_id = data.get("jobRunId") or data.get("job_run_id")
+    return Sync(job_run_id if isinstance(job_run_id, str) else "", *_state(data, excerpt), is_run=True)
+
+
+def _state(
+    data: Mapping[str, Any], excerpt: Excerpt
+) -> tuple[str | None, datetime | None, datetime | None, str | None]:
+    """The word, the start and the end in either spelling (Go's zero time is none), and the error.
+
+    An error is None if there is none, and empty if it is there but empty, such as [].
+    """
+    word, error = data.get("status"), data.get("error")
+    if not isinstance(word, (str, type(None))):
+        raise ValueError("a status that is a text")
+    found = [parse_timestamp(data.get(f"{key}At") or data.get(f"{key}_at")) for key in ("started", "finished")]
+    started, finished = (None if moment is None or moment.year == 1 else moment for moment in found)
+    reason = excerpt(error if isinstance(error, str) else json.dumps(error)) if error else ""
+    return excerpt(word) if word else None, started, finished, None if error in (None, "") else reason
+
+
+def label(subject: str | None, *, is_source: bool) -> str:
+    return f"{'source' if is_source else 'connection'} {subject}"
+
+
 def utc(moment: datetime) -> str:
     """As RudderStack's filters take it."""
     return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-
-
-def _path(target: Target) -> str:
-    return f"/v2/sources/{target.id}" if target.is_source else f"/v2/retl-connections/{target.id}"
-
-
-@contextlib.contextmanager
-def _named(target: Target, what: str = "") -> Iterator[None]:
-    """A 404 within means that there is no such thing."""
-    try:
-        yield
-    except SyncNotFoundError as error:
-        kind, variable = ("a source", "SOURCE") if not target.is_source else ("a Reverse ETL connection", "CONNECTION")
-        hint = "" if what else f"; if that is the id of {kind}, set it as RUDDERSTACK_{variable}_ID"
-        raise SyncNotFoundError(
-            f"{error}: RudderStack does not know {what}{target.label}, or RUDDERSTACK_ACCESS_TOKEN cannot see it{hint}"
-        ) from error

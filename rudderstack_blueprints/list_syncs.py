@@ -14,7 +14,6 @@ if __name__ == "__main__":
 from rudderstack_blueprints.api import RudderStackApi, utc
 from rudderstack_blueprints.inputs import Credentials
 from rudderstack_blueprints.listing import summary, table
-from rudderstack_blueprints.syncs import Handoff
 from shared import inputs
 from shared.context import Run
 from shared.files import response_file
@@ -53,14 +52,14 @@ class Inputs(Credentials):
 
 
 def main(given: Inputs, run: Run) -> Result:
-    connection, file = Handoff(given.connection_id, is_source=False), response_file("syncs", given.connection_id)
-    listing = RudderStackApi(given, run).listing(connection, given.filters, file, given.limit)
-    syncs = listing.syncs[: given.limit]
+    file = response_file("syncs", given.connection_id)
+    found, is_complete = RudderStackApi(given, run, given.connection_id).listing(given.filters, file, given.limit)
+    syncs = found[: given.limit]
     run.kept[file] = Response(200, [sync.raw for sync in syncs])
     for line in table(syncs):
         log.info("%s", line)
-    message = f"listed {len(syncs)} {'sync' if len(syncs) == 1 else 'syncs'} of {connection.label}"
-    if not listing.is_complete:
+    message = f"listed {len(syncs)} {'sync' if len(syncs) == 1 else 'syncs'} of connection {given.connection_id}"
+    if not is_complete:
         message += "; RudderStack shows more than can be read, and older ones may be left out"
     return Result("listed", message, {"count": len(syncs), "syncs": [summary(sync) for sync in syncs[:MAX_SHOWN]]})
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rudderstack_blueprints.verdict import Sync
-from shared.status import SyncStatus
 from shared.timestamps import format_duration, format_timestamp
-
-COLUMNS = ("id", "status", "started", "duration", "rows")
 
 
 def table(syncs: Sequence[Sync]) -> Iterator[str]:
     """The lines of an aligned table."""
-    rows = [COLUMNS, *map(_cells, syncs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    rows = [("id", "status", "started", "duration", "rows"), *map(_cells, syncs)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def summary(sync: Sync) -> dict[str, object]:
@@ -25,9 +22,8 @@ def summary(sync: Sync) -> dict[str, object]:
 
 
 def _cells(sync: Sync) -> tuple[str, ...]:
-    started, finished = sync.started_at, sync.finished_at
-    ended = started and finished and sync.status is not SyncStatus.RUNNING
-    duration = format_duration((finished - started).total_seconds()) if ended and started and finished else "-"
+    started, ended = sync.started_at, sync.ended_at
+    duration = format_duration((ended - started).total_seconds()) if started and ended else "-"
     failed = sync.rows.get("failed")
     rows = f"{sync.rows.get('total', '-')}{f' ({failed} failed)' if failed else ''}"
     return sync.id, sync.word or "-", format_timestamp(started) or "-", duration, rows

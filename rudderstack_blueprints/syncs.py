@@ -7,19 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Callable, NamedTuple, Optional
 
-from rudderstack_blueprints.api import RudderStackApi, utc
+from rudderstack_blueprints.api import SYNC_ID, RudderStackApi, label, utc
 from rudderstack_blueprints.inputs import Target, Waiting
-from rudderstack_blueprints.verdict import (
-    CLOCK_MARGIN,
-    NEVER_RAN,
-    SourceRun,
-    Sync,
-    is_new_run,
-    judge_run,
-    judge_run_by_start,
-    judge_sync,
-    sync_started_since,
-)
+from rudderstack_blueprints.verdict import CLOCK_MARGIN, Sync, is_new_run, judge, judge_by_start, sync_started_since
 from shared.context import Run
 from shared.errors import BadRequestError, InvalidInputError, StartUnclearError, SyncAlreadyRunningError
 from shared.files import response_file
@@ -48,7 +38,7 @@ class Handoff(NamedTuple):
 
     @property
     def label(self) -> str:
-        return f"source {self.id}" if self.is_source else f"connection {self.id}"
+        return label(self.id, is_source=self.is_source)
 
     @classmethod
     def latest(cls, given: Target) -> Handoff:
@@ -67,7 +57,7 @@ class Handoff(NamedTuple):
         return cls(
             identifier(plain["source_id"] or plain["connection_id"]),
             is_source=plain["source_id"] is not None,
-            sync_id=None if sync_id is None else _sync_id(sync_id),
+            sync_id=None if sync_id is None else identifier(sync_id, SYNC_ID),
             server_time=moment(plain["server_time"]),
             run_started_at=moment(plain["run_started_at"]),
             joined=bool(plain["joined"]),
@@ -79,7 +69,7 @@ class Handoff(NamedTuple):
         ids = {name: file(name) for name in ("source_id.pickle", "connection_id.pickle")}
         found = [cls(identifier(value), name == "source_id.pickle") for name, value in ids.items() if value is not None]
         sync_id = file("sync_id.pickle") if len(found) == 1 else None
-        return found if sync_id is None else [found[0]._replace(sync_id=_sync_id(sync_id))]
+        return found if sync_id is None else [found[0]._replace(sync_id=identifier(sync_id, SYNC_ID))]
 
     def plain(self) -> dict[str, Plain]:
         return {
@@ -104,7 +94,7 @@ class Before(NamedTuple):
 
     at: Optional[datetime]
     syncs: Sequence[Sync] = ()  # a connection's running ones, newest first
-    latest: SourceRun = SourceRun()  # a source's latest run
+    latest: Sync = Sync()  # a source's latest run
 
     @property
     def running(self) -> bool:
@@ -120,7 +110,8 @@ class RudderStackSyncs:
     def __init__(self, given: Waiting, run: Run, target: Handoff, body: object = None) -> None:
         """`body` is that of the trigger request."""
         self.label = target.label
-        self.api = RudderStackApi(given, run)
+        self.api = RudderStackApi(given, run, target.id, is_source=target.is_source)
+        self.now = self.api.http.now
         if given.wait or given.starts:
             self.api.http.deadline = run.deadline(given)
         self._given = given
@@ -134,15 +125,12 @@ class RudderStackSyncs:
         self._sent_at: datetime | None = None  # the server's clock when the trigger request was first sent
         self._undated = False  # a sync that shows no time of its start may be the one of a lost response
 
-    def now(self) -> datetime | None:
-        return self.api.http.now()
-
     def read(self) -> Before:
         """What is there before a start. Raises SyncNotFoundError, BadRequestError if it is disabled."""
         if self._target.is_source:
-            latest = self.api.run(self._target, None, self._keep_as, known=False)
+            latest = self.api.run(None, self._keep_as, known=False)
             return Before(self.now(), latest=latest)
-        running = self.api.running(self._target, self._keep_as)
+        running = self.api.running(self._keep_as)
         state = Before(self.now(), running)
         self._seen |= {sync.id for sync in running}
         if not self._settings_read:
@@ -164,10 +152,9 @@ class RudderStackSyncs:
         running = {sync.id for sync in state.syncs}
         if running - self._told_to_stop or not self._told_to_stop:
             log.info("stopping the running sync of %s", self.label)
-            self._run.report.still_running = (
-                f"the running sync of {self.label} was asked to stop, and nothing new was started"
-            )
-            self.api.stop(self._target)
+            stopping = f"the running sync of {self.label} was asked to stop, and nothing new was started"
+            self._run.report.still_running = stopping
+            self.api.stop()
             self._told_to_stop |= running or {"one that is not shown yet"}
         return wait_until_idle(self, pace, "it was asked to stop but has not stopped in time: check it in RudderStack")
 
@@ -177,7 +164,7 @@ class RudderStackSyncs:
     def send(self, state: Before, *, again: bool) -> Handoff:
         if not again:
             self._sent_at = self.now()
-        sync_id = self.api.start(self._target, self._body, self._keep_as)
+        sync_id = self.api.start(self._body, self._keep_as)
         return self.draft(state)._replace(sync_id=sync_id, server_time=self.now())
 
     def may_send_again(self, state: Before) -> bool:
@@ -187,53 +174,45 @@ class RudderStackSyncs:
     def find_started(self, state: Before) -> Handoff | None:
         found = self.draft(state)._replace(server_time=self.now())
         if self._target.is_source:
-            latest = self.api.run(self._target, None, self._keep_as, known=True)
+            latest = self.api.run(None, self._keep_as, known=True)
             is_new = is_new_run(latest, state.latest, self._sent_at)
             self._undated |= is_new is None
             return found._replace(run_started_at=latest.started_at) if is_new else None
         if state.at is None or self._sent_at is None:
             raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
-        new = [sync for sync in self.api.syncs(self._target, since, self._keep_as) if sync.id not in self._seen]
+        new = [sync for sync in self.api.syncs(since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)
         ours = sync_started_since(new, self._sent_at)
         return ours and found._replace(sync_id=ours.id)
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
-        keep_as = response_file("sync_run", handoff.id)
-        sync_id, report = handoff.sync_id, self._run.report
-        report.id, report.sync_id = handoff.id, sync_id
+        keep_as, report = response_file("sync_run", handoff.id), self._run.report
+        report.sync_id = sync_id = handoff.sync_id
+        sync: Sync | None
         if handoff.is_source:
-            run = self.api.run(handoff, sync_id, keep_as, known=not handoff.is_latest)
-            if sync_id or handoff.is_latest:
-                verdict = NEVER_RAN if handoff.is_latest and run.never_ran else judge_run(run)
-            else:
-                verdict, started_at = judge_run_by_start(run, handoff.run_started_at)
-                handoff = handoff._replace(run_started_at=started_at)
+            sync = self.api.run(sync_id, keep_as, known=not handoff.is_latest)
+        elif sync_id:
+            sync = self.api.sync(sync_id, keep_as)
         else:
-            sync = self.api.sync(handoff, sync_id, keep_as) if sync_id else self.api.latest(handoff, keep_as)
+            sync = self.api.latest(keep_as)
             report.sync_id = sync_id = sync and sync.id
-            failing = self._given.fail_on_failed_rows
-            verdict = judge_sync(sync, fail_on_failed_rows=failing) if sync else NEVER_RAN
-        if verdict is NEVER_RAN:
-            return verdict._replace(message=f"{handoff.label} {verdict.message}"), handoff
+        if sync is None or (handoff.is_latest and sync.never_ran):
+            return Verdict(SyncStatus.RUNNING, f"{handoff.label} has never run"), handoff
+        if sync_id or handoff.is_latest:
+            verdict = judge(sync, fail_on_failed_rows=self._given.fail_on_failed_rows)
+        else:
+            verdict, started_at = judge_by_start(sync, handoff.run_started_at)
+            handoff = handoff._replace(run_started_at=started_at)
         which = f"sync {sync_id}" if sync_id else "the latest sync" if handoff.is_latest else "the sync"
         return verdict._replace(message=f"{which} of {handoff.label} {verdict.message}"), handoff
 
     def _check_settings(self) -> None:
         """Refuse a disabled connection and note a schedule, where RudderStack shows them."""
-        settings = self.api.settings(self._target)
+        settings = self.api.settings()
         if settings.get("enabled") is False:
             raise BadRequestError(f"{self.label} is disabled, so it cannot be synced; enable it in RudderStack")
         schedule = settings.get("schedule")
         kind = schedule.get("type") if isinstance(schedule, dict) else None
         if isinstance(kind, str) and kind.lower() != "manual":
             log.info("%s also runs on a schedule of its own (%s)", self.label, self.api.http.excerpt(kind, 40))
-
-
-def _sync_id(value: object) -> str:
-    """A sync id out of a file: as `RudderStackApi` takes them. Raises TypeError or ValueError."""
-    sync_id = identifier(value, "[ -~]+")
-    if sync_id in (".", ".."):
-        raise ValueError("not the id of a sync")
-    return sync_id

@@ -344,8 +344,6 @@ def test_a_500_of_a_source_is_a_server_error_only_if_the_source_can_be_read(
     rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=status == 500)
     if status == 500 and not has_handoff:  # other calls succeed: it is this source
         rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
-        rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=True)
-        rudderstack.expect("GET", "/v2/workspace", {"workspace": {}})
     ended = check(tmp_path, clock, OF_SOURCE)
     if has_handoff and status == 500:  # a run of it was started: an outage, not an unknown id
         expected = UNREACHABLE
