@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import yaml
 
@@ -88,9 +88,18 @@ class Blueprint:
         return ROOT / self.file_to_run
 
     @property
+    def module(self) -> str:
+        return self.file_to_run[: -len(".py")].replace("/", ".")
+
+    @property
     def kind(self) -> str:
         """One of the values of KINDS."""
         return KINDS[self.path.stem]
+
+    @property
+    def starts(self) -> bool:
+        """Whether it starts a sync and saves a handoff for a check."""
+        return self.kind in STARTING
 
     @property
     def prefix(self) -> str:
@@ -159,10 +168,26 @@ def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, str | None]) -> Gu
     """
     waits = (inputs.get(f"{blueprint.prefix}WAIT") or "").strip().upper() == "TRUE"
     rails = blueprint.guardrails
-    if not waits or blueprint.kind not in STARTING:
+    if not waits or not blueprint.starts:
         return rails
     more = tuple((code, code) for code in CUT_SHORT if rails.try_again_on(code))
     return replace(rails, exclude_exit_code_ranges=tuple(sorted((*rails.exclude_exit_code_ranges, *more))))
+
+
+def guardrails_given(texts: Mapping[str, str | None]) -> dict[str, Any]:
+    """The guardrails that a user may override, as texts by name, parsed; None is left out. Raises CatalogError."""
+    parsers: Mapping[str, Callable[[str], Any]] = {
+        "retry_count": _parse_count,
+        "retry_wait": parse_duration,
+        "runtime_cutoff": parse_duration,
+    }
+    return {name: parse(text) for name, parse in parsers.items() if (text := texts.get(name)) is not None}
+
+
+def _parse_count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", text):
+        raise CatalogError(f"{text!r} is not a number of retries; expected 0 or more")
+    return int(text)
 
 
 def parse_duration(text: str) -> float:
@@ -174,6 +199,13 @@ def parse_duration(text: str) -> float:
         )
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def format_duration(seconds: float, hours: bool = False) -> str:
+    """As the platform writes it: 0s, 5m0s, 4h0m0s; with `hours` 0h10m0s, too."""
+    minutes, rest = divmod(int(seconds), 60)
+    whole, minutes = divmod(minutes, 60)
+    return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def parse_exit_codes(text: str) -> tuple[int, int]:

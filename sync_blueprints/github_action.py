@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
@@ -11,14 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sync_blueprints.catalog import Blueprint, CatalogError, find
+from sync_blueprints.catalog import Blueprint, CatalogError, find, guardrails_given
 from sync_blueprints.fleet import Fleet, chain, vessel_of
 from sync_blueprints.fleet_run import FleetRun
-from sync_blueprints.run_command import count_of_retries, run_and_report, seconds_of, with_guardrails
+from sync_blueprints.run_command import run_and_report, with_guardrails
 from sync_blueprints.runner import ARTIFACTS
 from sync_blueprints.terminal import printable
 
-GUARDRAILS = {"retry_count": count_of_retries, "retry_wait": seconds_of, "runtime_cutoff": seconds_of}
+GUARDRAILS = ("retry_count", "retry_wait", "runtime_cutoff")
 MIN_SECRET = 4  # characters; masking a shorter one would make the log unreadable
 
 
@@ -29,7 +28,7 @@ def main(_argv: Sequence[str]) -> int:
     output, summary = (environment.pop(name, None) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
     try:
         fleet = _fleet(environment)
-    except (CatalogError, argparse.ArgumentTypeError) as error:
+    except CatalogError as error:
         wrong = {"exit_code": 2, "outcome": "invalid_input", "message": str(error)}
         _say(f"::error title=sync-blueprints::{_escaped(str(error))}")
         _append(output, outputs(wrong, 2))
@@ -49,9 +48,9 @@ def _fleet(environment: Mapping[str, str]) -> Fleet:
     names = [line.strip() for line in environment.get("INPUT_BLUEPRINT", "").splitlines() if line.strip()]
     if not names:
         raise CatalogError("the input blueprint is empty; give a name or a script of blueprints.yaml")
-    given = {name: environment.get(f"INPUT_{name.upper()}", "").strip() for name in GUARDRAILS}
-    values = {name: GUARDRAILS[name](text) for name, text in given.items() if text}
-    return with_guardrails(chain([vessel_of(find(name.replace("\\", "/")).name) for name in names]), values)
+    given = {name: environment.get(f"INPUT_{name.upper()}", "").strip() or None for name in GUARDRAILS}
+    fleet = chain([vessel_of(find(name.replace("\\", "/")).name) for name in names])
+    return with_guardrails(fleet, guardrails_given(given))
 
 
 def masks(blueprints: Iterable[Blueprint], environment: Mapping[str, str]) -> list[str]:
@@ -75,11 +74,11 @@ def outputs(result: Mapping[str, Any], exit_code: int) -> str:
 
 def _report(done: FleetRun, output: str | None, summary: str | None) -> None:
     """The outputs of the blueprint that ran last, a table for each, and an annotation for one that failed."""
-    last = (done.runs[-1].result or {}) if done.runs else {}
+    last = done.runs[-1].result if done.runs else {}
     written = outputs(last, done.exit_code)
     _append(output, written)
     for run in done.runs:
-        lines = outputs(run.result or {}, run.exit_code).splitlines()
+        lines = outputs(run.result, run.exit_code).splitlines()
         rows = "".join(f"| {name} | {_cell(value)} |\n" for name, _, value in (line.partition("=") for line in lines))
         _append(summary, f"| {_cell(run.name)} | |\n| --- | --- |\n{rows}\n")
     if done.exit_code:

@@ -13,14 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sync_blueprints.catalog import CatalogError, parse_duration
+from sync_blueprints.catalog import CatalogError, guardrails_given
 from sync_blueprints.fleet import Fleet, chain, vessel_of
 from sync_blueprints.fleet_file import FleetError, read
 from sync_blueprints.fleet_run import FleetRun, run_fleet
 from sync_blueprints.terminal import printable, table, width_of
 from sync_blueprints.vessel_run import Console, Stop, VesselRun, ignore, signals_set
-
-OVERRIDES = ("retry_count", "retry_wait", "runtime_cutoff")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,10 +28,10 @@ def main(argv: Sequence[str]) -> int:
     if bool(given.vessels) == bool(given.fleet):
         parser.error("expected the names of blueprints or scripts, or --fleet FILE")
     try:
+        values = guardrails_given(vars(given))
         fleet = read(given.fleet) if given.fleet else chain([vessel_of(name) for name in given.vessels])
     except (CatalogError, FleetError) as error:
         parser.exit(2, f"run: nothing was run\n{error}\n")
-    values = {name: getattr(given, name) for name in OVERRIDES if getattr(given, name) is not None}
     return run_and_report(with_guardrails(fleet, values), given.artifacts, as_fleet=bool(given.fleet)).exit_code
 
 
@@ -55,7 +53,7 @@ def run_and_report(fleet: Fleet, artifacts: Path | None, *, as_fleet: bool) -> F
 
     def report(run: VesselRun) -> None:
         own = {"vessel": run.name, "attempts": len(run.attempts), "exit_code": run.exit_code}
-        write_result(json.dumps({"vessel": run.name, **(run.result or {}), **own}).encode() + b"\n")
+        write_result(json.dumps({"vessel": run.name, **run.result, **own}).encode() + b"\n")
 
     for note in fleet.notes:
         log(f"note: {note}")
@@ -77,21 +75,6 @@ def run_and_report(fleet: Fleet, artifacts: Path | None, *, as_fleet: bool) -> F
     return done
 
 
-def count_of_retries(text: str) -> int:
-    """A number for --retry-count. Raises ArgumentTypeError."""
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of retries; expected 0 or more")
-    return int(text)
-
-
-def seconds_of(text: str) -> float:
-    """A duration for --retry-wait or --runtime-cutoff, in seconds. Raises ArgumentTypeError."""
-    try:
-        return parse_duration(text)
-    except CatalogError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sync-blueprints run",
@@ -102,9 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("vessels", nargs="*", metavar="NAME", help="a blueprint's name or script, or any Python script")
     parser.add_argument("--fleet", type=Path, metavar="FILE", help="run this fleet (YAML) instead")
-    parser.add_argument("--retry-count", type=count_of_retries, metavar="N", help="overrides the catalog and the fleet")
-    parser.add_argument("--retry-wait", type=seconds_of, metavar="5m", help="overrides the catalog and the fleet")
-    parser.add_argument("--runtime-cutoff", type=seconds_of, metavar="4h0m0s", help="per attempt; overrides, too")
+    parser.add_argument("--retry-count", metavar="N", help="overrides the catalog and the fleet")
+    parser.add_argument("--retry-wait", metavar="5m", help="overrides the catalog and the fleet")
+    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="per attempt; overrides, too")
     parser.add_argument("--artifacts", type=Path, metavar="DIR", help="keep handoffs and responses in this folder")
     return parser
 
@@ -113,9 +96,8 @@ def _summary(done: FleetRun) -> list[str]:
     """A table of the vessels."""
     rows = [("step", "attempts", "exit code", "seconds", "outcome")]
     for run in done.runs:
-        outcome = str((run.result or {}).get("outcome") or ("failed" if run.exit_code else "succeeded"))
-        row = (run.name, run.attempts_in_words, str(run.exit_code), f"{run.seconds:.1f}", printable(outcome)[:60])
-        rows.append(row)
+        cells = (run.name, run.attempts_in_words, str(run.exit_code), f"{run.seconds:.1f}")
+        rows.append((*cells, printable(run.outcome)[:60]))
     rows += [(name, "0", "-", "-", f"skipped: {reason}") for name, reason in done.skipped]
     return table(rows, width_of(sys.stderr) - len("run: "))
 

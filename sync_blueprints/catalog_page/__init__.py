@@ -11,7 +11,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
 from shared import inputs
@@ -23,6 +22,7 @@ from sync_blueprints.docs import exit_codes
 from sync_blueprints.docs.pages import general, page_name
 from sync_blueprints.export.steps import SECRET
 from sync_blueprints.sandbox import ID_VARIABLES
+from sync_blueprints.templates import environment
 
 HERE = Path(__file__).parent
 LABELS = {  # the tabs, in this order; an export that is not listed comes last, under its own name
@@ -48,15 +48,8 @@ def render() -> str:
     blueprints = load()
     style, script = (HERE / "style.css").read_text("utf-8"), (HERE / "script.js").read_text("utf-8")
     offered = selections(blueprints)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["code"] = _code
-    return environment.get_template("template.html").render(
+    template = environment(HERE, {"code": _code}, html=True).get_template("template.html")
+    return template.render(
         csp=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'",
         style=Markup(style),  # noqa: S704 - these are our own files
@@ -114,7 +107,7 @@ def _shown(selection: Selection) -> dict[str, object]:
 
 def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
     """What a browser checks of an input, from the script's own declaration."""
-    module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
+    module = importlib.import_module(blueprint.module)
     declared = {field.variable: field for field in inputs.fields(module.Inputs).values()}[one.reference]
     rules = inspect.getclosurevars(declared.parse)
     found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}

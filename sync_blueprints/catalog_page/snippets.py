@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync_blueprints import export
-from sync_blueprints.catalog import STARTING, Blueprint
+from sync_blueprints.catalog import Blueprint
 from sync_blueprints.export.steps import SECRET, handed_over_by, slug
 
 RETRIES = ("0", "1", "2", "3", "5", "10", "24")
@@ -48,7 +48,7 @@ class Selection:
     @property
     def wait(self) -> str | None:
         """The input that changes the guardrails, if there is a trigger."""
-        return f"{self.blueprints[0].prefix}WAIT" if self.blueprints[0].kind in STARTING else None
+        return f"{self.blueprints[0].prefix}WAIT" if self.blueprints[0].starts else None
 
     def inputs(self, place: int) -> list[str]:
         """The inputs that a user sets in this step: no secrets, and none that the handoff has."""
@@ -93,7 +93,7 @@ class Texts:
 def selections(blueprints: Sequence[Blueprint]) -> list[Selection]:
     """Each blueprint, and in front of it, if it is a trigger, the trigger with its check."""
     checks = {one.vendor: one for one in blueprints if one.kind == "check"}
-    pairs = {one.name: Selection((one, checks[one.vendor])) for one in blueprints if one.kind in STARTING}
+    pairs = {one.name: Selection((one, checks[one.vendor])) for one in blueprints if one.starts}
     return [*pairs.values(), *(Selection((one,)) for one in blueprints)]
 
 

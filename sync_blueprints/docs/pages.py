@@ -7,15 +7,23 @@ import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Callable
 
 import jinja2
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load, version
+from sync_blueprints.catalog import REPOSITORY, Blueprint, find, format_duration, load, version
 from sync_blueprints.docs import exit_codes, troubleshooting
+from sync_blueprints.templates import environment
 
 DOCS = REPOSITORY / "docs"
 TEMPLATES = Path(__file__).with_name("templates")
 NOTICE = "<!-- Made by `sync-blueprints docs` from blueprints.yaml and sync_blueprints/docs/; edit those, not this. -->"
+MADE = {  # pages and their templates, besides those of the blueprints
+    "README.md": "front.md",
+    "docs/README.md": "overview.md",
+    "docs/exit-codes.md": "exit-codes.md",
+    "docs/platform.md": "platform.md",
+}
 FILES = {  # what a file in variables/ contains
     "sync.pickle": "a dict of everything the check needs",
     "starting.pickle": "the same, while the trigger request is in flight, and after a trigger that started nothing",
@@ -36,19 +44,12 @@ EXAMPLES = {  # values for the commands on the pages
 def pages() -> dict[str, str]:
     """All pages that are made, by their paths in the repository."""
     blueprints = load()
-    environment = _environment(blueprints)
-    made = {
-        "README.md": environment.get_template("front.md").render(),
-        "docs/README.md": environment.get_template("overview.md").render(),
-        "docs/exit-codes.md": environment.get_template("exit-codes.md").render(),
-        "docs/platform.md": environment.get_template("platform.md").render(),
-        "docs/security.md": _copied("SECURITY.md"),
-        "docs/changelog.md": _copied("CHANGELOG.md"),
-    }
-    template = environment.get_template("blueprint.md")
-    for one in blueprints:
-        made[f"docs/{page_name(one)}"] = template.render(**_of(one, blueprints))
-    return made
+    templates = _templates(blueprints)
+    made = {path: templates.get_template(name).render() for path, name in MADE.items()}
+    copied = {f"docs/{name.lower()}": _copied(name) for name in ("SECURITY.md", "CHANGELOG.md")}
+    template = templates.get_template("blueprint.md")
+    own = {f"docs/{page_name(one)}": template.render(**_of(one, blueprints)) for one in blueprints}
+    return {**made, **copied, **own}
 
 
 def page_name(blueprint: Blueprint) -> str:
@@ -62,18 +63,18 @@ def general(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _environment(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
-    environment = jinja2.Environment(  # noqa: S701 - the pages are Markdown
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        cell=_cell, code=_code, duration=_duration, general=general, json=json.dumps, page=page_name, wrap=_wrap
-    )
-    environment.globals.update(
+def _templates(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
+    filters: dict[str, Callable[..., Any]] = {
+        "cell": _cell,
+        "code": _code,
+        "duration": format_duration,
+        "general": general,
+        "json": json.dumps,
+        "page": page_name,
+        "wrap": _wrap,
+    }
+    made = environment(TEMPLATES, filters)
+    made.globals.update(
         blueprints=blueprints,
         by_name={one.name: one for one in blueprints},
         codes=list(exit_codes.load().values()),
@@ -84,7 +85,7 @@ def _environment(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
         version=version(),
         vendors=list(dict.fromkeys(one.vendor for one in blueprints)),
     )
-    return environment
+    return made
 
 
 def _of(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> dict[str, object]:
@@ -148,13 +149,6 @@ def _wrap(text: str) -> str:
     """A paragraph in lines; no line begins with a dash, which would make a list."""
     glued = " ".join(text.split()).replace(" - ", "\0- ")
     return textwrap.fill(glued, 120, break_on_hyphens=False, break_long_words=False).replace("\0", " ")
-
-
-def _duration(seconds: float, hours: bool = False) -> str:
-    """As the platform writes it: 0s, 5m0s, 4h0m0s; with `hours` 0h10m0s, too."""
-    minutes, rest = divmod(int(seconds), 60)
-    whole, minutes = divmod(minutes, 60)
-    return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _ranges(name: str) -> list[str]:

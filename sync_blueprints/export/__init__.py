@@ -6,26 +6,12 @@ import argparse
 import importlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any, Callable
 
 from shared import inputs
-from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load, parse_duration
-from sync_blueprints.export import (
-    airflow,
-    argo,
-    cron,
-    dagster,
-    docker,
-    fleet,
-    github,
-    gitlab,
-    kestra,
-    kubernetes,
-    local,
-    prefect,
-)
+from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, guardrails_given, load
+from sync_blueprints.export.orchestrators import ORCHESTRATORS
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
     SECRET,
@@ -34,27 +20,10 @@ from sync_blueprints.export.steps import (
     Orchestrator,
     Step,
     handed_over_by,
-    is_check,
-    is_trigger,
     listed,
 )
 
 __all__ = ["ORCHESTRATORS", "ExportError", "Options", "Orchestrator", "Step", "is_handed_over", "main"]
-
-ORCHESTRATORS: Mapping[str, Orchestrator] = {
-    "local": local.ORCHESTRATOR,
-    "platform": fleet.ORCHESTRATOR,
-    "docker": docker.ORCHESTRATOR,
-    "github": github.ORCHESTRATOR,
-    "gitlab": gitlab.ORCHESTRATOR,
-    "kubernetes": kubernetes.ORCHESTRATOR,
-    "argo": argo.ORCHESTRATOR,
-    "airflow": airflow.ORCHESTRATOR,
-    "dagster": dagster.ORCHESTRATOR,
-    "prefect": prefect.ORCHESTRATOR,
-    "kestra": kestra.ORCHESTRATOR,
-    "cron": cron.ORCHESTRATOR,
-}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -112,9 +81,7 @@ def _check_options(orchestrator: str, options: Options) -> None:
 
 def _steps(given: argparse.Namespace) -> list[Step]:
     """The blueprints of the command line with their guardrails and inputs. Raises CatalogError or ExportError."""
-    rails: dict[str, Any] = {
-        name: parse(getattr(given, name)) for name, parse in _RAILS.items() if getattr(given, name) is not None
-    }
+    rails = guardrails_given(vars(given))
     for name in rails:
         if name not in ORCHESTRATORS[given.orchestrator].guardrails:
             raise ExportError(f"--{name.replace('_', '-')} is not an option for {given.orchestrator}")
@@ -132,19 +99,6 @@ def _steps(given: argparse.Namespace) -> list[Step]:
     for step in steps:
         _check_inputs(step)
     return steps
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,6}", text):
-        raise ExportError(f"{text!r} is not a number of retries; expected 0 or more")
-    return int(text)
-
-
-_RAILS: Mapping[str, Callable[[str], float]] = {
-    "retry_count": _count,
-    "retry_wait": parse_duration,
-    "runtime_cutoff": parse_duration,
-}
 
 
 def _destinations(text: str, blueprints: Sequence[Blueprint], orchestrator: str) -> Iterator[tuple[int, str, str]]:
@@ -180,14 +134,16 @@ def is_handed_over(spec: Input) -> bool:
 def _check_order(blueprints: Sequence[Blueprint]) -> None:
     """Raises ExportError where it is unclear which sync a check is to check, or one would be left unchecked."""
     for place, check in enumerate(blueprints):
-        own = [one for one in blueprints[:place] if one.vendor == check.vendor and (is_trigger(one) or is_check(one))]
-        if is_check(check) and len(own) > 1 and is_trigger(own[-1]) and is_trigger(own[-2]):
+        before = [
+            one for one in blueprints[:place] if one.vendor == check.vendor and (one.starts or one.kind == "check")
+        ]
+        if check.kind == "check" and [one.starts for one in before[-2:]] == [True, True]:
             raise ExportError(f"{check.name} comes after two triggers; name a check after each of them")
 
 
 def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
-    script = importlib.import_module(step.blueprint.script[: -len(".py")].replace("/", "."))
+    script = importlib.import_module(step.blueprint.module)
     secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
     _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
     if error:

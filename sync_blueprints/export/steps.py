@@ -1,4 +1,4 @@
-"""What an export is given, and what the exports share: guardrails, names, quoting, comments, templates."""
+"""What an export is given, and what the exports share: guardrails, names, quoting, comments."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
-from sync_blueprints.catalog import CUT_SHORT, STARTING, Blueprint, Guardrails, find, guardrails_for, version
+from sync_blueprints.catalog import CUT_SHORT, Blueprint, Guardrails, find, format_duration, guardrails_for, version
 
 if TYPE_CHECKING:
     import jinja2
 
 SECRET = "Password"  # noqa: S105 - the catalog's type of an input that is a secret
-ARTIFACTS = "SHIPYARD_ARTIFACTS_DIRECTORY"
-WAIT_MARGIN = 10  # minutes between the end of a check's wait and the end of its attempt
 
 # Characters that JSON leaves as they are and YAML 1.1 rejects or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -34,6 +32,11 @@ class Step:
 
     blueprint: Blueprint
     inputs: Mapping[str, str]
+    title: str = ""  # a name of its own in the text, which the Orchestrator gives it
+
+    @property
+    def variable(self) -> str:
+        return slug(self.title).replace("-", "_")
 
     @property
     def secrets(self) -> list[str]:
@@ -43,6 +46,23 @@ class Step:
     def guardrails(self) -> Guardrails:
         """Those of the blueprint with these inputs."""
         return guardrails_for(self.blueprint, self.inputs)
+
+    @property
+    def changed(self) -> dict[str, str]:
+        """The guardrails that are not the catalog's, as options of `sync-blueprints run` and inputs of the Action."""
+        usual, own = (_texts(one) for one in (_in_the_catalog(self.blueprint.name), self.blueprint.guardrails))
+        return {name: text for name, text in own.items() if text != usual[name]}
+
+    @property
+    def final_codes(self) -> list[int]:
+        """The exit codes after which it is not retried: sorted, each once."""
+        ranges = self.guardrails.exclude_exit_code_ranges
+        return sorted({code for first, last in ranges for code in range(first, last + 1)})
+
+    @property
+    def waits_after_starting(self) -> bool:
+        """Whether it is a trigger that waits until its sync has ended: a retry could stop that sync."""
+        return set(CUT_SHORT) <= set(self.final_codes)
 
 
 @dataclass(frozen=True)
@@ -59,22 +79,36 @@ class Options:
 
 @dataclass(frozen=True)
 class Orchestrator:
-    """How steps are written for one orchestrator.
+    """How steps are written for one orchestrator: a file in templates/, and what only Python can work out for it.
 
     In a value each of `escapes` is replaced, one after the other; it is then quoted as `quoting` says: "json" as a JSON
     string in which the characters of _NOT_IN_YAML are \\u escapes, too; "shell" in single quotes.
     """
 
-    render: Callable[[Sequence[Step], Options], str]  # pure; the same text for the same arguments
+    template: str
     options: tuple[str, ...] = ()  # the Options that it takes
     guardrails: tuple[str, ...] = ("retry_count", "retry_wait", "runtime_cutoff")  # those that it can say
     quoting: str = "json"
     escapes: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, ...] = ()  # texts that no value may contain, because there is no way to write them
     defaults: Callable[[Blueprint], Mapping[str, str]] = lambda _: {}  # inputs that it sets where the user does not
+    values: Callable[[Sequence[Step], Options], Mapping[str, Any]] = lambda _steps, _options: {}  # for the template
 
     def __call__(self, steps: Sequence[Step], options: Options) -> str:
-        return self.render([in_order(step, self.defaults(step.blueprint)) for step in steps], options)
+        """The text, the same for the same arguments. Raises ExportError."""
+        titles = numbered([step.blueprint.name for step in steps], " ")
+        steps = [
+            replace(in_order(step, self.defaults(step.blueprint)), title=title) for step, title in zip(steps, titles)
+        ]
+        values = {
+            "steps": steps,
+            "options": options,
+            "name": name_of(steps, options),
+            "secrets": sorted({secret for step in steps for secret in step.secrets}),
+            "escapes": self.escapes,
+            **self.values(steps, options),
+        }
+        return _templates().get_template(self.template).render(values)
 
 
 def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
@@ -84,56 +118,21 @@ def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
     return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
 
 
-def waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
-    """Inputs that make a check wait by itself, for orchestrators whose retries cannot do the waiting."""
-    if not is_check(blueprint):
-        return {}
-    minutes = max(1, int(blueprint.guardrails.runtime_cutoff) // 60 - WAIT_MARGIN)
-    return {f"{blueprint.prefix}WAIT": "TRUE", f"{blueprint.prefix}WAIT_TIMEOUT": str(minutes)}
-
-
-def changed(step: Step) -> dict[str, str]:
-    """The guardrails that are not the catalog's, as options of `sync-blueprints run` and inputs of the Action."""
-    usual, own = _in_the_catalog(step.blueprint.name), step.blueprint.guardrails
-    texts = {
-        "retry-count": (str(usual.retry_count), str(own.retry_count)),
-        "retry-wait": (duration(usual.retry_wait), duration(own.retry_wait)),
-        "runtime-cutoff": (duration(usual.runtime_cutoff), duration(own.runtime_cutoff)),
-    }
-    return {name: asked for name, (before, asked) in texts.items() if asked != before}
-
-
 @functools.cache
 def _in_the_catalog(name: str) -> Guardrails:
     return find(name).guardrails
 
 
-def is_trigger(blueprint: Blueprint) -> bool:
-    """Whether it starts a sync and saves a handoff for a check."""
-    return blueprint.kind in STARTING
-
-
-def is_check(blueprint: Blueprint) -> bool:
-    return blueprint.kind == "check"
-
-
-def final_codes(step: Step) -> list[int]:
-    """The exit codes after which a step is not retried: sorted, each once."""
-    return sorted({code for first, last in step.guardrails.exclude_exit_code_ranges for code in range(first, last + 1)})
-
-
-def waits_after_starting(step: Step) -> bool:
-    """Whether it is a trigger that waits until its sync has ended: a retry could stop that sync."""
-    return set(CUT_SHORT) <= set(final_codes(step))
+def _texts(rails: Guardrails) -> dict[str, str]:
+    waits = {name: format_duration(getattr(rails, name)) for name in ("retry_wait", "runtime_cutoff")}
+    return {"retry_count": str(rails.retry_count), **waits}
 
 
 def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:
     """The place of the trigger whose sync a check is to check; None if there is none."""
-    if not is_check(blueprints[place]):
-        return None
-    own = [one for one in range(place) if blueprints[one].vendor == blueprints[place].vendor]
-    triggers = [one for one in own if is_trigger(blueprints[one])]
-    return triggers[-1] if triggers else None
+    check = blueprints[place]
+    own = [one for one in range(place) if blueprints[one].vendor == check.vendor and blueprints[one].starts]
+    return own[-1] if own and check.kind == "check" else None
 
 
 def in_json(value: str, escapes: Sequence[tuple[str, str]] = ()) -> str:
@@ -164,54 +163,49 @@ def checked_name(name: str, pattern: str, what: str) -> str:
     return name
 
 
-def titles(steps: Sequence[Step]) -> list[str]:
-    """A name of its own for each step: the blueprint's, numbered where it is repeated."""
-    names = [step.blueprint.name for step in steps]
+def numbered(names: Sequence[str], before: str) -> list[str]:
+    """The names, each that is repeated with its number."""
     return [
-        name if name not in names[:place] else f"{name} {names[: place + 1].count(name)}"
+        name if name not in names[:place] else f"{name}{before}{names[: place + 1].count(name)}"
         for place, name in enumerate(names)
-    ]
-
-
-def duration(seconds: float, *, hours: bool = False) -> str:
-    """Seconds as the platform writes them: 0s, 5m0s, 4h0m0s; with `hours` 0h10m0s, too."""
-    whole, minutes, rest = int(seconds) // 3600, int(seconds) // 60 % 60, int(seconds) % 60
-    return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
-
-
-def comment(*paragraphs: str, indent: str = "") -> list[str]:
-    """Lines of a comment in YAML, shell or Python, each paragraph filled; an indented one stays as it is."""
-    return [
-        f"{indent}# {line}"
-        for paragraph in paragraphs
-        for line in ([paragraph] if paragraph[0] == " " else textwrap.wrap(paragraph, 108, break_on_hyphens=False))
     ]
 
 
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
-    return " and ".join(([", ".join(names[:-1])] if names[:-1] else []) + list(names[-1:]))
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def fill(template: str, **values: object) -> str:
-    """The file of this name in templates/, filled in."""
-    return _environment().get_template(template).render(**values)
+def _comment(text: str) -> str:
+    """Lines of a comment in YAML, shell or Python: each paragraph is filled, an indented line stays as it is."""
+    parts = re.findall("^ .+|(?:^[^ \n].*\n?)+", text, re.MULTILINE)
+    lines = [
+        line
+        for part in parts
+        for line in ([part] if part[0] == " " else textwrap.wrap(part, 108, break_on_hyphens=False))
+    ]
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _timedelta(seconds: float) -> str:
+    """The call in Python, in the largest unit that needs no fraction."""
+    units = (("hours", 3600), ("minutes", 60), ("seconds", 1))
+    unit, length = next((unit, length) for unit, length in units if length == 1 or (seconds and seconds % length == 0))
+    return f"timedelta({unit}={int(seconds) // length})"
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2
+def _templates() -> jinja2.Environment:
+    from sync_blueprints.templates import environment
 
-    environment = jinja2.Environment(  # noqa: S701 - none of it is HTML
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(json=in_json, shell=in_shell, listed=listed, duration=duration, final_codes=final_codes)
-    environment.filters["comment"] = lambda paragraphs: "\n".join(comment(*paragraphs))
-    environment.filters["inset"] = lambda text, width: text.strip("\n").replace("\n", "\n" + " " * width)
-    environment.tests["trigger"] = is_trigger
-    environment.tests["waiting_trigger"] = waits_after_starting
-    return environment
+    filters: dict[str, Callable[..., Any]] = {
+        "comment": _comment,
+        "duration": format_duration,
+        "inset": lambda text, width: text.strip("\n").replace("\n", "\n" + " " * width),
+        "json": in_json,
+        "listed": listed,
+        "shell": in_shell,
+        "slug": slug,
+        "timedelta": _timedelta,
+    }
+    return environment(Path(__file__).parent / "templates", filters)

@@ -1,3 +1,4 @@
+{% set what = steps | map(attribute="blueprint.name") | join(", then ") %}
 #!/bin/sh
 # {{ what }}: on a schedule, in this machine's time.
 # Run this as the user that the syncs are to run as. It writes a fleet, a file for the secrets, a script that runs the
@@ -12,7 +13,7 @@ state=${XDG_STATE_HOME:-$HOME/.local/state}/sync-blueprints/{{ name }}
 mkdir -p "$folder" "$config/systemd/user" "$state"
 
 cat >"$folder/{{ name }}.yaml" <<'EOF'
-{{ fleet | inset(0) }}
+{% include "fleet.yaml" %}
 EOF
 
 if [ ! -e "$folder/{{ name }}.env" ]; then

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
-from sync_blueprints.export.steps import SECRET, in_json, in_shell, is_trigger
+from sync_blueprints.export.steps import SECRET, in_json, in_shell
 from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
 
 CHAINS = [
@@ -33,7 +33,7 @@ def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_on
     for blueprint in load():
         rails = blueprint.guardrails
         codes = {code for code in range(1, 256) if rails.try_again_on(code)}
-        if waits and is_trigger(blueprint):
+        if waits and blueprint.starts:
             codes -= set(CUT_SHORT)
         expected = Retries(rails.retry_count, frozenset(codes), rails.runtime_cutoff, rails.retry_wait)
         if orchestrator == "kestra":  # whose retries know no exit codes

@@ -1,0 +1,1 @@
+sync-blueprints run {% for rail, value in step.changed.items() %}--{{ rail | replace("_", "-") }} {{ value }} {% endfor %}{{ step.blueprint.name | shell }}
