@@ -7,24 +7,15 @@ import functools
 import graphlib
 import json
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
 import fastjsonschema
 import yaml
 
-from sync_blueprints.catalog import (
-    Blueprint,
-    CatalogError,
-    Guardrails,
-    Input,
-    find,
-    parse_duration,
-    parse_exit_codes,
-)
+from sync_blueprints.catalog import CatalogError, Guardrails, find, guardrails_given, parse_exit_codes
 from sync_blueprints.fleet import Connection, Fleet, Vessel
 from sync_blueprints.terminal import printable
 
@@ -36,6 +27,7 @@ NOTES = {  # what has no effect here, or another one
     "notifications": "notifications only have an effect on the platform",
     "packages": "packages are not installed; this Python's are used",
     "system_packages": "packages are not installed; this Python's are used",
+    "version": "version: everything runs with this Python",
     "git": "git: nothing is cloned; the files next to the fleet's file are used",
 }
 
@@ -157,9 +149,6 @@ def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel
     source = raw["source"]
     variables = {one["name"]: _text(one.get("value")) for one in source.get("environment") or ()}
     if source["type"] == "CODE":
-        own = "{}.{}".format(*sys.version_info)
-        if source.get("version") not in (None, own):
-            notes[f"version: everything runs with this Python, {own}"] = None
         path = folder / source["file_to_run"]
         if not path.is_file():
             raise _ProblemError((*where, "file_to_run"), f"there is no file {source['file_to_run']!r} next to this one")
@@ -168,54 +157,30 @@ def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel
         blueprint = find(source["blueprint"])
     except CatalogError as error:
         raise _ProblemError((*where, "blueprint"), str(error)) from error
+    types = {one.reference: one.type for one in blueprint.inputs}
     for key, value in (source.get("inputs") or {}).items():
-        given = _input(blueprint, key, _text(value), (*where, "inputs", key), notes)
-        variables.update(given)
+        if key not in types:
+            raise _ProblemError((*where, "inputs", key), f"{blueprint.name} has no input {key!r}; {_hint(key, types)}")
+        is_secret = types[key] == "Password"
+        if is_secret and (_text(value) or "").strip() in ("", "None", HIDDEN):
+            continue  # the environment has it
+        if is_secret:
+            notes[f"{key} is in the file, so anyone who can read the file has it; set the variable instead"] = None
+        variables[key] = _text(value)
     return Vessel(name, blueprint.path, _guardrails(raw, name, blueprint.guardrails), variables, blueprint)
-
-
-def _input(
-    blueprint: Blueprint, name: str, value: str | None, where: Sequence[object], notes: dict[str, None]
-) -> dict[str, str | None]:
-    """The variable that an input sets: none for a Password that the environment has to set."""
-    known = {one.reference: one for one in blueprint.inputs}
-    if name not in known:
-        raise _ProblemError(where, f"{blueprint.name} has no input {name!r}; {_hint(name, known)}")
-    one, text = known[name], (value or "").strip()
-    if one.type == "Password":
-        if text in ("", "None", HIDDEN):
-            return {}
-        notes[f"{name} is in the file, so anyone who can read the file has it; set the variable instead"] = None
-    elif text not in ("", "None") and (expected := _expected(one, text)):
-        raise _ProblemError(where, f"{name} must be {expected}")
-    return {name: value}
-
-
-def _expected(one: Input, text: str) -> str:
-    """What the input must be, if the text is not that."""
-    options = ("TRUE", "FALSE") if one.type == "Boolean" else one.options
-    if options and text.upper() not in [option.upper() for option in options]:
-        return " or ".join(options)
-    if one.type == "Integer" and not re.fullmatch("[0-9]{1,9}", text):
-        return "a whole number"
-    return ""
 
 
 def _guardrails(raw: Any, vessel: str, default: Guardrails) -> Guardrails:
     """The default ones with what is given in their place."""
-    parsers: Mapping[str, Callable[[Any], Any]] = {
-        "retry_count": int,
-        "retry_wait": parse_duration,
-        "runtime_cutoff": parse_duration,
-        "exclude_exit_code_ranges": lambda texts: tuple(parse_exit_codes(str(text)) for text in texts),
-    }
-    given = {}
-    for key in [one.name for one in fields(Guardrails)]:
-        value = (raw.get("guardrails") or {}).get(key)
-        try:
-            given.update({key: parsers[key](value)} if value is not None else {})
-        except CatalogError as error:
-            raise _ProblemError(("vessels", vessel, "guardrails", key), str(error)) from error
+    rails = raw.get("guardrails") or {}
+    given = guardrails_given({name: _text(value) for name, value in rails.items()})
+    key = "exclude_exit_code_ranges"
+    try:
+        given.update(
+            {key: tuple(parse_exit_codes(str(text)) for text in rails[key])} if rails.get(key) is not None else {}
+        )
+    except CatalogError as error:
+        raise _ProblemError(("vessels", vessel, "guardrails", key), str(error)) from error
     return replace(default, **given)
 
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import graphlib
-import shutil
 import signal
-import tempfile
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
 from sync_blueprints.fleet import Connection, Fleet, Vessel
-from sync_blueprints.process import Sink
-from sync_blueprints.runner import ARTIFACTS
-from sync_blueprints.vessel_run import Console, Stop, VesselRun, ignore, run_vessel
+from sync_blueprints.runner import ARTIFACTS, artifacts_folder
+from sync_blueprints.vessel_run import Console, VesselRun, ignore, run_vessel
 
 AT_A_TIME = 32  # vessels of one fleet; more of them wait for their turn
 INTERRUPTED = "the fleet was interrupted"
@@ -31,9 +27,9 @@ class FleetRun:
     vessel that failed first, also if an ERRORED connection led on from it.
     """
 
-    runs: list[VesselRun] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    exit_code: int = 0
+    runs: list[VesselRun]
+    skipped: list[tuple[str, str]]
+    exit_code: int
 
 
 def run_fleet(
@@ -63,18 +59,20 @@ def run_fleet(
         else:
             skipped[place] = INTERRUPTED
 
-    with _artifacts_folder(artifacts, environment) as folder, ThreadPoolExecutor(AT_A_TIME) as pool:
+    given = environment.get(ARTIFACTS, "").strip()
+    named = artifacts or (given if given not in ("", "None") else None)
+    with artifacts_folder(named) as folder, ThreadPoolExecutor(AT_A_TIME) as pool:
         environments = fleet_environments(fleet, {**environment, ARTIFACTS: folder})
         try:
             _in_order(fleet, runs, skipped, lambda place: pool.submit(run, place, environments[place]))
         except BaseException:
             console.stop.signal_number = console.stop.signal_number or signal.SIGTERM  # let nothing run on unseen
             raise
-    return FleetRun(
-        list(runs.values()),
-        [(fleet.vessels[place].name, reason) for place, reason in sorted(skipped.items())],
-        _exit_code_of(runs.values(), skipped.values(), console.stop),
-    )
+    exit_code = next((run.exit_code for run in runs.values() if run.exit_code), 0)
+    if console.stop() and (exit_code or INTERRUPTED in skipped.values()):
+        exit_code = console.stop.exit_code
+    reasons = [(fleet.vessels[place].name, reason) for place, reason in sorted(skipped.items())]
+    return FleetRun(list(runs.values()), reasons, exit_code)
 
 
 def fleet_environments(fleet: Fleet, environment: Mapping[str, str]) -> list[dict[str, str]]:
@@ -116,9 +114,9 @@ def _in_order(
     submit: Callable[[int], Future[None]],
 ) -> None:
     """Submit or skip each vessel once all those before it are through."""
-    before: dict[int, list[Connection]] = {place: [] for place in range(len(fleet.vessels))}
-    for connection in fleet.connections:
-        before[connection.downstream].append(connection)
+    before = {
+        place: [one for one in fleet.connections if one.downstream == place] for place in range(len(fleet.vessels))
+    }
     order = graphlib.TopologicalSorter({place: [one.upstream for one in its] for place, its in before.items()})
     order.prepare()
     running: dict[Future[None], int] = {}
@@ -147,36 +145,13 @@ def _reason_to_skip(fleet: Fleet, before: Sequence[Connection], runs: Mapping[in
     return ""
 
 
-def _exit_code_of(runs: Collection[VesselRun], reasons: Collection[str], stop: Stop) -> int:
-    failed = [run.exit_code for run in runs if run.exit_code]
-    if stop() and (failed or INTERRUPTED in reasons):
-        return stop.exit_code
-    return failed[0] if failed else 0
-
-
 def _labelled(console: Console, vessel: Vessel, label: Callable[[bytes], object]) -> Console:
     """The console with the vessel's name in front of each line."""
 
     def write(line: bytes) -> None:
         label(f"[{vessel.name}] ".encode() + line + (b"" if line.endswith(b"\n") else b"\n"))
 
-    stdout: Sink = ignore if vessel.blueprint else write
-    return replace(console, stdout=stdout, stderr=write)
-
-
-@contextlib.contextmanager
-def _artifacts_folder(named: Path | None, environment: Mapping[str, str]) -> Iterator[str]:
-    given = environment.get(ARTIFACTS, "").strip()
-    if named is not None:
-        yield str(named.resolve())
-    elif given not in ("", "None"):
-        yield given
-    else:
-        folder = tempfile.mkdtemp(prefix="artifacts-")
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    return replace(console, stdout=ignore if vessel.blueprint else write, stderr=write)
 
 
 def _neighbors(which: str, log_ids: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -24,22 +25,15 @@ KILLED = 137
 Sink = Callable[[bytes], object]
 
 
-def _ignore(_: object) -> None: ...
-
-
-def _never() -> bool:
-    return False
-
-
 def run_script(
     script: Path,
     environment: Mapping[str, str],
     *,
-    stdout: Sink = _ignore,
-    stderr: Sink = _ignore,
-    note: Callable[[str], object] = _ignore,
-    time_limit: float | None = None,
-    stopped: Callable[[], bool] = _never,
+    stdout: Sink,
+    stderr: Sink,
+    note: Callable[[str], object],
+    time_limit: float | None,
+    stopped: Callable[[], bool],
 ) -> int:
     """Run a script with exactly this environment and return its exit code; an end by signal N is 128+N.
 
@@ -59,8 +53,14 @@ def run_script(
             start_new_session=os.name == "posix",  # else Ctrl-C would reach the script, too
         )
         child = _Child(process, stdout, stderr, note)
+        deadline = math.inf if time_limit is None else time.monotonic() + time_limit
         try:
-            child.follow(time_limit, stopped)
+            while child.is_running():
+                if stopped():
+                    child.terminate("interrupted")
+                elif time.monotonic() >= deadline:
+                    child.terminate("the time limit was reached")
+                child.pass_on()
         except BaseException:
             child.end()
             raise
@@ -83,60 +83,43 @@ class _Child:
             assert source is not None  # noqa: S101 - for mypy: it is a pipe
             threading.Thread(target=self._read, args=(source, sink), daemon=True).start()
 
-    def follow(self, time_limit: float | None, stopped: Callable[[], bool]) -> None:
-        """Pass its output on until it has ended, and end it when that is due."""
-        deadline = time.monotonic() + time_limit if time_limit is not None else None
-        while self.open and not self._is_abandoned():
-            if self.kill_at is None and stopped():
-                self.terminate("interrupted")
-            elif self.kill_at is None and deadline is not None and time.monotonic() >= deadline:
-                self.terminate("the time limit was reached")
-            self._kill_if_due()
-            self._pass_on()
-        while self.process.poll() is None:  # it closed its output and goes on
-            self._kill_if_due()
-            time.sleep(TICK)
+    def is_running(self) -> bool:
+        """Whether it, or its output, has not ended; kills it when that is due, and what it left behind."""
+        now = time.monotonic()
+        if self.process.poll() is None:
+            if self.kill_at is not None and now >= self.kill_at:
+                self.kill_at = math.inf
+                self.process.kill()
+                self.note(f"still running {TERM_GRACE:g} s after SIGTERM; the script was killed")
+            return True
+        self.left_at = self.left_at or now
+        if self.open and (now - self.left_at < LEFTOVER_GRACE or not self.lines.empty()):
+            return True
+        if self.open and os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        return False
+
+    def terminate(self, reason: str) -> None:
+        if self.kill_at is None:
+            self.kill_at = time.monotonic() + TERM_GRACE
+            self.process.terminate()
+            self.note(f"{reason}; terminating the script")
 
     def end(self) -> None:
-        """Terminate it, passing on what it still has to say, and kill it if that takes too long."""
+        """Terminate it, passing on what it still has to say; what its sinks raise is dropped."""
+        self.note = lambda _: None
         try:
-            self.process.terminate()
-            kill_at = time.monotonic() + TERM_GRACE
-            while self.process.poll() is None and time.monotonic() < kill_at:
-                with contextlib.suppress(Exception):  # the sink may be what failed
-                    self._pass_on()
-            while not self.lines.empty():
+            self.terminate("")
+            while self.is_running():
                 with contextlib.suppress(Exception):
-                    self._pass_on()
+                    self.pass_on()
         finally:
             self.process.kill()
             self.process.wait()
 
-    def terminate(self, reason: str) -> None:
-        self.note(f"{reason}; terminating the script")
-        self.process.terminate()
-        self.kill_at = time.monotonic() + TERM_GRACE
-
-    def _kill_if_due(self) -> None:
-        if self.kill_at is not None and time.monotonic() >= self.kill_at:
-            self.note(f"still running {TERM_GRACE:g} s after SIGTERM; killing the script")
-            self.process.kill()
-            self.kill_at = float("inf")
-
-    def _is_abandoned(self) -> bool:
-        """Whether the script has ended, and what it started still holds its output open; this is killed, then."""
-        if self.process.poll() is None:
-            return False
-        now = time.monotonic()
-        self.left_at = self.left_at or now
-        if now - self.left_at < LEFTOVER_GRACE or not self.lines.empty():
-            return False
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        return True
-
-    def _pass_on(self) -> None:
+    def pass_on(self) -> None:
+        """A line of its output, if one comes soon."""
         with contextlib.suppress(queue.Empty):
             sink, line = self.lines.get(timeout=TICK)
             if line:

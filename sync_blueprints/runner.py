@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -114,41 +115,32 @@ def run(
     """
     blueprint = find(name)
     given = {**check_inputs(blueprint, inputs), **check_inputs(blueprint, secrets or {})}
-    with _folder(artifacts) as folder:
-        result = execute(blueprint, {**_inherited(), **given, ARTIFACTS: folder}, log, time_limit, stopped)
-    if result.exit_code:
-        raise BlueprintFailed(result)
-    return result
-
-
-def execute(
-    blueprint: Blueprint,
-    environment: Mapping[str, str],
-    log: Log | None,
-    time_limit: float | None,
-    stopped: Callable[[], bool] | None = None,
-) -> Result:
-    """Run a blueprint with exactly this environment, whatever its exit code."""
+    inherited = {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
     emit = _emitter(log)
     lines: list[bytes] = []
-    last = [""]
+    last_log_line = ""
 
     def on_stderr(raw: bytes) -> None:
+        nonlocal last_log_line
         level, text = parse_log_line(raw)
-        last[0] = text or last[0]
+        last_log_line = text or last_log_line
         emit(level, text)
 
     began = time.monotonic()
-    exit_code = run_script(
-        blueprint.path,
-        environment,
-        stdout=lines.append,
-        stderr=on_stderr,
-        note=lambda text: emit(logging.WARNING, f"{blueprint.name}: {text}"),
-        time_limit=time_limit,
-        stopped=stopped or (lambda: False),
-    )
-    return result_of(blueprint.name, exit_code, lines, last[0], time.monotonic() - began)
+    with artifacts_folder(artifacts) as folder:
+        exit_code = run_script(
+            blueprint.path,
+            {**inherited, **given, ARTIFACTS: folder},
+            stdout=lines.append,
+            stderr=on_stderr,
+            note=lambda text: emit(logging.WARNING, f"{blueprint.name}: {text}"),
+            time_limit=time_limit,
+            stopped=stopped or (lambda: False),
+        )
+    result = result_of(blueprint.name, exit_code, lines, last_log_line, time.monotonic() - began)
+    if result.exit_code:
+        raise BlueprintFailed(result)
+    return result
 
 
 def result_of(name: str, exit_code: int, stdout: list[bytes], last_log_line: str, seconds: float) -> Result:
@@ -224,14 +216,14 @@ def _text(name: str, value: Value) -> str:
     raise TypeError(f"{name} must be text, a number, True or False, a mapping or None, not {type(value).__name__}")
 
 
-def _inherited() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
-
-
 @contextlib.contextmanager
-def _folder(artifacts: str | os.PathLike[str] | None) -> Iterator[str]:
-    if artifacts is not None:
-        yield str(Path(artifacts).resolve())
+def artifacts_folder(named: str | os.PathLike[str] | None) -> Iterator[str]:
+    """The folder that is named, else a temporary one."""
+    if named is not None:
+        yield str(Path(named).resolve())
         return
-    with tempfile.TemporaryDirectory(prefix="artifacts-") as folder:
+    folder = tempfile.mkdtemp(prefix="artifacts-")
+    try:
         yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Callable, Protocol
+from typing import Any, Callable
 
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.fleet import Vessel
@@ -20,18 +20,8 @@ from sync_blueprints.terminal import duration
 
 CANNOT_START = 126  # as shells have it
 
-Log = Callable[[str], object]
-
 
 def ignore(_: object) -> None: ...
-
-
-class Clock(Protocol):
-    """`time` itself, or a test's clock."""
-
-    def monotonic(self) -> float: ...
-
-    def sleep(self, seconds: float, /) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -43,19 +33,29 @@ class Attempt:
 
     exit_code: int
     seconds: float
-    result: dict[str, Any] | None = None
-    held: tuple[bytes, ...] = ()
+    result: dict[str, Any]
+    held: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class VesselRun:
-    """What came of a vessel: the exit code and the JSON line (None where there was none) of its last attempt."""
+    """What came of a vessel: its attempts (none if it was stopped before the first), and how the last one ended."""
 
     name: str
-    attempts: list[Attempt]
-    exit_code: int
-    result: dict[str, Any] | None
-    seconds: float
+    attempts: list[Attempt] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        return self.attempts[-1].exit_code
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return self.attempts[-1].result
+
+    @property
+    def outcome(self) -> str:
+        return str(self.result.get("outcome") or ("failed" if self.exit_code else "succeeded"))
 
     @property
     def attempts_in_words(self) -> str:
@@ -64,7 +64,7 @@ class VesselRun:
         if not before:
             return "1"
         listed = ", ".join(f"{count} x {code}" for code, count in before.items())
-        return f"{len(self.attempts)}: {listed}, then {self.attempts[-1].exit_code}"
+        return f"{len(self.attempts)}: {listed}, then {self.exit_code}"
 
 
 @dataclass
@@ -102,13 +102,13 @@ def signals_set(stop: Stop) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Console:
-    """Where output and log lines go, and what ends a run early."""
+    """Where output and log lines go, and what ends a run early; `clock` is `time` itself, or a test's."""
 
     stdout: Sink = ignore
     stderr: Sink = ignore
-    log: Log = ignore
+    log: Callable[[str], object] = ignore
     stop: Stop = field(default_factory=Stop)
-    clock: Clock = time
+    clock: Any = time
 
 
 def run_vessel(vessel: Vessel, environment: Mapping[str, str], console: Console) -> VesselRun:
@@ -118,39 +118,44 @@ def run_vessel(vessel: Vessel, environment: Mapping[str, str], console: Console)
     """
     started = console.clock.monotonic()
     guardrails = vessel.guardrails_in(environment)
-    attempts: list[Attempt] = []
+    run = VesselRun(vessel.name)
     while not console.stop():
-        attempt = _attempt(vessel, environment, guardrails, console)
-        attempts.append(attempt)
-        ended = f"attempt {len(attempts)} ended with exit code {attempt.exit_code} after {attempt.seconds:.1f} s"
-        reason = _why_no_retry(attempts, guardrails, console.stop)
+        run.attempts.append(_attempt(vessel, environment, guardrails, console))
+        ended = f"{vessel.name}: attempt {len(run.attempts)} ended with exit code {run.exit_code}"
+        ended += f" after {run.attempts[-1].seconds:.1f} s"
+        reason = _why_no_retry(run, guardrails, console.stop)
         if reason is not None:
-            console.log(f"{vessel.name}: {ended}{reason}")
+            console.log(ended + reason)
             break
-        retry = f"retry {len(attempts)} of {guardrails.retry_count}"
-        console.log(f"{vessel.name}: {ended}; {retry} {_when(guardrails.retry_wait)}")
-        _pause(guardrails.retry_wait, console)
+        retry = f"retry {len(run.attempts)} of {guardrails.retry_count}"
+        console.log(f"{ended}; {retry} {_when(guardrails.retry_wait)}")
+        until = console.clock.monotonic() + guardrails.retry_wait
+        while not console.stop() and (left := until - console.clock.monotonic()) > 0:
+            console.clock.sleep(min(left, TICK))
         if console.stop():
-            attempts[-1] = _interrupted(attempt, f"interrupted before {retry}", console.stop.exit_code)
-            console.log(f"{vessel.name}: {(attempts[-1].result or {})['message']}")
-    seconds = console.clock.monotonic() - started
-    if not attempts:
-        return VesselRun(vessel.name, attempts, console.stop.exit_code, None, seconds)
-    for line in attempts[-1].held:
+            run.attempts[-1] = _interrupted(run, f"interrupted before {retry}", console.stop.exit_code)
+            console.log(f"{vessel.name}: {run.result['message']}")
+    for line in run.attempts[-1].held if run.attempts else ():
         console.stdout(line)
-    return VesselRun(vessel.name, attempts, attempts[-1].exit_code, attempts[-1].result, seconds)
+    run.seconds = console.clock.monotonic() - started
+    return run
 
 
 def _attempt(vessel: Vessel, environment: Mapping[str, str], guardrails: Guardrails, console: Console) -> Attempt:
     """Run the script once; what it wrote to stdout as JSON is not passed on but kept."""
     started = time.monotonic()
     held: list[bytes] = []
+    result: dict[str, Any] = {}
 
     def on_stdout(line: bytes) -> None:
-        if _object_in(line) is None:
-            console.stdout(line)
-        else:
-            held.append(line if line.endswith(b"\n") else line + b"\n")
+        nonlocal result
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed = json.loads(line)
+            if isinstance(parsed, dict):
+                result = parsed
+                held.append(line.rstrip(b"\n") + b"\n")
+                return
+        console.stdout(line)
 
     try:
         exit_code = run_script(
@@ -166,33 +171,23 @@ def _attempt(vessel: Vessel, environment: Mapping[str, str], guardrails: Guardra
         console.log(f"{vessel.name}: no process could be started: {getattr(error, 'strerror', None) or error}")
         exit_code = CANNOT_START
     seconds = time.monotonic() - started
-    result = _object_in(held[-1]) if held else None
-    if vessel.blueprint and (result or {}).get("exit_code") != exit_code:  # it was killed, say
+    if vessel.blueprint and result.get("exit_code") != exit_code:  # it was killed, say
         result = result_of(vessel.name, exit_code, held, "", seconds).details
         held = [_line(result)]
     return Attempt(exit_code, seconds, result, tuple(held))
-
-
-def _object_in(line: bytes) -> dict[str, Any] | None:
-    """The JSON object that the line is, if it is one."""
-    with contextlib.suppress(ValueError, RecursionError):
-        parsed = json.loads(line)
-        return parsed if isinstance(parsed, dict) else None
-    return None
 
 
 def _line(result: Mapping[str, Any]) -> bytes:
     return json.dumps(result).encode() + b"\n"
 
 
-def _why_no_retry(attempts: list[Attempt], guardrails: Guardrails, stop: Stop) -> str | None:
+def _why_no_retry(run: VesselRun, guardrails: Guardrails, stop: Stop) -> str | None:
     """What to log after the end of the last attempt; None if there is to be another one."""
-    exit_code = attempts[-1].exit_code
-    if exit_code == 0 or stop():
+    if run.exit_code == 0 or stop():
         return ""
-    if not guardrails.try_again_on(exit_code):
+    if not guardrails.try_again_on(run.exit_code):
         return "; a retry would not help"
-    if len(attempts) > guardrails.retry_count:
+    if len(run.attempts) > guardrails.retry_count:
         return "; no retries left" if guardrails.retry_count else ""
     return None
 
@@ -203,16 +198,15 @@ def _when(wait: float) -> str:
     return f"in {duration(wait)} ({datetime.now().astimezone() + timedelta(seconds=wait):%H:%M})"
 
 
-def _interrupted(last: Attempt, what: str, exit_code: int) -> Attempt:
+def _interrupted(run: VesselRun, what: str, exit_code: int) -> Attempt:
     """The last attempt as a run reports it that a signal ended before the next one: what it knew still holds."""
-    before = last.result or {}
-    known = f"{before['outcome']}: {before['message']}" if before.get("message") else f"exit code {last.exit_code}"
-    message = f"{what}; last attempt: {known}"
-    result = {**before, "outcome": "interrupted", "exit_code": exit_code, "retry": False, "message": message}
-    return Attempt(exit_code, last.seconds, result, (_line(result),))
-
-
-def _pause(seconds: float, console: Console) -> None:
-    until = console.clock.monotonic() + seconds
-    while not console.stop() and (left := until - console.clock.monotonic()) > 0:
-        console.clock.sleep(min(left, TICK))
+    message = run.result.get("message")
+    known = f"{run.outcome}: {message}" if message else f"exit code {run.exit_code}"
+    own = {
+        "outcome": "interrupted",
+        "exit_code": exit_code,
+        "retry": False,
+        "message": f"{what}; last attempt: {known}",
+    }
+    result = {**run.result, **own}
+    return Attempt(exit_code, run.attempts[-1].seconds, result, (_line(result),))

@@ -70,7 +70,7 @@ def names(done: FleetRun) -> list[str]:
 
 
 def results(done: FleetRun) -> dict[str, dict[str, Any]]:
-    return {one.name: one.result or {} for one in done.runs}
+    return {one.name: one.result for one in done.runs}
 
 
 def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -130,7 +130,7 @@ def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path
 
 
 def test_a_vessel_without_a_json_line_has_no_result(tmp_path: Path) -> None:
-    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result is None
+    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result == {}
 
 
 @posix_only
@@ -163,7 +163,7 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
 def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
     rails = Guardrails(retry_count=1)
     (run,) = run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, Console(clock=Clock())).runs
-    first, second = (attempt.result or {} for attempt in run.attempts)
+    first, second = (attempt.result for attempt in run.attempts)
     assert (first["turn"], second["turn"]) == (0, 1)
     assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
 
@@ -171,7 +171,7 @@ def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
 def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) -> None:
     vessels = [exits_in_turn(tmp_path, [0], Guardrails(), name) for name in ("first", "second", "third")]
     runs = run_fleet(chain(vessels), os.environ, Console()).runs
-    seen: list[dict[str, Any]] = [run.result or {} for run in runs]
+    seen: list[dict[str, Any]] = [run.result for run in runs]
     ids = [each["SHIPYARD_LOG_ID"] for each in seen]
     assert len(set(ids)) == 3
     neighbours = [
@@ -202,7 +202,6 @@ def test_a_fleet_stops_at_the_first_vessel_that_fails(tmp_path: Path) -> None:
 def test_an_input_with_the_text_none_is_passed_as_it_is(tmp_path: Path) -> None:
     environment = {**os.environ, "FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": ""}
     (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, Console()).runs
-    assert run.result is not None
     assert (run.result["FIVETRAN_FORCE"], run.result["FIVETRAN_IF_RUNNING"]) == ("None", "")
 
 
@@ -221,7 +220,6 @@ def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp
     environment.update({"SHIPYARD_ARTIFACTS_DIRECTORY": given} if given is not None else {})
     vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
     first, second = run_fleet(chain(vessels), environment, Console()).runs
-    assert first.result is not None
     assert second.result == {"folder": first.result["folder"], "files": ["first", "second"]}
     assert not Path(first.result["folder"]).exists()
 
