@@ -1,4 +1,4 @@
-"""The bundles: what is in them, that the same commit gives the same bytes, and that they run with requests alone."""
+"""The bundles: what is in them, that the same files give the same bytes, and that they run with requests alone."""
 
 from __future__ import annotations
 
@@ -10,266 +10,79 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from shared import VERSION
-from sync_blueprints.bundle import BundleError, bundles_of, main, sources, uncommitted, version_of
-from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
+from sync_blueprints.bundle import bundle, main
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
 from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
 
 BLUEPRINTS = load()
-SOURCES = {
-    path.relative_to(REPOSITORY).as_posix(): path.read_bytes()
-    for folder in (*map(folder_of, VENDORS), REPOSITORY / "shared")
-    for path in (*folder.glob("*.py"), REPOSITORY / "requirements.txt")
-}
-JUNK = (
-    "fivetran_blueprints/__pycache__/client.cpython-39.pyc",
-    "fivetran_blueprints/.client.py.swp",
-    "fivetran_blueprints/.#client.py",
-    "fivetran_blueprints/client.py~",
-    "fivetran_blueprints/client copy.py",
-    "fivetran_blueprints/requirements.txt",
-    "fivetran_blueprints/tests/test_client.py",
-    "shared/.DS_Store",
-    "shared/notes.md",
-    "airbyte_blueprints/notes.md",
-    "published.json",
-    ".env",
-)
 NOTHING_BUT_PATH = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
 
 each_vendor = pytest.mark.parametrize("vendor", VENDORS)
-needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-
-
-def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S607
-
-
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
-    for path, content in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    """A copy without git."""
-    write(tmp_path / "copy", SOURCES)
-    return tmp_path / "copy"
-
-
-@pytest.fixture
-def checkout(plain: Path) -> Path:
-    """A copy with everything committed."""
-    git(plain, "init", "--quiet")
-    git(plain, "add", "--all")
-    git(plain, "commit", "--quiet", "--message", "All")
-    return plain
 
 
 def archive(vendor: str) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(bundles_of(BLUEPRINTS, SOURCES)[vendor][1]))
-
-
-# --- what is in a bundle ---
-
-
-@each_vendor
-def test_a_bundle_is_named_after_its_vendor_and_the_version(vendor: str) -> None:
-    assert bundles_of(BLUEPRINTS, SOURCES)[vendor][0] == f"{vendor.lower()}-blueprints-{VERSION}.zip"
-    assert version_of(SOURCES) == VERSION
+    return zipfile.ZipFile(io.BytesIO(bundle(vendor)))
 
 
 @each_vendor
 def test_a_bundle_has_the_vendors_folder_and_shared_and_one_requirements_file_and_nothing_else(vendor: str) -> None:
-    own = f"{vendor.lower()}_blueprints/"
-    expected = {path: content for path, content in SOURCES.items() if path.startswith((own, "shared/"))}
-    expected["requirements.txt"] = SOURCES["requirements.txt"]
-    with archive(vendor) as bundle:
-        assert {name: bundle.read(name) for name in bundle.namelist()} == expected
-        assert bundle.testzip() is None
-
-
-@pytest.mark.parametrize("blueprint", BLUEPRINTS, ids=lambda blueprint: blueprint.name)
-def test_the_file_to_run_of_a_blueprint_is_in_its_vendors_bundle(blueprint: Blueprint) -> None:
-    with archive(blueprint.vendor) as bundle:
-        assert bundle.read(blueprint.file_to_run) == blueprint.path.read_bytes()
+    folders = (REPOSITORY / f"{vendor.lower()}_blueprints", REPOSITORY / "shared")
+    paths = [*(path for folder in folders for path in folder.glob("*.py")), REPOSITORY / "requirements.txt"]
+    with archive(vendor) as zipped:
+        files = {name: zipped.read(name) for name in zipped.namelist()}
+        assert files == {path.relative_to(REPOSITORY).as_posix(): path.read_bytes() for path in paths}
+        assert {one.file_to_run for one in BLUEPRINTS if one.vendor == vendor} <= set(files)
+        assert zipped.testzip() is None
 
 
 @each_vendor
 def test_nothing_in_a_bundle_tells_when_or_where_it_was_made(vendor: str) -> None:
-    with archive(vendor) as bundle:
-        assert bundle.namelist() == sorted(bundle.namelist())
-        assert bundle.comment == b""
-        for entry in bundle.infolist():
+    with archive(vendor) as zipped:
+        assert zipped.namelist() == sorted(zipped.namelist())
+        assert zipped.comment == b""
+        for entry in zipped.infolist():
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
             assert entry.external_attr >> 16 == 0o100644
             assert (entry.create_system, entry.compress_type, entry.extra) == (3, zipfile.ZIP_STORED, b"")
 
 
-def test_every_python_makes_the_same_bytes() -> None:
-    files = {
-        **{one.file_to_run: b"print()\n" for one in BLUEPRINTS},
-        "requirements.txt": b"requests\n",
-        "shared/__init__.py": b'VERSION = "1.2.3"\n',
-    }
-    name, content = bundles_of(BLUEPRINTS, dict(reversed(files.items())))["Nango"]
-    assert name == "nango-blueprints-1.2.3.zip"
-    assert (
-        hashlib.sha256(content).hexdigest() == "1e1e4525ef749097f2cfbc9e5fce920b147df0fb8bc37e57f1315a1968198c54"
-    )  # of these three scripts and two files
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("fivetran_blueprints/update_connector.py", "Fivetran would lack fivetran_blueprints/update_connector.py"),
-        ("requirements.txt", "would lack requirements.txt"),
-        ("shared/__init__.py", "no line VERSION"),
-    ],
-)
-def test_a_bundle_that_would_lack_something_is_not_made(path: str, message: str) -> None:
-    with pytest.raises(BundleError, match=message):
-        bundles_of(BLUEPRINTS, {name: content for name, content in SOURCES.items() if name != path})
-
-
-# --- where the files come from ---
-
-
-@needs_git
-def test_what_is_not_committed_stays_out_and_is_named(checkout: Path) -> None:
-    write(checkout, dict.fromkeys(JUNK, b"x"))
-    write(checkout, {"shared/new.py": b"x", "shared/errors.py": b"x", "nango_blueprints/client.py": b"x"})
-    (checkout / "shared" / "status.py").unlink()
-    git(checkout, "add", "nango_blueprints/client.py")
-    assert sources(checkout) == SOURCES
-    changes = ["nango_blueprints/client.py", "shared/errors.py", "shared/new.py", "shared/status.py"]
-    assert uncommitted(checkout) == changes
-
-
-@needs_git
-def test_a_clean_checkout_has_nothing_uncommitted(checkout: Path) -> None:
-    assert uncommitted(checkout) == []
-
-
-@needs_git
-def test_what_is_committed_comes_in_unless_it_is_no_part_of_a_bundle(checkout: Path) -> None:
-    write(checkout, dict.fromkeys(JUNK, b"x"))
-    write(checkout, {"shared/new.py": b"new"})
-    git(checkout, "add", "--all", "--force")
-    git(checkout, "commit", "--quiet", "--message", "More")
-    assert sources(checkout) == {**SOURCES, "shared/new.py": b"new"}
-
-
-@needs_git
-def test_line_ends_of_a_checkout_on_windows_do_not_come_in(checkout: Path, tmp_path: Path) -> None:
-    git(tmp_path, "clone", "--quiet", "--config", "core.autocrlf=true", str(checkout), "windows")
-    assert b"\r\n" in (tmp_path / "windows" / "shared" / "errors.py").read_bytes()
-    assert sources(tmp_path / "windows") == SOURCES
-
-
-def test_a_copy_without_git_gives_the_same_files(plain: Path) -> None:
-    write(plain, dict.fromkeys(JUNK, b"x"))
-    assert sources(plain) == SOURCES
-    assert uncommitted(plain) == []
-
-
-def test_where_git_is_not_installed_the_files_are_taken_as_they_lie_there(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(checkout))
-    assert sources(checkout) == SOURCES
-
-
-@needs_git
-def test_an_unpacked_release_inside_another_repository_is_taken_as_it_lies_there(plain: Path) -> None:
-    git(plain.parent, "init", "--quiet")
-    assert sources(plain) == SOURCES
-
-
-@needs_git
-def test_a_copy_that_another_repository_keeps_in_a_folder_is_taken_as_committed(plain: Path) -> None:
-    git(plain.parent, "init", "--quiet")
-    git(plain.parent, "add", "--all")
-    git(plain.parent, "commit", "--quiet", "--message", "All")
-    write(plain, {"shared/errors.py": b"x"})
-    assert sources(plain) == SOURCES
-    assert uncommitted(plain) == ["shared/errors.py"]
-
-
-@needs_git
-def test_a_repository_that_git_cannot_read_is_not_passed_over(checkout: Path) -> None:
-    (checkout / ".git" / "HEAD").write_text("nonsense")
-    with pytest.raises(BundleError, match="git failed"):
-        sources(checkout)
-
-
-def test_a_copy_without_requirements_is_named(plain: Path) -> None:
-    (plain / "requirements.txt").unlink()
-    with pytest.raises(BundleError, match=r"requirements\.txt"):
-        sources(plain)
-
-
-# --- the command ---
-
-
-def test_the_command_makes_a_bundle_for_each_vendor_and_their_sums(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["--output", str(tmp_path / "a folder")]) == 0
-    made = {path.name: path.read_bytes() for path in (tmp_path / "a folder").iterdir()}
-    sums = made.pop("SHA256SUMS").decode()
-    assert sorted(made) == [f"{vendor}-blueprints-{VERSION}.zip" for vendor in sorted(map(str.lower, VENDORS))]
-    assert sums == "".join(f"{hashlib.sha256(made[name]).hexdigest()}  {name}\n" for name in sorted(made))
-    assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()] == [
-        line.split("  ")[0] for line in sums.splitlines()
+def test_every_python_makes_the_same_bytes_and_takes_in_no_junk(tmp_path: Path) -> None:
+    junk = ("__pycache__/api.pyc", ".api.py.swp", ".#api.py", "api.py~", "api copy.py", "tests/test_api.py", "notes.md")
+    for name in ("nango_blueprints/api.py", "shared/__init__.py", "requirements.txt", ".env", *junk):
+        path = tmp_path / ("nango_blueprints" if name in junk else "") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"requests\n")
+    content = bundle("Nango", tmp_path)
+    assert zipfile.ZipFile(io.BytesIO(content)).namelist() == [
+        *("nango_blueprints/api.py", "requirements.txt", "shared/__init__.py")
     ]
+    assert hashlib.sha256(content).hexdigest() == "7e57f9b2f0a71031b92ae124c82fe6e04fa3d1171ef2ed890908382fb37bc031"
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
-def test_the_sums_are_checked_by_sha256sum(tmp_path: Path) -> None:
-    assert main(["--output", str(tmp_path)]) == 0
-    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
-    subprocess.run(check, cwd=tmp_path, check=True, capture_output=True)
-    next(tmp_path.glob("fivetran*")).write_bytes(b"another")
-    assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode != 0
-
-
-@pytest.mark.slow
-def test_neither_time_zone_nor_umask_nor_hash_seed_change_the_bytes(tmp_path: Path) -> None:
-    made = []
-    for number, (zone, umask) in enumerate([("Pacific/Auckland", "077"), ("America/Adak", "000")]):
-        folder = tmp_path / str(number)
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"import os; os.umask(0o{umask}); from sync_blueprints.bundle import main\n"
-                f"main(['--output', {str(folder)!r}])",
-            ],
-            cwd=REPOSITORY,
-            env={**NOTHING_BUT_PATH, "TZ": zone, "PYTHONHASHSEED": str(number)},
-            check=True,
-            capture_output=True,
-        )
-        made.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert made[0] == made[1]
-    assert len(made[0]) == 4
+def test_the_command_makes_a_bundle_for_each_vendor_and_their_sums(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a folder"
+    assert main(["--output", str(folder)]) == 0
+    names = [f"{vendor.lower()}-blueprints-{VERSION}.zip" for vendor in sorted(VENDORS)]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "SHA256SUMS"])
+    assert [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        str(folder / name) for name in sorted(names)
+    ]
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, check=True, capture_output=True)  # noqa: S607
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dist").write_text("a file")
     assert main(["--output", str(tmp_path / "dist")]) == 1
     assert "dist" in capsys.readouterr().err
-
-
-# --- unpacked, with nothing but the requirements ---
 
 
 def interpreters() -> dict[int, str]:
@@ -313,8 +126,8 @@ def sandbox() -> Iterator[Sandbox]:
 def unpacked(tmp_path: Path) -> Callable[[str], Path]:
     def unpack(vendor: str) -> Path:
         folder = tmp_path / f"blueprints of {vendor}"
-        with archive(vendor) as bundle:
-            bundle.extractall(folder)
+        with archive(vendor) as zipped:
+            zipped.extractall(folder)
         return folder
 
     return unpack
