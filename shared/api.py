@@ -136,7 +136,7 @@ class Api:
 
     def excerpt(self, text: object, max_length: int = 500) -> str:
         """A text of the vendor's, redacted and fit for a sentence."""
-        return self._redactor.excerpt(str(text), max_length)
+        return self._redactor.excerpt(text, max_length)
 
     def _retried(
         self,
@@ -238,7 +238,7 @@ def _error_text(response: Response, redactor: Redactor) -> str:
     """The message in an error's body: the vendors' JSON shapes, or the text without its HTML tags."""
     if not isinstance(response.body, dict):
         text = response.text if response.body is NOT_JSON else json.dumps(response.body)
-        return re.sub(r"<[^>]{0,1000}>", " ", redactor.cut(text, 20_000))
+        return re.sub(r"<[^>]{0,1000}>", " ", redactor(text)[:20_000])
     body = redactor.tree(response.body)
     inner = body["error"] if isinstance(body.get("error"), dict) else body
     parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]

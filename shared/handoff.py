@@ -167,7 +167,7 @@ class Artifacts:
         """Keep a vendor's response as `responses/<name>`, without secrets. Raises OSError."""
         body = response.body
         if body is NOT_JSON:
-            body = {"status": response.status, "text": self._redactor.cut(response.text, MAX_TEXT)}
+            body = {"status": response.status, "text": self._redactor(response.text)[:MAX_TEXT]}
         files.make_private_folder(self._responses)
         files.write(self._responses / name, f"{self._redactor.json(body)}\n".encode("utf-8", "backslashreplace"))
 

@@ -40,9 +40,7 @@ class _Formatter(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        ours = record.name.split(".")[0] in ("shared", "__main__") or "_blueprints" in record.name
-        line = self._redactor.sentence(super().format(record)) if ours else self._redactor(super().format(record))
-        return printable(line[:MAX_LINE])
+        return printable(self._redactor(super().format(record))[:MAX_LINE])
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging wants
         """Nothing: urllib3 logs a traceback with every header that it cannot read, which is not an error of ours."""

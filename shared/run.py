@@ -167,7 +167,7 @@ def _result(name: str, vendor: str, ending: _Ending, run: Run) -> dict[str, obje
         "id": redactor.tree(known.id),
         "sync_id": redactor.tree(known.sync_id),
         "url": redactor.tree(known.url),
-        "message": _line(redactor.sentence(ending.message)),
+        "message": _line(redactor(ending.message)),
         "seconds": round(run.clock.monotonic() - run.started_at, 3),
         "version": VERSION,
     }
