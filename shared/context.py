@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from shared.api import Api, Refusal
 from shared.handoff import Artifacts
+from shared.inputs import Inputs
 from shared.redaction import Redactor
 from shared.report import Report
 from shared.transport import Auth, Clock, Connect, Response
-
-
-class Waiting(Protocol):
-    """The inputs that say whether and how long to wait; each vendor declares them under its own names."""
-
-    @property
-    def wait(self) -> bool: ...
-
-    @property
-    def wait_timeout(self) -> int:
-        """Minutes, from the start of the process."""
-
-    @property
-    def poll_interval(self) -> int:
-        """Seconds: the maximum between two polls."""
 
 
 class Run(NamedTuple):
@@ -43,6 +29,6 @@ class Run(NamedTuple):
         sender = self.connect(url, auth, headers or {}, self.clock)
         return Api(vendor, sender, self.clock, self.redactor, self.kept, refusal)
 
-    def deadline(self, given: Waiting) -> float:
+    def deadline(self, given: Inputs) -> float:
         """The instant of the monotonic clock at which waiting ends, and after which nothing is retried."""
         return self.started_at + given.wait_timeout * 60

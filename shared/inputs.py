@@ -52,6 +52,10 @@ class Inputs:
 
     vendor: str  # in lower case: it begins the artifacts' folder and, in upper case, the variables
 
+    wait: bool  # where a script can wait, these say whether, how many minutes at most, and how long between two polls
+    wait_timeout: int
+    poll_interval: int
+
     @property
     def starts(self) -> bool:
         """Whether this run is to start a sync: then it keeps a record of the attempt."""

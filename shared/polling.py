@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Callable, NamedTuple, Optional, Protocol, TypeVar
 
-from shared.context import Run, Waiting
+from shared.context import Run
 from shared.errors import (
     BadRequestError,
     BlueprintError,
@@ -16,6 +16,7 @@ from shared.errors import (
     SyncNotFoundError,
 )
 from shared.handoff import Handoff
+from shared.inputs import Inputs
 from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_duration, format_timestamp
 from shared.transport import Clock
@@ -100,7 +101,7 @@ def next_interval(elapsed: float, min_interval: float, max_interval: float) -> f
     return min(max(min(elapsed / 5, 15.0), elapsed / 40, min_interval), max_interval)
 
 
-def follow(syncs: Pollable[H], handoff: H, given: Waiting, run: Run, max_age: int | None = None) -> Verdict:
+def follow(syncs: Pollable[H], handoff: H, given: Inputs, run: Run, max_age: int | None = None) -> Verdict:
     """Poll a sync once or, with `given.wait`, until it has ended or the time is over; then it is still running.
 
     `max_age`, in minutes, makes a latest sync that ended longer ago count as not there yet. Raises the errors of

@@ -9,8 +9,9 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
+from shared import VERSION
 from shared.inputs import given_text, shown
 from shared.redaction import Redactor, printable
 
@@ -30,6 +31,16 @@ class Report:
         self.started = False  # a sync was started or joined by this run
         self.still_running = "nothing was started by this run"  # what runs at the vendor, should this run end now
         self.details: dict[str, object] = {}  # what the vendor reports of the sync
+
+
+class Ending(NamedTuple):
+    """How a run ended."""
+
+    exit_code: int
+    outcome: str
+    message: str
+    details: Mapping[str, object] = {}
+    retry: bool = False
 
 
 class _Formatter(logging.Formatter):
@@ -60,28 +71,39 @@ def log_to_stderr(redactor: Redactor, environment: Mapping[str, str]) -> None:
         log.warning("LOG_LEVEL is %s, which is not a log level; using INFO", shown(wanted))
 
 
+def result(
+    blueprint: str, vendor: str, ending: Ending, known: Report, seconds: float, redactor: Redactor
+) -> dict[str, Any]:
+    """What goes to stdout, without secrets. The same keys come first, always."""
+    first = {
+        "blueprint": blueprint,
+        "vendor": vendor,
+        "outcome": ending.outcome,
+        "exit_code": ending.exit_code,
+        "retry": ending.retry,
+        "id": redactor.tree(known.id),
+        "sync_id": redactor.tree(known.sync_id),
+        "url": redactor.tree(known.url),
+        "message": redactor.excerpt(ending.message, MAX_MESSAGE),
+        "seconds": round(seconds, 3),
+        "version": VERSION,
+    }
+    return {**first, **redactor.tree({**known.details, **ending.details}), **first}
+
+
 def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[str, str]) -> None:
     """The result: one line on stderr whatever the LOG_LEVEL, one JSON object on stdout, and the files of a CI step."""
     values = {
-        "exit-code": str(result["exit_code"]),
+        "exit-code": result["exit_code"],
         "outcome": result["outcome"],
-        "sync-id": redactor.excerpt(str(result["sync_id"] or "")),
+        "sync-id": redactor.excerpt(result["sync_id"] or ""),
         "message": result["message"],
     }
     _append(environment, "GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in values.items()))
     rows = "".join(f"| {key} | {_cell(value)} |\n" for key, value in values.items())
     _append(environment, "GITHUB_STEP_SUMMARY", f"| {_cell(result['blueprint'])} | |\n| --- | --- |\n{rows}\n")
     _print(sys.stderr, f"{result['outcome']} (exit code {result['exit_code']}): {result['message']}")
-    _print(sys.stdout, _json(result, redactor))
-
-
-def _json(result: Mapping[str, Any], redactor: Redactor) -> str:
-    """One line of JSON, whatever the details are."""
-    try:
-        return json.dumps(result, default=lambda value: redactor(str(value)), allow_nan=False)
-    except (ValueError, TypeError):  # a number, or a key, that JSON does not have
-        texts = {key: redactor(str(value)) for key, value in result.items()}
-        return json.dumps({**texts, "exit_code": result["exit_code"], "retry": result["retry"]})
+    _print(sys.stdout, json.dumps(result))
 
 
 def _cell(value: object) -> str:

@@ -13,14 +13,14 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, NoReturn, TypeVar
+from typing import Callable, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from shared import VERSION, inputs, report
 from shared.context import Run
 from shared.errors import BlueprintError, Interruption, InvalidInputError, UnexpectedError
 from shared.handoff import Artifacts
-from shared.redaction import Redactor, printable
+from shared.redaction import Redactor
 from shared.status import Result
 from shared.transport import Clock, Connect, Transport
 
@@ -29,19 +29,12 @@ log = logging.getLogger(__name__)
 LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"  # a pipe that the program that started this one holds open
 
 Given = TypeVar("Given", bound=inputs.Inputs)
-
-
-class _Ending(NamedTuple):
-    exit_code: int
-    outcome: str
-    message: str
-    details: Mapping[str, object] = {}
-    retry: bool = False
+Main = Callable[[Given, Run], Result]
 
 
 def run(
     name: str,
-    main: Callable[[Given, Run], Result],
+    main: Main[Given],
     kind: type[Given],
     environment: Mapping[str, str] = os.environ,
     clock: Clock = time,
@@ -59,18 +52,16 @@ def run(
     passwords, others = inputs.secrets(kind, environment)
     redactor = Redactor([*others, *_proxy_secrets(environment)], pairs=passwords)
     report.log_to_stderr(redactor, environment)
-    context = Run(
-        artifacts=_artifacts(kind.vendor, environment, redactor, clock),
-        redactor=redactor,
-        clock=clock,
-        connect=connect,
-        report=report.Report(),
-        kept={},
-        started_at=clock.monotonic(),
-    )
+    artifacts = _artifacts(kind.vendor, environment, redactor, clock)
+    context = Run(artifacts, redactor, clock, connect, report.Report(), {}, clock.monotonic())
     ending = _ending(main, kind, environment, context, arguments)
-    _save_responses(context)
-    report.write(_result(name, kind.vendor, ending, context), redactor, environment)
+    for file, response in context.kept.items():
+        try:
+            artifacts.save_response(file, response)
+        except OSError as error:
+            log.warning("the vendor's last response could not be saved as %s: %s", file, error.strerror or error)
+    seconds = clock.monotonic() - context.started_at
+    report.write(report.result(name, kind.vendor, ending, context.report, seconds, redactor), redactor, environment)
     sys.exit(ending.exit_code)
 
 
@@ -78,30 +69,33 @@ def usage(name: str, kind: type[inputs.Inputs]) -> str:
     """What `--help` prints: the inputs, a line each, and where the page is."""
     rows = [("Variable", "Type", "Required", "Default")]
     for field in inputs.fields(kind).values():
-        default = (
-            "" if field.default is None else str(field.default).upper() if field.type == "Boolean" else field.default
+        default = "" if field.default is None else str(field.default)
+        options = f" ({', '.join(field.options)})" if field.options else ""
+        rows.append(
+            (
+                field.variable,
+                field.type + options,
+                "yes" if field.required else "no",
+                default.upper() if field.type == "Boolean" else default,
+            )
         )
-        options = f"{field.type} ({', '.join(field.options)})" if field.options else field.type
-        rows.append((field.variable, options, "yes" if field.required else "no", str(default)))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     page = f"docs/{re.sub('[^a-z]+', '-', name.lower())}.md"
     return "\n".join([f"{name}: takes no arguments; inputs are environment variables.", "", *lines, "", f"See {page}"])
 
 
 def _ending(
-    main: Callable[[Given, Run], Result],
-    kind: type[Given],
-    environment: Mapping[str, str],
-    run: Run,
-    arguments: Sequence[str],
-) -> _Ending:
+    main: Main[Given], kind: type[Given], environment: Mapping[str, str], run: Run, arguments: Sequence[str]
+) -> report.Ending:
     """How the run ends, whatever happens in it."""
-    handled = _signals()
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # as under nohup
+        signals.remove(signal.SIGHUP)
     starts = False
     try:
         try:
-            for number in handled:
+            for number in signals:
                 signal.signal(number, _interrupt)
             _watch_lifeline(environment)
             given, problem = inputs.read(kind, environment)
@@ -112,33 +106,19 @@ def _ending(
                 )
             _warn_of_unknown(kind, environment)
             _begin(given, problem, run)
-            ending = _good(main(given, run))
+            ending = report.Ending(0, *main(given, run))
         finally:
-            for number in handled:
+            for number in signals:
                 signal.signal(number, signal.SIG_IGN)  # the report is not to be cut short
     except (Interruption, Exception) as error:  # noqa: BLE001  # whatever it is, the orchestrator gets a code and a result
-        ending = _bad(error, run, starts=starts)
+        ending = _bad_ending(error, run, starts=starts)
     if starts:
         run.artifacts.end_start(ending.exit_code, ending.outcome)
     return ending
 
 
-def _good(result: Result) -> _Ending:
-    return _Ending(0, result.outcome, result.message, result.details)
-
-
-def _bad(error: BaseException, run: Run, *, starts: bool) -> _Ending:
-    """How a run ends that is ended by an exception."""
-    if isinstance(error, Interruption):
-        return _Ending(error.exit_code, error.outcome, f"interrupted; {run.report.still_running}")
-    if isinstance(error, BlueprintError):
-        retry = error.retryable == "yes" and not run.report.started
-        retry = retry or (error.retryable == "check: yes" and not starts)
-        return _Ending(error.exit_code, error.outcome, str(error), retry=retry)
-    for line in traceback.format_exc().splitlines():
-        log.error("%s", run.redactor(line))
-    what = f"internal error, {type(error).__name__}: {run.redactor(str(error))}; please report it with the log above"
-    return _Ending(UnexpectedError.exit_code, UnexpectedError.outcome, f"{what}; {run.report.still_running}")
+def _interrupt(number: int, _frame: object) -> None:
+    raise Interruption(number)
 
 
 def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) -> None:
@@ -150,44 +130,31 @@ def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) ->
             if problem is None:
                 raise
     if problem is not None:
-        if len(problem.problems) > 1:
-            for one in problem.problems:
-                log.error("%s", one)
+        for one in problem.problems if len(problem.problems) > 1 else ():
+            log.error("%s", one)
         raise problem
 
 
-def _result(name: str, vendor: str, ending: _Ending, run: Run) -> dict[str, object]:
-    redactor, known = run.redactor, run.report
-    result: dict[str, object] = {
-        "blueprint": name,
-        "vendor": vendor,
-        "outcome": ending.outcome,
-        "exit_code": ending.exit_code,
-        "retry": ending.retry,
-        "id": redactor.tree(known.id),
-        "sync_id": redactor.tree(known.sync_id),
-        "url": redactor.tree(known.url),
-        "message": _line(redactor(ending.message)),
-        "seconds": round(run.clock.monotonic() - run.started_at, 3),
-        "version": VERSION,
-    }
-    details = redactor.tree({**known.details, **ending.details})
-    return {**result, **details, **result}  # the same keys first, always
-
-
-def _line(text: str) -> str:
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= report.MAX_MESSAGE else f"{line[: report.MAX_MESSAGE - 1]}…"
+def _bad_ending(error: BaseException, run: Run, *, starts: bool) -> report.Ending:
+    """How a run ends that is ended by an exception."""
+    if isinstance(error, Interruption):
+        return report.Ending(error.exit_code, error.outcome, f"interrupted; {run.report.still_running}")
+    if isinstance(error, BlueprintError):
+        retry = not (run.report.started if error.retryable == "yes" else starts or error.retryable == "no")
+        return report.Ending(error.exit_code, error.outcome, str(error), retry=retry)
+    for line in traceback.format_exc().splitlines():
+        log.error("%s", line)
+    what = f"internal error, {type(error).__name__}: {error}; please report it with the log above"
+    return report.Ending(UnexpectedError.exit_code, UnexpectedError.outcome, f"{what}; {run.report.still_running}")
 
 
 def _proxy_secrets(environment: Mapping[str, str]) -> Iterator[str]:
     """The password of each proxy that requests may use, as it stands in the URL and as it is sent."""
     for variable, url in environment.items():
-        before, _, _ = url.rpartition("@")
-        if before and variable.lower() in ("http_proxy", "https_proxy", "all_proxy"):
-            pair = before.rpartition("://")[2]
-            password = pair.partition(":")[2]
-            yield from {password, unquote(password), unquote(pair)} if password else ()
+        pair = url.rpartition("@")[0].rpartition("://")[2]
+        password = pair.partition(":")[2]
+        if password and variable.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+            yield from (password, unquote(password), unquote(pair))
 
 
 def _artifacts(vendor: str, environment: Mapping[str, str], redactor: Redactor, clock: Clock) -> Artifacts:
@@ -206,28 +173,16 @@ def _log_ids(environment: Mapping[str, str], variable: str) -> list[str]:
     return list(dict.fromkeys(valid))
 
 
-def _signals() -> list[signal.Signals]:
-    """The signals that end a run with a report; SIGHUP only where it is not ignored, as under nohup."""
-    hangup = getattr(signal, "SIGHUP", None)
-    handled = [signal.SIGINT, signal.SIGTERM]
-    return [*handled, hangup] if hangup and signal.getsignal(hangup) != signal.SIG_IGN else handled
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise Interruption(number)
-
-
 def _watch_lifeline(environment: Mapping[str, str]) -> None:
     """End like after SIGTERM once the program that started this one is gone, which closes its end of a pipe."""
-    text = environment.get(LIFELINE, "")
-    if not re.fullmatch("[0-9]{1,9}", text):
+    if LIFELINE not in environment:
         return
 
     def wait() -> None:
         try:
-            while os.read(int(text), 1024):
+            while os.read(int(environment[LIFELINE]), 1024):
                 pass
-        except OSError:  # not a pipe of ours
+        except (OSError, ValueError, OverflowError):  # not a pipe of ours
             return
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -237,14 +192,14 @@ def _watch_lifeline(environment: Mapping[str, str]) -> None:
 def _warn_of_unknown(kind: type[inputs.Inputs], environment: Mapping[str, str]) -> None:
     """Name each set variable that looks like an input of this vendor's and is none of any of its scripts."""
     prefix = f"{kind.vendor.upper()}_"
-    known = inputs.variables(kind)
-    unknown = [one for one in environment if one.startswith(prefix) and inputs.given_text(environment, one)]
-    if set(unknown) <= known:
+    unknown = {one for one in environment if one.startswith(prefix) and inputs.given_text(environment, one)}
+    unknown -= inputs.variables(kind)
+    if not unknown:
         return
-    known |= _variables_of_siblings(kind)
     import difflib  # here, because it is needed rarely
 
-    for variable in sorted(set(unknown) - known):
+    known = inputs.variables(kind) | _variables_of_siblings(kind)
+    for variable in sorted(unknown - known):
         nearest = difflib.get_close_matches(variable, sorted(known), n=1, cutoff=0.6)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         log.warning("%s is not a known input%s", variable, hint)
@@ -259,11 +214,3 @@ def _variables_of_siblings(kind: type[inputs.Inputs]) -> set[str]:
         if isinstance(other, type) and issubclass(other, inputs.Inputs):
             found |= inputs.variables(other)
     return found
-
-
-def _save_responses(run: Run) -> None:
-    for name, response in run.kept.items():
-        try:
-            run.artifacts.save_response(name, response)
-        except OSError as error:
-            log.warning("the vendor's last response could not be saved as %s: %s", name, error.strerror or error)

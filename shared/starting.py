@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeVar
 
-from shared.context import Run, Waiting
+from shared.context import Run
 from shared.errors import (
     BadRequestError,
     BlueprintError,
@@ -18,6 +18,7 @@ from shared.errors import (
     SyncNotStartedError,
 )
 from shared.handoff import Handoff
+from shared.inputs import Inputs
 from shared.polling import Pace, Pending, poll_until
 from shared.status import Result
 
@@ -79,7 +80,7 @@ class Startable(Protocol[S, H_co]):
         """
 
 
-def trigger(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> H:
+def trigger(syncs: Startable[S, H], policy: str, given: Inputs, run: Run) -> H:
     """Start a sync, or join one, by the policy `…_IF_RUNNING` (restart, join, wait, fail).
 
     Raises SyncAlreadyRunningError, SyncNotStartedError, StartUnclearError, and what `read` raises.
@@ -116,7 +117,7 @@ def started(handoff: Handoff, details: Mapping[str, object] | None = None) -> Re
     return Result("started", f"started {sync} of {handoff.label}; {saved}", details or {})
 
 
-def _pace(syncs: Startable[S, H], policy: str, given: Waiting, run: Run) -> Pace:
+def _pace(syncs: Startable[S, H], policy: str, given: Inputs, run: Run) -> Pace:
     until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
     return Pace(run.clock, until, syncs.min_interval, given.poll_interval)
 
