@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable
 
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.verdict import Connection
@@ -28,47 +28,41 @@ MAX_HISTORY = timedelta(days=7)  # of one request
 NEAR = timedelta(minutes=5)  # the history and the connection may differ by so much on when a sync ended
 
 
-class PastSync(NamedTuple):
-    """One sync in the history of syncs; both are empty where the account has no history."""
-
-    id: Optional[str] = None
-    reason: str = ""
-
-
 class FivetranApi:
     """Every method may raise the errors of `shared.api.Api`."""
 
-    def __init__(self, given: Credentials, run: Run) -> None:
+    def __init__(self, given: Credentials, run: Run, connector_id: str = "") -> None:
         self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), refusal, VERSION)
+        self._connector_id = connector_id
+        self._path = f"/v1/connections/{connector_id}"
 
-    def details(self, connector_id: str, keep_as: str = "") -> dict[str, Any]:
-        """The `data` of a connection."""
-        response = self.http.get(f"/v1/connections/{connector_id}", keep_as=keep_as)
-        return self.data(response, connector_id)
+    def details(self, keep_as: str = "") -> dict[str, Any]:
+        """The `data` of the connection."""
+        return self.data(self.http.get(self._path, keep_as=keep_as))
 
-    def connection(self, connector_id: str, keep_as: str = "") -> Connection:
-        response = self.http.get(f"/v1/connections/{connector_id}", keep_as=keep_as)
-        data = self.data(response, connector_id)
+    def connection(self, keep_as: str = "") -> Connection:
+        return self.parsed(self.details(keep_as))
+
+    def parsed(self, data: Mapping[str, Any]) -> Connection:
+        """What a connection's `data` says. Raises StatusCheckFailedError for what is missing or odd in it."""
         try:
             return parse_connection(data, self.http.excerpt)
         except (KeyError, TypeError, ValueError) as missing:
-            raise self.http.unexpected(response, str(missing)) from missing
+            raise StatusCheckFailedError(f"unexpected response from Fivetran, without {missing}") from missing
 
-    def sync(self, connector_id: str, *, force: bool, keep_as: str) -> Response:
+    def sync(self, *, force: bool, keep_as: str) -> Response:
         """Start a sync. Raises StartUnclearError, SyncNotStartedError, SyncAlreadyRunningError."""
-        path = f"/v1/connections/{connector_id}/sync"
-        return self._success(self.http.start(path, {"force": force}, keep_as=keep_as))
+        return self._success(self.http.start(f"{self._path}/sync", {"force": force}, keep_as=keep_as))
 
-    def resync(self, connector_id: str, scope: Mapping[str, Any] | None, *, keep_as: str) -> Response:
+    def resync(self, scope: Mapping[str, Any] | None, *, keep_as: str) -> Response:
         """Start a resync of all tables, or of those in `scope`. Raises as `sync`."""
-        path = f"/v1/connections/{connector_id}/resync"
-        return self._success(self.http.start(path, {"scope": scope} if scope else None, keep_as=keep_as))
+        return self._success(self.http.start(f"{self._path}/resync", scope and {"scope": scope}, keep_as=keep_as))
 
-    def modify(self, connector_id: str, changes: Mapping[str, object], *, once: bool, keep_as: str) -> Response:
-        """Change fields of a connection; `once` because it starts a sync: then it is not repeated, as in `sync`."""
+    def modify(self, changes: Mapping[str, object], *, once: bool, keep_as: str) -> Response:
+        """Change fields of the connection; `once` because it starts a sync: then it is not repeated, as in `sync`."""
         send = self.http.start if once else self.http.change
         body = {"run_setup_tests": False, **changes}
-        return self._success(send(f"/v1/connections/{connector_id}", body, method="PATCH", keep_as=keep_as))
+        return self._success(send(self._path, body, method="PATCH", keep_as=keep_as))
 
     def check_credentials(self) -> Result:
         """Raises InvalidCredentialsError, StatusCheckFailedError."""
@@ -81,16 +75,16 @@ class FivetranApi:
         account = self.http.excerpt(data.get("account_name") or data.get("account_id") or "without a name")
         return Result("valid", f"Fivetran accepts the key and secret of account {account}", {"account": account})
 
-    def past_sync(self, connector_id: str, since: datetime | None, ended_at: datetime) -> PastSync:
-        """The history entry of the sync that ended at `ended_at` and did not start before `since`.
+    def past_sync(self, since: datetime | None, ended_at: datetime) -> tuple[str | None, str]:
+        """The id of the sync that ended at `ended_at` and did not start before `since`, and why it ended so.
 
-        It only helps the report.
+        They only help the report, and are empty where the account has no history of syncs.
         """
         until = ended_at + NEAR
         start = max(filter(None, (since, until - MAX_HISTORY + NEAR)))
         params = {"start_time": f"{format_timestamp(start)}", "end_time": f"{format_timestamp(until)}", "limit": "1000"}
         try:
-            response = self.http.get(f"/v1/connections/{connector_id}/sync-history", params, tries=1)
+            response = self.http.get(f"{self._path}/sync-history", params, tries=1)
             found = [
                 (abs(end - ended_at), item["sync_id"], item.get("reason"))
                 for item in response.body["data"]["items"]
@@ -99,20 +93,18 @@ class FivetranApi:
             ]
         except (BlueprintError, KeyError, TypeError) as error:
             log.debug("no history of syncs: %s", self.http.excerpt(error))
-            return PastSync()
+            return None, ""
         _, sync_id, reason = min(found, key=lambda one: one[0], default=(None, None, None))
-        return PastSync(
-            sync_id if isinstance(sync_id, str) and sync_id == self.http.excerpt(sync_id) else None,
-            self.http.excerpt(reason) if isinstance(reason, str) else "",
-        )
+        is_safe = isinstance(sync_id, str) and sync_id == self.http.excerpt(sync_id)
+        return sync_id if is_safe else None, self.http.excerpt(reason) if isinstance(reason, str) else ""
 
-    def data(self, response: Response, connector_id: str | None = None) -> dict[str, Any]:
+    def data(self, response: Response) -> dict[str, Any]:
         """The `data` of a response whose code is Success. Raises StatusCheckFailedError for any other."""
         body = self.http.json_object(response)
         if body.get("code") != "Success" or not isinstance(body.get("data"), dict):
             raise self.http.unexpected(response, "the code Success and its data")
         data: dict[str, Any] = body["data"]
-        if connector_id is not None and data.get("id") not in (None, connector_id):
+        if self._connector_id and data.get("id") not in (None, self._connector_id):
             raise self.http.unexpected(response, "the requested connection")
         return data
 
@@ -182,9 +174,7 @@ def dashboard(connector_id: str) -> str:
 
 
 def _stamp(data: Mapping[str, Any], key: str) -> datetime | None:
-    if data[key] is None:
-        return None
     stamp = parse_timestamp(data[key])
-    if stamp is None:
+    if stamp is None and data[key] is not None:
         raise ValueError(f"a time in {key}")
     return stamp

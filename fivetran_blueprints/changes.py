@@ -6,6 +6,7 @@ Fivetran shows settings in its own form: lists in another order, secrets as star
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 from shared import strict_json
 from shared.timestamps import parse_timestamp
 
-_ABSENT = object()
 _SECRET_NAME = re.compile("password|secret|token|key|pat|credential", re.IGNORECASE)
 _SECRET_PARENTS = ("config", "auth")
 _MASK = re.compile(r"[*\u2022]+|.*[*\u2022]{3}.*", re.DOTALL)  # all of a secret, or all but its end
@@ -30,65 +30,61 @@ class Comparison(NamedTuple):
 def compare(asked: Mapping[str, object], data: Mapping[str, Any]) -> Comparison:
     """What was asked of a connection against the `data` that Fivetran shows of it."""
     status = data.get("status")
-    differences: list[str] = []
-    unclear: list[str] = []
+    differences: set[str] = set()
+    unclear: set[str] = set()
     for key, value in asked.items():
         source = status if key == "is_historical_sync" and isinstance(status, dict) else data
-        for path, wanted, shown in _differing(value, source.get(key, _ABSENT), key):
-            if shown is _ABSENT:
-                unclear.append(path)
-            elif _is_secret(path, wanted) or _is_secret(path, shown):
-                differences.append(f"{path} is not what was requested")
+        for path, wanted, shown in _differing(value, source.get(key), key):
+            if shown is None:
+                unclear.add(path)
+            elif any(_is_secret(*leaf) for one in (wanted, shown) for leaf in _leaves(one, path)):
+                differences.add(f"{path} is not what was requested")
             else:
-                differences.append(f"{path} is {_text(shown)}, not {_text(wanted)} as requested")
-    return Comparison(tuple(sorted(set(differences))), tuple(sorted(set(unclear))))
+                differences.add(f"{path} is {json.dumps(shown)}, not {json.dumps(wanted)} as requested")
+    return Comparison(tuple(sorted(differences)), tuple(sorted(unclear)))
 
 
-def secret_texts(asked: object, path: str = "") -> Iterator[str]:
-    """Every text in an update that may be a secret: all below `config` and `auth`, and those with a telling name."""
-    if isinstance(asked, dict):
-        for key, value in asked.items():
-            yield from secret_texts(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(asked, list):
-        for item in asked:
-            yield from secret_texts(item, path)
-    elif isinstance(asked, str) and _is_secret(path, asked):
-        yield asked
-
-
-def secret_texts_in(text: str) -> list[str]:
-    """The same of the JSON text of an update, as far as it is valid."""
+def secret_texts(text: str) -> list[str]:
+    """Every text that may be a secret in the JSON of an update, if that is valid."""
     try:
-        return list(secret_texts(strict_json.parse(text)))
+        leaves = _leaves(strict_json.parse(text))
     except ValueError:
         return []
+    return [leaf for path, leaf in leaves if isinstance(leaf, str) and _is_secret(path, leaf)]
 
 
-def _is_secret(path: str, value: object) -> bool:
-    """Whether a value may be or hold a secret: by a name on the way, or as a text (not a number) of a connection."""
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """The plain values in a value, each with its path, in which lists do not count."""
     if isinstance(value, dict):
-        return any(_is_secret(f"{path}.{key}", inner) for key, inner in value.items())
-    if isinstance(value, list):
-        return any(_is_secret(path, item) for item in value)
-    names = path.split(".")
-    plain = isinstance(value, (bool, int, float))
-    return (names[0] in _SECRET_PARENTS and not plain) or any(map(_SECRET_NAME.search, names))
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, path)
+    else:
+        yield path, value
+
+
+def _is_secret(path: str, leaf: object) -> bool:
+    """Whether it may be one: by a name on the way, or as a text (not a number) of a connection."""
+    is_setting = path.split(".")[0] in _SECRET_PARENTS
+    return bool(_SECRET_NAME.search(path)) or (is_setting and not isinstance(leaf, (bool, int, float)))
 
 
 def _differing(asked: Any, shown: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Each path that differs, with both values; with _ABSENT for what is shown where they cannot be compared."""
-    if _equal(asked, shown) or (asked in _EMPTY and (shown is _ABSENT or shown in _EMPTY)):
+    """Each path that differs, with both values; None for what is shown where they cannot be compared."""
+    if asked in _EMPTY and shown in _EMPTY:
         return
-    if shown is _ABSENT or shown is None or _is_masked(shown):
-        yield path, asked, _ABSENT
+    if shown is None or (isinstance(shown, str) and _MASK.fullmatch(shown)):
+        yield path, asked, None
     elif isinstance(asked, dict) and isinstance(shown, dict):
         for key, value in asked.items():
-            yield from _differing(value, shown.get(key, _ABSENT), f"{path}.{key}")
+            yield from _differing(value, shown.get(key), f"{path}.{key}")
     elif isinstance(asked, list) and isinstance(shown, list):
         yield from _differing_lists(asked, shown, path)
     elif isinstance(asked, (dict, list)) or isinstance(shown, (dict, list)):
-        yield path, asked, _ABSENT
-    else:
+        yield path, asked, None
+    elif asked != shown and _normal(asked) != _normal(shown):
         yield path, asked, shown
 
 
@@ -100,7 +96,7 @@ def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[
         for item in list(missing):
             for one in left:
                 differing = list(_differing(item, one, path))
-                if not differing or (behind_masks and all(seen is _ABSENT for _, _, seen in differing)):
+                if not differing or (behind_masks and all(seen is None for _, _, seen in differing)):
                     missing.remove(item)
                     left.remove(one)
                     unclear += differing
@@ -109,16 +105,6 @@ def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[
         yield path, asked, shown
     else:
         yield from unclear
-
-
-def _is_masked(shown: object) -> bool:
-    return isinstance(shown, str) and _MASK.fullmatch(shown) is not None
-
-
-def _equal(asked: Any, shown: Any) -> bool:
-    if shown is _ABSENT or isinstance(asked, (dict, list)) or isinstance(shown, (dict, list)):
-        return False
-    return bool(asked == shown) or _normal(asked) == _normal(shown)
 
 
 def _normal(value: Any) -> object:
@@ -130,7 +116,3 @@ def _normal(value: Any) -> object:
         return float(text)
     midnight = "T00:00:00Z" if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else ""
     return parse_timestamp(text.upper() + midnight) or text
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fivetran_blueprints.inputs import Credentials, Waiting
-from fivetran_blueprints.syncs import FivetranSyncs, Handoff
+from fivetran_blueprints.handoff import Handoff
+from fivetran_blueprints.inputs import Target, Waiting
+from fivetran_blueprints.syncs import FivetranSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
@@ -18,21 +18,13 @@ from shared.run import run
 from shared.status import Result
 
 
-class Inputs(Waiting, Credentials):
+class Inputs(Waiting, Target):
     """The environment variables of this blueprint."""
 
     connector_id: str | None = inputs.identifier(
         "FIVETRAN_CONNECTOR_ID", required=False, alias="FIVETRAN_CONNECTION_ID"
     )
     max_age: int | None = inputs.integer("FIVETRAN_MAX_AGE", unit="minutes", min=1)
-
-    @property
-    def subject(self) -> str | None:
-        return self.connector_id
-
-    @property
-    def target(self) -> dict[str, Any]:
-        return {"connector_id": self.connector_id}
 
 
 def main(given: Inputs, run: Run) -> Result:

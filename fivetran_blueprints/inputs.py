@@ -17,18 +17,24 @@ class Credentials(inputs.Inputs):
     api_url: str = inputs.url("FIVETRAN_API_URL", default="https://api.fivetran.com", cut="/v1")
 
 
-class Connector(Credentials):
+class Target(Credentials):
     """Which connection; what users know as a connector the API calls a connection, with the same id."""
 
-    connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID", alias="FIVETRAN_CONNECTION_ID")
+    connector_id: str | None
 
     @property
-    def subject(self) -> str:
+    def subject(self) -> str | None:
         return self.connector_id
 
     @property
     def target(self) -> dict[str, Any]:
         return {"connector_id": self.connector_id}
+
+
+class Connector(Target):
+    """A connection that has to be named."""
+
+    connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID", alias="FIVETRAN_CONNECTION_ID")
 
 
 class Waiting(inputs.Inputs):

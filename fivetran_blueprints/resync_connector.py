@@ -9,13 +9,24 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fivetran_blueprints.inputs import Connector, Waiting
-from fivetran_blueprints.resyncs import FivetranResyncs, tables_by_schema
+from fivetran_blueprints.syncs import FivetranSyncs
 from shared import inputs
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
 from shared.starting import started, trigger
 from shared.status import Result
+
+
+def tables_by_schema(text: str) -> dict[str, list[str]]:
+    """`{"schema": ["table", …]}`. Raises InputError."""
+    scope = inputs.json_object(text)
+    for tables in scope.values():
+        if not isinstance(tables, list) or not tables or not all(isinstance(one, str) and one for one in tables):
+            raise inputs.InputError('must be a JSON object of the form {"schema": ["table", …]}')
+    if not scope:
+        raise inputs.InputError("names no schema; leave it empty for all tables")
+    return scope
 
 
 class Inputs(Waiting, Connector):
@@ -27,7 +38,9 @@ class Inputs(Waiting, Connector):
 
 
 def main(given: Inputs, run: Run) -> Result:
-    syncs = FivetranResyncs(given, run, given.connector_id, scope=given.scope, deadline=run.deadline(given))
+    syncs = FivetranSyncs(
+        given, run, given.connector_id, force=True, historical=True, scope=given.scope, deadline=run.deadline(given)
+    )
     handoff = trigger(syncs, "restart", given, run)
     run.artifacts.save(handoff)
     return follow(syncs, handoff, given, run).result() if given.wait else started(handoff)

@@ -1,27 +1,26 @@
-"""Fivetran's syncs: starting them in three ways, following them, and the handoff."""
+"""Fivetran's syncs: starting and following them."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from fivetran_blueprints.api import FivetranApi, dashboard
+from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.inputs import Credentials
-from fivetran_blueprints.rescheduling import Rescheduling
-from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
+from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline, Connection, judge, judge_latest
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
-    InvalidInputError,
     StartUnclearError,
     SyncAlreadyRunningError,
+    SyncNotStartedError,
 )
 from shared.files import response_file
-from shared.handoff import identifier, moment
-from shared.pickles import Plain
 from shared.polling import Pace
 from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_timestamp
@@ -29,104 +28,9 @@ from shared.transport import Response
 
 log = logging.getLogger(__name__)
 
-CLOCK_MARGIN = timedelta(seconds=2)  # between two servers of the vendor's
 QUICK = 5  # seconds in which a response is quick, and in which a running sync hardly ends by itself
-
-
-class Handoff(NamedTuple):
-    """A sync that was started (or joined). Without a baseline the latest sync is judged."""
-
-    connector_id: str
-    baseline: Optional[Baseline] = None
-    joined: bool = False
-    sync_id: Optional[str] = None  # Fivetran returns none
-
-    @property
-    def id(self) -> str:
-        return self.connector_id
-
-    @property
-    def label(self) -> str:
-        return self.connector_id
-
-    @property
-    def server_time(self) -> datetime | None:
-        return self.baseline and self.baseline.accepted_at
-
-    @property
-    def is_latest(self) -> bool:
-        return self.baseline is None
-
-    @property
-    def earliest_start(self) -> datetime | None:
-        """The sync cannot have started before; None where that is not known."""
-        if self.baseline is None or self.joined:
-            return None
-        return self.baseline.earliest_end or self.baseline.accepted_at - CLOCK_MARGIN
-
-    @classmethod
-    def latest(cls, connector_id: str | None) -> Handoff:
-        """For a check on its own: the latest sync. Raises InvalidInputError without an id."""
-        if connector_id is None:
-            raise InvalidInputError(
-                "FIVETRAN_CONNECTOR_ID is not set, and no trigger before this check left a handoff: set it, or run the "
-                "trigger first with the same artifacts folder"
-            )
-        return cls(connector_id)
-
-    @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Handoff:
-        """From `sync.pickle`. Raises KeyError, TypeError or ValueError."""
-        accepted_at = moment(plain["execution_time"])
-        if accepted_at is None:
-            raise TypeError("no time of execution")
-        baseline = Baseline(
-            moment(plain["succeeded_at"]),
-            moment(plain["failed_at"]),
-            accepted_at,
-            moment(plain.get("earliest_end")),  # since 0.2
-            interrupted=bool(plain["interrupted"]),
-            historical=plain.get("historical") is True,
-        )
-        return cls(identifier(plain["connector_id"]), baseline, joined=bool(plain["joined"]))
-
-    @classmethod
-    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
-        """From the files of other programs: any stamp later than the time of execution is that of the sync."""
-        pair = file("force_sync.pickle")
-        if pair is None:
-            pair = file("connector_id.pickle"), file("execution_time.pickle")
-            if None in pair:
-                return []
-        connector_id, executed = pair
-        at = moment(executed)
-        if at is None:
-            raise TypeError("no time of execution")
-        return [cls(identifier(connector_id), Baseline(at, at, at))]
-
-    def plain(self) -> dict[str, Plain]:
-        baseline = self.baseline
-        return {
-            "connector_id": self.connector_id,
-            "execution_time": baseline and baseline.accepted_at,
-            "succeeded_at": baseline and baseline.succeeded_at,
-            "failed_at": baseline and baseline.failed_at,
-            "earliest_end": baseline and baseline.earliest_end,
-            "interrupted": bool(baseline and baseline.interrupted),
-            "historical": bool(baseline and baseline.historical),
-            "joined": self.joined,
-            "sync_id": self.sync_id,
-        }
-
-    def other_files(self) -> dict[str, Plain]:
-        return {
-            "force_sync.pickle": [self.connector_id, self.server_time],
-            "connector_id.pickle": self.connector_id,
-            "execution_time.pickle": self.server_time,
-        }
-
-    def is_exactly(self, given: Any) -> bool:
-        return bool(given.connector_id == self.connector_id)
+STALE_FOR = 60  # seconds in which a connection may go on showing the state before a trigger request
+RESUME_MARGIN = 60  # seconds after the time that Fivetran rescheduled a sync for
 
 
 class Before(NamedTuple):
@@ -140,34 +44,41 @@ class Before(NamedTuple):
     def running(self) -> bool:
         return self.connection.syncing
 
-    @property
-    def earliest_end(self) -> datetime:
-        """Of a sync that is started from now on."""
-        return self.at - CLOCK_MARGIN
-
 
 class FivetranSyncs:
     """Starts syncs of one connection and polls them. Every method may raise the errors of `shared.api.Api`."""
 
     vendor = "Fivetran"
     min_interval = 2.0  # seconds
-    historical = False  # whether a historical sync is started
 
     def __init__(
-        self, given: Credentials, run: Run, connector_id: str, *, force: bool = False, deadline: float | None = None
+        self,
+        given: Credentials,
+        run: Run,
+        connector_id: str,
+        *,
+        force: bool = False,
+        historical: bool = False,
+        scope: Mapping[str, Any] | None = None,
+        deadline: float | None = None,
     ) -> None:
-        """`force` stops a running sync to start a new one; `deadline` is when waiting ends, None without."""
-        self.api = FivetranApi(given, run)
+        """`force` stops a running sync to start a new one; `historical` resyncs all tables, or those in `scope`.
+
+        `deadline` is when waiting ends, None without.
+        """
+        self.api = FivetranApi(given, run, connector_id)
         self.connector_id = connector_id
         self._run = run
         self._force = force
+        self._historical = historical
+        self._scope = scope
+        self._keep_as = response_file("resync" if historical else "sync", connector_id)
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
-        self._rescheduling = None
+        self._resumed_for: datetime | None = None  # what was rescheduled for this time was triggered again
         self._polled_at: datetime | None = None
+        self._deadline = deadline
         if deadline is not None:
             self.api.http.deadline = deadline
-            self._rescheduling = Rescheduling(run, deadline, lambda: self.request(force=False), self.api.http.best_now)
-        self._keep_as = response_file("sync", connector_id)
         run.report.url = dashboard(connector_id)
 
     @property
@@ -179,7 +90,7 @@ class FivetranSyncs:
 
     def read(self) -> Before:
         """The connection before a start. Raises BadRequestError if it cannot run."""
-        connection = self.api.connection(self.connector_id, keep_as=self._keep_as)
+        connection = self.api.connection(self._keep_as)
         if connection.is_paused:
             raise BadRequestError(
                 f"{self.connector_id} is paused, and paused connections do not sync. Unpause it (Fivetran - Update "
@@ -192,8 +103,6 @@ class FivetranSyncs:
         if connection.schedule_type == "auto":
             why = "Fivetran may start syncs of its own; Update Connector can make it manual"
             log.info("%s has an automatic schedule: %s", self.connector_id, why)
-        if self._rescheduling:
-            self._rescheduling.remember(connection)
         return Before(connection, self.api.http.best_now())
 
     def join(self, state: Before) -> Handoff:
@@ -212,42 +121,48 @@ class FivetranSyncs:
         if running.is_historical_sync:
             log.warning("a historical sync of %s is running, possibly for days, and will be stopped", self.connector_id)
 
-    def draft(self, state: Before) -> Handoff:
+    def draft(self, state: Before, accepted_at: datetime | None = None, took: float = 0.0) -> Handoff:
+        """With the server's time of the response, after which alone a sync can end that it started."""
+        at = accepted_at or state.at
+        earliest_end = at - CLOCK_MARGIN - timedelta(seconds=took if took > QUICK else 0)
         interrupted = self._force and (state.running or state.restarting)
-        stamps = state.connection.stamps
-        return Handoff(self.connector_id, Baseline(*stamps, state.at, state.earliest_end, interrupted, self.historical))
+        baseline = Baseline(*state.connection.stamps, at, earliest_end, interrupted, self._historical)
+        return Handoff(self.connector_id, baseline)
 
     def send(self, state: Before, *, again: bool) -> Handoff:
         self._sent = self._run.clock.monotonic()
         response = self.request(force=self._force and not again)
-        return self._accepted(self.draft(state), response)
+        return self.draft(state, response.date or self.api.http.best_now(), response.received - response.sent)
 
     def request(self, *, force: bool) -> Response:
-        """The request that starts a sync."""
-        return self.api.sync(self.connector_id, force=force, keep_as=self._keep_as)
+        """The request that starts a sync. Without force a sync goes on with a resync that was rescheduled."""
+        if self._historical and force:
+            return self.api.resync(self._scope, keep_as=self._keep_as)
+        return self.api.sync(force=force, keep_as=self._keep_as)
 
     def may_send_again(self, state: Before) -> bool:
-        return not state.running
+        """A second resync would begin from the beginning again."""
+        return not state.running and not self._historical
 
     def find_started(self, state: Before) -> Handoff | None:
-        draft, before = self.draft(state), state.connection
-        now = self.api.connection(self.connector_id, keep_as=self._keep_as)
+        before = state.connection
+        now = self.api.connection(self._keep_as)
         moved = now.stamps != before.stamps
         if not before.syncing:
-            ended = now.has_ended_since(before, state.earliest_end)
+            ended = now.has_ended_since(before, state.at)
             rescheduled = now.sync_state == "rescheduled" != before.sync_state
             due = now.is_historical_sync and not before.is_historical_sync
-            return draft if now.syncing or ended or rescheduled or due else None
+            return self.draft(state) if now.syncing or ended or rescheduled or due else None
         at_once = self._run.clock.monotonic() - self._sent < QUICK
         if (moved and now.syncing) or (at_once and not now.is_paused and (moved or not now.syncing)):
-            return self._accepted(draft, None)  # what ended up to now is the interrupted sync
+            return self.draft(state, self.api.http.best_now())  # what ended up to now is the interrupted sync
         if at_once:  # it may end by itself, and then a later poll takes its end for the request's doing
             raise StartUnclearError("a sync was running before and still is")
         return None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
         self._polled_at = None
-        now = self.api.connection(self.connector_id, keep_as=response_file("connector", self.connector_id))
+        now = self.api.connection(response_file("connector", self.connector_id))
         self._polled_at = self.api.http.now()
         if handoff.baseline is None:
             verdict = judge_latest(now)
@@ -255,30 +170,45 @@ class FivetranSyncs:
             verdict, baseline = judge(handoff.baseline, now, self.now())
             handoff = handoff._replace(baseline=baseline)
         verdict = verdict._replace(details=_details(now), message=f"sync of {self.connector_id} {verdict.message}")
-        if self._rescheduling and not handoff.is_latest:
-            verdict = self._rescheduling.handle(verdict, now)
+        if verdict.status is SyncStatus.RUNNING and now.needs_another_trigger and not handoff.is_latest:
+            verdict = self._resumed(verdict, now.rescheduled_for)
         return self._with_history(handoff, verdict, now), handoff
 
-    def _accepted(self, draft: Handoff, response: Response | None) -> Handoff:
-        """The handoff with the server's time of the response, after which alone a sync can end that it started."""
-        assert draft.baseline is not None  # noqa: S101 - for mypy
-        accepted_at = (response and response.date) or self.api.http.best_now()
-        took = response.received - response.sent if response else 0.0
-        earliest = accepted_at - CLOCK_MARGIN - timedelta(seconds=took if took > QUICK else 0)
-        return draft._replace(baseline=draft.baseline._replace(accepted_at=accepted_at, earliest_end=earliest))
+    def _resumed(self, verdict: Verdict, due: datetime | None) -> Verdict:
+        """While waiting: triggers again what was rescheduled for `due`, once that is over, until that is accepted.
+
+        The verdict asks for a poll beyond the deadline where `due` is too late. Nothing is interrupted or started
+        twice: with force false Fivetran runs it only if none is running.
+        """
+        clock = self._run.clock.monotonic()
+        if self._deadline is None or due is None or due == self._resumed_for or clock - self._sent < STALE_FOR:
+            return verdict
+        seconds = (due - self.api.http.best_now()).total_seconds() + RESUME_MARGIN
+        if clock + seconds > self._deadline:
+            too_late = f"{verdict.message}; that is later than this run may wait"
+            return verdict._replace(message=too_late, poll_again_in=seconds)
+        if seconds <= 0:
+            self._sent = clock
+            try:
+                with contextlib.suppress(SyncAlreadyRunningError):
+                    self.request(force=False)
+                self._resumed_for = due
+            except SyncNotStartedError as error:
+                log.warning("triggering the rescheduled sync again: %s; will retry", error)
+        return verdict
 
     def _with_history(self, handoff: Handoff, verdict: Verdict, now: Connection) -> Verdict:
         """The verdict on a sync that has ended, with its id and reason where the account has a history of syncs."""
         if verdict.ended_at is None:
             return verdict
-        past = self.api.past_sync(self.connector_id, handoff.earliest_start, verdict.ended_at)
-        self._run.report.sync_id = past.id
+        sync_id, reason = self.api.past_sync(handoff.earliest_start, verdict.ended_at)
+        self._run.report.sync_id = sync_id
         if verdict.status is not SyncStatus.FAILED:
             return verdict
         setup = "" if now.setup_state == "connected" else f"the setup_state is {now.setup_state}"
-        problems = [problem for problem in now.problems if not past.reason or past.reason not in problem]
-        parts = (verdict.message, past.reason, *problems, setup, f"see {self._run.report.url}")
-        details = {**verdict.details, "reason": past.reason or "; ".join(problems)}
+        problems = [problem for problem in now.problems if not reason or reason not in problem]
+        parts = (verdict.message, reason, *problems, setup, f"see {self._run.report.url}")
+        details = {**verdict.details, "reason": reason or "; ".join(problems)}
         return verdict._replace(message="; ".join(filter(None, parts)), details=details)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fivetran_blueprints.changes import secret_texts_in
+from fivetran_blueprints.changes import secret_texts
 from fivetran_blueprints.inputs import Connector
-from fivetran_blueprints.updates import FivetranUpdate
+from fivetran_blueprints.updates import OPTIONS, FivetranUpdate
 from shared import inputs
 from shared.context import Run
 from shared.run import run
@@ -26,7 +26,7 @@ class Inputs(Connector):
     paused: str | None = inputs.choice("FIVETRAN_PAUSED", "None", "TRUE", "FALSE")
     historical_sync: str | None = inputs.choice("FIVETRAN_HISTORICAL_SYNC", "None", "TRUE")
     custom_update: dict[str, Any] | None = inputs.text(
-        "FIVETRAN_CUSTOM_UPDATE", inputs.json_object, secrets=secret_texts_in
+        "FIVETRAN_CUSTOM_UPDATE", inputs.json_object, secrets=secret_texts
     )
 
     @property
@@ -34,8 +34,8 @@ class Inputs(Connector):
         """The fields that have inputs of their own, as far as they are to change."""
         fields = {
             "schedule_type": self.schedule_type,
-            "paused": None if self.paused is None else self.paused == "TRUE",
-            "is_historical_sync": None if self.historical_sync is None else True,
+            "paused": self.paused and self.paused == "TRUE",
+            "is_historical_sync": self.historical_sync and True,
         }
         return {key: value for key, value in fields.items() if value is not None}
 
@@ -54,11 +54,11 @@ class Inputs(Connector):
             if custom.get(key, value) != value:
                 yield f"FIVETRAN_CUSTOM_UPDATE sets {key}, which conflicts with the input for it"
         unreadable = "FIVETRAN_CUSTOM_UPDATE" in given and self.custom_update is None
-        if not self.changes.keys() - {"run_setup_tests"} and not unreadable:
-            yield f"there is nothing to change: set one of {', '.join(CHANGING)}"
-
-
-CHANGING = ("FIVETRAN_SCHEDULE_TYPE", "FIVETRAN_PAUSED", "FIVETRAN_HISTORICAL_SYNC", "FIVETRAN_CUSTOM_UPDATE")
+        if not self.changes.keys() - OPTIONS and not unreadable:
+            yield (
+                "there is nothing to change: set one of FIVETRAN_SCHEDULE_TYPE, FIVETRAN_PAUSED, "
+                "FIVETRAN_HISTORICAL_SYNC, FIVETRAN_CUSTOM_UPDATE"
+            )
 
 
 def main(given: Inputs, run: Run) -> Result:

@@ -14,6 +14,7 @@ from shared.status import SyncStatus, Verdict
 
 Stamps = tuple[Optional[datetime], Optional[datetime]]
 
+CLOCK_MARGIN = timedelta(seconds=2)  # between two servers of the vendor's
 CONFIRM_IN = 2.0  # seconds
 STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
@@ -56,9 +57,9 @@ class Connection(NamedTuple):
     def latest_end(self) -> Optional[datetime]:
         return max((stamp for stamp in self.stamps if stamp is not None), default=None)
 
-    def has_ended_since(self, before: Connection, earliest_end: datetime) -> bool:
-        """Whether a sync ended that `before` does not show; one from before `earliest_end` only shows late."""
-        return self.stamps != before.stamps and self.latest_end is not None and self.latest_end >= earliest_end
+    def has_ended_since(self, before: Connection, at: datetime) -> bool:
+        """Whether a sync ended after `at`, when `before` was shown; an earlier end only shows late."""
+        return self.stamps != before.stamps and self.latest_end is not None and self.latest_end >= at - CLOCK_MARGIN
 
 
 class Baseline(NamedTuple):
@@ -94,19 +95,23 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
         pause = max(CONFIRM_IN, settles_in)
         settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=pause, briefly=True)
         return settling, baseline._replace(seen=now.stamps)
-    return _ended(now, max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
+    return _ended(max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
 
 
 def judge_latest(now: Connection) -> Verdict:
     """How the latest sync ended, whoever started it; one that runs, is due or never ran is incomplete."""
-    if now.is_historical_sync and not now.syncing and now.sync_state != "rescheduled":
-        return _historical_sync_due(now)
     latest = now.latest_end
+    if now.is_historical_sync and not now.syncing and now.sync_state != "rescheduled":
+        if now.is_paused:
+            message = "is due as a historical sync, but the connection is paused; unpause it"
+            return Verdict(SyncStatus.CANCELLED, message)
+        failure = f" (the latest sync failed at {_shown(latest)})" if latest and now.failed_at == latest else ""
+        return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
     if latest is None and not now.syncing:
         return Verdict(SyncStatus.RUNNING, "has never completed")
     if latest is None or now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
         return _not_ended(now)
-    return _ended(now, latest, has_failed=now.failed_at == latest)
+    return _ended(latest, has_failed=now.failed_at == latest)
 
 
 def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:
@@ -138,22 +143,9 @@ def _moved(baseline: Baseline, now: Connection) -> Baseline:
     return baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
 
 
-def _ended(now: Connection, ended_at: datetime, *, has_failed: bool) -> Verdict:
-    if has_failed:
-        return Verdict(SyncStatus.FAILED, f"failed at {_shown(now.failed_at)}", ended_at=ended_at)
-    return Verdict(SyncStatus.SUCCEEDED, f"succeeded at {_shown(now.succeeded_at)}", ended_at=ended_at)
-
-
-def _historical_sync_due(now: Connection) -> Verdict:
-    """The latest stamps are those of an older sync."""
-    if now.is_paused:
-        return Verdict(SyncStatus.CANCELLED, "is due as a historical sync, but the connection is paused; unpause it")
-    failure = f" (the latest sync failed at {_shown(now.failed_at)})" if _last_failed(now) else ""
-    return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
-
-
-def _last_failed(now: Connection) -> bool:
-    return now.failed_at is not None and (now.succeeded_at is None or now.failed_at >= now.succeeded_at)
+def _ended(ended_at: datetime, *, has_failed: bool) -> Verdict:
+    status = SyncStatus.FAILED if has_failed else SyncStatus.SUCCEEDED
+    return Verdict(status, f"{status.value} at {_shown(ended_at)}", ended_at=ended_at)
 
 
 def _not_ended(now: Connection) -> Verdict:

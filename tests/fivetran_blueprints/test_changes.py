@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints.changes import Comparison, compare, secret_texts_in
+from fivetran_blueprints.changes import Comparison, compare, secret_texts
 
 MASK = "******"
 SAME: dict[str, tuple[Any, Any]] = {
@@ -49,13 +49,13 @@ UNCLEAR: dict[str, tuple[Any, Any, str]] = {
     "a list as a text": (["a"], "a", "x"),
 }
 DIFFERENT: dict[str, tuple[Any, Any, str]] = {
-    "another text": ("manual", "auto", "x is 'auto', not 'manual'"),
+    "another text": ("manual", "auto", 'x is "auto", not "manual"'),
     "another number": (60, 360, "x is 360, not 60"),
-    "another number as a text": (60, "360", "x is '360', not 60"),
+    "another number as a text": (60, "360", 'x is "360", not 60'),
     "another boolean": (True, False, "x is false, not true"),
-    "another boolean as a text": (True, "false", "x is 'false', not true"),
-    "another time": ("7:00", "17:00", "x is '17:00', not '7:00'"),
-    "an inner value": ({"a": {"b": "new", "c": 1}}, {"a": {"b": "old", "c": 1}}, "x.a.b is 'old', not 'new'"),
+    "another boolean as a text": (True, "false", 'x is "false", not true'),
+    "another time": ("7:00", "17:00", 'x is "17:00", not "7:00"'),
+    "an inner value": ({"a": {"b": "new", "c": 1}}, {"a": {"b": "old", "c": 1}}, 'x.a.b is "old", not "new"'),
     "a value where null was asked for": (None, 5, "x is 5"),
     "a longer list": (["a"], ["a", "b"], "x is "),
     "a shorter list": (["a", "b"], ["a"], "x is "),
@@ -130,13 +130,13 @@ def test_a_value_that_may_be_a_secret_is_not_shown(asked: dict[str, Any], shown:
     assert "not what was requested" in difference
     assert "asked-1" not in difference
     assert "shown-1" not in difference
-    assert secret_texts_in(json.dumps(asked)) == ["asked-1"]
+    assert secret_texts(json.dumps(asked)) == ["asked-1"]
 
 
 def test_other_values_are_no_secrets() -> None:
-    assert secret_texts_in('{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"port": 5432}}') == []
+    assert secret_texts('{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"port": 5432}}') == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "NaN"])
 def test_a_text_that_is_no_json_holds_no_secrets(text: str) -> None:
-    assert secret_texts_in(text) == []
+    assert secret_texts(text) == []

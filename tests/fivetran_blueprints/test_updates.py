@@ -210,7 +210,7 @@ def test_a_custom_update_that_conflicts_with_another_input_is_refused(
             {"SCHEDULE_TYPE": "manual"},
             {"schedule_type": "manual"},
             {"schedule_type": "auto"},
-            "schedule_type is 'auto'",
+            'schedule_type is "auto"',
         ),
     ],
 )
@@ -400,7 +400,7 @@ def test_a_historical_sync_that_runs_beside_a_field_that_did_not_change_is_refus
     fivetran.expect("GET", DETAILS, connection("syncing", is_historical_sync=True, schedule_type="auto"), many=True)
     ended = update(run, HISTORICAL_SYNC="TRUE", SCHEDULE_TYPE="manual")
     assert ended == (201, "refused")
-    assert "schedule_type is 'auto'" in ended.message
+    assert 'schedule_type is "auto"' in ended.message
     assert set(files(tmp_path)) == PLAIN_FILES
 
 

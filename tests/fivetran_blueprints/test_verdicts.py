@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints.syncs import Handoff
+from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_latest
 from shared.status import SyncStatus, Verdict
 from tests.fivetran_blueprints.responses import ID
@@ -377,19 +377,19 @@ def test_a_sync_that_has_not_ended_is_explained(now: Connection, message: str) -
 
 
 @pytest.mark.parametrize(
-    ("earliest_end", "now", "expected"),
+    ("before", "now", "expected"),
     [
-        ("12:00:00", shown("scheduled", "12:00:00", "05:00:00"), True),
-        ("12:00:00", shown("scheduled", "06:00:00", "12:00:00"), True),
-        ("12:00:00", shown("scheduled", "11:59:59", "05:00:00"), False),  # it only shows late
+        ("12:00:00", shown("scheduled", "11:59:58", "05:00:00"), True),
+        ("12:00:00", shown("scheduled", "06:00:00", "11:59:58"), True),
+        ("12:00:00", shown("scheduled", "11:59:57", "05:00:00"), False),  # it only shows late
         ("05:00:00", shown("scheduled", "06:00:00", "05:00:00"), False),
         ("05:00:00", shown("scheduled", None, None), False),
     ],
 )
 def test_a_sync_has_ended_since_if_its_stamp_is_new_and_late_enough(
-    earliest_end: str, now: Connection, expected: bool
+    before: str, now: Connection, expected: bool
 ) -> None:
-    assert now.has_ended_since(shown("scheduled", "06:00:00", "05:00:00"), stamp(earliest_end)) is expected
+    assert now.has_ended_since(shown("scheduled", "06:00:00", "05:00:00"), stamp(before)) is expected
 
 
 # Other programs hand over a connector and a time: what is later than that time is the sync's.

@@ -40,7 +40,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from fivetran_blueprints import check_sync_status, resync_connector, trigger_sync, update_connector
-from fivetran_blueprints.syncs import Handoff
+from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
 from tests.simulation.playing import Outcome, pauses_of, play, sense
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional, cast
 
 from fivetran_blueprints import check_sync_status as check_fivetran
 from fivetran_blueprints import trigger_sync as trigger_fivetran
-from fivetran_blueprints.syncs import Handoff as FivetranHandoff
+from fivetran_blueprints.handoff import Handoff as FivetranHandoff
 from fivetran_blueprints.verdict import Baseline
 from nango_blueprints import check_sync_status as check_nango
 from nango_blueprints import trigger_sync as trigger_nango
