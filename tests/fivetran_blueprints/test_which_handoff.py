@@ -166,7 +166,6 @@ def test_a_trigger_with_invalid_inputs_stops_a_check_too(fivetran: Vendor, tmp_p
         ("sync", "execution_time"),
         ("sync", {"connector_id": "../other"}),
         ("sync", {"connector_id": 5}),
-        ("sync", {"version": True}),
         ("sync", {"succeeded_at": "2026-11-22"}),
         ("sync", {"failed_at": datetime(2026, 11, 22)}),
         ("force_sync", b"force_sync"),
