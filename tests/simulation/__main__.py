@@ -63,7 +63,7 @@ def _print(vendor: str, found: Survey, first: int, seconds: float) -> None:
     print(f"\n{vendor}: {found.timelines:,} timelines ({seeds}) in {seconds:,.0f} s")
     print(f"  wrong verdicts {found.wrong}, double starts {found.double}, missed ends {found.missed}")
     print(f"  unclear starts, told as such {found.unclear:,}")
-    print("  told: " + ", ".join(f"{word} {number:,}" for word, number in found.verdicts.most_common()))
+    print("  reported: " + ", ".join(f"{word} {number:,}" for word, number in found.verdicts.most_common()))
     for kind, number in found.classes.most_common():
         print(f"  no client can know: {kind}: {number:,}, of which told wrongly {found.classes_wrong[kind]:,}")
     sys.stdout.flush()

@@ -19,16 +19,14 @@ Choices, where the vendor's pages leave one:
 Where no client can know (counted apart):
 - "a start that no poll showed": its response was lost, it was queued during every poll, and it ran and ended while the
   second start (force false) was on its way.
-- "foreign sync": one that somebody else or the schedule began from shortly before the snapshot on; there is no id of a
-  sync, and its stamps look like ours.
-- "lost start over a running sync": the response is lost, and the running sync ends by itself about then: the same to
-  see as a start that stopped it.
+- "foreign sync": somebody or the schedule began one from shortly before the snapshot on; its stamps look like ours.
+- "lost start over a running sync": the running sync ends by itself about then, as if a start had stopped it.
 - "late cancel, then a queue": the stamp of the interrupted sync looks like the end of ours, which has not begun yet.
-- "late cancel, then paused or rescheduled": the same, and ours ends without a stamp.
+- "late cancel, then paused or rescheduled": the same, and ours ends without a stamp; or it ended so soon that it may
+  not have begun yet when a pause comes.
 - "a sync that the snapshot did not show": one was queued then, somebody's or that of an earlier unclear start, and a
   start with force stops it (with a stamp) or one without is swallowed by it.
-- "paused and un-paused": between two polls, so that nothing shows that ours ended (or, for a check without a handoff,
-  "cut by a pause": the latest sync, which leaves no stamp).
+- "paused and un-paused": between two polls (or, without a handoff, "cut by a pause": the latest sync has no stamp).
 """
 
 from __future__ import annotations
@@ -37,12 +35,12 @@ import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from fivetran_blueprints import check_sync_status, resync_connector, trigger_sync, update_connector
 from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
-from tests.simulation.playing import Outcome, pauses_of, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 FOREIGN = "foreign sync"
@@ -118,7 +116,6 @@ class Fivetran(Vendor):
         self.hidden = rng.uniform(0, 45) if rng.random() < 0.1 else 0.0  # seconds of 404 after a start
         self.hidden_until = -1.0
         self.resyncs_at_any_time, self.stays_due = rng.random() < 0.8, rng.random() < 0.5
-        self.max_age: int | None = None  # minutes, of a check without a handoff
         self.handoff: Any = None
         mood = 1.0 if self.paused else rng.random()
         self.shown = "paused" if self.paused else "scheduled"
@@ -248,6 +245,8 @@ class Fivetran(Vendor):
             self.latest_end = self.world.t, CUT
             if sync.late:
                 self.unknowable(LATE_OTHER)
+        if self._ended_early:
+            self.unknowable(LATE_OTHER)
         if self.unpause_after is not None:
 
             def unpause() -> None:
@@ -435,13 +434,18 @@ class Fivetran(Vendor):
 
     @property
     def told_within(self) -> float:  # type: ignore[override]
-        """An hour more where ours ended so early that it may be the end of the one that was stopped."""
+        """An hour more where ours may not have begun yet, as far as its end shows."""
+        return 4500.0 if self._ended_early else 600.0
+
+    @property
+    def _ended_early(self) -> bool:
+        """Whether ours ended so early that it may be the end of the one that was stopped."""
         stamped = self.target.stamped if self.target else None
         baseline = self.handoff and self.handoff.baseline
         early = timedelta(seconds=60 if self.flagged_from is not None else 1)
         if stamped is None or not baseline or not baseline.interrupted:
-            return 600.0
-        return 4500.0 if self.world.server(stamped) < baseline.accepted_at + early else 600.0
+            return False
+        return bool(self.world.server(stamped) < baseline.accepted_at + early)
 
     def yesterdays(self) -> Handoff:
         before = self.world.server(self.world.t - 2e6)
@@ -470,21 +474,15 @@ def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False
 def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False) -> Outcome:
     """One timeline through the real scripts."""
     line = timeline(seed, rng=rng, trace=trace)
-    vendor, rng = cast(Fivetran, line.vendor), line.world.rng
+    rng = line.world.rng
     random.seed(rng.getrandbits(32))  # the clients' jitter
     trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID} for _ in range(2))
-    for environment in (trigger, check):
-        if rng.random() < 0.4:
-            environment["FIVETRAN_WAIT"] = "TRUE"
-        environment["FIVETRAN_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
-        environment["FIVETRAN_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
+    trigger.update(waiting(rng, "FIVETRAN"))
+    check.update(waiting(rng, "FIVETRAN"))
     pauses = pauses_of(rng)
     mood = rng.random()
     if mood < 0.12:
-        if rng.random() < 0.6:
-            vendor.max_age = rng.choice((1, 10, 60, 1440))
-            check["FIVETRAN_MAX_AGE"] = str(vendor.max_age)
-        return sense(seed, line, check_sync_status, check, pauses)
+        return sense(seed, line, check_sync_status, check, "FIVETRAN", pauses)
     if rng.random() < 0.5:
         del check["FIVETRAN_CONNECTOR_ID"]
     script: ModuleType = trigger_sync

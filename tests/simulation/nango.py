@@ -18,15 +18,14 @@ Where no client can know (counted apart):
 - "scheduled run": one that began between the baseline and our trigger and is over when this is accepted, or one that
   began after it and replaces the result of ours.
 - "run of an earlier unclear start": the same, of a run that the trigger before asked for without being told so.
-- "a start that no poll showed": its response was lost, it was queued during every poll, and it ran and ended while the
-  second request was on its way.
+- "a start that no poll showed": its response was lost, and it was queued during every poll and over before the second.
 - "cut without a due time": one of a paused entry looks like a success.
-- "queued longer than the grace": the run begins after NANGO_START_GRACE, or after a reset that cancelled another one
-  later than its STOPPED is waited for (30 s).
-- "joined one ended before the start": of several entries some run and are joined; one of them ends between the
-  baseline and the trigger of the others, which runs it once more.
-- "an end within the request": without a baseline, a run that ends while the request is on its way or in the second of
-  its Date may be ours or the one before.
+- "queued longer than the grace": a run begins, or one that was cut before goes on, after NANGO_START_GRACE; or after a
+  reset that cancelled another one later than its STOPPED is waited for (30 s).
+- "joined one ended before the start": one of several that are joined ends between the baseline and the trigger of the
+  others, which runs it once more.
+- "deleted without a baseline": a key that may not read triggers, and a connection is gone before the first check.
+- "an end within the request": without a baseline, a run that ends about then may be ours or the one before.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.simulation.playing import Outcome, pauses_of, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 SCHEDULED = "scheduled run"
@@ -51,6 +50,7 @@ CUT_UNSEEN = "cut without a due time"
 LATE = "queued longer than the grace"
 MIXED = "joined one ended before the start"
 WITHIN = "an end within the request"
+DELETED = "deleted without a baseline"
 
 KEY = "an-integration"
 SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
@@ -125,7 +125,7 @@ class Nango(Vendor):
         self.looked: dict[str, Run | None] = {}
         self.baseline: dict[str, Run | None] = {}
         self.posted = False
-        self.max_age: int | None = None  # minutes, of a check without a handoff
+        self.unshown: list[Entry] = []  # triggered without a baseline, and not seen since
         self.plans = {entry.id: self._plan(rng) for entry in self.entries}
         self.delays = {
             entry.id: rng.uniform(0, 540) if self.busy and rng.random() < 0.5 else rng.uniform(0, 10)
@@ -223,8 +223,7 @@ class Nango(Vendor):
     def _end(self, entry: Entry, run: Run) -> None:
         entry.running, run.state, run.ended = None, "ended", self.world.t
         entry.finished, entry.good = self.world.t, run.good
-        while entry.next_due <= self.world.t:
-            entry.next_due += 3600
+        entry.next_due = self._due(entry)
         self.world.note(f"[{entry.id}: {'success' if run.good else 'failure'}]")
 
     def _cancel(self, entry: Entry, old: Run) -> None:
@@ -261,6 +260,9 @@ class Nango(Vendor):
             seen = {"not_found"}
 
         def shown() -> None:
+            if any(entry.gone for entry in self.unshown):
+                self.unknowable(DELETED)
+            self.unshown = [entry for entry in self.unshown if entry.hidden(t)]
             if seen is not None:
                 self.seen = seen
             else:
@@ -357,6 +359,7 @@ class Nango(Vendor):
             self.grace -= max(0.0, early.total_seconds())
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
+            self.unshown = list(self.selected)
             self.answered_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
             if self.down and any(entry.running for entry in self.selected):  # it ends later, and nothing else runs
                 self.unknowable(SCHEDULED)
@@ -402,7 +405,7 @@ class Nango(Vendor):
         overdue = self.world.t - begun > self.grace - 3
         if run is None or self._dropped(entry):
             return "failed" if overdue else "running"
-        if run.begun is None and overdue:
+        if overdue and (run.begun is None or (entry.queued is run and run.begun < begun)):
             self.unknowable(LATE)
         if run.ended is None:
             return "running"
@@ -418,7 +421,8 @@ class Nango(Vendor):
         """For a check without a handoff: what may be told of the latest runs."""
         visible = [entry for entry in chosen if not entry.hidden(self.world.t)]
         if not visible:
-            return {"not_found", "running", *self._aged(chosen)}
+            gone = {"failed"} if any(entry.gone for entry in self.entries) else set()  # those that were seen
+            return {"not_found", "running", *self._aged(chosen), *gone}
         found = self._aged(chosen) | self._aged(visible)
         if len(visible) < len(chosen) or any(self.world.t - (entry.finished or -1e9) < 10 for entry in chosen):
             found.add("running")
@@ -486,15 +490,9 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
     if trigger["NANGO_IF_RUNNING"] != "join" and rng.random() < 0.2:
         trigger["NANGO_RESET"] = "TRUE"
-    for environment in (trigger, check):
-        if rng.random() < 0.4:
-            environment["NANGO_WAIT"] = "TRUE"
-        environment["NANGO_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
-        environment["NANGO_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
+    trigger.update(waiting(rng, "NANGO"))
+    check.update(waiting(rng, "NANGO"))
     pauses = pauses_of(rng)
     if not senses:
         return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
-    if rng.random() < 0.6:
-        vendor.max_age = rng.choice((1, 10, 60, 1440))
-        check["NANGO_MAX_AGE"] = str(vendor.max_age)
-    return sense(seed, line, check_sync_status, check, pauses)
+    return sense(seed, line, check_sync_status, check, "NANGO", pauses)

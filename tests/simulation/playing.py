@@ -103,6 +103,13 @@ def pauses_of(rng: random.Random) -> Iterator[float]:
     return (rng.choice((300.0, 300.0, rng.uniform(1, 900), rng.uniform(0, 30))) for _ in range(24))
 
 
+def waiting(rng: random.Random, prefix: str) -> dict[str, str]:
+    """The inputs about waiting of one script."""
+    wait = {f"{prefix}_WAIT": "TRUE"} if rng.random() < 0.4 else {}
+    timeout, interval = rng.choice(("1", "10", "60", "120")), rng.choice(("20", "60", "300", "900"))
+    return {**wait, f"{prefix}_WAIT_TIMEOUT": timeout, f"{prefix}_POLL_INTERVAL": interval}
+
+
 def play(
     seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
     check: dict[str, str], pauses: Iterable[float],
@@ -143,10 +150,15 @@ def play(
     return _closed(outcome, timeline, sees_late_requests=artifacts.saved)
 
 
-def sense(seed: int, timeline: Timeline, script: ModuleType, check: dict[str, str], pauses: Iterable[float]) -> Outcome:
+def sense(
+    seed: int, timeline: Timeline, script: ModuleType, check: dict[str, str], prefix: str, pauses: Iterable[float]
+) -> Outcome:
     """Some checks without a handoff: what they report of the latest sync is true of what it was shown last."""
     vendor = timeline.vendor
     vendor.sensing = True
+    if timeline.world.rng.random() < 0.6:
+        vendor.max_age = timeline.world.rng.choice((1, 10, 60, 1440))
+        check[f"{prefix}_MAX_AGE"] = str(vendor.max_age)
     outcome = Outcome(seed)
     for pause in islice(pauses, _SENSED):
         timeline.world.advance(pause)

@@ -28,7 +28,7 @@ from typing import Any, Callable, cast
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
-from tests.simulation.playing import Outcome, pauses_of, play, sense
+from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
 from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 
 FOREIGN = "foreign start"
@@ -80,7 +80,6 @@ class RudderStack(Vendor):
         self.lag = rng.uniform(0, 10) if rng.random() < (0.4 if self.is_source else 0.15) else 0.0
         self.hidden = rng.uniform(0, 45) if rng.random() < 0.1 else 0.0  # seconds of 404 for a new sync's id
         self.disabled = not self.is_source and rng.random() < 0.02
-        self.max_age: int | None = None  # minutes, of a check without a handoff
         self.without_id = rng.random() < (0.15 if self.is_source else 0.02)
         self.per_page = rng.choice((1, 3, 10))
         self.digits = rng.choice((0, 3, 6))
@@ -342,16 +341,10 @@ def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False
     senses = rng.random() < 0.12
     check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
     for environment in (trigger, check):
-        if rng.random() < 0.4:
-            environment["RUDDERSTACK_WAIT"] = "TRUE"
         if vendor.fail_on_failed_rows:
             environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
-        environment["RUDDERSTACK_WAIT_TIMEOUT"] = rng.choice(("1", "10", "60", "120"))
-        environment["RUDDERSTACK_POLL_INTERVAL"] = rng.choice(("20", "60", "300", "900"))
+        environment.update(waiting(rng, "RUDDERSTACK"))
     pauses = pauses_of(rng)
     if not senses:
         return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
-    if rng.random() < 0.6:
-        vendor.max_age = rng.choice((1, 10, 60, 1440))
-        check["RUDDERSTACK_MAX_AGE"] = str(vendor.max_age)
-    return sense(seed, line, check_sync_status, check, pauses)
+    return sense(seed, line, check_sync_status, check, "RUDDERSTACK", pauses)

@@ -260,6 +260,7 @@ class Vendor:
     stale_for = 10.0  # seconds that a read may lag behind
     told_within = 600.0  # seconds after an end in which a check must tell of it, if nothing fails
     sensing = False  # the script is a check without a handoff
+    max_age: int | None = None  # minutes, of such a check
     paused = False  # nothing runs now
 
     def __init__(self, world: World) -> None:
@@ -269,10 +270,12 @@ class Vendor:
         self.kind = ""  # the class of this timeline, if no client can know
         self.wrong: list[str] = []
         self.arrived_late = False  # a request had an effect after its run had ended
+        self.in_run = False
 
     def begin_run(self, script: ModuleType) -> None:
         """A script begins."""
         del script
+        self.in_run = True
         self.accepted = []
         self.all_accepted.append(self.accepted)
 
@@ -285,7 +288,7 @@ class Vendor:
         current, self.accepted = self.accepted, accepted
         self.handle(method, path, body)
         self.accepted = current
-        self.arrived_late = self.arrived_late or current is not accepted
+        self.arrived_late = self.arrived_late or current is not accepted or not self.in_run
 
     def saved_handoff(self, handoff: Any) -> None:
         """A trigger says that it has started or joined a sync: note which, or what is wrong with that."""
@@ -361,6 +364,7 @@ class Timeline:
             ending = Ending(249, "crashed", f"{type(error).__name__}: {error}")
         if given.starts:
             artifacts.end_start(ending.code, ending.word)
+        self.vendor.in_run = False
         world.note(f"{script.__name__} ends with {ending.code} {ending.word}: {ending.message}")
         return ending
 
