@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Callable
@@ -14,8 +15,6 @@ from shared.errors import (
     BlueprintError,
     InvalidCredentialsError,
     StartUnclearError,
-    StatusCheckFailedError,
-    SyncAlreadyRunningError,
     SyncNotFoundError,
 )
 from shared.status import Result
@@ -29,7 +28,14 @@ CHECK = (
     "Check NANGO_PROVIDER_CONFIG_KEY, NANGO_CONNECTION_ID, NANGO_SYNCS, and that NANGO_SECRET_KEY belongs to their "
     "environment"
 )
-KNOWN_WORDS = ("RUNNING", "SUCCESS", "STOPPED", "ERROR", "PAUSED")
+KNOWN_WORDS = (None, "RUNNING", "SUCCESS", "STOPPED", "ERROR", "PAUSED")
+GOOD_FOR = {  # by the scopes of a key: whether it may execute, whether it may read
+    (True, True): "Nango - Trigger Sync and Nango - Check Sync Status",
+    (True, False): (
+        f"Nango - Trigger Sync without NANGO_WAIT; {READ_SCOPE} is missing, which Nango - Check Sync Status needs"
+    ),
+    (False, True): f"Nango - Check Sync Status; {EXECUTE_SCOPE} is missing, which Nango - Trigger Sync needs",
+}
 
 
 class MissingScopeError(InvalidCredentialsError):
@@ -82,8 +88,8 @@ class NangoApi:
                 f"Nango accepts the key, but {integration} has no syncs in the key's environment. Check "
                 "NANGO_PROVIDER_CONFIG_KEY, and that NANGO_SECRET_KEY belongs to its environment"
             )
-        details = {"may_execute": may_execute, "may_read": may_read}
-        return Result("valid", f"Nango accepts the key, which is good for {_good_for(**details)}", details)
+        message = f"Nango accepts the key, which is good for {GOOD_FOR[may_execute, may_read]}"
+        return Result("valid", message, {"may_execute": may_execute, "may_read": may_read})
 
     def _status(self, selection: Selection, keep_as: str = "") -> tuple[dict[str, Any], dict[str, Entry]]:
         response = self.http.get(STATUS, selection.query, keep_as=keep_as)
@@ -101,28 +107,13 @@ class NangoApi:
             return False
         except InvalidRequestError:
             return True
-        except SyncAlreadyRunningError as error:  # a request that names nothing cannot meet a running sync
-            raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
-        described = self.http.describe(response)
-        raise StatusCheckFailedError(
-            f"unexpected response from Nango to a request that names no integration ({described})"
-        )
-
-
-def _good_for(*, may_execute: bool, may_read: bool) -> str:
-    if may_execute and may_read:
-        return "Nango - Trigger Sync and Nango - Check Sync Status"
-    if may_execute:
-        return (
-            f"Nango - Trigger Sync without NANGO_WAIT; {READ_SCOPE} is missing, which Nango - Check Sync Status needs"
-        )
-    return f"Nango - Check Sync Status; {EXECUTE_SCOPE} is missing, which Nango - Trigger Sync needs"
+        raise self.http.unexpected(response, "a refusal of a request that names no integration")
 
 
 def require_all(selection: Selection, found: Mapping[str, Entry]) -> None:
     """Raise SyncNotFoundError unless every name of the selection is there, and at least one entry."""
-    there = {plain_name(f"{entry.name}::{entry.variant}") for entry in found.values()}
-    missing = [name for name in selection.syncs if plain_name(name) not in there]
+    there = {entry.sync for entry in found.values()}
+    missing = [name for name in selection.syncs if name not in there]
     if missing or not there:
         raise SyncNotFoundError(f"Nango has no {', '.join(missing) or 'syncs'} in {selection.label}. {CHECK}")
 
@@ -143,8 +134,6 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
             "API keys",
             status=403,
         )
-    if response.status == 403:
-        return InvalidCredentialsError(f"Nango, or a proxy in front of it, responded with {described}", status=403)
     if response.status == 404 and not error:
         return BadRequestError(f"there is no such path ({described}). Check NANGO_API_URL")
     if code in NOT_FOUND or error.get("message") == "Connection not found":
@@ -165,21 +154,22 @@ def parse_entries(
     if not isinstance(body["syncs"], list):
         raise TypeError("syncs is not a list")
     for item in body["syncs"]:
-        key, name, variant = _text(item["id"]), _text(item["name"]), _text(item.get("variant") or "base")
-        connection = _text(item.get("connection_id") or connection_id or "an unnamed connection")
-        entry = Entry(
-            label=excerpt(f"{connection}/{plain_name(f'{name}::{variant}')}"),
-            name=name,
-            variant=variant,
-            execution=_word(item.get("latestExecutionStatus"), excerpt),
-            status=_word(item.get("status"), excerpt),
-            finished_at=_time(item.get("finishedAt")),
-            due_at=_time(item.get("nextScheduledSyncAt")),
+        key, sync = _text(item["id"]), plain_name(f"{_text(item['name'])}::{item.get('variant') or 'base'}")
+        execution, status = (
+            word if word in KNOWN_WORDS else excerpt(_text(word))
+            for word in (item.get("latestExecutionStatus"), item.get("status"))
+        )
+        if key in found or execution is status is None:
+            raise ValueError("each once and with its status")
+        found[key] = Entry(
+            label=excerpt(f"{item.get('connection_id') or connection_id or 'an unnamed connection'}/{sync}"),
+            sync=sync,
+            execution=execution,
+            status=status,
+            finished_at=time_of(item.get("finishedAt")),
+            due_at=time_of(item.get("nextScheduledSyncAt")),
             rows=_rows(item.get("latestResult")),
         )
-        if key in found or (entry.execution is None and entry.status is None):
-            raise ValueError("each once and with its status")
-        found[key] = entry
     return found
 
 
@@ -189,25 +179,18 @@ def _text(value: object) -> str:
     return value
 
 
-def _word(value: Any, excerpt: Callable[[str], str]) -> str | None:
-    """A status as it came; one that is not known may be anything."""
-    return None if value is None else value if value in KNOWN_WORDS else excerpt(_text(value))
-
-
-def _time(value: object) -> datetime | None:
-    if value is None:
-        return None
+def time_of(value: object) -> datetime | None:
+    """A time in Nango's form, or None. Raises ValueError."""
     found = parse_timestamp(value)
-    if found is None:
+    if found is None and value is not None:
         raise ValueError("not a time")
     return found
 
 
 def _rows(results: object) -> dict[str, int]:
     """`latestResult` without its models: what was done, and to how many records."""
-    rows: dict[str, int] = {}
+    rows: Counter[str] = Counter()
     for result in results.values() if isinstance(results, dict) else ():
-        for what, count in result.items() if isinstance(result, dict) else ():
-            if type(count) is int:
-                rows[what] = rows.get(what, 0) + count
-    return rows
+        if isinstance(result, dict):
+            rows.update({what: count for what, count in result.items() if type(count) is int})
+    return dict(rows)

@@ -27,7 +27,6 @@ def main(given: Inputs, run: Run) -> Result:
     run.report.url = given.dashboard
     found = run.artifacts.find(Handoff, given)
     handoff = found.for_check(given) if found else Handoff.latest(given)
-    run.report.id = handoff.id
     return follow(NangoSyncs(given, run, handoff.selection), handoff, given, run, given.max_age).result()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from shared import inputs
@@ -30,13 +28,7 @@ class Selection(NamedTuple):
 
     @property
     def body(self) -> dict[str, object]:
-        connection = {} if self.connection_id is None else {"connection_id": self.connection_id}
-        return {"provider_config_key": self.integration, "syncs": list(self.syncs), **connection}
-
-    @property
-    def names(self) -> set[str]:
-        """The names of the syncs, however they are written."""
-        return set(map(plain_name, self.syncs))
+        return {**self.query, "syncs": list(self.syncs)}
 
     @property
     def label(self) -> str:
@@ -60,26 +52,18 @@ class Credentials(inputs.Inputs):
 
 def sync_names(text: str) -> tuple[str, ...]:
     """A comma-separated list of `name` or `name::variant`, each sync once. Raises InputError."""
-    return each_once(sync_name(name.strip()) for name in text.split(","))
+    return tuple(dict.fromkeys(sync_name(name.strip()) for name in text.split(",")))
 
 
 def sync_name(name: str) -> str:
-    """`name` or `name::variant`, each as long as an id may be. Raises InputError, or TypeError for no string."""
+    """`name` or `name::variant`, each as long as an ID may be. Raises InputError, or TypeError for no string."""
     if not all(inputs.fits(part, SYNC) for part in str.split(name, "::", 1)):
         raise inputs.InputError(f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant")
-    return name
-
-
-def each_once(names: Iterable[str]) -> tuple[str, ...]:
-    """`name` and `name::base` are the same sync, and Nango shows it twice if it is requested twice."""
-    found: dict[str, str] = {}
-    for name in names:
-        found.setdefault(plain_name(name), name)
-    return tuple(found.values())
+    return plain_name(name)
 
 
 def plain_name(name: str) -> str:
-    """The shortest way to write a sync's name."""
+    """`name` and `name::base` are the same sync, and Nango shows it twice if it is requested twice."""
     return name.removesuffix("::base")
 
 
@@ -107,9 +91,3 @@ class Syncs(Credentials):
     @property
     def target(self) -> dict[str, Any]:
         return {"provider_config_key": self.integration, "connection_id": self.connection_id}
-
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        del given
-        pasted = re.match(rf"https://app\.nango\.dev/[^/]+{PAGE}", self.connection_id or "")
-        if pasted:  # an id may hold all of these characters
-            yield f"NANGO_CONNECTION_ID is the URL of a page; did you mean {pasted[1]}?"

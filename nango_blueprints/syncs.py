@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
-from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all
-from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, each_once, sync_name
+from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all, time_of
+from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, sync_name
 from nango_blueprints.verdict import SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
 from shared.context import Run
 from shared.errors import InvalidCredentialsError, InvalidInputError, StartUnclearError, SyncNotFoundError
@@ -17,7 +17,6 @@ from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
 from shared.status import Verdict
-from shared.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ class Handoff(NamedTuple):
     start_grace: int = START_GRACE
     reset: bool = False
     has_baseline: bool = True
-    left_out: int = 0  # entries that the last poll showed and the baseline did not
     sync_id: Optional[str] = None  # Nango gives none
 
     @property
@@ -80,22 +78,20 @@ class Handoff(NamedTuple):
         selection = Selection(
             identifier(plain["provider_config_key"], INTEGRATION),
             None if connection_id is None else identifier(connection_id, CONNECTION),
-            each_once(map(sync_name, plain["syncs"])),
+            tuple(dict.fromkeys(map(sync_name, plain["syncs"]))),
         )
         ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
         labels = labels or [UNNAMED] * len(ids)  # 0.1 left out the names of more than 2,000
-        has_baseline = plain.get("has_baseline", True)
-        if (
-            server_time is None
-            or bool(ids) is not has_baseline
-            or not len(ids) == len(ended) == len(running) == len(labels)
-        ):
-            raise ValueError("a time, and as many of each")
+        grace, has_baseline = plain["start_grace"], plain.get("has_baseline", True)
+        if server_time is None or type(grace) is not int or not 0 <= grace < 10**9:
+            raise ValueError("a time and a number of seconds")
+        if bool(ids) is not has_baseline or not len(ids) == len(ended) == len(running) == len(labels):
+            raise ValueError("as many of each")
         watches = {
-            _id(one): Watch(_label(label), _time(finished), joined=joined is True)
+            _id(one): Watch(str(label), _time(finished), joined=joined is True)
             for one, finished, joined, label in zip(ids, ended, running, labels)
         }
-        grace, reset = _seconds(plain["start_grace"]), plain.get("reset") is True
+        reset = plain.get("reset") is True
         return cls(selection, server_time, watches if has_baseline else None, grace, reset, has_baseline)
 
     @classmethod
@@ -125,7 +121,7 @@ class Handoff(NamedTuple):
         return {}
 
     def is_exactly(self, given: Any) -> bool:
-        return bool(self.selection.names == given.selection.names)
+        return set(self.selection.syncs) == set(given.selection.syncs)
 
     def for_check(self, given: Syncs) -> Handoff:
         """As a check with these inputs judges it: with its own start grace, if it has one."""
@@ -152,16 +148,15 @@ class NangoSyncs:
         self.label = selection.label
         self.min_interval = 10.0 if selection.connection_id is None else 5.0  # seconds
         self._api = NangoApi(given, run)
+        self.now = self._api.http.now
         self._given = given
         self._selection = selection
         self._options = options or {}
         self._may_read = False  # as far as it is known
+        self._left_out = 0  # entries that the last poll showed and the baseline did not
         if given.wait or options is not None:
             self._api.http.deadline = run.deadline(given)
         self._keep_as = response_file("sync", selection.integration)
-
-    def now(self) -> datetime | None:
-        return self._api.http.now()
 
     def read(self) -> Before:
         """The entries before a start. Raises SyncNotFoundError: Nango starts what is named before an unknown name."""
@@ -177,15 +172,14 @@ class NangoSyncs:
         joins = self._given.if_running == "join"  # joins what is running, and starts the others
         return Before(entries, self._api.http.best_now(), len(running) == len(entries) if joins else bool(running))
 
-    def join(self, state: Before) -> Handoff:
-        return self._handoff(state, state.at)
-
     def restart(self, state: Before, pace: Pace) -> Before:
         """Never called: NANGO_IF_RUNNING has no restart, because Nango shows a restarted run wrongly."""
         raise NotImplementedError
 
     def draft(self, state: Before) -> Handoff:
         return self._handoff(state, state.at)
+
+    join = draft
 
     def send(self, state: Before, *, again: bool) -> Handoff:
         """Also if it is sent again: without a reset Nango adds nothing to what is queued or running."""
@@ -216,12 +210,12 @@ class NangoSyncs:
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
         entries = self._api.entries(self._selection, response_file("status", handoff.id))
-        if handoff.has_baseline:
-            handoff = self._without_new(handoff, entries)
-        elif handoff.watches is None:
-            require_all(self._selection, entries)
         watches = dict(handoff.watches or {})
-        if not handoff.has_baseline:
+        if handoff.has_baseline:
+            self._note_new(len(entries.keys() - watches.keys()))
+        else:
+            if handoff.watches is None:
+                require_all(self._selection, entries)
             for key, entry in entries.items():
                 fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
                 watches.setdefault(key, fresh)
@@ -254,41 +248,23 @@ class NangoSyncs:
         watches = {key: Watch(one.label, one.finished_at, joined=one.running) for key, one in state.entries.items()}
         return Handoff(self._selection, at, watches, grace, reset)
 
-    def _without_new(self, handoff: Handoff, entries: Mapping[str, Entry]) -> Handoff:
-        new = len(entries.keys() - (handoff.watches or {}).keys())
-        if new > handoff.left_out:
+    def _note_new(self, new: int) -> None:
+        if new > self._left_out:
             log.info("%d %s added since the trigger and left out", new, "sync was" if new == 1 else "syncs were")
-        return handoff._replace(left_out=new)
+        self._left_out = new
 
 
 def _id(value: object) -> str:
-    """A UUID as text; version 0.1 wrote it as a number."""
-    if type(value) is int and 0 <= value < 1 << 128:
-        digits = f"{value:032x}"
-        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-    return _label(value)
+    """A UUID as text; version 0.1 wrote it as a number. Raises ValueError."""
+    if type(value) is not int:
+        return str(value)
+    import uuid  # here, because it is needed rarely
+
+    return str(uuid.UUID(int=value))
 
 
 def _time(value: object) -> datetime | None:
-    """A time from its text; version 0.1 wrote its digits as a number."""
-    if value is None:
-        return None
+    """A time from its text; version 0.1 wrote its digits as a number. Raises ValueError."""
     if type(value) is int:
-        value = f"{value:017d}"
-        value = f"{value[:4]}-{value[4:6]}-{value[6:8]}T{value[8:10]}:{value[10:12]}:{value[12:14]}.{value[14:]}Z"
-    found = parse_timestamp(value)
-    if found is None:
-        raise ValueError("not a time")
-    return found
-
-
-def _label(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("not a text")
-    return value
-
-
-def _seconds(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 10**9:
-        raise TypeError("not a number of seconds")
-    return value
+        return datetime.strptime(f"{value:017d}", "%Y%m%d%H%M%S%f").replace(tzinfo=timezone.utc)
+    return time_of(value)

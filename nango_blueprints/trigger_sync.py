@@ -35,7 +35,7 @@ class Inputs(Syncs):
         return {key: True for key, wanted in (("reset", self.reset), ("emptyCache", self.empty_cache)) if wanted}
 
     def conflicts(self, given: set[str]) -> Iterator[str]:
-        yield from super().conflicts(given)
+        del given
         if self.empty_cache and not self.reset:
             yield "NANGO_EMPTY_CACHE does nothing without NANGO_RESET"
         if self.reset and self.if_running == "join":

@@ -6,6 +6,7 @@ then the entry shows the run before. All times are the server's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
@@ -31,8 +32,7 @@ class Entry(NamedTuple):
     """One entry of /sync/status: a sync, in a variant, of a connection; it shows the latest run."""
 
     label: str  # conn-a/contacts, or conn-a/contacts::variant
-    name: str
-    variant: str
+    sync: str  # contacts, or contacts::variant
     execution: Optional[str]  # latestExecutionStatus
     status: Optional[str]
     finished_at: Optional[datetime]
@@ -168,20 +168,33 @@ def _ended(entry: Entry) -> EntryVerdict:
 
 
 def overall(label: str, verdicts: Iterable[EntryVerdict]) -> Verdict:
-    """One verdict on all entries of `label`: an end only once nothing is running or pending any more."""
+    """One verdict on all entries of `label`: an end only once nothing is running or pending any more.
+
+    The rows and the time are those of the entries alone whose end is judged, else they are those of the run before.
+    """
     judged = list(verdicts)
     by_status = {status: [one for one in judged if one.status is status] for status in SyncStatus}
-    ends = [one.entry.finished_at for one in judged if one.entry and one.entry.finished_at]
-    for status in (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN):
-        if by_status[status]:
-            break
-    else:
-        status = SyncStatus.SUCCEEDED
-    confirm = status is SyncStatus.RUNNING and all(one.confirm for one in by_status[status])
+    undecided = (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN)
+    status = next((one for one in undecided if by_status[one]), SyncStatus.SUCCEEDED)
+    those = by_status[status]
+    ended = [one.entry for one in judged if one.entry is not None]
+    ends = [entry.finished_at for entry in ended if entry.finished_at is not None]
+    last = max(ends, default=None)
+    rows: Counter[str] = Counter()
+    for entry in ended:
+        rows.update(entry.rows)
+    details = {
+        "syncs": len(judged),
+        **{one.value: len(by_status[one]) for one in (SyncStatus.SUCCEEDED, *undecided)},
+        "named": [] if status is SyncStatus.SUCCEEDED else [one.label for one in those[:SHOWN]],
+        "rows": dict(rows),
+        "finished_at": last and iso(last),
+    }
+    confirm = status is SyncStatus.RUNNING and all(one.confirm for one in those)
     return Verdict(
         status,
-        _message(label, status, by_status[status], len(judged), max(ends, default=None)),
-        _details(by_status, status, judged, max(ends, default=None)),
+        _message(label, status, those, len(judged), last),
+        details,
         poll_again_in=CONFIRM_IN if confirm else None,
         briefly=confirm,
         ended_at=min(ends, default=None),
@@ -190,42 +203,14 @@ def overall(label: str, verdicts: Iterable[EntryVerdict]) -> Verdict:
 
 def _message(label: str, status: SyncStatus, those: list[EntryVerdict], total: int, last: datetime | None) -> str:
     if status is SyncStatus.SUCCEEDED:
-        at = f"at {last:%Y-%m-%dT%H:%M:%SZ}"
-        return (
-            f"sync of {label} succeeded {at}"
-            if total == 1
-            else f"all {total} syncs of {label} succeeded, the last {at}"
-        )
+        syncs, the = ("sync of", "") if total == 1 else (f"all {total} syncs of", ", the last")
+        return f"{syncs} {label} succeeded{the} at {last:%Y-%m-%dT%H:%M:%SZ}"
     has = "has" if len(those) == 1 else "have"
-    what = {SyncStatus.RUNNING: f"{has} not ended yet", SyncStatus.FAILED: "failed"}.get(
-        status, f"{has} an unknown status"
-    )
+    what = {SyncStatus.RUNNING: f"{has} not ended yet", SyncStatus.FAILED: "failed"}
     named = ", ".join(f"{one.label} ({one.why})" for one in those[:SHOWN])
     more = f" and {len(those) - SHOWN} more" if len(those) > SHOWN else ""
     count = "sync" if total == 1 else f"{len(those)} of {total} syncs"
-    return f"{count} of {label} {what}: {named}{more}"
-
-
-def _details(
-    by_status: Mapping[SyncStatus, list[EntryVerdict]],
-    status: SyncStatus,
-    judged: list[EntryVerdict],
-    last: datetime | None,
-) -> dict[str, object]:
-    """Counts of entries; rows and times of those alone whose end is judged, else they are those of the run before."""
-    rows: dict[str, int] = {}
-    for one in judged:
-        for what, count in one.entry.rows.items() if one.entry else ():
-            rows[what] = rows.get(what, 0) + count
-    counted = (SyncStatus.SUCCEEDED, SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN)
-    named = [] if status is SyncStatus.SUCCEEDED else [one.label for one in by_status[status][:SHOWN]]
-    return {
-        "syncs": len(judged),
-        **{one.value: len(by_status[one]) for one in counted},
-        "named": named,
-        "rows": rows,
-        "finished_at": last and iso(last),
-    }
+    return f"{count} of {label} {what.get(status, f'{has} an unknown status')}: {named}{more}"
 
 
 def iso(moment: datetime) -> str:

@@ -194,8 +194,3 @@ def test_other_inputs_are_not_needed_and_not_looked_at(nango: Vendor, run: Run) 
     expect_scopes(nango)
     given = {"CONNECTION_ID": "<>", "SYNCS": ",", "EMPTY_CACHE": "TRUE", "POLL_INTERVAL": "0"}
     assert check(run, PROVIDER_CONFIG_KEY="None", **given) == VALID
-
-
-def test_a_conflict_is_no_running_sync_where_nothing_was_named(nango: Vendor, run: Run) -> None:
-    nango.expect("POST", TRIGGER, {"error": {"code": "conflict", "message": "busy"}}, status=409, body={})
-    assert check(run) == UNREACHABLE

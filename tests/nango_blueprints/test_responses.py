@@ -59,7 +59,7 @@ def test_an_unknown_name_is_an_empty_response(label: str) -> None:
 
 def test_optional_keys_may_be_absent() -> None:
     (found,) = parse_entries({"syncs": [WHOLE]}).values()
-    assert found == Entry("c/s", "s", "base", None, "SUCCESS", None)
+    assert found == Entry("c/s", "s", None, "SUCCESS", None)
 
 
 @pytest.mark.parametrize("left_out", ["variant", "connection_id"])
@@ -101,7 +101,6 @@ def test_rows_are_summed_over_the_models(results: object, rows: dict[str, int]) 
         {"syncs": [{**WHOLE, "id": ""}]},
         {"syncs": [{**WHOLE, "id": 5}]},
         {"syncs": [{**WHOLE, "name": None}]},
-        {"syncs": [{**WHOLE, "connection_id": 5}]},
         {"syncs": [{**WHOLE, "finishedAt": 1795348800}]},
         {"syncs": [{**WHOLE, "finishedAt": "yesterday"}]},
         {"syncs": [{**WHOLE, "nextScheduledSyncAt": "soon"}]},

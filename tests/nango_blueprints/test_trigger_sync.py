@@ -205,14 +205,11 @@ def test_an_integration_without_entries_is_not_found(nango: Vendor, run: Run) ->
     assert "NANGO_PROVIDER_CONFIG_KEY" in ended.message
 
 
-@pytest.mark.parametrize(
-    ("given", "asked"),
-    [("lab-quick::base", "lab-quick::base"), ("lab-quick,lab-quick::base", "lab-quick"), ("lab-quick", "lab-quick")],
-)
-def test_a_name_and_its_base_variant_are_one_sync(nango: Vendor, run: Run, given: str, asked: str) -> None:
+@pytest.mark.parametrize("given", ["lab-quick", "lab-quick::base", "lab-quick::base,lab-quick"])
+def test_a_name_and_its_base_variant_are_one_sync(nango: Vendor, run: Run, given: str) -> None:
     status, body = recorded("stat: variant")
-    nango.expect("GET", STATUS, body, status=status, query={**QUERY, "syncs": asked})
-    nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY, "syncs": [asked]})
+    nango.expect("GET", STATUS, body, status=status, query={**QUERY, "syncs": "lab-quick"})
+    nango.expect("POST", TRIGGER, ACCEPTED, body={**BODY, "syncs": ["lab-quick"]})
     assert trigger(run, SYNCS=given) == (0, "started")
 
 

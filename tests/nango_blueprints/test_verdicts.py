@@ -31,7 +31,7 @@ def at(seconds: float | None) -> datetime | None:
 def entry(
     execution: str | None, finished: float | None, status: str | None = "SUCCESS", due: float | None = DAY
 ) -> Entry:
-    return Entry(LABEL, "lab-ctl", "base", execution, status, at(finished), at(due), {"added": 1})
+    return Entry(LABEL, "lab-ctl", execution, status, at(finished), at(due), {"added": 1})
 
 
 def before(finished: float | None) -> Watch:
