@@ -41,14 +41,7 @@ class FivetranApi:
         return self.data(self.http.get(self._path, keep_as=keep_as))
 
     def connection(self, keep_as: str = "") -> Connection:
-        return self.parsed(self.details(keep_as))
-
-    def parsed(self, data: Mapping[str, Any]) -> Connection:
-        """What a connection's `data` says. Raises StatusCheckFailedError for what is missing or odd in it."""
-        try:
-            return parse_connection(data, self.http.excerpt)
-        except (KeyError, TypeError, ValueError) as missing:
-            raise StatusCheckFailedError(f"unexpected response from Fivetran, without {missing}") from missing
+        return parse_connection(self.details(keep_as), self.http.excerpt)
 
     def sync(self, *, force: bool, keep_as: str) -> Response:
         """Start a sync. Raises StartUnclearError, SyncNotStartedError, SyncAlreadyRunningError."""
@@ -144,29 +137,30 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
 
 
 def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = str) -> Connection:
-    """The `data` of GET /connections/{id}. Raises KeyError, TypeError or ValueError naming what is missing or odd."""
-    status = data["status"]
-    for key in ("sync_state", "setup_state"):
-        if not isinstance(status[key], str) or not status[key]:
-            raise ValueError(f"a {key}")
-    if not isinstance(data["paused"], bool):
-        raise ValueError("paused")
-    problems = tuple(
-        excerpt(f"{item.get('code')}: {item.get('message')}")
-        for item in [*(status.get("tasks") or []), *(status.get("warnings") or [])][:5]
-        if isinstance(item, dict)
-    )
-    return Connection(
-        succeeded_at=_stamp(data, "succeeded_at"),
-        failed_at=_stamp(data, "failed_at"),
-        sync_state=status["sync_state"],
-        setup_state=status["setup_state"],
-        paused=data["paused"],
-        schedule_type=str(data.get("schedule_type")),
-        rescheduled_for=parse_timestamp(status.get("rescheduled_for")),
-        is_historical_sync=status.get("is_historical_sync") is True,
-        problems=problems,
-    )
+    """The `data` of GET /connections/{id}. Raises StatusCheckFailedError naming what is missing or odd."""
+    try:
+        status = data["status"]
+        for source, key, kind in ((status, "sync_state", str), (status, "setup_state", str), (data, "paused", bool)):
+            if not isinstance(source[key], kind) or source[key] == "":
+                raise ValueError(f"a usable {key}")
+        problems = [
+            excerpt(f"{item.get('code')}: {item.get('message')}")
+            for item in [*(status.get("tasks") or []), *(status.get("warnings") or [])][:5]
+            if isinstance(item, dict)
+        ]
+        return Connection(
+            succeeded_at=_stamp(data, "succeeded_at"),
+            failed_at=_stamp(data, "failed_at"),
+            sync_state=status["sync_state"],
+            setup_state=status["setup_state"],
+            paused=data["paused"],
+            schedule_type=str(data.get("schedule_type")),
+            rescheduled_for=parse_timestamp(status.get("rescheduled_for")),
+            is_historical_sync=status.get("is_historical_sync") is True,
+            problems=tuple(problems),
+        )
+    except (KeyError, TypeError, ValueError) as missing:
+        raise StatusCheckFailedError(f"unexpected response from Fivetran, without {missing}") from missing
 
 
 def dashboard(connector_id: str) -> str:

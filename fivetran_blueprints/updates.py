@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fivetran_blueprints.api import dashboard
+from fivetran_blueprints.api import dashboard, parse_connection
 from fivetran_blueprints.changes import Comparison, compare
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.syncs import Before, FivetranSyncs
@@ -107,7 +107,7 @@ class FivetranUpdate(FivetranSyncs):
         return compared, has_begun
 
     def _shows_start(self, data: dict[str, Any], before: Before) -> bool:
-        now = self.api.parsed(data)
+        now = parse_connection(data)
         if now.is_paused or self._changes.get("paused") is True:
             return False
         begins = now.is_historical_sync or (now.syncing and not before.running)

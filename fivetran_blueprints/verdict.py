@@ -20,7 +20,6 @@ STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 SHOWN_AFTER = 12.0  # seconds; a poll may show what was there ten seconds ago
 SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue
-STATES = ("scheduled", "syncing", "paused", "rescheduled")  # of sync_state, which is open: others may come
 
 
 class Connection(NamedTuple):
@@ -28,7 +27,7 @@ class Connection(NamedTuple):
 
     succeeded_at: Optional[datetime]
     failed_at: Optional[datetime]  # never cleared by a later success
-    sync_state: str
+    sync_state: str  # scheduled, syncing, paused or rescheduled; others may come
     setup_state: str = "connected"
     paused: bool = False
     schedule_type: str = "manual"
@@ -80,22 +79,23 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
     failed = _new(now.failed_at, baseline.failed_at, joined=joined)
     new = [stamp for stamp in (succeeded, failed) if stamp is not None]
-    if baseline.earliest_end is not None and new and max(new) < baseline.earliest_end:
-        return _not_ended(now), _moved(baseline, now)
     if not new:
         return _not_ended(now), baseline
-    if baseline.interrupted and now.syncing:
-        return _not_ended(now), _moved(baseline, now)  # what is new belongs to the sync that was stopped
-    if _may_be_of_sync_before(baseline, now, max(new), at):
+    latest = max(new)
+    shows_late = baseline.earliest_end is not None and latest < baseline.earliest_end
+    if shows_late or (baseline.interrupted and now.syncing):  # then what is new belongs to the sync that was stopped
+        moved = baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
+        return _not_ended(now), moved
+    if _may_be_of_sync_before(baseline, now, latest, at):
         return _not_ended(now), baseline
-    if baseline.historical and now.is_historical_sync and failed != max(new):
+    if baseline.historical and now.is_historical_sync and failed != latest:
         return _not_ended(now), baseline  # only a failure may leave a historical sync due
-    settles_in = _settles_in(max(new), at)
+    settles_in = _settles_in(latest, at)
     if baseline.interrupted and (baseline.seen != now.stamps or settles_in):
         pause = max(CONFIRM_IN, settles_in)
         settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=pause, briefly=True)
         return settling, baseline._replace(seen=now.stamps)
-    return _ended(max(new), has_failed=failed == max(new)), baseline  # a tie is a failure
+    return _ended(latest, has_failed=failed == latest), baseline  # a tie is a failure
 
 
 def judge_latest(now: Connection) -> Verdict:
@@ -107,10 +107,10 @@ def judge_latest(now: Connection) -> Verdict:
             return Verdict(SyncStatus.CANCELLED, message)
         failure = f" (the latest sync failed at {_shown(latest)})" if latest and now.failed_at == latest else ""
         return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
-    if latest is None and not now.syncing:
-        return Verdict(SyncStatus.RUNNING, "has never completed")
-    if latest is None or now.syncing or now.sync_state == "rescheduled" or now.sync_state not in STATES:
+    if now.sync_state not in ("scheduled", "paused"):
         return _not_ended(now)
+    if latest is None:
+        return Verdict(SyncStatus.RUNNING, "has never completed")
     return _ended(latest, has_failed=now.failed_at == latest)
 
 
@@ -137,10 +137,6 @@ def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool)
         return stamp
     same_second = stamp != before and stamp.replace(microsecond=0) == before.replace(microsecond=0)
     return stamp if joined and same_second else None
-
-
-def _moved(baseline: Baseline, now: Connection) -> Baseline:
-    return baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
 
 
 def _ended(ended_at: datetime, *, has_failed: bool) -> Verdict:
