@@ -23,10 +23,6 @@ class Target(Credentials):
     connector_id: str | None
 
     @property
-    def subject(self) -> str | None:
-        return self.connector_id
-
-    @property
     def target(self) -> dict[str, Any]:
         return {"connector_id": self.connector_id}
 

@@ -27,10 +27,6 @@ class Target(Credentials):
     connection_id: str | None = inputs.identifier("RUDDERSTACK_CONNECTION_ID", required=False)
 
     @property
-    def subject(self) -> str | None:
-        return self.source_id or self.connection_id
-
-    @property
     def target(self) -> dict[str, Any]:
         return {"source_id": self.source_id, "connection_id": self.connection_id}
 

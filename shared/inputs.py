@@ -4,33 +4,33 @@
         connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
         wait: bool = inputs.boolean("FIVETRAN_WAIT")
 
-A declarator's return type is that of the value, so that mypy checks the annotation; what it returns is a Field.
+A declarator makes a Field; in the instance that `read` makes, the attribute is the value.
 (No dataclasses: importing them costs a run more than all else that it does itself.)
 """
 
 from __future__ import annotations
 
-import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Literal, NamedTuple, Optional, TypeVar, cast, overload
+from typing import Any, Callable, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from shared import values
+from shared import strict_json
 from shared.errors import InvalidInputError, InvalidPollIntervalError
-from shared.redaction import MIN_SECRET
-from shared.values import IDENTIFIER as IDENTIFIER
-from shared.values import MAX_INTEGER
-from shared.values import PREDEFINED_GROUP as PREDEFINED_GROUP
-from shared.values import InputError as InputError
-from shared.values import fits as fits
-from shared.values import json_object as json_object
-from shared.values import shown as shown
+from shared.timestamps import parse_timestamp
 
+PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
+IDENTIFIER = "[A-Za-z0-9_-]+"
 IN_URL = r"/(?:connections|connectors|retl-connections|sources|integrations)/([^/?#]+)"  # where dashboards show an id
+MAX_IDENTIFIER = 255
+MAX_INTEGER = 999_999_999
 MAX_SECRET_FILE = 65_536  # characters
 
-T = TypeVar("T")
+
+class InputError(ValueError):
+    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
 
 
 class Field(NamedTuple):
@@ -62,14 +62,14 @@ class Inputs:
         return False
 
     @property
-    def subject(self) -> str | None:
-        """The vendor's id of what is synced, as far as the inputs show."""
-        return None
+    def target(self) -> dict[str, Any]:
+        """The ids of what is synced as the handoff names them; None for those that are not set."""
+        return {}
 
     @property
-    def target(self) -> dict[str, Any]:
-        """The ids as the handoff names them; None for those that are not set."""
-        return {}
+    def subject(self) -> str | None:
+        """The one of them that the result shows."""
+        return next(filter(None, self.target.values()), None)
 
     def conflicts(self, given: set[str]) -> Iterator[str]:  # noqa: ARG002 - for those that have conflicts
         """A sentence for each pair of inputs in conflict; `given` are the variables that are set."""
@@ -88,8 +88,7 @@ def fields(kind: type[object]) -> dict[str, Field]:
 def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, InvalidInputError | None]:
     """An instance of `kind` with the values of `environment`, and the error that names all problems of all inputs."""
     given = kind()
-    problems: list[str] = []
-    only_poll_interval = True
+    problems: dict[str, str] = {}
     seen: set[str] = set()
     for name, field in fields(kind).items():
         vars(given)[name] = field.default
@@ -97,16 +96,17 @@ def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, Inva
             text = _text_of(field, environment)
             if text is not None:
                 seen.add(field.variable)
-                vars(given)[name] = _parsed(field, text, kind, environment)
+                vars(given)[name] = field.parse(text)
             elif field.required:
                 raise InputError("is required but not set")
         except InputError as problem:
-            problems.append(f"{field.variable} {problem}")
-            only_poll_interval = only_poll_interval and field.variable.endswith("_POLL_INTERVAL")
-    conflicts = list(given.conflicts(seen))
-    if conflicts or (problems and not only_poll_interval):
-        return given, InvalidInputError("; ".join(problems + conflicts), problems + conflicts)
-    return given, InvalidPollIntervalError(problems[0]) if problems else None
+            problems[field.variable] = f"{field.variable} {problem}"
+    found = [*problems.values(), *given.conflicts(seen)]
+    if not found:
+        return given, None
+    only_poll_interval = len(found) == 1 and any(variable.endswith("_POLL_INTERVAL") for variable in problems)
+    error = InvalidPollIntervalError if only_poll_interval else InvalidInputError
+    return given, error("; ".join(found), found)
 
 
 def given_text(environment: Mapping[str, str], variable: str) -> str | None:
@@ -120,11 +120,11 @@ def secrets(kind: type[object], environment: Mapping[str, str]) -> tuple[list[st
     passwords: list[str] = []
     others: list[str] = []
     for field in fields(kind).values():
-        text = given_text(environment, field.variable)
-        if field.type != "Password":
-            others += field.secrets(text or "")
+        text = given_text(environment, field.variable) or ""
+        if field.type == "Password":
+            passwords += filter(None, (text, _file_text(field, environment)))
         else:
-            passwords += filter(None, (text and environment[field.variable], _file_text(field, environment)))
+            others += field.secrets(text)
     return passwords, others
 
 
@@ -134,48 +134,54 @@ def variables(kind: type[object]) -> set[str]:
     return names | {f"{field.variable}_FILE" for field in fields(kind).values() if field.type == "Password"}
 
 
-def password(variable: str) -> str:
+def password(variable: str) -> Any:
     """A secret; it is always required and never shown. `<variable>_FILE` may name a file that holds it."""
-    return cast("str", Field(variable, "Password", values.password, required=True))
+
+    def parse(text: str) -> str:
+        if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
+            raise InputError("is in quotes; set it without them")
+        if re.fullmatch(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|\$[A-Z]+(_[A-Z0-9]+)+", text):
+            raise InputError("looks like an unresolved placeholder; set the secret itself")
+        if re.match(r"(bearer|basic)\s", text, re.IGNORECASE):
+            raise InputError(f"starts with {text.split()[0].title()!r}; set the token or key alone, without that word")
+        if not (text.isascii() and text.isprintable()):
+            raise InputError(
+                "contains characters that are not allowed in a key (line breaks, control or non-ASCII characters)"
+            )
+        return text
+
+    return Field(variable, "Password", parse, required=True)
 
 
-@overload
-def identifier(variable: str, pattern: str = ..., *, alias: str = ..., in_url: str = ...) -> str: ...
-@overload
-def identifier(
-    variable: str, pattern: str = ..., *, required: Literal[False], alias: str = ..., in_url: str = ...
-) -> str | None: ...
 def identifier(
     variable: str, pattern: str = IDENTIFIER, *, required: bool = True, alias: str = "", in_url: str = IN_URL
 ) -> Any:
-    """An id at the vendor, with characters of `pattern` alone: it becomes part of URLs and of file names."""
+    """An id of characters of `pattern`, for URLs and file names; `in_url` finds it in a URL that was set instead."""
 
     def parse(text: str) -> str:
-        return values.identifier(text, pattern, in_url)
+        if len(text) > MAX_IDENTIFIER:
+            raise InputError(f"is {len(text)} characters long; the maximum is {MAX_IDENTIFIER}")
+        if not re.fullmatch(pattern, text):
+            found = re.search(in_url, text)
+            hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
+            raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
+        return text
 
     return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 
 
-@overload
-def choice(variable: str, *options: str, default: str) -> str: ...
-@overload
-def choice(variable: str, *options: str, default: None = ...) -> str | None: ...
 def choice(variable: str, *options: str, default: str | None = None) -> Any:
     """One of `options`, case-insensitive; the value is spelled as declared. The option `None` means not set."""
-    spelled = {option.lower(): None if option == "None" else option for option in options}
 
     def parse(text: str) -> str | None:
-        if text.lower() not in spelled:
-            raise InputError(f"is {shown(text)}; must be {' or '.join([', '.join(options[:-1]), options[-1]])}")
-        return spelled[text.lower()]
+        spelled = [option for option in options if option.lower() == text.lower()]
+        if not spelled:
+            raise InputError(f"is {shown(text)}; must be {', '.join(options[:-1])} or {options[-1]}")
+        return None if spelled == ["None"] else spelled[0]
 
     return Field(variable, "Select", parse, default=default, options=options)
 
 
-@overload
-def boolean(variable: str, *, default: bool = ...) -> bool: ...
-@overload
-def boolean(variable: str, *, default: None) -> bool | None: ...
 def boolean(variable: str, *, default: bool | None = False) -> Any:
     """TRUE or FALSE, case-insensitive."""
 
@@ -187,101 +193,108 @@ def boolean(variable: str, *, default: bool | None = False) -> Any:
     return Field(variable, "Boolean", parse, default=default)
 
 
-@overload
-def integer(variable: str, *, default: int, unit: str, min: int, max: int = ...) -> int: ...
-@overload
-def integer(variable: str, *, unit: str, min: int, max: int = ...) -> int | None: ...
-def integer(
-    variable: str,
-    *,
-    default: int | None = None,
-    unit: str,
-    min: int,  # noqa: A002
-    max: int = MAX_INTEGER,  # noqa: A002
-) -> Any:
+def integer(variable: str, *, unit: str, min: int, max: int = MAX_INTEGER, default: int | None = None) -> Any:
     """A whole number of `unit` from `min` to `max`."""
 
     def parse(text: str) -> int:
-        return values.integer(text, unit, min, max)
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", text) or not min <= int(text) <= max:
+            limits = f"{min} or more" if max == MAX_INTEGER else f"from {min} to {max}"
+            raise InputError(f"is {shown(text)}; must be a whole number of {unit}, {limits}")
+        return int(text)
 
     return Field(variable, "Integer", parse, default=default)
 
 
-def timestamp(variable: str) -> datetime | None:
-    """An optional date and time in ISO 8601, UTC without an offset; a date alone is its midnight."""
+def timestamp(variable: str) -> Any:
+    """An optional date and time in ISO 8601, UTC without an offset; without a time it is the midnight of the date."""
 
-    return cast("Optional[datetime]", Field(variable, "Date", values.timestamp))
+    def parse(text: str) -> datetime:
+        full = f"{text}T00:00:00" if len(text) == 10 else re.sub(r"^(.{10}[Tt ]\d\d:\d\d)(?!:)", r"\1:00", text)
+        found = parse_timestamp(full)
+        if found is None:
+            raise InputError(f"is {shown(text)}; must be an ISO 8601 date such as 2026-11-28 or 2026-11-28T06:00:00Z")
+        return found
+
+    return Field(variable, "Date", parse)
 
 
 def text(
     variable: str,
-    parse: Callable[[str], T],
+    parse: Callable[[str], object],
     *,
     multiline: bool = False,
     secrets: Callable[[str], Iterable[str]] = lambda _: (),
-) -> T | None:
+) -> Any:
     """Optional free text that `parse` turns into the value, or raises InputError."""
-    return cast("Optional[T]", Field(variable, "Alphanumeric", parse, multiline=multiline, secrets=secrets))
+    return Field(variable, "Alphanumeric", parse, multiline=multiline, secrets=secrets)
 
 
-@overload
-def url(variable: str, *, default: str, cut: str = ...) -> str: ...
-@overload
-def url(variable: str, *, cut: str = ...) -> str | None: ...
 def url(variable: str, *, default: str | None = None, cut: str = "") -> Any:
     """An http(s) URL without credentials, query or fragment; a trailing `/` is cut, and then a trailing `cut`."""
 
     def parse(text: str) -> str:
-        return values.url(text, cut)
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        except ValueError:
+            valid = False
+        if not valid or any(sign in text for sign in "@?# ") or not (text.isascii() and text.isprintable()):
+            raise InputError("is not a valid URL; expected https://host[:port][/path] without credentials or a query")
+        return text.rstrip("/").removesuffix(cut).rstrip("/")
 
     return Field(variable, "Alphanumeric", parse, default=default)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object. Raises InputError."""
+    try:
+        parsed = strict_json.parse(text)
+    except ValueError as problem:
+        raise InputError(f"is not valid JSON: {problem}") from None
+    if not isinstance(parsed, dict):
+        raise InputError("is not a JSON object ({…})")
+    return parsed
+
+
+def fits(text: str, pattern: str = IDENTIFIER) -> bool:
+    """Whether a text may be part of URLs and file names as an id of that pattern."""
+    return len(text) <= MAX_IDENTIFIER and re.fullmatch(pattern, text) is not None
+
+
+def shown(text: str) -> str:
+    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
+    return ascii(text) if len(text) <= 60 else f"a value of {len(text)} characters"
 
 
 def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
     """The text of an input, from its variable, its other name or the file of a secret. Raises InputError."""
     text = given_text(environment, field.variable)
-    if field.alias:
-        other = given_text(environment, field.alias)
-        if None not in (text, other) and text != other:
-            raise InputError(f"and {field.alias} are both set and differ; they mean the same")
-        return text or other
-    if field.type != "Password" or given_text(environment, f"{field.variable}_FILE") is None:
-        return text
-    if text is not None:
-        raise InputError(f"and {field.variable}_FILE are both set; set one of them")
-    content = _file_text(field, environment)
-    if content is None:
-        raise InputError(f"cannot be read from the file that {field.variable}_FILE names")
-    return content.strip() or None
-
-
-def _parsed(field: Field, text: str, kind: type[object], environment: Mapping[str, str]) -> object:
-    if PREDEFINED_GROUP in text:
+    other = given_text(environment, field.alias)
+    if text and other and text != other:
+        raise InputError(f"and {field.alias} are both set and differ; they mean the same")
+    text = text or other
+    if field.type == "Password" and given_text(environment, f"{field.variable}_FILE"):
+        if text is not None:
+            raise InputError(f"and {field.variable}_FILE are both set; set one of them")
+        content = _file_text(field, environment)
+        if content is None:
+            raise InputError(f"cannot be read from the file that {field.variable}_FILE names")
+        text = content.strip() or None
+    if PREDEFINED_GROUP in (text or ""):
         raise InputError(
             "contains a placeholder of the platform: its predefined credential groups do not work with uploaded scripts"
             "; create a custom credential group whose keys are the variable names"
         )
-    try:
-        return field.parse(text)
-    except InputError:
-        hidden = [one.strip() for one in secrets(kind, environment)[0] if len(one.strip()) >= MIN_SECRET]
-        if field.type != "Password" and any(one in text for one in hidden):
-            raise InputError("contains the secret of another input, so it is not shown") from None
-        raise
+    return text
 
 
 def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
-    """The content of the file that holds a secret, without one trailing line end; None where there is none."""
+    """The content of the file that holds a secret; None where there is none."""
     path = given_text(environment, f"{field.variable}_FILE")
-    return None if path is None else _content(path)
-
-
-@functools.cache
-def _content(path: str) -> str | None:
-    """Read once, because it may be a pipe."""
+    if path is None:
+        return None
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
-            content = file.read(MAX_SECRET_FILE)
+            return file.read(MAX_SECRET_FILE)
     except (OSError, ValueError):
         return None
-    return content.removesuffix("\n").removesuffix("\r")

@@ -27,10 +27,6 @@ class Inputs(inputs.Inputs):
     poll_interval: int = inputs.integer("ACME_POLL_INTERVAL", default=60, unit="seconds", min=1, max=3600)
 
     @property
-    def subject(self) -> str | None:
-        return self.sync
-
-    @property
     def target(self) -> dict[str, Any]:
         return {"id": self.sync}
 

@@ -25,9 +25,5 @@ class Waiting(Credentials):
     poll_interval: int = inputs.integer("ACME_POLL_INTERVAL", default=60, unit="seconds", min=1, max=3600)
 
     @property
-    def subject(self) -> str | None:
-        return self.job_id
-
-    @property
     def target(self) -> dict[str, Any]:
         return {"job_id": self.job_id}
