@@ -256,8 +256,8 @@ class Nango(Vendor):
             return View((400, unknown), lambda: setattr(self, "seen", {"not_found"}))
         running = {entry.id: entry.running for entry in chosen}
         seen = self._latest_truths(chosen) if self.sensing else {self._overall()} if self.selected else None
-        if self.answered_at is not None and not chosen:  # without a baseline nobody knows what was there
-            seen = {"not_found"}
+        if self.answered_at is not None and not chosen:  # without a baseline nobody knows what was there before a poll
+            seen = {"not_found", "failed"}
 
         def shown() -> None:
             if any(entry.gone for entry in self.unshown):
