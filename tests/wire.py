@@ -126,9 +126,9 @@ class Vendor:
         return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(ending)]
 
 
-def on_the_wire(url: str, clock: FakeClock) -> Iterator[Vendor]:
+def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor) -> Iterator[Any]:
     """For a fixture: a vendor at `url`; whatever was expected and did not come fails the test."""
-    vendor = Vendor(url, clock)
+    vendor = kind(url, clock)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
             mock.add_callback(method, re.compile(".*"), callback=vendor.respond, content_type=None)

@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.context import Run
-from tests.support import FakeClock, make_run
-from tests.wire import Vendor, on_the_wire
+from tests.fivetran_blueprints.responses import Fivetran
+from tests.support import FakeClock
+from tests.wire import on_the_wire
 
 
 @pytest.fixture
-def fivetran(clock: FakeClock) -> Iterator[Vendor]:
-    """Fivetran at `https://api.fivetran.com`."""
-    yield from on_the_wire("https://api.fivetran.com", clock)
-
-
-@pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    """A run with its artifacts in `tmp_path`."""
-    return make_run(tmp_path, "fivetran", clock)
+def fivetran(clock: FakeClock, tmp_path: Path) -> Iterator[Fivetran]:
+    """Fivetran at `https://api.fivetran.com`, and artifacts in `tmp_path`."""
+    for vendor in on_the_wire("https://api.fivetran.com", clock, Fivetran):
+        vendor.folder = tmp_path
+        yield vendor

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fivetran_blueprints import check_sync_status, trigger_sync
-from tests.support import FakeClock, make_run
+from fivetran_blueprints import (
+    check_credentials,
+    check_sync_status,
+    resync_connector,
+    trigger_sync,
+    update_connector,
+)
+from shared.redaction import Redactor
+from tests.support import make_run
 from tests.wire import HTML, LOST, TIMED_OUT, Ending, Vendor, ending, files
 
 ID = "speak_inexpensive"
 ENVIRONMENT = {"FIVETRAN_API_KEY": "the-key", "FIVETRAN_API_SECRET": "the-secret", "FIVETRAN_CONNECTOR_ID": ID}
 DETAILS = f"/v1/connections/{ID}"
 START = f"/v1/connections/{ID}/sync"
+SINCE = "11:59:58"  # a trigger at 12:00:00, less two seconds
 HISTORY = f"/v1/connections/{ID}/sync-history"
 ACCEPTED = {"code": "Success", "message": "Sync has been successfully triggered"}
 CONFLICT = {"code": "Conflict", "message": "A sync is already in progress"}
@@ -53,43 +62,6 @@ def at(time: str) -> str:
     return f"2026-11-22T{time}Z"
 
 
-def trigger(run: Any, **given: str) -> Ending:
-    """Run the trigger with these inputs, named without FIVETRAN_."""
-    return run_script(trigger_sync, run, given)
-
-
-def run_script(script: ModuleType, run: Any, given: Mapping[str, str]) -> Ending:
-    """Run a script with these inputs beside ENVIRONMENT, named without FIVETRAN_."""
-    return ending(script, {**ENVIRONMENT, **{f"FIVETRAN_{name}": value for name, value in given.items()}}, run)
-
-
-def check(folder: Path, clock: FakeClock, *upstream: str, **given: str) -> Ending:
-    """Run the check of a later step with these inputs, named without FIVETRAN_."""
-    return run_script(check_sync_status, make_run(folder, "fivetran", clock, upstream=upstream), given)
-
-
-def triggered(fivetran: Vendor, folder: Path, before: dict[str, Any] | None = None, log_id: str | None = None) -> None:
-    """Run a trigger in the same artifacts folder; Fivetran accepts it at the clock's time."""
-    fivetran.expect("GET", DETAILS, before or connection())
-    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
-    assert trigger(make_run(folder, "fivetran", fivetran.clock, log_id=log_id)) == (0, "started")
-    fivetran.sent.clear()
-
-
-def saved(folder: Path) -> dict[str, Any]:
-    """What was saved for later steps, without the pending start."""
-    return {name: value for name, value in files(folder).items() if not name.endswith("starting.pickle")}
-
-
-def put(folder: Path, **variables: Any) -> None:
-    """Files that another program or an older version left, by name without `.pickle`; bytes are written as they are."""
-    variables_folder = folder / "fivetran-blueprints" / "variables"
-    variables_folder.mkdir(parents=True, exist_ok=True)
-    for name, value in variables.items():
-        written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
-        (variables_folder / f"{name}.pickle").write_bytes(written)
-
-
 def past(status: str, start: str | None, end: str | None, sync_id: Any = "s-1", reason: Any = None) -> dict[str, Any]:
     """One sync of the history."""
     return {
@@ -103,20 +75,6 @@ def past(status: str, start: str | None, end: str | None, sync_id: Any = "s-1", 
 
 def history(*items: Any) -> dict[str, Any]:
     return {"code": "Success", "data": {"items": list(items)}}
-
-
-def expect_history(
-    fivetran: Vendor, since: str | None, ended_at: str, response: Any = None, status: int | None = None
-) -> None:
-    """The request for the history until a few minutes after the end; without `response` a 403.
-
-    `since` is two seconds before the trigger, or None for (a little less than) the seven days that it may cover.
-    """
-    until = datetime.fromisoformat(f"2026-11-22T{ended_at}") + timedelta(minutes=5)
-    start_time = at(since) if since else f"{until - timedelta(days=7, minutes=-5):%Y-%m-%dT%H:%M:%SZ}"
-    window = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
-    status = status if status is not None else 403 if response is None else 200
-    fivetran.expect("GET", HISTORY, response, status=status, query=window)
 
 
 def connection(
@@ -150,3 +108,81 @@ def connection(
     data.update({key: value for key, value in more.items() if key not in status})
     status.update({key: value for key, value in more.items() if key in status})
     return {"code": "Success", "data": {**data, "status": status}}
+
+
+@dataclass
+class Fivetran(Vendor):
+    """What is expected of the scripts, and the scripts themselves, with their artifacts in `folder`."""
+
+    folder: Path = Path()
+    run: Any = None  # that of the last script
+
+    def shows(self, *responses: Any, **more: Any) -> None:
+        """The next reads of the connection."""
+        for response in responses:
+            self.expect("GET", DETAILS, response, **more)
+
+    def accepts(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
+        """The read of a trigger and its request, which is accepted unless `response` says otherwise."""
+        self.shows(before or connection())
+        self.expect("POST", START, response, body=body, **more)
+
+    def ends(self, time: str, now: Any = None, since: str | None = SINCE, polls: int = 1) -> None:
+        """Polls that show an end, by default a success, and the history, which this account does not have."""
+        self.shows(*[now or connection(succeeded_at=at(time))] * polls)
+        self.expect_history(since, time)
+
+    def expect_history(self, since: str | None, ended_at: str, response: Any = None, status: int | None = None) -> None:
+        """The request for the history until a few minutes after the end; without `response` a 403.
+
+        `since` is two seconds before the trigger, or None for (a little less than) the seven days that it may cover.
+        """
+        until = datetime.fromisoformat(f"2026-11-22T{ended_at}") + timedelta(minutes=5)
+        start_time = at(since) if since else f"{until - timedelta(days=7, minutes=-5):%Y-%m-%dT%H:%M:%SZ}"
+        window = {"start_time": start_time, "end_time": f"{until:%Y-%m-%dT%H:%M:%SZ}", "limit": "1000"}
+        status = status if status is not None else 403 if response is None else 200
+        self.expect("GET", HISTORY, response, status=status, query=window)
+
+    def execute(self, script: ModuleType, given: Mapping[str, str], **settings: Any) -> Ending:
+        """Run a script with these inputs beside ENVIRONMENT, named without FIVETRAN_."""
+        redactor = Redactor(pairs=["the-key", "the-secret"])
+        self.run = make_run(self.folder, "fivetran", self.clock, redactor=redactor, **settings)
+        return ending(script, {**ENVIRONMENT, **{f"FIVETRAN_{name}": value for name, value in given.items()}}, self.run)
+
+    def trigger(self, log_id: str | None = None, **given: str) -> Ending:
+        return self.execute(trigger_sync, given, log_id=log_id)
+
+    def resync(self, **given: str) -> Ending:
+        return self.execute(resync_connector, given)
+
+    def update(self, **given: str) -> Ending:
+        return self.execute(update_connector, given)
+
+    def check(self, *upstream: str, **given: str) -> Ending:
+        """Run the check of a later step."""
+        return self.execute(check_sync_status, given, upstream=upstream)
+
+    def verify(self, **given: str) -> Ending:
+        return self.execute(check_credentials, {"CONNECTOR_ID": "", **given})
+
+    def triggered(self, before: Any = None, log_id: str | None = None) -> None:
+        """Run a trigger before; Fivetran accepts it at the clock's time."""
+        self.accepts(before=before)
+        assert self.trigger(log_id) == (0, "started")
+        self.sent.clear()
+
+    def files(self) -> dict[str, Any]:
+        """What was saved for later steps, by file name."""
+        return files(self.folder)
+
+    def saved(self) -> dict[str, Any]:
+        """The same without the pending start."""
+        return {name: value for name, value in self.files().items() if not name.endswith("starting.pickle")}
+
+    def put(self, **variables: Any) -> None:
+        """Files of another program or an older version, by name without `.pickle`; bytes are written as they are."""
+        variables_folder = self.folder / "fivetran-blueprints" / "variables"
+        variables_folder.mkdir(parents=True, exist_ok=True)
+        for name, value in variables.items():
+            written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
+            (variables_folder / f"{name}.pickle").write_bytes(written)

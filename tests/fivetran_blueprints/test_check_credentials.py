@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fivetran_blueprints import check_credentials
-from shared.context import Run
-from tests.fivetran_blueprints.responses import run_script
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Ending, Vendor, files
+from tests.fivetran_blueprints.responses import Fivetran
+from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
 
 ACCOUNT = "/v1/account/info"
 VALID = {"code": "Success", "data": {"account_id": "a_1", "account_name": "Acme <East>", "user_id": None}}
 
 
-def verify(run: Run, **given: str) -> Ending:
-    """Run the script with these inputs, named without FIVETRAN_."""
-    return run_script(check_credentials, run, {"CONNECTOR_ID": "", **given})
-
-
-def test_it_asks_for_the_account_and_for_nothing_else(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_it_asks_for_the_account_and_for_nothing_else(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, VALID)
-    assert verify(run) == (0, "valid")
+    assert fivetran.verify() == (0, "valid")
     (sent,) = fivetran.sent
     assert sent.headers["Authorization"] == "Basic " + base64.b64encode(b"the-key:the-secret").decode()
     assert sent.headers["Accept"] == "application/json;version=2"
     assert sent.headers["User-Agent"].startswith("sync-blueprints/")
     assert sent.timeout == (10, 60)
-    assert files(tmp_path) == {}
-    assert run.kept == {}
+    assert fivetran.files() == {}
+    assert fivetran.run.kept == {}
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/", "http://localhost:8080/v1"])
-def test_another_base_url_is_used_with_or_without_its_version(fivetran: Vendor, run: Run, url: str) -> None:
+def test_another_base_url_is_used_with_or_without_its_version(fivetran: Fivetran, url: str) -> None:
     fivetran.url = "http://localhost:8080"
     fivetran.expect("GET", ACCOUNT, VALID)
-    assert verify(run, API_URL=url) == (0, "valid")
+    assert fivetran.verify(API_URL=url) == (0, "valid")
 
 
 @pytest.mark.parametrize(
@@ -50,17 +42,17 @@ def test_another_base_url_is_used_with_or_without_its_version(fivetran: Vendor, 
         ({}, "without a name"),
     ],
 )
-def test_the_account_is_named(fivetran: Vendor, run: Run, data: Any, account: str) -> None:
+def test_the_account_is_named(fivetran: Fivetran, data: Any, account: str) -> None:
     fivetran.expect("GET", ACCOUNT, {"code": "Success", "data": data})
-    ended = verify(run)
+    ended = fivetran.verify()
     assert ended == (0, "valid")
     assert account in ended.message
-    assert run.report.details == {"account": account}
+    assert fivetran.run.report.details == {"account": account}
 
 
-def test_other_inputs_are_not_needed_and_not_read(fivetran: Vendor, run: Run) -> None:
+def test_other_inputs_are_not_needed_and_not_read(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, VALID)
-    assert verify(run, CONNECTOR_ID="../x", POLL_INTERVAL="0", PAUSED="perhaps") == (0, "valid")
+    assert fivetran.verify(CONNECTOR_ID="../x", POLL_INTERVAL="0", PAUSED="perhaps") == (0, "valid")
 
 
 @pytest.mark.parametrize(
@@ -78,34 +70,34 @@ def test_other_inputs_are_not_needed_and_not_read(fivetran: Vendor, run: Run) ->
     ],
 )
 def test_a_problem_of_an_input_is_named_before_anything_is_sent(
-    fivetran: Vendor, run: Run, given: dict[str, str], named: list[str]
+    fivetran: Fivetran, given: dict[str, str], named: list[str]
 ) -> None:
-    ended = verify(run, **given)
+    ended = fivetran.verify(**given)
     assert ended == (206, "invalid_input")
     assert all(word in ended.message for word in named)
     assert "sesame" not in ended.message.lower()
     assert fivetran.sent == []
 
 
-def test_a_401_hints_at_the_base64_of_key_and_secret(fivetran: Vendor, run: Run) -> None:
+def test_a_401_hints_at_the_base64_of_key_and_secret(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, {"code": "Unauthorized", "message": "Invalid credentials"}, status=401)
-    ended = verify(run)
+    ended = fivetran.verify()
     assert ended == (200, "invalid_credentials")
     words = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "Base64", "Invalid credentials")
     assert all(word in ended.message for word in words)
 
 
-def test_a_403_is_a_valid_key_that_may_not_read_the_account(fivetran: Vendor, run: Run) -> None:
+def test_a_403_is_a_valid_key_that_may_not_read_the_account(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, {"code": "Forbidden", "message": "Role without account access"}, status=403)
-    ended = verify(run)
+    ended = fivetran.verify()
     assert ended == (0, "valid")
     assert "account" in ended.message
     assert "wrong" not in ended.message
 
 
-def test_a_redirect_is_never_followed(fivetran: Vendor, run: Run) -> None:
+def test_a_redirect_is_never_followed(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, None, status=302, headers={"Location": "https://elsewhere.invalid/"})
-    ended = verify(run)
+    ended = fivetran.verify()
     assert ended == (201, "refused")
     assert "FIVETRAN_API_URL" in ended.message
 
@@ -122,24 +114,22 @@ UNREACHABLE: dict[str, tuple[Any, int]] = {
 
 
 @pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_vendor_that_cannot_be_reached_is_asked_five_times(
-    fivetran: Vendor, run: Run, response: Any, status: int
-) -> None:
+def test_a_vendor_that_cannot_be_reached_is_asked_five_times(fivetran: Fivetran, response: Any, status: int) -> None:
     for _ in range(5):
         fivetran.expect("GET", ACCOUNT, response, status=status)
-    assert verify(run) == (220, "unreachable")
+    assert fivetran.verify() == (220, "unreachable")
 
 
 @pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_passing_outage_does_not_matter(fivetran: Vendor, run: Run, response: Any, status: int) -> None:
+def test_a_passing_outage_does_not_matter(fivetran: Fivetran, response: Any, status: int) -> None:
     fivetran.expect("GET", ACCOUNT, response, status=status)
     fivetran.expect("GET", ACCOUNT, VALID)
-    assert verify(run) == (0, "valid")
+    assert fivetran.verify() == (0, "valid")
 
 
-def test_a_long_retry_after_ends_the_check_at_once(fivetran: Vendor, run: Run) -> None:
+def test_a_long_retry_after_ends_the_check_at_once(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, None, status=429, headers={"Retry-After": "3600"})
-    ended = verify(run)
+    ended = fivetran.verify()
     assert ended == (220, "unreachable")
     assert "1 h" in ended.message
     assert fivetran.clock.sleeps == []
@@ -162,6 +152,6 @@ def test_a_long_retry_after_ends_the_check_at_once(fivetran: Vendor, run: Run) -
         ({"code": "Conflict"}, 409),
     ],
 )
-def test_an_unexpected_response_proves_nothing(fivetran: Vendor, run: Run, response: Any, status: int) -> None:
+def test_an_unexpected_response_proves_nothing(fivetran: Fivetran, response: Any, status: int) -> None:
     fivetran.expect("GET", ACCOUNT, response, status=status)
-    assert verify(run) == (220, "unreachable")
+    assert fivetran.verify() == (220, "unreachable")

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.context import Run
 from shared.errors import Interruption
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,
-    DETAILS,
     FORCE,
     ID,
     NO_FORCE,
     PLAIN_FILES,
     RUNNING,
     START,
+    Fivetran,
     at,
-    check,
     connection,
-    saved,
-    trigger,
 )
-from tests.support import NOW, FakeClock
-from tests.wire import HTML, Vendor, files
+from tests.support import NOW
+from tests.wire import HTML
 
 HISTORICAL = connection("syncing", is_historical_sync=True)
 
 
-def expect_conflict(fivetran: Vendor, body: dict[str, bool]) -> None:
+def expect_conflict(fivetran: Fivetran, body: dict[str, bool]) -> None:
     fivetran.expect("POST", START, CONFLICT, status=409, body=body)
 
 
@@ -54,16 +49,16 @@ def expect_conflict(fivetran: Vendor, body: dict[str, bool]) -> None:
     ],
 )
 def test_only_restart_forces_an_idle_connection(
-    fivetran: Vendor, run: Run, tmp_path: Path, given: dict[str, str], body: dict[str, bool]
+    fivetran: Fivetran, given: dict[str, str], body: dict[str, bool]
 ) -> None:
-    fivetran.expect("GET", DETAILS, connection())
+    fivetran.shows(connection())
     fivetran.expect("POST", START, ACCEPTED, body=body)
-    assert trigger(run, **given) == (0, "started")
-    assert files(tmp_path)["sync.pickle"]["interrupted"] is False
+    assert fivetran.trigger(**given) == (0, "started")
+    assert fivetran.files()["sync.pickle"]["interrupted"] is False
 
 
-def test_a_force_that_conflicts_with_the_policy_sends_nothing(fivetran: Vendor, run: Run) -> None:
-    ended = trigger(run, FORCE="TRUE", IF_RUNNING="join")
+def test_a_force_that_conflicts_with_the_policy_sends_nothing(fivetran: Fivetran) -> None:
+    ended = fivetran.trigger(FORCE="TRUE", IF_RUNNING="join")
     assert ended == (206, "invalid_input")
     assert all(f"FIVETRAN_{name}" in ended.message for name in ("FORCE", "IF_RUNNING"))
     assert fivetran.sent == []
@@ -73,13 +68,10 @@ def test_a_force_that_conflicts_with_the_policy_sends_nothing(fivetran: Vendor, 
 
 
 @pytest.mark.parametrize("given", [{}, {"FORCE": "TRUE"}])
-def test_restart_forces_and_notes_that_a_running_sync_is_interrupted(
-    fivetran: Vendor, run: Run, tmp_path: Path, given: dict[str, str]
-) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
-    assert trigger(run, **given) == (0, "started")
-    assert files(tmp_path)["sync.pickle"]["interrupted"] is True
+def test_restart_forces_and_notes_that_a_running_sync_is_interrupted(fivetran: Fivetran, given: dict[str, str]) -> None:
+    fivetran.accepts(before=connection("syncing"))
+    assert fivetran.trigger(**given) == (0, "started")
+    assert fivetran.files()["sync.pickle"]["interrupted"] is True
 
 
 @pytest.mark.parametrize(
@@ -94,237 +86,211 @@ def test_restart_forces_and_notes_that_a_running_sync_is_interrupted(
     ids=["restart", "force", "join", "it is due and does not run", "an incremental sync runs"],
 )
 def test_a_running_historical_sync_that_is_about_to_be_stopped_is_named_in_a_warning(
-    fivetran: Vendor,
-    run: Run,
-    caplog: pytest.LogCaptureFixture,
-    before: dict[str, Any],
-    given: dict[str, str],
-    warned: bool,
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: dict[str, Any], given: dict[str, str], warned: bool
 ) -> None:
-    fivetran.expect("GET", DETAILS, before)
+    fivetran.shows(before)
     joins = given.get("IF_RUNNING") == "join"
     if not joins:
         fivetran.expect("POST", START, ACCEPTED, body=FORCE)
-    assert trigger(run, **given) == (0, "joined" if joins else "started")
+    assert fivetran.trigger(**given) == (0, "joined" if joins else "started")
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any("historical" in warning and ID in warning for warning in warnings) is warned
 
 
-def test_a_409_of_a_forced_request_is_a_sync_that_fivetran_does_not_stop(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
-    fivetran.expect("GET", DETAILS, connection())
+def test_a_409_of_a_forced_request_is_a_sync_that_fivetran_does_not_stop(fivetran: Fivetran) -> None:
+    fivetran.shows(connection())
     expect_conflict(fivetran, FORCE)
     for _ in range(200):
         fivetran.expect("POST", START, CONFLICT, status=409, body=FORCE)
-        fivetran.expect("GET", DETAILS, connection("syncing"))
-    ended = trigger(run)
+        fivetran.shows(connection("syncing"))
+    ended = fivetran.trigger()
     fivetran.steps.clear()
     assert ended == (203, "already_running")
     assert all(words in ended.message for words in (ID, "A sync is already in progress"))
     assert fivetran.clock.elapsed < 370
-    assert saved(tmp_path) == {}
-    assert files(tmp_path)["starting.pickle"]["state"] == "ended"
+    assert fivetran.saved() == {}
+    assert fivetran.files()["starting.pickle"]["state"] == "ended"
 
 
-def test_a_sync_that_only_a_409_reports_is_interrupted_by_the_next_forced_request(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
-    fivetran.expect("GET", DETAILS, connection())
+def test_a_sync_that_only_a_409_reports_is_interrupted_by_the_next_forced_request(fivetran: Fivetran) -> None:
+    fivetran.shows(connection())
     expect_conflict(fivetran, FORCE)
     fivetran.expect("POST", START, ACCEPTED, body=FORCE)
-    assert trigger(run) == (0, "started")
-    assert files(tmp_path)["sync.pickle"]["interrupted"] is True
-    stopped_at = f"12:00:{clock.elapsed:02.0f}"
-    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at(stopped_at)))
-    assert check(tmp_path, clock) == RUNNING
+    assert fivetran.trigger() == (0, "started")
+    assert fivetran.files()["sync.pickle"]["interrupted"] is True
+    stopped_at = f"12:00:{fivetran.clock.elapsed:02.0f}"
+    fivetran.shows(connection("syncing", failed_at=at(stopped_at)))
+    assert fivetran.check() == RUNNING
 
 
 # join
 
 
 @pytest.mark.parametrize("given", [{"IF_RUNNING": "join"}, {"FORCE": "FALSE"}])
-def test_join_starts_nothing_and_saves_the_running_sync(
-    fivetran: Vendor, run: Run, tmp_path: Path, given: dict[str, str]
-) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    ended = trigger(run, **given)
+def test_join_starts_nothing_and_saves_the_running_sync(fivetran: Fivetran, given: dict[str, str]) -> None:
+    fivetran.shows(connection("syncing"))
+    ended = fivetran.trigger(**given)
     assert ended == (0, "joined")
     assert ID in ended.message
-    found = files(tmp_path)
+    found = fivetran.files()
     assert set(found) == PLAIN_FILES
     assert found["sync.pickle"]["joined"] is True
     assert found["force_sync.pickle"] == [ID, NOW]
 
 
 @pytest.mark.parametrize("polls", [0, 2], ids=["it shows at once", "it shows late"])
-def test_a_409_under_join_is_joined_as_soon_as_it_shows(fivetran: Vendor, run: Run, tmp_path: Path, polls: int) -> None:
-    fivetran.expect("GET", DETAILS, connection())
+def test_a_409_under_join_is_joined_as_soon_as_it_shows(fivetran: Fivetran, polls: int) -> None:
+    fivetran.shows(connection())
     expect_conflict(fivetran, NO_FORCE)
     for _ in range(polls):
-        fivetran.expect("GET", DETAILS, connection())
+        fivetran.shows(connection())
         expect_conflict(fivetran, NO_FORCE)
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    assert trigger(run, IF_RUNNING="join") == (0, "joined")
-    assert set(files(tmp_path)) == PLAIN_FILES
-    assert files(tmp_path)["sync.pickle"]["joined"] is True
+    fivetran.shows(connection("syncing"))
+    assert fivetran.trigger(IF_RUNNING="join") == (0, "joined")
+    assert set(fivetran.files()) == PLAIN_FILES
+    assert fivetran.files()["sync.pickle"]["joined"] is True
 
 
-def test_a_409_under_join_whose_sync_is_over_by_then_is_followed_by_a_start(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
-    fivetran.expect("GET", DETAILS, connection())
+def test_a_409_under_join_whose_sync_is_over_by_then_is_followed_by_a_start(fivetran: Fivetran) -> None:
+    fivetran.shows(connection())
     expect_conflict(fivetran, NO_FORCE)
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:01")))
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="join") == (0, "started")
-    assert files(tmp_path)["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
+    fivetran.accepts(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING="join") == (0, "started")
+    assert fivetran.files()["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
 
 
-def test_a_409_under_join_that_never_shows_is_exit_203(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_a_409_under_join_that_never_shows_is_exit_203(fivetran: Fivetran) -> None:
     for _ in range(100):
-        fivetran.expect("GET", DETAILS, connection())
+        fivetran.shows(connection())
         expect_conflict(fivetran, NO_FORCE)
-    ended = trigger(run, IF_RUNNING="join")
+    ended = fivetran.trigger(IF_RUNNING="join")
     fivetran.steps.clear()
     assert ended == (203, "already_running")
     assert "A sync is already in progress" in ended.message
     assert fivetran.clock.elapsed < 120
-    assert saved(tmp_path) == {}
+    assert fivetran.saved() == {}
 
 
 # fail
 
 
 @pytest.mark.parametrize("shows", [True, False], ids=["it shows", "a 409 says so"])
-def test_fail_ends_at_once_and_saves_nothing(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, shows: bool
-) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing" if shows else "scheduled"))
+def test_fail_ends_at_once_and_saves_nothing(fivetran: Fivetran, shows: bool) -> None:
+    fivetran.shows(connection("syncing" if shows else "scheduled"))
     if not shows:
         expect_conflict(fivetran, NO_FORCE)
-    ended = trigger(run, IF_RUNNING="fail")
+    ended = fivetran.trigger(IF_RUNNING="fail")
     assert ended == (203, "already_running")
     assert "FIVETRAN_IF_RUNNING is fail" in ended.message
     assert ID in ended.message
     assert shows or "A sync is already in progress" in ended.message
-    assert clock.elapsed == 0
-    assert saved(tmp_path) == {}
-    assert check(tmp_path, clock) == (221, "artifact_error")
+    assert fivetran.clock.elapsed == 0
+    assert fivetran.saved() == {}
+    assert fivetran.check() == (221, "artifact_error")
 
 
 # wait
 
 
-def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(fivetran: Fivetran) -> None:
     for state in ("syncing", "syncing"):
-        fivetran.expect("GET", DETAILS, connection(state, at("06:00:00")))
-    fivetran.expect("GET", DETAILS, connection("scheduled", at("12:00:01")))
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="wait") == (0, "started")
-    handoff = files(tmp_path)["sync.pickle"]
+        fivetran.shows(connection(state, at("06:00:00")))
+    fivetran.accepts(before=connection("scheduled", at("12:00:01")), body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
+    handoff = fivetran.files()["sync.pickle"]
     assert (handoff["succeeded_at"], handoff["interrupted"]) == (NOW + timedelta(seconds=1), False)
 
 
-def test_wait_stops_no_historical_sync(fivetran: Vendor, run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    fivetran.expect("GET", DETAILS, HISTORICAL)
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:01")))
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="wait") == (0, "started")
+def test_wait_stops_no_historical_sync(fivetran: Fivetran, caplog: pytest.LogCaptureFixture) -> None:
+    fivetran.shows(HISTORICAL)
+    fivetran.accepts(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
     assert "stopped" not in caplog.text
 
 
-def test_wait_times_out_and_starts_nothing(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"), many=True)
-    ended = trigger(run, IF_RUNNING="wait", WAIT_TIMEOUT="10")
+def test_wait_times_out_and_starts_nothing(fivetran: Fivetran) -> None:
+    fivetran.shows(connection("syncing"), many=True)
+    ended = fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="10")
     assert ended == (203, "already_running")
     assert all(words in ended.message for words in (ID, "FIVETRAN_WAIT_TIMEOUT", "nothing was started"))
     assert 600 <= fivetran.clock.elapsed < 660
-    assert saved(tmp_path) == {}
+    assert fivetran.saved() == {}
 
 
-def test_a_409_under_wait_is_waited_for(fivetran: Vendor, run: Run) -> None:
+def test_a_409_under_wait_is_waited_for(fivetran: Fivetran) -> None:
     for _ in range(2):
-        fivetran.expect("GET", DETAILS, connection())
+        fivetran.shows(connection())
         expect_conflict(fivetran, NO_FORCE)
-    fivetran.expect("GET", DETAILS, connection())
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="wait") == (0, "started")
+    fivetran.accepts(body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
     assert fivetran.clock.elapsed > 0
 
 
-def test_a_409_under_wait_that_never_ends_is_exit_203(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_a_409_under_wait_that_never_ends_is_exit_203(fivetran: Fivetran) -> None:
     for _ in range(100):
-        fivetran.expect("GET", DETAILS, connection())
+        fivetran.shows(connection())
         expect_conflict(fivetran, NO_FORCE)
-    ended = trigger(run, IF_RUNNING="wait", WAIT_TIMEOUT="5")
+    ended = fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="5")
     fivetran.steps.clear()
     assert ended == (203, "already_running")
     assert "A sync is already in progress" in ended.message
     assert 300 <= fivetran.clock.elapsed < 370
-    assert saved(tmp_path) == {}
+    assert fivetran.saved() == {}
 
 
-def test_a_connection_that_is_paused_while_its_turn_is_awaited_is_refused(fivetran: Vendor, run: Run) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("GET", DETAILS, connection("paused", paused=True))
-    assert trigger(run, IF_RUNNING="wait") == (201, "refused")
+def test_a_connection_that_is_paused_while_its_turn_is_awaited_is_refused(fivetran: Fivetran) -> None:
+    fivetran.shows(connection("syncing"))
+    fivetran.shows(connection("paused", paused=True))
+    assert fivetran.trigger(IF_RUNNING="wait") == (201, "refused")
 
 
-def test_reads_that_fail_while_its_turn_is_awaited_are_survived(fivetran: Vendor, run: Run) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
+def test_reads_that_fail_while_its_turn_is_awaited_are_survived(fivetran: Fivetran) -> None:
+    fivetran.shows(connection("syncing"))
     for _ in range(7):  # more than one read tries
-        fivetran.expect("GET", DETAILS, HTML, status=502)
-    fivetran.expect("GET", DETAILS, connection("scheduled", at("12:00:01")))
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="wait") == (0, "started")
+        fivetran.shows(HTML, status=502)
+    fivetran.accepts(before=connection("scheduled", at("12:00:01")), body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
 
 
-def test_an_outage_while_its_turn_is_awaited_is_known_to_have_started_nothing(fivetran: Vendor, run: Run) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("GET", DETAILS, HTML, status=502, many=True)
-    ended = trigger(run, IF_RUNNING="wait")
+def test_an_outage_while_its_turn_is_awaited_is_known_to_have_started_nothing(fivetran: Fivetran) -> None:
+    fivetran.shows(connection("syncing"))
+    fivetran.shows(HTML, status=502, many=True)
+    ended = fivetran.trigger(IF_RUNNING="wait")
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message
     assert 900 <= fivetran.clock.elapsed < 1100
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_request_that_is_refused_once_its_turn_has_come_ends_it_at_once(
-    fivetran: Vendor, run: Run, tmp_path: Path, status: int
-) -> None:
+def test_a_request_that_is_refused_once_its_turn_has_come_ends_it_at_once(fivetran: Fivetran, status: int) -> None:
     for _ in range(2):
-        fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:01")))
+        fivetran.shows(connection("syncing"))
+    fivetran.shows(connection(succeeded_at=at("12:00:01")))
     fivetran.expect("POST", START, {"code": "Forbidden"}, status=status, body=NO_FORCE)
-    assert trigger(run, IF_RUNNING="wait") == (200, "invalid_credentials")
-    assert saved(tmp_path) == {}
+    assert fivetran.trigger(IF_RUNNING="wait") == (200, "invalid_credentials")
+    assert fivetran.saved() == {}
 
 
 @pytest.mark.parametrize("seconds", ["50", "60"])
 def test_a_retry_after_at_each_poll_for_its_turn_outlasts_the_time_out_by_no_more_than_a_poll(
-    fivetran: Vendor, run: Run, seconds: str
+    fivetran: Fivetran, seconds: str
 ) -> None:
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("GET", DETAILS, None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
-    assert trigger(run, IF_RUNNING="wait", WAIT_TIMEOUT="1").code in (202, 203)
+    fivetran.shows(connection("syncing"))
+    fivetran.shows(None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
+    assert fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="1").code in (202, 203)
     assert fivetran.clock.elapsed < 66  # a poll takes five seconds
 
 
-def test_a_trigger_killed_while_it_waits_for_its_turn_started_nothing(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_trigger_killed_while_it_waits_for_its_turn_started_nothing(fivetran: Fivetran) -> None:
     def killed() -> None:
         raise Interruption(15)
 
-    fivetran.expect("GET", DETAILS, connection("syncing"))
-    fivetran.expect("GET", DETAILS, killed)
+    fivetran.shows(connection("syncing"))
+    fivetran.shows(killed)
     with pytest.raises(Interruption):
-        trigger(run, IF_RUNNING="wait")
-    assert files(tmp_path)["starting.pickle"]["state"] == "reading"
-    assert "nothing was started" in run.report.still_running
-    ended = check(tmp_path, clock)
+        fivetran.trigger(IF_RUNNING="wait")
+    assert fivetran.files()["starting.pickle"]["state"] == "reading"
+    assert "nothing was started" in fivetran.run.report.still_running
+    ended = fivetran.check()
     assert ended == (221, "artifact_error")
     assert "before it started anything" in ended.message

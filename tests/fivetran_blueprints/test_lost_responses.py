@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.context import Run
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,
-    DETAILS,
     FORCE,
     GARBAGE,
     ID,
@@ -24,24 +21,22 @@ from tests.fivetran_blueprints.responses import (
     START,
     SUCCEEDED,
     TIMED_OUT_ONES,
+    Fivetran,
     at,
-    check,
     connection,
-    expect_history,
-    trigger,
 )
-from tests.support import NOW, FakeClock
-from tests.wire import HTML, LOST, REFUSED, TIMED_OUT, Vendor, files
+from tests.support import NOW
+from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
 
 ALL = {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}
 IDLE, SYNCING = connection(), connection("syncing")
 
 
 def expect_lost(
-    fivetran: Vendor, response: Any = LOST, status: int = 0, before: Any = IDLE, *, takes: float = 0.0
+    fivetran: Fivetran, response: Any = LOST, status: int = 0, before: Any = IDLE, *, takes: float = 0.0
 ) -> None:
     """The read, and a forced trigger request that ends so."""
-    fivetran.expect("GET", DETAILS, before)
+    fivetran.shows(before)
     fivetran.expect("POST", START, response, status=status, body=FORCE, takes=takes)
 
 
@@ -60,76 +55,74 @@ def expect_lost(
     ids=["syncing", "it succeeded already", "it failed already", "rescheduled"],
 )
 def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, now: dict[str, Any]
+    fivetran: Fivetran, response: Any, status: int, now: dict[str, Any]
 ) -> None:
     expect_lost(fivetran, response, status)
-    fivetran.expect("GET", DETAILS, now)
-    assert trigger(run) == (0, "started")
+    fivetran.shows(now)
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
-    assert set(files(tmp_path)) == PLAIN_FILES
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
 @pytest.mark.parametrize(
     ("response", "shows_after"), [(LOST, 2), (LOST, 14), (TIMED_OUT, 2), (TIMED_OUT, 80), ({"code": "Strange"}, 14)]
 )
-def test_a_lost_request_that_shows_late_was_accepted(
-    fivetran: Vendor, run: Run, response: Any, shows_after: float
-) -> None:
+def test_a_lost_request_that_shows_late_was_accepted(fivetran: Fivetran, response: Any, shows_after: float) -> None:
     expect_lost(fivetran, response, 200)
-    fivetran.expect("GET", DETAILS, lambda: SYNCING if fivetran.clock.elapsed > shows_after else IDLE, many=True)
-    assert trigger(run) == (0, "started")
+    fivetran.shows(lambda: SYNCING if fivetran.clock.elapsed > shows_after else IDLE, many=True)
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
 
 
 @pytest.mark.parametrize(("response", "status"), LOST_ONES.values(), ids=LOST_ONES)
 def test_a_lost_request_of_which_nothing_shows_is_sent_once_more_without_force(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_lost(fivetran, response, status)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    fivetran.shows(IDLE, many=True)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run) == (0, "started")
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
     assert [round(sent.at) for sent in fivetran.sent if sent.method == "GET"] == [0, 0, 1, 3, 7, 15]
-    assert files(tmp_path)["execution_time.pickle"] == NOW + timedelta(seconds=15)
+    assert fivetran.files()["execution_time.pickle"] == NOW + timedelta(seconds=15)
 
 
 @pytest.mark.parametrize(("response", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
 def test_a_request_that_may_still_be_at_work_is_never_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_lost(fivetran, response, status)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
-    ended = trigger(run)
+    fivetran.shows(IDLE, many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert "nothing was started" not in ended.message
     assert fivetran.starts("/sync") == [FORCE]
     assert 90 <= fivetran.clock.elapsed < 100
-    assert files(tmp_path).keys() == {"starting.pickle"}
-    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
+    assert fivetran.files().keys() == {"starting.pickle"}
+    assert fivetran.files()["starting.pickle"]["state"] == "sent"
 
 
 @pytest.mark.parametrize(("response", "status"), GARBAGE.values(), ids=GARBAGE)
 def test_a_good_status_without_the_code_success_is_no_success_and_nothing_is_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_lost(fivetran, response, status)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
-    ended = trigger(run)
+    fivetran.shows(IDLE, many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert all(words in ended.message for words in (ID, "before you trigger it again"))
     assert fivetran.starts("/sync") == [FORCE]
-    assert 15 <= clock.elapsed < 20
-    assert files(tmp_path).keys() == {"starting.pickle"}
-    assert check(tmp_path, clock) == (221, "artifact_error")
+    assert 15 <= fivetran.clock.elapsed < 20
+    assert fivetran.files().keys() == {"starting.pickle"}
+    assert fivetran.check() == (221, "artifact_error")
 
 
-def test_a_connection_that_was_rescheduled_before_proves_nothing_by_being_so_still(fivetran: Vendor, run: Run) -> None:
+def test_a_connection_that_was_rescheduled_before_proves_nothing_by_being_so_still(fivetran: Fivetran) -> None:
     rescheduled = connection("rescheduled", rescheduled_for=at("14:00:00"))
     expect_lost(fivetran, before=rescheduled)
-    fivetran.expect("GET", DETAILS, rescheduled, many=True)
+    fivetran.shows(rescheduled, many=True)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run) == (0, "started")
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
@@ -139,60 +132,54 @@ def test_a_connection_that_was_rescheduled_before_proves_nothing_by_being_so_sti
     ids=["a success", "a failure"],
 )
 def test_a_sync_from_before_the_request_that_shows_late_is_not_its_doing(
-    fivetran: Vendor, run: Run, late: dict[str, Any]
+    fivetran: Fivetran, late: dict[str, Any]
 ) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, late, many=True)
+    fivetran.shows(late, many=True)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    assert trigger(run) == (0, "started")
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
-def test_a_sync_that_was_found_is_the_one_that_is_checked(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_sync_that_was_found_is_the_one_that_is_checked(fivetran: Fivetran) -> None:
     expect_lost(fivetran, takes=3)
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:02")))
-    assert trigger(run) == (0, "started")
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:00:02")))
-    expect_history(fivetran, "11:59:58", "12:00:02")
-    assert check(tmp_path, clock) == SUCCEEDED
+    fivetran.shows(connection(succeeded_at=at("12:00:02")))
+    assert fivetran.trigger() == (0, "started")
+    fivetran.shows(connection(succeeded_at=at("12:00:02")))
+    fivetran.expect_history("11:59:58", "12:00:02")
+    assert fivetran.check() == SUCCEEDED
 
 
 @pytest.mark.parametrize("offset", [-86400.0, 7200.0])
-def test_a_local_clock_that_is_off_changes_nothing(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, offset: float
-) -> None:
-    clock.offset = offset
+def test_a_local_clock_that_is_off_changes_nothing(fivetran: Fivetran, offset: float) -> None:
+    fivetran.clock.offset = offset
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, SYNCING)
-    assert trigger(run) == (0, "started")
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("06:00:00.123456")))
-    assert check(tmp_path, clock) == RUNNING
+    fivetran.shows(SYNCING)
+    assert fivetran.trigger() == (0, "started")
+    fivetran.shows(connection(succeeded_at=at("06:00:00.123456")))
+    assert fivetran.check() == RUNNING
 
 
 # The second request
 
 
-def test_a_second_request_that_is_lost_too_but_shows_was_accepted(fivetran: Vendor, run: Run) -> None:
+def test_a_second_request_that_is_lost_too_but_shows_was_accepted(fivetran: Fivetran) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    fivetran.shows(IDLE, many=True)
     fivetran.expect("POST", START, TIMED_OUT, body=NO_FORCE)
-    fivetran.expect("GET", DETAILS, SYNCING)
-    assert trigger(run) == (0, "started")
+    fivetran.shows(SYNCING)
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
-def test_a_second_request_that_meets_a_running_sync_which_shows_was_not_needed(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_a_second_request_that_meets_a_running_sync_which_shows_was_not_needed(fivetran: Fivetran) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    fivetran.shows(IDLE, many=True)
     fivetran.expect("POST", START, CONFLICT, status=409, body=NO_FORCE)
-    fivetran.expect("GET", DETAILS, SYNCING)
-    assert trigger(run) == (0, "started")
+    fivetran.shows(SYNCING)
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
-    assert files(tmp_path)["sync.pickle"]["succeeded_at"] == NOW.replace(hour=6, microsecond=123456)
+    assert fivetran.files()["sync.pickle"]["succeeded_at"] == NOW.replace(hour=6, microsecond=123456)
 
 
 @pytest.mark.parametrize(
@@ -200,25 +187,25 @@ def test_a_second_request_that_meets_a_running_sync_which_shows_was_not_needed(
     [(LOST, 0), (TIMED_OUT, 0), (HTML, 502), (HTML, 504), (HTML, 200), (CONFLICT, 409), (NOT_FOUND, 404), (None, 401)],
 )
 def test_after_two_requests_without_a_trace_it_is_unclear_and_no_third_is_sent(
-    fivetran: Vendor, run: Run, tmp_path: Path, second: Any, status: int
+    fivetran: Fivetran, second: Any, status: int
 ) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    fivetran.shows(IDLE, many=True)
     fivetran.expect("POST", START, second, status=status, body=NO_FORCE)
     if status not in (401, 404):
-        fivetran.expect("GET", DETAILS, IDLE, many=True)
-    ended = trigger(run)
+        fivetran.shows(IDLE, many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert ID in ended.message
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
-    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
+    assert fivetran.files()["starting.pickle"]["state"] == "sent"
 
 
-def test_a_second_request_that_cannot_be_sent_leaves_the_first_one_unclear(fivetran: Vendor, run: Run) -> None:
+def test_a_second_request_that_cannot_be_sent_leaves_the_first_one_unclear(fivetran: Fivetran) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
+    fivetran.shows(IDLE, many=True)
     fivetran.expect("POST", START, REFUSED, body=NO_FORCE, many=True)
-    assert trigger(run) == (202, "unclear")
+    assert fivetran.trigger() == (202, "unclear")
 
 
 @pytest.mark.parametrize(
@@ -226,15 +213,15 @@ def test_a_second_request_that_cannot_be_sent_leaves_the_first_one_unclear(fivet
     [(HTML, 502), (HTML, 200), (REFUSED, 0), (LOST, 0), (None, 401), (NOT_FOUND, 404), (connection(id="other"), 200)],
 )
 def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_lost(fivetran)
-    fivetran.expect("GET", DETAILS, response, status=status, many=True)
-    ended = trigger(run)
+    fivetran.shows(response, status=status, many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert "before you trigger it again" in ended.message
     assert fivetran.starts("/sync") == [FORCE]
-    assert check(tmp_path, clock) == (221, "artifact_error")
+    assert fivetran.check() == (221, "artifact_error")
 
 
 # A sync was running before
@@ -243,15 +230,15 @@ def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_a
 @pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 @pytest.mark.parametrize("takes", [0, 30])
 def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, takes: float
+    fivetran: Fivetran, response: Any, status: int, takes: float
 ) -> None:
     expect_lost(fivetran, response, status, SYNCING, takes=takes)
-    fivetran.expect("GET", DETAILS, SYNCING, many=True)
-    ended = trigger(run)
+    fivetran.shows(SYNCING, many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert ID in ended.message
     assert fivetran.starts("/sync") == [FORCE]
-    assert files(tmp_path).keys() == {"starting.pickle"}
+    assert fivetran.files().keys() == {"starting.pickle"}
 
 
 MOVED = {"succeeded_at": at("12:00:01")}, {"failed_at": at("12:00:01")}
@@ -268,69 +255,65 @@ MOVED = {"succeeded_at": at("12:00:01")}, {"failed_at": at("12:00:01")}
     ids=["the cancel stamped it", "it ended just before", "stopped, and the new one has not begun", "another state"],
 )
 def test_over_a_running_sync_a_lost_request_shows_by_a_moved_stamp_or_another_state(
-    fivetran: Vendor, run: Run, tmp_path: Path, now: dict[str, Any]
+    fivetran: Fivetran, now: dict[str, Any]
 ) -> None:
     expect_lost(fivetran, before=SYNCING)
-    fivetran.expect("GET", DETAILS, now)
-    assert trigger(run) == (0, "started")
+    fivetran.shows(now)
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
-    assert files(tmp_path)["sync.pickle"]["interrupted"] is True
+    assert fivetran.files()["sync.pickle"]["interrupted"] is True
 
 
-def test_what_the_interrupted_sync_left_is_not_taken_for_the_sync_of_a_lost_request(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_what_the_interrupted_sync_left_is_not_taken_for_the_sync_of_a_lost_request(fivetran: Fivetran) -> None:
     stopped = connection("syncing", failed_at=at("12:00:01"))
     expect_lost(fivetran, before=SYNCING, takes=1)
-    fivetran.expect("GET", DETAILS, stopped)
-    assert trigger(run) == (0, "started")
-    fivetran.expect("GET", DETAILS, stopped)
-    assert check(tmp_path, clock) == RUNNING
+    fivetran.shows(stopped)
+    assert fivetran.trigger() == (0, "started")
+    fivetran.shows(stopped)
+    assert fivetran.check() == RUNNING
 
 
 @pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
 def test_over_a_running_sync_that_was_paused_meanwhile_a_lost_request_is_unclear(
-    fivetran: Vendor, run: Run, moved: dict[str, str]
+    fivetran: Fivetran, moved: dict[str, str]
 ) -> None:
     expect_lost(fivetran, before=SYNCING)
-    fivetran.expect("GET", DETAILS, connection("paused", paused=True, **moved), many=True)
-    assert trigger(run) == (202, "unclear")
+    fivetran.shows(connection("paused", paused=True, **moved), many=True)
+    assert fivetran.trigger() == (202, "unclear")
     assert fivetran.starts("/sync") == [FORCE]
 
 
 @pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
 def test_over_a_sync_that_may_have_ended_by_itself_while_the_response_was_awaited_it_is_unclear(
-    fivetran: Vendor, run: Run, tmp_path: Path, moved: dict[str, str]
+    fivetran: Fivetran, moved: dict[str, str]
 ) -> None:
     expect_lost(fivetran, TIMED_OUT, 0, SYNCING, takes=120)
-    fivetran.expect("GET", DETAILS, connection("scheduled", **moved), many=True)
-    ended = trigger(run)
+    fivetran.shows(connection("scheduled", **moved), many=True)
+    ended = fivetran.trigger()
     assert ended == (202, "unclear")
     assert ID in ended.message
     assert fivetran.starts("/sync") == [FORCE]
-    assert files(tmp_path).keys() == {"starting.pickle"}
+    assert fivetran.files().keys() == {"starting.pickle"}
 
 
 @pytest.mark.parametrize("moved", MOVED, ids=["it succeeded", "it failed"])
 def test_over_a_sync_that_ended_a_slow_request_shows_by_one_that_is_running_now(
-    fivetran: Vendor, run: Run, tmp_path: Path, moved: dict[str, str]
+    fivetran: Fivetran, moved: dict[str, str]
 ) -> None:
     expect_lost(fivetran, TIMED_OUT, 0, SYNCING, takes=120)
-    fivetran.expect("GET", DETAILS, connection("syncing", **moved))
-    assert trigger(run) == (0, "started")
+    fivetran.shows(connection("syncing", **moved))
+    assert fivetran.trigger() == (0, "started")
     assert fivetran.starts("/sync") == [FORCE]
-    handoff = files(tmp_path)["sync.pickle"]
+    handoff = fivetran.files()["sync.pickle"]
     assert (handoff["interrupted"], handoff["execution_time"]) == (True, NOW + timedelta(seconds=120))
 
 
 @pytest.mark.parametrize("policy", ["wait", "join", "fail"])
-def test_a_lost_request_without_force_is_found_out_about_in_the_same_way(
-    fivetran: Vendor, run: Run, policy: str
-) -> None:
+def test_a_lost_request_without_force_is_found_out_about_in_the_same_way(fivetran: Fivetran, policy: str) -> None:
     if policy == "wait":
-        fivetran.expect("GET", DETAILS, SYNCING)
-    fivetran.expect("GET", DETAILS, IDLE)
+        fivetran.shows(SYNCING)
+    fivetran.shows(IDLE)
     fivetran.expect("POST", START, TIMED_OUT, body=NO_FORCE)
-    fivetran.expect("GET", DETAILS, SYNCING)
-    assert trigger(run, IF_RUNNING=policy) == (0, "started")
+    fivetran.shows(SYNCING)
+    assert fivetran.trigger(IF_RUNNING=policy) == (0, "started")
     assert fivetran.starts("/sync") == [NO_FORCE]

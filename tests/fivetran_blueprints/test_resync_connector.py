@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fivetran_blueprints import resync_connector
-from shared.context import Run
 from shared.errors import Interruption
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
@@ -24,32 +21,24 @@ from tests.fivetran_blueprints.responses import (
     NOT_FOUND,
     PLAIN_FILES,
     RUNNING,
+    SINCE,
     START,
     SUCCEEDED,
     TIMED_OUT_ONES,
+    Fivetran,
     at,
-    check,
     connection,
-    expect_history,
-    run_script,
-    saved,
 )
-from tests.support import NOW, FakeClock
-from tests.wire import HTML, LOST, REFUSED, Ending, Vendor, files
+from tests.support import NOW
+from tests.wire import HTML, LOST, REFUSED
 
 RESYNC = f"{DETAILS}/resync"
-SINCE = "11:59:58"  # the request at 12:00:00, less two seconds
 SCOPE = {"public": ["users", "orders"], "audit": ["log"]}
 HISTORICAL = connection("syncing", is_historical_sync=True)
 
 
-def resync(run: Run, **given: str) -> Ending:
-    """Run the script with these inputs, named without FIVETRAN_."""
-    return run_script(resync_connector, run, given)
-
-
-def expect_start(fivetran: Vendor, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
-    fivetran.expect("GET", DETAILS, before or connection())
+def expect_start(fivetran: Fivetran, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
+    fivetran.shows(before or connection())
     fivetran.expect("POST", RESYNC, response, **more)
 
 
@@ -63,22 +52,22 @@ def expect_start(fivetran: Vendor, response: Any = ACCEPTED, before: Any = None,
     ],
 )
 def test_it_reads_first_and_then_sends_the_scope_or_no_body(
-    fivetran: Vendor, run: Run, tmp_path: Path, given: dict[str, str], body: Any
+    fivetran: Fivetran, given: dict[str, str], body: Any
 ) -> None:
     expect_start(fivetran, body=body)
-    ended = resync(run, **given)
+    ended = fivetran.resync(**given)
     assert ended == (0, "started")
     assert ID in ended.message
     assert fivetran.sent[1].timeout == (10, 120)
     assert body is None or fivetran.sent[1].headers["Content-Type"] == "application/json"
-    assert set(files(tmp_path)) == PLAIN_FILES
-    assert files(tmp_path)["force_sync.pickle"] == [ID, NOW]
-    assert {name: kept.body for name, kept in run.kept.items()} == {f"resync_{ID}_response.json": ACCEPTED}
+    assert set(fivetran.files()) == PLAIN_FILES
+    assert fivetran.files()["force_sync.pickle"] == [ID, NOW]
+    assert {name: kept.body for name, kept in fivetran.run.kept.items()} == {f"resync_{ID}_response.json": ACCEPTED}
 
 
-def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Vendor, run: Run) -> None:
+def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:
     expect_start(fivetran)
-    assert resync(run, CONNECTOR_ID="", CONNECTION_ID=ID) == (0, "started")
+    assert fivetran.resync(CONNECTOR_ID="", CONNECTION_ID=ID) == (0, "started")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +87,8 @@ def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Vendor,
         '{"public": ["users"], "audit": {}}',
     ],
 )
-def test_a_scope_of_another_form_is_an_invalid_input(fivetran: Vendor, run: Run, scope: str) -> None:
-    ended = resync(run, RESYNC_SCOPE=scope)
+def test_a_scope_of_another_form_is_an_invalid_input(fivetran: Fivetran, scope: str) -> None:
+    ended = fivetran.resync(RESYNC_SCOPE=scope)
     assert ended == (206, "invalid_input")
     assert "FIVETRAN_RESYNC_SCOPE" in ended.message
     assert fivetran.sent == []
@@ -114,13 +103,13 @@ def test_a_scope_of_another_form_is_an_invalid_input(fivetran: Vendor, run: Run,
     ],
 )
 def test_a_connection_that_cannot_run_is_refused_before_the_request(
-    fivetran: Vendor, run: Run, tmp_path: Path, state: dict[str, Any], words: list[str]
+    fivetran: Fivetran, state: dict[str, Any], words: list[str]
 ) -> None:
-    fivetran.expect("GET", DETAILS, state)
-    ended = resync(run)
+    fivetran.shows(state)
+    ended = fivetran.resync()
     assert ended == (201, "refused")
     assert all(word in ended.message for word in [ID, *words])
-    assert saved(tmp_path) == {}
+    assert fivetran.saved() == {}
 
 
 @pytest.mark.parametrize(
@@ -134,52 +123,44 @@ def test_a_connection_that_cannot_run_is_refused_before_the_request(
     ],
 )
 def test_a_refused_request_is_never_repeated(
-    fivetran: Vendor,
-    run: Run,
-    tmp_path: Path,
-    status: int,
-    response: Any,
-    expected: tuple[int, str],
-    words: list[str],
+    fivetran: Fivetran, status: int, response: Any, expected: tuple[int, str], words: list[str]
 ) -> None:
     expect_start(fivetran, response, status=status)
-    ended = resync(run)
+    ended = fivetran.resync()
     assert ended == expected
     assert all(word in ended.message for word in words)
-    assert saved(tmp_path) == {}
-    assert files(tmp_path)["starting.pickle"]["state"] == "ended"
+    assert fivetran.saved() == {}
+    assert fivetran.files()["starting.pickle"]["state"] == "ended"
 
 
-def test_a_running_sync_that_cannot_be_completed_first_is_exit_203(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_running_sync_that_cannot_be_completed_first_is_exit_203(fivetran: Fivetran) -> None:
     expect_start(fivetran, CONFLICT, connection("syncing"), status=409)
     for _ in range(5):
         fivetran.expect("POST", RESYNC, CONFLICT, status=409)
-    ended = resync(run)
+    ended = fivetran.resync()
     fivetran.steps.clear()
     assert ended == (203, "already_running")
     assert all(words in ended.message for words in (ID, "A sync is already in progress"))
     assert "IF_RUNNING" not in ended.message, "it has no such input"
-    assert saved(tmp_path) == {}
-    assert check(tmp_path, clock) == (221, "artifact_error")
+    assert fivetran.saved() == {}
+    assert fivetran.check() == (221, "artifact_error")
 
 
-def test_a_first_read_that_fails_starts_nothing(fivetran: Vendor, run: Run) -> None:
+def test_a_first_read_that_fails_starts_nothing(fivetran: Fivetran) -> None:
     for _ in range(5):
-        fivetran.expect("GET", DETAILS, HTML, status=502)
-    ended = resync(run)
+        fivetran.shows(HTML, status=502)
+    ended = fivetran.resync()
     assert ended == (202, "not_started")
     assert "nothing was started" in ended.message
 
 
 @pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
-    fivetran: Vendor, run: Run, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_start(fivetran, response, status=status, body={"scope": SCOPE})
     fivetran.expect("POST", RESYNC, ACCEPTED, body={"scope": SCOPE})
-    assert resync(run, RESYNC_SCOPE=json.dumps(SCOPE)) == (0, "started")
+    assert fivetran.resync(RESYNC_SCOPE=json.dumps(SCOPE)) == (0, "started")
 
 
 # Lost responses
@@ -189,14 +170,14 @@ ALL = {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}
 
 @pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_start(fivetran, response, status=status)
-    fivetran.expect("GET", DETAILS, connection(), many=True)
-    assert resync(run) == (202, "unclear")
+    fivetran.shows(connection(), many=True)
+    assert fivetran.resync() == (202, "unclear")
     assert len(fivetran.starts("/resync")) == 1
     assert fivetran.starts("/sync") == []
-    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
+    assert fivetran.files()["starting.pickle"]["state"] == "sent"
 
 
 @pytest.mark.parametrize(
@@ -206,25 +187,23 @@ def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
 )
 @pytest.mark.parametrize(("response", "status"), [(LOST, 0), (HTML, 504), (HTML, 200)])
 def test_a_lost_request_that_shows_was_accepted(
-    fivetran: Vendor, run: Run, tmp_path: Path, response: Any, status: int, now: dict[str, Any]
+    fivetran: Fivetran, response: Any, status: int, now: dict[str, Any]
 ) -> None:
     expect_start(fivetran, response, status=status)
-    fivetran.expect("GET", DETAILS, now)
-    assert resync(run) == (0, "started")
-    assert set(files(tmp_path)) == PLAIN_FILES
+    fivetran.shows(now)
+    assert fivetran.resync() == (0, "started")
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
-def test_one_that_is_killed_while_it_starts_stops_a_check(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_one_that_is_killed_while_it_starts_stops_a_check(fivetran: Fivetran) -> None:
     def killed() -> None:
         raise Interruption(15)
 
     expect_start(fivetran, killed)
     with pytest.raises(Interruption):
-        resync(run)
-    assert ID in run.report.still_running
-    assert check(tmp_path, clock) == (221, "artifact_error")
+        fivetran.resync()
+    assert ID in fivetran.run.report.still_running
+    assert fivetran.check() == (221, "artifact_error")
 
 
 # The check
@@ -240,62 +219,51 @@ def test_one_that_is_killed_while_it_starts_stops_a_check(
         ([connection("paused", paused=True, is_historical_sync=True)], CANCELLED),
     ],
 )
-def test_a_check_judges_it_like_any_sync(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock, polls: list[Any], expected: tuple[int, str]
-) -> None:
+def test_a_check_judges_it_like_any_sync(fivetran: Fivetran, polls: list[Any], expected: tuple[int, str]) -> None:
     expect_start(fivetran)
-    assert resync(run) == (0, "started")
+    assert fivetran.resync() == (0, "started")
     for now in polls:
-        fivetran.expect("GET", DETAILS, now)
+        fivetran.shows(now)
     if expected in (SUCCEEDED, FAILED):
-        expect_history(fivetran, SINCE, "12:05:00")
-    assert check(tmp_path, clock, CONNECTOR_ID="") == expected
+        fivetran.expect_history(SINCE, "12:05:00")
+    assert fivetran.check(CONNECTOR_ID="") == expected
 
 
 @pytest.mark.parametrize(("before", "warned"), [(connection("syncing"), False), (HISTORICAL, True)])
 def test_over_a_running_sync_what_that_left_is_not_taken_for_the_resync(
-    fivetran: Vendor,
-    run: Run,
-    tmp_path: Path,
-    clock: FakeClock,
-    caplog: pytest.LogCaptureFixture,
-    before: dict[str, Any],
-    warned: bool,
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: dict[str, Any], warned: bool
 ) -> None:
     expect_start(fivetran, before=before)
-    assert resync(run) == (0, "started")
-    assert files(tmp_path)["sync.pickle"]["interrupted"] is True
+    assert fivetran.resync() == (0, "started")
+    assert fivetran.files()["sync.pickle"]["interrupted"] is True
     assert any("historical" in record.getMessage() for record in caplog.records) is warned
-    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at("12:00:02"), is_historical_sync=True))
-    assert check(tmp_path, clock) == RUNNING
+    fivetran.shows(connection("syncing", failed_at=at("12:00:02"), is_historical_sync=True))
+    assert fivetran.check() == RUNNING
 
 
-def test_it_waits_until_the_resync_has_ended(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_it_waits_until_the_resync_has_ended(fivetran: Fivetran) -> None:
     expect_start(fivetran)
-    for now in (connection(), connection(is_historical_sync=True), HISTORICAL, HISTORICAL):
-        fivetran.expect("GET", DETAILS, now)
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
-    expect_history(fivetran, SINCE, "12:05:00")
-    assert resync(run, WAIT="TRUE") == SUCCEEDED
-    assert set(files(tmp_path)) == PLAIN_FILES
+    fivetran.shows(connection(), connection(is_historical_sync=True), HISTORICAL, HISTORICAL)
+    fivetran.shows(connection(succeeded_at=at("12:05:00")))
+    fivetran.expect_history(SINCE, "12:05:00")
+    assert fivetran.resync(WAIT="TRUE") == SUCCEEDED
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
-def test_the_wait_times_out_while_it_is_still_running(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_the_wait_times_out_while_it_is_still_running(fivetran: Fivetran) -> None:
     expect_start(fivetran)
-    fivetran.expect("GET", DETAILS, HISTORICAL, many=True)
-    ended = resync(run, WAIT="TRUE", WAIT_TIMEOUT="10")
+    fivetran.shows(HISTORICAL, many=True)
+    ended = fivetran.resync(WAIT="TRUE", WAIT_TIMEOUT="10")
     assert ended == RUNNING
     assert "timed out after 10 min" in ended.message
-    assert set(files(tmp_path)) == PLAIN_FILES
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
-def test_a_resync_that_was_rescheduled_goes_on_with_a_sync_and_not_from_the_beginning(
-    fivetran: Vendor, run: Run
-) -> None:
+def test_a_resync_that_was_rescheduled_goes_on_with_a_sync_and_not_from_the_beginning(fivetran: Fivetran) -> None:
     expect_start(fivetran)
-    fivetran.expect("GET", DETAILS, connection("rescheduled", rescheduled_for=at("12:05:00")), many=True)
+    fivetran.shows(connection("rescheduled", rescheduled_for=at("12:05:00")), many=True)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:08:00")))
-    expect_history(fivetran, SINCE, "12:08:00")
-    assert resync(run, WAIT="TRUE") == SUCCEEDED
+    fivetran.shows(connection(succeeded_at=at("12:08:00")))
+    fivetran.expect_history(SINCE, "12:08:00")
+    assert fivetran.resync(WAIT="TRUE") == SUCCEEDED
     assert len(fivetran.starts("/resync")) == 1

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from shared.context import Run
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
-    DETAILS,
     FAILED,
     FORCE,
     HISTORY,
@@ -16,93 +13,80 @@ from tests.fivetran_blueprints.responses import (
     RUNNING,
     START,
     SUCCEEDED,
+    Fivetran,
     at,
-    check,
     connection,
-    expect_history,
-    trigger,
 )
-from tests.support import FakeClock
-from tests.wire import TIMED_OUT, Vendor
+from tests.wire import TIMED_OUT
 
 IDLE, SYNCING = connection(), connection("syncing")
 WEEK = {"start_time": "2026-11-15T12:09:46Z", "end_time": at("12:04:46"), "limit": "1000"}
 
 
-def test_a_sync_that_ran_and_was_paused_while_its_request_hung_is_not_started_again(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_sync_that_ran_and_was_paused_while_its_request_hung_is_not_started_again(fivetran: Fivetran) -> None:
     """Seed 100902346: paused without a stamp and un-paused before the first poll, it leaves no trace at all."""
-    fivetran.expect("GET", DETAILS, IDLE)
+    fivetran.shows(IDLE)
     fivetran.expect("POST", START, TIMED_OUT, body=FORCE, takes=120)
-    fivetran.expect("GET", DETAILS, IDLE, many=True)
-    assert trigger(run) == (202, "unclear")
+    fivetran.shows(IDLE, many=True)
+    assert fivetran.trigger() == (202, "unclear")
     assert fivetran.starts("/sync") == [FORCE]
-    assert check(tmp_path, clock) == (221, "artifact_error")
+    assert fivetran.check() == (221, "artifact_error")
 
 
-def test_a_joined_sync_whose_stamp_has_fewer_digits_than_the_one_before_has_ended(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_joined_sync_whose_stamp_has_fewer_digits_than_the_one_before_has_ended(fivetran: Fivetran) -> None:
     """Seed 100576043: the sync before failed in the same second, so that the new stamp is the smaller one."""
-    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at("12:00:00.047")))
-    assert trigger(run, IF_RUNNING="join") == (0, "joined")
-    fivetran.expect("GET", DETAILS, connection(failed_at=at("12:00:00")))
-    expect_history(fivetran, None, "12:00:00")
-    assert check(tmp_path, clock) == FAILED
+    fivetran.shows(connection("syncing", failed_at=at("12:00:00.047")))
+    assert fivetran.trigger(IF_RUNNING="join") == (0, "joined")
+    fivetran.shows(connection(failed_at=at("12:00:00")))
+    fivetran.expect_history(None, "12:00:00")
+    assert fivetran.check() == FAILED
 
 
-def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hour(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hour(fivetran: Fivetran) -> None:
     """Seed 100135859: until then its stamp may be that of the sync that it interrupted."""
-    fivetran.expect("GET", DETAILS, SYNCING)
+    fivetran.shows(SYNCING)
     fivetran.expect("POST", START, ACCEPTED, body=FORCE, takes=45)
-    assert trigger(run) == (0, "started")
+    assert fivetran.trigger() == (0, "started")
     over = connection(succeeded_at=at("12:00:45.741"))
-    fivetran.expect("GET", DETAILS, over)
-    assert check(tmp_path, clock) == RUNNING
-    clock.elapsed += 3600
-    fivetran.expect("GET", DETAILS, connection("rescheduled", succeeded_at=at("12:00:45.741")))
-    assert check(tmp_path, clock) == RUNNING
-    clock.elapsed += 60
-    fivetran.expect("GET", DETAILS, over, many=True)
-    expect_history(fivetran, "11:59:58", "12:00:45")
-    assert check(tmp_path, clock) == SUCCEEDED
+    fivetran.shows(over)
+    assert fivetran.check() == RUNNING
+    fivetran.clock.elapsed += 3600
+    fivetran.shows(connection("rescheduled", succeeded_at=at("12:00:45.741")))
+    assert fivetran.check() == RUNNING
+    fivetran.clock.elapsed += 60
+    fivetran.shows(over, many=True)
+    fivetran.expect_history("11:59:58", "12:00:45")
+    assert fivetran.check() == SUCCEEDED
 
 
-def test_a_sync_that_was_paused_and_unpaused_before_the_response_is_never_told_as_a_success(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_sync_that_was_paused_and_unpaused_before_the_response_is_never_told_as_a_success(fivetran: Fivetran) -> None:
     """Seed 100457517: no client can know; the model took it for knowable, and Fivetran shows nothing of a pause."""
-    fivetran.expect("GET", DETAILS, IDLE)
+    fivetran.shows(IDLE)
     fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE, takes=38)
-    assert trigger(run, FORCE="FALSE") == (0, "started")
+    assert fivetran.trigger(FORCE="FALSE") == (0, "started")
     for _ in range(3):
-        clock.elapsed += 3600
-        fivetran.expect("GET", DETAILS, IDLE)
-        assert check(tmp_path, clock) == RUNNING
+        fivetran.clock.elapsed += 3600
+        fivetran.shows(IDLE)
+        assert fivetran.check() == RUNNING
 
 
-def test_a_sync_that_ended_in_the_second_in_which_it_was_found_is_told_after_an_hour(
-    fivetran: Vendor, run: Run, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_sync_that_ended_in_the_second_in_which_it_was_found_is_told_after_an_hour(fivetran: Fivetran) -> None:
     """Seed 100600310: a gateway gave up, the backend went on, and the stamp has no fraction of a second."""
-    fivetran.expect("GET", DETAILS, SYNCING)
+    fivetran.shows(SYNCING)
     fivetran.expect("POST", START, None, status=504, body=FORCE, takes=6)
-    fivetran.expect("GET", DETAILS, connection("syncing", failed_at=at("12:00:00.387")))
-    assert trigger(run) == (0, "started")
+    fivetran.shows(connection("syncing", failed_at=at("12:00:00.387")))
+    assert fivetran.trigger() == (0, "started")
     over = connection(succeeded_at=at("12:00:06"), failed_at=at("12:00:00.387"))
-    fivetran.expect("GET", DETAILS, over)
-    assert check(tmp_path, clock) == RUNNING
-    clock.elapsed += 3660
-    fivetran.expect("GET", DETAILS, over, many=True)
-    expect_history(fivetran, "12:00:04", "12:00:06")
-    assert check(tmp_path, clock) == SUCCEEDED
+    fivetran.shows(over)
+    assert fivetran.check() == RUNNING
+    fivetran.clock.elapsed += 3660
+    fivetran.shows(over, many=True)
+    fivetran.expect_history("12:00:04", "12:00:06")
+    assert fivetran.check() == SUCCEEDED
 
 
 def test_a_stale_poll_does_not_confirm_the_end_of_the_sync_that_was_stopped_for_that_of_the_new_one(
-    fivetran: Vendor, run: Run
+    fivetran: Fivetran,
 ) -> None:
     """The new one begins a second after the other has ended, and a replica shows it ten seconds later."""
     stopped = connection(succeeded_at=at("12:00:03"))
@@ -114,17 +98,14 @@ def test_a_stale_poll_does_not_confirm_the_end_of_the_sync_that_was_stopped_for_
             return connection("syncing", succeeded_at=at("12:00:03"))
         return connection(succeeded_at=at("12:00:03"), failed_at=at("12:04:00"))
 
-    fivetran.expect("GET", DETAILS, SYNCING)
-    fivetran.expect("POST", START, ACCEPTED, body=FORCE)
-    fivetran.expect("GET", DETAILS, shown, many=True)
-    expect_history(fivetran, "11:59:58", "12:04:00")
-    assert trigger(run, WAIT="TRUE") == FAILED
+    fivetran.accepts(before=SYNCING)
+    fivetran.shows(shown, many=True)
+    fivetran.expect_history("11:59:58", "12:04:00")
+    assert fivetran.trigger(WAIT="TRUE") == FAILED
 
 
-def test_a_slow_request_for_the_history_makes_the_latest_sync_no_older(
-    fivetran: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_slow_request_for_the_history_makes_the_latest_sync_no_older(fivetran: Fivetran) -> None:
     """Seed 700007549: a failure of 14 seconds ago was older than a minute once the history had timed out."""
-    fivetran.expect("GET", DETAILS, connection(failed_at=at("11:59:46")))
+    fivetran.shows(connection(failed_at=at("11:59:46")))
     fivetran.expect("GET", HISTORY, TIMED_OUT, query=WEEK, takes=60)
-    assert check(tmp_path, clock, MAX_AGE="1") == FAILED
+    assert fivetran.check(MAX_AGE="1") == FAILED

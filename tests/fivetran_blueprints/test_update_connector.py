@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints import check_sync_status, update_connector
-from tests.fivetran_blueprints.responses import DETAILS, ENVIRONMENT, HISTORY, ID, NOT_FOUND, at, connection
+from fivetran_blueprints import check_sync_status
+from tests.fivetran_blueprints.responses import (
+    DETAILS,
+    ENVIRONMENT,
+    HISTORY,
+    ID,
+    NOT_FOUND,
+    Fivetran,
+    at,
+    connection,
+)
 from tests.support import FakeClock, make_run
-from tests.wire import LOST, TIMED_OUT, Vendor, ending, files
+from tests.wire import LOST, TIMED_OUT, ending
 
-HISTORICAL = {**ENVIRONMENT, "FIVETRAN_HISTORICAL_SYNC": "TRUE"}
 ASKED = {"run_setup_tests": False, "is_historical_sync": True}
 SCHEDULED, DUE = connection(), connection(is_historical_sync=True)
 RUNNING = connection("syncing", is_historical_sync=True)
 OVER = connection(succeeded_at=at("12:00:01"))
-
-
-def update(folder: Path, clock: FakeClock, environment: dict[str, str]) -> Any:
-    return ending(update_connector, environment, make_run(folder, "fivetran", clock))
 
 
 @pytest.mark.parametrize(
@@ -34,88 +38,82 @@ def update(folder: Path, clock: FakeClock, environment: dict[str, str]) -> Any:
     ],
 )
 def test_a_historical_sync_that_begins_is_saved_for_the_check(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path, patched: Any, shown: list[Any]
+    fivetran: Fivetran, patched: Any, shown: list[Any]
 ) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, patched, body=ASKED)
     for response in shown:
-        fivetran.expect("GET", DETAILS, response)
-    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
-    assert {"sync.pickle", "force_sync.pickle"} <= files(tmp_path).keys()
-    assert "starting.pickle" not in files(tmp_path)
+        fivetran.shows(response)
+    assert fivetran.update(HISTORICAL_SYNC="TRUE") == (0, "updated")
+    assert {"sync.pickle", "force_sync.pickle"} <= fivetran.files().keys()
+    assert "starting.pickle" not in fivetran.files()
 
 
-def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path
-) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(fivetran: Fivetran) -> None:
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, SCHEDULED, body=ASKED)
-    fivetran.expect("GET", DETAILS, SCHEDULED, many=True)
-    ended = update(tmp_path, clock, HISTORICAL)
+    fivetran.shows(SCHEDULED, many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE")
     assert ended == (201, "refused")
     assert "is_historical_sync is false, not true" in ended.message
-    assert files(tmp_path).keys() == {"starting.pickle"}
+    assert fivetran.files().keys() == {"starting.pickle"}
 
 
-def test_a_connection_that_is_not_found_right_after_its_update_is_polled_again(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path
-) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+def test_a_connection_that_is_not_found_right_after_its_update_is_polled_again(fivetran: Fivetran) -> None:
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
     for _ in range(3):
-        fivetran.expect("GET", DETAILS, NOT_FOUND, status=404)
-    fivetran.expect("GET", DETAILS, RUNNING, many=True)
-    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
-    assert {"sync.pickle", "force_sync.pickle"} <= files(tmp_path).keys()
+        fivetran.shows(NOT_FOUND, status=404)
+    fivetran.shows(RUNNING, many=True)
+    assert fivetran.update(HISTORICAL_SYNC="TRUE") == (0, "updated")
+    assert {"sync.pickle", "force_sync.pickle"} <= fivetran.files().keys()
 
 
-def test_a_connection_that_stays_not_found_after_its_update_leaves_it_unclear(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path
-) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+def test_a_connection_that_stays_not_found_after_its_update_leaves_it_unclear(fivetran: Fivetran) -> None:
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
-    fivetran.expect("GET", DETAILS, NOT_FOUND, status=404, many=True)
-    ended = update(tmp_path, clock, HISTORICAL)
+    fivetran.shows(NOT_FOUND, status=404, many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE")
     assert ended == (220, "unreachable")
     assert "it is not known whether is_historical_sync of speak_inexpensive changed" in ended.message
-    assert files(tmp_path)["starting.pickle"]["state"] == "sent"
+    assert fivetran.files()["starting.pickle"]["state"] == "sent"
 
 
-def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Vendor, clock: FakeClock, tmp_path: Path) -> None:
+def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Fivetran) -> None:
     paused = connection("paused", paused=True, is_historical_sync=True)
-    fivetran.expect("GET", DETAILS, connection("paused", paused=True))
+    fivetran.shows(connection("paused", paused=True))
     fivetran.expect("PATCH", DETAILS, paused, body=ASKED)
-    fivetran.expect("GET", DETAILS, paused, many=True)
-    ended = update(tmp_path, clock, HISTORICAL)
+    fivetran.shows(paused, many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE")
     assert ended == (0, "updated")
     assert "paused" in ended.message
-    assert files(tmp_path) == {}
+    assert fivetran.files() == {}
 
 
 @pytest.mark.parametrize(
     ("paused", "saved"), [(False, {"sync.pickle", "force_sync.pickle"}), (True, set())], ids=["un-paused", "paused"]
 )
 def test_the_pause_that_is_asked_for_decides_whether_a_historical_sync_starts_even_if_it_shows_late(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path, paused: bool, saved: set[str]
+    fivetran: Fivetran, paused: bool, saved: set[str]
 ) -> None:
     before, after = (connection(paused=one, is_historical_sync=True) for one in (not paused, paused))
-    fivetran.expect("GET", DETAILS, connection(paused=not paused))
+    fivetran.shows(connection(paused=not paused))
     fivetran.expect("PATCH", DETAILS, before, body={**ASKED, "paused": paused})
-    fivetran.expect("GET", DETAILS, before)
-    fivetran.expect("GET", DETAILS, after, many=True)
-    ended = update(tmp_path, clock, {**HISTORICAL, "FIVETRAN_PAUSED": str(paused)})
+    fivetran.shows(before)
+    fivetran.shows(after, many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE", PAUSED=str(paused))
     assert ended == (0, "updated")
     assert ("the connection is paused" in ended.message) is paused
-    assert files(tmp_path).keys() - {"connector_id.pickle", "execution_time.pickle"} == saved
+    assert fivetran.files().keys() - {"connector_id.pickle", "execution_time.pickle"} == saved
 
 
 def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fivetran.expect("GET", DETAILS, RUNNING)
+    fivetran.shows(RUNNING)
     fivetran.expect("PATCH", DETAILS, RUNNING, body=ASKED)
-    fivetran.expect("GET", DETAILS, RUNNING, many=True)
-    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
+    fivetran.shows(RUNNING, many=True)
+    assert fivetran.update(HISTORICAL_SYNC="TRUE") == (0, "updated")
     assert f"a historical sync of {ID} is running, possibly for days, and will be stopped" in caplog.messages
 
 
@@ -124,34 +122,33 @@ def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
     [(LOST, RUNNING, (0, "updated")), (LOST, SCHEDULED, (220, "unreachable")), (TIMED_OUT, RUNNING, (0, "updated"))],
 )
 def test_an_update_without_a_response_is_searched_for_and_never_sent_again(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path, lost: Exception, shown: Any, expected: tuple[int, str]
+    fivetran: Fivetran, lost: Exception, shown: Any, expected: tuple[int, str]
 ) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, lost, body=ASKED)
-    fivetran.expect("GET", DETAILS, shown, many=True)
-    ended = update(tmp_path, clock, HISTORICAL)
+    fivetran.shows(shown, many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE")
     assert ended == expected
     assert "nothing was started" not in ended.message
     assert len([sent for sent in fivetran.sent if sent.method == "PATCH"]) == 1
 
 
 def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path
+    fivetran: Fivetran, clock: FakeClock, tmp_path: Path
 ) -> None:
-    fivetran.expect("GET", DETAILS, SCHEDULED)
+    fivetran.shows(SCHEDULED)
     fivetran.expect("PATCH", DETAILS, DUE, body=ASKED)
-    for _ in range(2):
-        fivetran.expect("GET", DETAILS, DUE)
-    assert update(tmp_path, clock, HISTORICAL) == (0, "updated")
-    assert ending(check_sync_status, ENVIRONMENT, make_run(tmp_path, "fivetran", clock)) == (210, "running")
-    clock.elapsed += 600
+    fivetran.shows(*[DUE] * 2)
+    assert fivetran.update(HISTORICAL_SYNC="TRUE") == (0, "updated")
+    assert fivetran.check() == (210, "running")
+    fivetran.clock.elapsed += 600
     window = {"start_time": at("11:59:58"), "end_time": at("12:10:00"), "limit": "1000"}
-    fivetran.expect("GET", DETAILS, connection(succeeded_at=at("12:05:00")))
+    fivetran.shows(connection(succeeded_at=at("12:05:00")))
     fivetran.expect("GET", HISTORY, {"code": "Forbidden"}, status=403, query=window)
     run = make_run(tmp_path, "fivetran", clock)
     keys = {name: value for name, value in ENVIRONMENT.items() if name != "FIVETRAN_CONNECTOR_ID"}
     assert ending(check_sync_status, keys, run) == (0, "succeeded")
-    assert run.report.id == ID, "a check takes the id from the handoff"
+    assert fivetran.run.report.id == ID, "a check takes the id from the handoff"
 
 
 @pytest.mark.parametrize(
@@ -178,15 +175,15 @@ def test_a_check_after_a_historical_sync_waits_for_its_own_stamp(
     ],
 )
 def test_only_a_value_that_can_be_compared_and_differs_is_refused(
-    fivetran: Vendor, clock: FakeClock, tmp_path: Path, asked: str, shown: dict[str, Any], difference: str
+    fivetran: Fivetran, asked: str, shown: dict[str, Any], difference: str
 ) -> None:
     response = connection()
     response["data"].update(shown)
     fivetran.expect("PATCH", DETAILS, response, body={"run_setup_tests": False, **json.loads(asked)})
     if difference:
-        fivetran.expect("GET", DETAILS, response, many=True)
-    ended = update(tmp_path, clock, {**ENVIRONMENT, "FIVETRAN_CUSTOM_UPDATE": asked})
+        fivetran.shows(response, many=True)
+    ended = fivetran.update(CUSTOM_UPDATE=asked)
     assert ended == ((201, "refused") if difference else (0, "updated"))
     assert difference in ended.message
     assert not any(secret in ended.message for secret in ("hunter22", "x1234", "5678", "Legacy", "Separate"))
-    assert files(tmp_path) == {}
+    assert fivetran.files() == {}

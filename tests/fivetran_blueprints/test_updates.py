@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fivetran_blueprints import update_connector
-from shared.context import Run
 from shared.errors import Interruption
 from tests.fivetran_blueprints.responses import (
     CONFLICT,
@@ -21,13 +18,11 @@ from tests.fivetran_blueprints.responses import (
     NOT_FOUND,
     PLAIN_FILES,
     TIMED_OUT_ONES,
+    Fivetran,
     at,
-    check,
     connection,
-    run_script,
 )
-from tests.support import FakeClock
-from tests.wire import HTML, LOST, REFUSED, Ending, Vendor, files
+from tests.wire import HTML, LOST, REFUSED
 
 PAUSE, HISTORICAL = {"paused": True}, {"is_historical_sync": True}
 CHANGE, START = {"PAUSED": "TRUE"}, {"HISTORICAL_SYNC": "TRUE"}
@@ -40,31 +35,26 @@ NO_DATA: dict[str, tuple[Any, int]] = {
 }
 
 
-def update(run: Run, **given: str) -> Ending:
-    """Run the script with these inputs, named without FIVETRAN_."""
-    return run_script(update_connector, run, given)
-
-
-def expect_patch(fivetran: Vendor, fields: dict[str, Any], response: Any = None, **more: Any) -> None:
+def expect_patch(fivetran: Fivetran, fields: dict[str, Any], response: Any = None, **more: Any) -> None:
     """The request; before one that starts a sync, the connection is read."""
     if fields.get("is_historical_sync") is True and "PATCH" not in [step.method for step in fivetran.steps]:
-        fivetran.expect("GET", DETAILS, more.pop("before", connection()))
+        fivetran.shows(more.pop("before", connection()))
     body = {"run_setup_tests": False, **fields}
     fivetran.expect(
         "PATCH", DETAILS, connection(**fields) if response is None and not more else response, body=body, **more
     )
 
 
-def patches(fivetran: Vendor) -> list[Any]:
+def patches(fivetran: Fivetran) -> list[Any]:
     return [sent.body for sent in fivetran.sent if sent.method == "PATCH"]
 
 
 # What goes over the wire
 
 
-def test_it_sends_one_request_with_exactly_this(fivetran: Vendor, run: Run, tmp_path: Path) -> None:
+def test_it_sends_one_request_with_exactly_this(fivetran: Fivetran) -> None:
     expect_patch(fivetran, PAUSE)
-    ended = update(run, **CHANGE)
+    ended = fivetran.update(**CHANGE)
     assert ended == (0, "updated")
     assert all(words in ended.message for words in (ID, "paused"))
     (sent,) = fivetran.sent
@@ -72,8 +62,10 @@ def test_it_sends_one_request_with_exactly_this(fivetran: Vendor, run: Run, tmp_
     assert sent.headers["Accept"] == "application/json;version=2"
     assert sent.headers["Content-Type"] == "application/json"
     assert sent.timeout == (10, 120), "one that stops a running sync takes up to a minute"
-    assert {name: kept.body for name, kept in run.kept.items()} == {f"update_{ID}_response.json": connection(**PAUSE)}
-    assert files(tmp_path) == {}
+    assert {name: kept.body for name, kept in fivetran.run.kept.items()} == {
+        f"update_{ID}_response.json": connection(**PAUSE)
+    }
+    assert fivetran.files() == {}
 
 
 @pytest.mark.parametrize(
@@ -98,30 +90,28 @@ def test_it_sends_one_request_with_exactly_this(fivetran: Vendor, run: Run, tmp_
         ({"CUSTOM_UPDATE": '{"is_historical_sync": false}'}, {"is_historical_sync": False}),
     ],
 )
-def test_only_what_was_given_is_sent(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, object]
-) -> None:
+def test_only_what_was_given_is_sent(fivetran: Fivetran, given: dict[str, str], fields: dict[str, object]) -> None:
     expect_patch(fivetran, fields)
-    ended = update(run, **given)
+    ended = fivetran.update(**given)
     assert ended == (0, "updated")
     assert all(field in ended.message for field in fields)
     assert "the connection is paused" not in ended.message
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_setup_tests_run_only_if_the_custom_update_says_so(fivetran: Vendor, run: Run, wanted: bool) -> None:
+def test_setup_tests_run_only_if_the_custom_update_says_so(fivetran: Fivetran, wanted: bool) -> None:
     fivetran.expect(
         "PATCH", DETAILS, connection(sync_frequency=60), body={"run_setup_tests": wanted, "sync_frequency": 60}
     )
     given = json.dumps({"run_setup_tests": wanted, "sync_frequency": 60})
-    ended = update(run, CUSTOM_UPDATE=given)
+    ended = fivetran.update(CUSTOM_UPDATE=given)
     assert ended == (0, "updated")
     assert "does not show" not in ended.message
 
 
-def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Vendor, run: Run) -> None:
+def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:
     expect_patch(fivetran, PAUSE)
-    assert update(run, CONNECTOR_ID="", CONNECTION_ID=ID, **CHANGE) == (0, "updated")
+    assert fivetran.update(CONNECTOR_ID="", CONNECTION_ID=ID, **CHANGE) == (0, "updated")
 
 
 # Inputs
@@ -137,8 +127,8 @@ def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Vendor,
         {"CUSTOM_UPDATE": '{"run_setup_tests": true}'},
     ],
 )
-def test_nothing_to_change_is_an_invalid_input(fivetran: Vendor, run: Run, given: dict[str, str]) -> None:
-    ended = update(run, **given)
+def test_nothing_to_change_is_an_invalid_input(fivetran: Fivetran, given: dict[str, str]) -> None:
+    ended = fivetran.update(**given)
     assert ended == (206, "invalid_input")
     for name in ("SCHEDULE_TYPE", "PAUSED", "HISTORICAL_SYNC", "CUSTOM_UPDATE"):
         assert f"FIVETRAN_{name}" in ended.message
@@ -165,17 +155,15 @@ def test_nothing_to_change_is_an_invalid_input(fivetran: Vendor, run: Run, given
         ("CUSTOM_UPDATE", '{"a":' * 5000 + "1" + "}" * 5000),
     ],
 )
-def test_a_problem_of_an_input_is_named_before_anything_is_sent(
-    fivetran: Vendor, run: Run, variable: str, value: str
-) -> None:
-    ended = update(run, **{"PAUSED": "TRUE", variable: value})
+def test_a_problem_of_an_input_is_named_before_anything_is_sent(fivetran: Fivetran, variable: str, value: str) -> None:
+    ended = fivetran.update(**{"PAUSED": "TRUE", variable: value})
     assert ended == (206, "invalid_input")
     assert f"FIVETRAN_{variable}" in ended.message
     assert fivetran.sent == []
 
 
-def test_a_custom_update_that_cannot_be_read_is_not_called_nothing_to_change(fivetran: Vendor, run: Run) -> None:
-    ended = update(run, CUSTOM_UPDATE="{")
+def test_a_custom_update_that_cannot_be_read_is_not_called_nothing_to_change(fivetran: Fivetran) -> None:
+    ended = fivetran.update(CUSTOM_UPDATE="{")
     assert ended == (206, "invalid_input")
     assert "nothing" not in ended.message
     assert fivetran.sent == []
@@ -191,9 +179,9 @@ def test_a_custom_update_that_cannot_be_read_is_not_called_nothing_to_change(fiv
     ],
 )
 def test_a_custom_update_that_conflicts_with_another_input_is_refused(
-    fivetran: Vendor, run: Run, given: dict[str, str], custom: dict[str, object], key: str
+    fivetran: Fivetran, given: dict[str, str], custom: dict[str, object], key: str
 ) -> None:
-    ended = update(run, **given, CUSTOM_UPDATE=json.dumps(custom))
+    ended = fivetran.update(**given, CUSTOM_UPDATE=json.dumps(custom))
     assert ended == (206, "invalid_input")
     assert all(words in ended.message for words in ("FIVETRAN_CUSTOM_UPDATE", key))
     assert fivetran.sent == []
@@ -215,45 +203,45 @@ def test_a_custom_update_that_conflicts_with_another_input_is_refused(
     ],
 )
 def test_a_field_that_never_changes_is_refused_naming_it(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any], shown: dict[str, Any], words: str
+    fivetran: Fivetran, given: dict[str, str], fields: dict[str, Any], shown: dict[str, Any], words: str
 ) -> None:
     expect_patch(fivetran, fields, connection(**shown))
-    fivetran.expect("GET", DETAILS, connection(**shown), many=True)
-    ended = update(run, **given)
+    fivetran.shows(connection(**shown), many=True)
+    ended = fivetran.update(**given)
     assert ended == (201, "refused")
     assert all(part in ended.message for part in (ID, words))
     assert len(patches(fivetran)) == 1
 
 
-def test_a_field_that_shows_late_is_no_refusal(fivetran: Vendor, run: Run) -> None:
+def test_a_field_that_shows_late_is_no_refusal(fivetran: Fivetran) -> None:
     expect_patch(fivetran, PAUSE, connection())
-    fivetran.expect("GET", DETAILS, connection())
-    fivetran.expect("GET", DETAILS, connection(paused=True))
-    assert update(run, **CHANGE) == (0, "updated")
+    fivetran.shows(connection())
+    fivetran.shows(connection(paused=True))
+    assert fivetran.update(**CHANGE) == (0, "updated")
 
 
-def test_of_several_fields_only_those_that_did_not_change_are_named(fivetran: Vendor, run: Run) -> None:
+def test_of_several_fields_only_those_that_did_not_change_are_named(fivetran: Fivetran) -> None:
     shown = connection(paused=False, schedule_type="auto", sync_frequency=360)
     expect_patch(fivetran, {"paused": False, "schedule_type": "manual", "sync_frequency": 60}, shown)
-    fivetran.expect("GET", DETAILS, shown, many=True)
-    ended = update(run, PAUSED="FALSE", SCHEDULE_TYPE="manual", CUSTOM_UPDATE='{"sync_frequency": 60}')
+    fivetran.shows(shown, many=True)
+    ended = fivetran.update(PAUSED="FALSE", SCHEDULE_TYPE="manual", CUSTOM_UPDATE='{"sync_frequency": 60}')
     assert ended == (201, "refused")
     assert all(words in ended.message for words in ("schedule_type is", "sync_frequency is"))
     assert "paused is" not in ended.message
 
 
-def test_what_fivetran_does_not_show_is_a_note(fivetran: Vendor, run: Run) -> None:
+def test_what_fivetran_does_not_show_is_a_note(fivetran: Fivetran) -> None:
     fields = {"config": {"host": "new", "password": "pass-word"}}
     expect_patch(fivetran, fields, connection(config={"host": "new", "password": "******"}))
-    ended = update(run, CUSTOM_UPDATE=json.dumps(fields))
+    ended = fivetran.update(CUSTOM_UPDATE=json.dumps(fields))
     assert ended == (0, "updated")
     assert "does not show config.password" in ended.message
     assert "pass-word" not in ended.message
 
 
-def test_the_response_of_another_connection_confirms_nothing(fivetran: Vendor, run: Run) -> None:
+def test_the_response_of_another_connection_confirms_nothing(fivetran: Fivetran) -> None:
     expect_patch(fivetran, PAUSE, connection(id="another_one", paused=True))
-    assert update(run, **CHANGE) == (220, "unreachable")
+    assert fivetran.update(**CHANGE) == (220, "unreachable")
 
 
 # Errors
@@ -274,8 +262,7 @@ def test_the_response_of_another_connection_confirms_nothing(fivetran: Vendor, r
     ],
 )
 def test_a_refused_update_is_never_repeated(
-    fivetran: Vendor,
-    run: Run,
+    fivetran: Fivetran,
     given: dict[str, str],
     fields: dict[str, Any],
     status: int,
@@ -284,7 +271,7 @@ def test_a_refused_update_is_never_repeated(
     words: list[str],
 ) -> None:
     expect_patch(fivetran, fields, response, status=status, headers={"Location": "https://elsewhere.invalid/"})
-    ended = update(run, **given)
+    ended = fivetran.update(**given)
     assert ended == expected
     assert all(word in ended.message for word in words)
     assert len(patches(fivetran)) == 1
@@ -294,7 +281,7 @@ def test_a_refused_update_is_never_repeated(
 @pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 @pytest.mark.parametrize("times", [4, 5])
 def test_what_surely_was_not_accepted_is_sent_up_to_five_times(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any], response: Any, status: int, times: int
+    fivetran: Fivetran, given: dict[str, str], fields: dict[str, Any], response: Any, status: int, times: int
 ) -> None:
     for _ in range(times):
         expect_patch(fivetran, fields, response, status=status)
@@ -302,16 +289,16 @@ def test_what_surely_was_not_accepted_is_sent_up_to_five_times(
         shown = RUNNING if given is START else connection(**fields)
         expect_patch(fivetran, fields, shown)
         if given is START:
-            fivetran.expect("GET", DETAILS, shown, many=True)
-    assert update(run, **given) == ((0, "updated") if times == 4 else (220, "unreachable"))
+            fivetran.shows(shown, many=True)
+    assert fivetran.update(**given) == ((0, "updated") if times == 4 else (220, "unreachable"))
 
 
 @pytest.mark.parametrize(("given", "fields"), EACH)
 def test_a_long_retry_after_ends_the_update_at_once(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any]
+    fivetran: Fivetran, given: dict[str, str], fields: dict[str, Any]
 ) -> None:
     expect_patch(fivetran, fields, None, status=429, headers={"Retry-After": "3600"})
-    ended = update(run, **given)
+    ended = fivetran.update(**given)
     assert ended == (220, "unreachable")
     assert "1 h" in ended.message
     assert fivetran.clock.sleeps == []
@@ -320,21 +307,21 @@ def test_a_long_retry_after_ends_the_update_at_once(
 @pytest.mark.parametrize(("response", "status"), LOST_OR_LATE.values(), ids=LOST_OR_LATE)
 @pytest.mark.parametrize("times", [1, 5])
 def test_a_change_that_starts_nothing_may_be_sent_again(
-    fivetran: Vendor, run: Run, response: Any, status: int, times: int
+    fivetran: Fivetran, response: Any, status: int, times: int
 ) -> None:
     for _ in range(times):
         expect_patch(fivetran, PAUSE, response, status=status)
     if times == 1:
         expect_patch(fivetran, PAUSE)
-    assert update(run, **CHANGE) == ((0, "updated") if times == 1 else (220, "unreachable"))
+    assert fivetran.update(**CHANGE) == ((0, "updated") if times == 1 else (220, "unreachable"))
 
 
 @pytest.mark.parametrize(("response", "status"), {**GARBAGE, **NO_DATA}.values(), ids={**GARBAGE, **NO_DATA})
 def test_a_good_status_with_an_unexpected_response_is_no_success(
-    fivetran: Vendor, run: Run, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_patch(fivetran, PAUSE, response, status=status)
-    ended = update(run, **CHANGE)
+    ended = fivetran.update(**CHANGE)
     assert ended == (220, "unreachable")
     assert ID in ended.message or "unexpected" in ended.message
 
@@ -348,34 +335,27 @@ EITHER = {**LOST_OR_LATE, **GARBAGE}
 @pytest.mark.parametrize(("response", "status"), EITHER.values(), ids=EITHER)
 @pytest.mark.parametrize("shows", [True, False])
 def test_a_lost_historical_sync_is_searched_for_and_never_sent_again(
-    fivetran: Vendor,
-    run: Run,
-    tmp_path: Path,
-    clock: FakeClock,
-    given: dict[str, str],
-    response: Any,
-    status: int,
-    shows: bool,
+    fivetran: Fivetran, given: dict[str, str], response: Any, status: int, shows: bool
 ) -> None:
     expect_patch(fivetran, HISTORICAL, response, status=status)
-    fivetran.expect("GET", DETAILS, RUNNING if shows else connection(), many=True)
-    ended = update(run, **given)
+    fivetran.shows(RUNNING if shows else connection(), many=True)
+    ended = fivetran.update(**given)
     assert ended == ((0, "updated") if shows else (220, "unreachable"))
     assert len(patches(fivetran)) == 1
-    assert set(files(tmp_path)) == (PLAIN_FILES if shows else {"starting.pickle"})
+    assert set(fivetran.files()) == (PLAIN_FILES if shows else {"starting.pickle"})
     if not shows:
         assert ID in ended.message
         assert "nothing was started" not in ended.message
-        assert check(tmp_path, clock) == (221, "artifact_error")
+        assert fivetran.check() == (221, "artifact_error")
 
 
 @pytest.mark.parametrize("response", [LOST, HTML])
 def test_over_a_historical_sync_a_lost_one_proves_nothing_by_its_running_still(
-    fivetran: Vendor, run: Run, response: Any
+    fivetran: Fivetran, response: Any
 ) -> None:
     expect_patch(fivetran, HISTORICAL, response, status=504, before=RUNNING)
-    fivetran.expect("GET", DETAILS, RUNNING, many=True)
-    assert update(run, **START) == (220, "unreachable")
+    fivetran.shows(RUNNING, many=True)
+    assert fivetran.update(**START) == (220, "unreachable")
     assert len(patches(fivetran)) == 1
 
 
@@ -383,75 +363,71 @@ def test_over_a_historical_sync_a_lost_one_proves_nothing_by_its_running_still(
     ("response", "status"), [(HTML, 502), (HTML, 200), (REFUSED, 0), (None, 401), (NOT_FOUND, 404), (None, 429)]
 )
 def test_a_lost_historical_sync_that_cannot_be_found_out_about_is_never_said_not_to_be(
-    fivetran: Vendor, run: Run, response: Any, status: int
+    fivetran: Fivetran, response: Any, status: int
 ) -> None:
     expect_patch(fivetran, HISTORICAL, LOST, status=0)
-    fivetran.expect("GET", DETAILS, response, status=status, many=True)
-    ended = update(run, **START)
+    fivetran.shows(response, status=status, many=True)
+    ended = fivetran.update(**START)
     assert ended == (220, "unreachable")
     assert "nothing was started" not in ended.message
     assert len(patches(fivetran)) == 1
 
 
 def test_a_historical_sync_that_runs_beside_a_field_that_did_not_change_is_refused_with_its_handoff(
-    fivetran: Vendor, run: Run, tmp_path: Path
+    fivetran: Fivetran,
 ) -> None:
     expect_patch(fivetran, {**HISTORICAL, "schedule_type": "manual"}, LOST, status=0)
-    fivetran.expect("GET", DETAILS, connection("syncing", is_historical_sync=True, schedule_type="auto"), many=True)
-    ended = update(run, HISTORICAL_SYNC="TRUE", SCHEDULE_TYPE="manual")
+    fivetran.shows(connection("syncing", is_historical_sync=True, schedule_type="auto"), many=True)
+    ended = fivetran.update(HISTORICAL_SYNC="TRUE", SCHEDULE_TYPE="manual")
     assert ended == (201, "refused")
     assert 'schedule_type is "auto"' in ended.message
-    assert set(files(tmp_path)) == PLAIN_FILES
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
-def test_a_connection_that_is_unpaused_for_a_historical_sync_may_show_its_pause_for_a_while(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_a_connection_that_is_unpaused_for_a_historical_sync_may_show_its_pause_for_a_while(fivetran: Fivetran) -> None:
     paused = connection("paused", paused=True, is_historical_sync=True)
     fields = {"paused": False, "is_historical_sync": True}
     expect_patch(fivetran, fields, paused, before=connection("paused", paused=True))
     for _ in range(2):
-        fivetran.expect("GET", DETAILS, paused)
-    fivetran.expect("GET", DETAILS, RUNNING, many=True)
-    ended = update(run, PAUSED="FALSE", HISTORICAL_SYNC="TRUE")
+        fivetran.shows(paused)
+    fivetran.shows(RUNNING, many=True)
+    ended = fivetran.update(PAUSED="FALSE", HISTORICAL_SYNC="TRUE")
     assert ended == (0, "updated")
     assert "is paused" not in ended.message
-    assert set(files(tmp_path)) == PLAIN_FILES
+    assert set(fivetran.files()) == PLAIN_FILES
 
 
-def test_a_connection_that_is_not_unpaused_for_a_historical_sync_is_refused(
-    fivetran: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_a_connection_that_is_not_unpaused_for_a_historical_sync_is_refused(fivetran: Fivetran) -> None:
     paused = connection("paused", paused=True, is_historical_sync=True)
     fields = {"paused": False, "is_historical_sync": True}
     expect_patch(fivetran, fields, paused, before=connection("paused", paused=True))
-    fivetran.expect("GET", DETAILS, paused, many=True)
-    ended = update(run, PAUSED="FALSE", HISTORICAL_SYNC="TRUE")
+    fivetran.shows(paused, many=True)
+    ended = fivetran.update(PAUSED="FALSE", HISTORICAL_SYNC="TRUE")
     assert ended == (201, "refused")
     assert "paused is true, not false" in ended.message
-    assert files(tmp_path)["starting.pickle"]["state"] == "ended"
+    assert fivetran.files()["starting.pickle"]["state"] == "ended"
 
 
 @pytest.mark.parametrize("stamp", ["11:58:00", "11:59:50"])
 def test_a_sync_from_before_the_update_that_shows_late_is_not_its_historical_sync(
-    fivetran: Vendor, run: Run, tmp_path: Path, stamp: str
+    fivetran: Fivetran, stamp: str
 ) -> None:
     late = connection(succeeded_at=at(stamp))
     expect_patch(fivetran, HISTORICAL, late)
-    fivetran.expect("GET", DETAILS, late, many=True)
-    assert update(run, **START) == (201, "refused")
-    assert files(tmp_path).keys() == {"starting.pickle"}
+    fivetran.shows(late, many=True)
+    assert fivetran.update(**START) == (201, "refused")
+    assert fivetran.files().keys() == {"starting.pickle"}
 
 
 @pytest.mark.parametrize(("given", "fields"), EACH)
 def test_an_interrupted_update_says_that_it_may_have_been_accepted(
-    fivetran: Vendor, run: Run, given: dict[str, str], fields: dict[str, Any]
+    fivetran: Fivetran, given: dict[str, str], fields: dict[str, Any]
 ) -> None:
     def interrupted() -> None:
         raise Interruption(15)
 
     expect_patch(fivetran, fields, interrupted)
     with pytest.raises(Interruption):
-        update(run, **given)
-    assert ID in run.report.still_running
-    assert "may have been accepted" in run.report.still_running
+        fivetran.update(**given)
+    assert ID in fivetran.run.report.still_running
+    assert "may have been accepted" in fivetran.run.report.still_running
