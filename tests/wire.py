@@ -146,8 +146,9 @@ class Ending:
     message: str
 
     def __eq__(self, other: object) -> bool:
-        """Compared with `(code, outcome)`: messages are compared one by one."""
-        return (self.code, self.outcome) == other
+        """Compared with `(code, outcome)` and, after them, what has to be in the message."""
+        code, outcome, *words = other
+        return (self.code, self.outcome) == (code, outcome) and all(word in self.message for word in words)
 
     __hash__ = None
 

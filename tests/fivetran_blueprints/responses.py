@@ -122,7 +122,7 @@ class Fivetran(Vendor):
         for response in responses:
             self.expect("GET", DETAILS, response, **more)
 
-    def accepts(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
+    def expect_trigger(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
         """The read of a trigger and its request, which is accepted unless `response` says otherwise."""
         self.shows(before or connection())
         self.expect("POST", START, response, body=body, **more)
@@ -167,7 +167,7 @@ class Fivetran(Vendor):
 
     def triggered(self, before: Any = None, log_id: str | None = None) -> None:
         """Run a trigger before; Fivetran accepts it at the clock's time."""
-        self.accepts(before=before)
+        self.expect_trigger(before=before)
         assert self.trigger(log_id) == (0, "started")
         self.sent.clear()
 

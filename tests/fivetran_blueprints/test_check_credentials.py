@@ -44,9 +44,7 @@ def test_another_base_url_is_used_with_or_without_its_version(fivetran: Fivetran
 )
 def test_the_account_is_named(fivetran: Fivetran, data: Any, account: str) -> None:
     fivetran.expect("GET", ACCOUNT, {"code": "Success", "data": data})
-    ended = fivetran.verify()
-    assert ended == (0, "valid")
-    assert account in ended.message
+    assert fivetran.verify() == (0, "valid", account)
     assert fivetran.run.report.details == {"account": account}
 
 
@@ -73,8 +71,7 @@ def test_a_problem_of_an_input_is_named_before_anything_is_sent(
     fivetran: Fivetran, given: dict[str, str], named: list[str]
 ) -> None:
     ended = fivetran.verify(**given)
-    assert ended == (206, "invalid_input")
-    assert all(word in ended.message for word in named)
+    assert ended == (206, "invalid_input", *named)
     assert "sesame" not in ended.message.lower()
     assert fivetran.sent == []
 
@@ -90,16 +87,13 @@ def test_a_401_hints_at_the_base64_of_key_and_secret(fivetran: Fivetran) -> None
 def test_a_403_is_a_valid_key_that_may_not_read_the_account(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, {"code": "Forbidden", "message": "Role without account access"}, status=403)
     ended = fivetran.verify()
-    assert ended == (0, "valid")
-    assert "account" in ended.message
+    assert ended == (0, "valid", "account")
     assert "wrong" not in ended.message
 
 
 def test_a_redirect_is_never_followed(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, None, status=302, headers={"Location": "https://elsewhere.invalid/"})
-    ended = fivetran.verify()
-    assert ended == (201, "refused")
-    assert "FIVETRAN_API_URL" in ended.message
+    assert fivetran.verify() == (201, "refused", "FIVETRAN_API_URL")
 
 
 UNREACHABLE: dict[str, tuple[Any, int]] = {
@@ -129,9 +123,7 @@ def test_a_passing_outage_does_not_matter(fivetran: Fivetran, response: Any, sta
 
 def test_a_long_retry_after_ends_the_check_at_once(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, None, status=429, headers={"Retry-After": "3600"})
-    ended = fivetran.verify()
-    assert ended == (220, "unreachable")
-    assert "1 h" in ended.message
+    assert fivetran.verify() == (220, "unreachable", "1 h")
     assert fivetran.clock.sleeps == []
 
 

@@ -49,8 +49,7 @@ def test_a_sync_without_a_new_stamp_has_not_ended(
     fivetran.triggered()
     fivetran.shows(now)
     ended = fivetran.check()
-    assert ended == expected
-    assert all(word in ended.message for word in [ID, *words])
+    assert ended == (*expected, ID, *words)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +70,7 @@ def test_the_later_of_the_new_stamps_decides(
 ) -> None:
     fivetran.triggered()
     fivetran.ends(ended_at, since=SINCE, now=connection("scheduled", *stamps))
-    ended = fivetran.check()
-    assert ended == expected
-    assert f"2026-11-22T{ended_at}Z" in ended.message
+    assert fivetran.check() == (*expected, f"2026-11-22T{ended_at}Z")
 
 
 @pytest.mark.parametrize(("succeeded", "failed", "expected"), [(True, False, SUCCEEDED), (False, True, FAILED)])
@@ -210,9 +207,7 @@ def test_a_joined_sync_ends_with_its_own_stamp(fivetran: Fivetran) -> None:
 )
 def test_the_latest_sync_decides(fivetran: Fivetran, now: dict[str, Any], expected: tuple[int, str]) -> None:
     fivetran.ends("06:00:00", since=None, now=now)
-    ended = fivetran.check()
-    assert ended == expected
-    assert "2026-11-22T06:00:00Z" in ended.message
+    assert fivetran.check() == (*expected, "2026-11-22T06:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -234,9 +229,7 @@ def test_a_latest_sync_that_runs_is_due_or_never_ran_has_not_ended(
     fivetran: Fivetran, now: dict[str, Any], expected: tuple[int, str], words: str
 ) -> None:
     fivetran.shows(now)
-    ended = fivetran.check()
-    assert ended == expected
-    assert words in ended.message
+    assert fivetran.check() == (*expected, words)
 
 
 def test_a_historical_sync_that_is_due_after_a_success_names_no_failure(fivetran: Fivetran) -> None:
@@ -246,9 +239,7 @@ def test_a_historical_sync_that_is_due_after_a_success_names_no_failure(fivetran
 
 @pytest.mark.parametrize("given", [{"CONNECTOR_ID": ""}, {"CONNECTOR_ID": "", "MAX_AGE": "5", "WAIT": "TRUE"}])
 def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(fivetran: Fivetran, given: dict[str, str]) -> None:
-    ended = fivetran.check(**given)
-    assert ended == (206, "invalid_input")
-    assert "FIVETRAN_CONNECTOR_ID" in ended.message
+    assert fivetran.check(**given) == (206, "invalid_input", "FIVETRAN_CONNECTOR_ID")
     assert fivetran.sent == []
 
 
@@ -267,9 +258,10 @@ def test_an_age_is_measured_on_the_servers_clock(
 ) -> None:
     fivetran.clock.offset = offset
     fivetran.ends("06:00:00", since=None, now=connection())
-    ended = fivetran.check(MAX_AGE=minutes)
-    assert ended == expected
-    assert f"2026-11-22T06:00:00Z{', more than 359 min ago' if expected == RUNNING else ''}" in ended.message
+    assert fivetran.check(MAX_AGE=minutes) == (
+        *expected,
+        f"2026-11-22T06:00:00Z{', more than 359 min ago' if expected == RUNNING else ''}",
+    )
 
 
 def test_an_old_failure_counts_as_not_there_yet(fivetran: Fivetran) -> None:
@@ -333,23 +325,18 @@ def test_what_a_poll_is_refused_with_ends_the_check(
     fivetran: Fivetran, status: int, response: Any, expected: tuple[int, str], words: list[str]
 ) -> None:
     fivetran.shows(response, status=status)
-    ended = fivetran.check()
-    assert ended == expected
-    assert all(word in ended.message for word in words)
+    assert fivetran.check() == (*expected, *words)
 
 
 @pytest.mark.parametrize(("response", "status"), [(HTML, 503), (LOST, 0), (TIMED_OUT, 0), (REFUSED, 0), (None, 429)])
 def test_a_poll_is_tried_five_times(fivetran: Fivetran, response: Any, status: int) -> None:
-    for _ in range(5):
-        fivetran.shows(response, status=status)
+    fivetran.shows(*[response] * 5, status=status)
     assert fivetran.check() == (220, "unreachable")
 
 
 def test_a_long_retry_after_ends_the_check_at_once_naming_it(fivetran: Fivetran) -> None:
     fivetran.shows(None, status=429, headers={"Retry-After": "3600"})
-    ended = fivetran.check()
-    assert ended == (220, "unreachable")
-    assert "1 h" in ended.message
+    assert fivetran.check() == (220, "unreachable", "1 h")
     assert fivetran.clock.elapsed == 0
 
 

@@ -98,7 +98,7 @@ def test_a_stale_poll_does_not_confirm_the_end_of_the_sync_that_was_stopped_for_
             return connection("syncing", succeeded_at=at("12:00:03"))
         return connection(succeeded_at=at("12:00:03"), failed_at=at("12:04:00"))
 
-    fivetran.accepts(before=SYNCING)
+    fivetran.expect_trigger(before=SYNCING)
     fivetran.shows(shown, many=True)
     fivetran.expect_history("11:59:58", "12:04:00")
     assert fivetran.trigger(WAIT="TRUE") == FAILED

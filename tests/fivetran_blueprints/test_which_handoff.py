@@ -79,9 +79,14 @@ def test_of_two_upstream_triggers_the_input_chooses(fivetran: Fivetran) -> None:
 def test_two_upstream_triggers_between_which_nothing_chooses_are_named(fivetran: Fivetran) -> None:
     fivetran.triggered(log_id="5")
     fivetran.put(**{"6_sync": handoff_of(fivetran, connector_id="another_one")})
-    ended = fivetran.check("5", "6", **NO_ID)
-    assert ended == (206, "invalid_input")
-    assert all(words in ended.message for words in (ID, "another_one", "5_sync.pickle", "6_sync.pickle"))
+    assert fivetran.check("5", "6", **NO_ID) == (
+        206,
+        "invalid_input",
+        ID,
+        "another_one",
+        "5_sync.pickle",
+        "6_sync.pickle",
+    )
     assert fivetran.sent == []
 
 
@@ -109,9 +114,7 @@ def test_a_handoff_of_another_connector_is_ignored_with_a_warning(
 def test_an_old_success_never_stands_for_a_trigger_that_failed(fivetran: Fivetran, given: dict[str, str]) -> None:
     fivetran.triggered()
     failed_to_trigger(fivetran)
-    ended = fivetran.check(**given)
-    assert ended == (221, "artifact_error")
-    assert "204 (not_found)" in ended.message
+    assert fivetran.check(**given) == (221, "artifact_error", "204 (not_found)")
     assert fivetran.sent == []
 
 
@@ -136,9 +139,7 @@ def test_a_trigger_of_another_connector_that_failed_is_ignored_with_a_warning(
 def test_a_trigger_with_invalid_inputs_stops_a_check_too(fivetran: Fivetran) -> None:
     fivetran.triggered()
     assert fivetran.trigger(IF_RUNNING="perhaps") == (206, "invalid_input")
-    ended = fivetran.check()
-    assert ended == (221, "artifact_error")
-    assert "206 (invalid_input)" in ended.message
+    assert fivetran.check() == (221, "artifact_error", "206 (invalid_input)")
 
 
 @pytest.mark.parametrize(
@@ -183,8 +184,7 @@ def test_a_file_that_cannot_be_read_ends_the_check_even_with_an_id(
         (variables / f"{other}.pickle").unlink()
     fivetran.put(**{name: value})
     ended = fivetran.check()
-    assert ended == (221, "artifact_error")
-    assert f"{name}.pickle" in ended.message
+    assert ended == (221, "artifact_error", f"{name}.pickle")
     assert fivetran.sent == []
 
 
@@ -313,9 +313,7 @@ def test_the_other_files_of_version_0_1_are_checked(fivetran: Fivetran, names: l
 
 def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(fivetran: Fivetran) -> None:
     fivetran.put(**written_by_0_1("starting"))
-    ended = fivetran.check()
-    assert ended == (221, "artifact_error")
-    assert "a sync may be running" in ended.message
+    assert fivetran.check() == (221, "artifact_error", "a sync may be running")
     fivetran.triggered()
     assert "starting.pickle" not in fivetran.files()
 
