@@ -14,7 +14,6 @@ from shared.errors import (
     BadRequestError,
     BlueprintError,
     InvalidCredentialsError,
-    StartUnclearError,
     SyncNotFoundError,
 )
 from shared.status import Result
@@ -28,7 +27,6 @@ CHECK = (
     "Check NANGO_PROVIDER_CONFIG_KEY, NANGO_CONNECTION_ID, NANGO_SYNCS, and that NANGO_SECRET_KEY belongs to their "
     "environment"
 )
-KNOWN_WORDS = (None, "RUNNING", "SUCCESS", "STOPPED", "ERROR", "PAUSED")
 GOOD_FOR = {  # by the scopes of a key: whether it may execute, whether it may read
     (True, True): "Nango - Trigger Sync and Nango - Check Sync Status",
     (True, False): (
@@ -66,11 +64,8 @@ class NangoApi:
         """Start the selected syncs. Raises StartUnclearError, SyncNotStartedError."""
         body = {**selection.body, "opts": dict(options)} if options else selection.body
         response = self.http.start(TRIGGER, body, keep_as=keep_as)
-        if not isinstance(response.body, dict) or response.body.get("success") is not True:
-            described = self.http.describe(response)
-            raise StartUnclearError(
-                f"Nango's response to the trigger request lacks success ({described})", response.status
-            )
+        if self.http.json_object(response).get("success") is not True:
+            raise self.http.unexpected(response, "success")
         return response
 
     def check_credentials(self, integration: str | None) -> Result:
@@ -95,9 +90,9 @@ class NangoApi:
         response = self.http.get(STATUS, selection.query, keep_as=keep_as)
         body = self.http.json_object(response)
         try:
-            return body, parse_entries(body, selection.connection_id, self.http.excerpt)
+            return body, parse_entries(body, selection.connection_id)
         except (KeyError, TypeError, ValueError, AttributeError) as missing:
-            raise self.http.unexpected(response, f"usable syncs ({self.http.excerpt(missing)})") from missing
+            raise self.http.unexpected(response, f"usable syncs ({missing})") from missing
 
     def _is_allowed(self, probe: Callable[[], Response]) -> bool:
         """Whether the key may do what a request asks for that Nango refuses anyway, as it names nothing."""
@@ -143,9 +138,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
     return None
 
 
-def parse_entries(
-    body: Mapping[str, Any], connection_id: str | None = None, excerpt: Callable[[str], str] = str
-) -> dict[str, Entry]:
+def parse_entries(body: Mapping[str, Any], connection_id: str | None = None) -> dict[str, Entry]:
     """The entries of a status by id; `connection_id` is that of those that name none (servers before 2025).
 
     Raises KeyError, TypeError, ValueError or AttributeError for what is not a status.
@@ -155,17 +148,14 @@ def parse_entries(
         raise TypeError("syncs is not a list")
     for item in body["syncs"]:
         key, sync = _text(item["id"]), plain_name(f"{_text(item['name'])}::{item.get('variant') or 'base'}")
-        execution, status = (
-            word if word in KNOWN_WORDS else excerpt(_text(word))
-            for word in (item.get("latestExecutionStatus"), item.get("status"))
-        )
+        execution, status = item.get("latestExecutionStatus"), item.get("status")
         if key in found or execution is status is None:
             raise ValueError("each once and with its status")
         found[key] = Entry(
-            label=excerpt(f"{item.get('connection_id') or connection_id or 'an unnamed connection'}/{sync}"),
+            label=f"{item.get('connection_id') or connection_id or 'an unnamed connection'}/{sync}",
             sync=sync,
-            execution=execution,
-            status=status,
+            execution=None if execution is None else _text(execution),
+            status=None if status is None else _text(status),
             finished_at=time_of(item.get("finishedAt")),
             due_at=time_of(item.get("nextScheduledSyncAt")),
             rows=_rows(item.get("latestResult")),

@@ -245,7 +245,10 @@ class NangoSyncs:
         grace, reset = self._given.start_grace, bool(self._options.get("reset"))
         if state.entries is None:
             return Handoff(self._selection, at, None, grace, reset, has_baseline=False)
-        watches = {key: Watch(one.label, one.finished_at, joined=one.running) for key, one in state.entries.items()}
+        excerpt = self._api.http.excerpt
+        watches = {
+            key: Watch(excerpt(one.label), one.finished_at, joined=one.running) for key, one in state.entries.items()
+        }
         return Handoff(self._selection, at, watches, grace, reset)
 
     def _note_new(self, new: int) -> None:

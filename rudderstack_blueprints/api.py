@@ -37,7 +37,6 @@ ENOUGH = 10  # syncs that come newest first are hardly so by chance
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))  # in which to search for the latest sync
 
 T = TypeVar("T")
-Excerpt = Callable[[object], str]  # of a text of the vendor's
 
 
 class RudderStackApi:
@@ -82,13 +81,9 @@ class RudderStackApi:
                     self._probe()
                 raise
         key = "runId" if self._is_source else "syncId"
-        sync_id = response.body.get(key) if isinstance(response.body, dict) else None
+        sync_id = self.http.json_object(response).get(key)
         if not self._is_sync_id(sync_id):
-            described = self.http.describe(response)
-            message = (
-                f"unexpected response from RudderStack to the trigger request, without a usable {key}: {described}"
-            )
-            raise StartUnclearError(message, response.status)
+            raise self.http.unexpected(response, f"a usable {key}")
         return str(sync_id)
 
     def stop(self) -> None:
@@ -179,17 +174,17 @@ class RudderStackApi:
             return not isinstance(error, StatusCheckFailedError)  # a refusal is a response, too
         return True
 
-    def _page(self, body: Mapping[str, Any], excerpt: Excerpt) -> tuple[dict[str, Sync], bool]:
+    def _page(self, body: Mapping[str, Any]) -> tuple[dict[str, Sync], bool]:
         if not isinstance(body["syncs"], list):
             raise TypeError("a list of syncs")
-        syncs = [parse_sync(item, excerpt) for item in body["syncs"]]
+        syncs = [parse_sync(item) for item in body["syncs"]]
         if not all(self._is_sync_id(sync.id) for sync in syncs):
             raise ValueError("syncs with usable ids")
         return {sync.id: sync for sync in syncs}, bool((body.get("paging") or {}).get("next"))
 
-    def _parsed(self, parse: Callable[[dict[str, Any], Excerpt], T], body: dict[str, Any], response: Response) -> T:
+    def _parsed(self, parse: Callable[[dict[str, Any]], T], body: dict[str, Any], response: Response) -> T:
         try:
-            return parse(body, self.http.excerpt)
+            return parse(body)
         except (KeyError, TypeError, ValueError, AttributeError) as missing:
             raise self.http.unexpected(response, str(missing)) from missing
 
@@ -226,7 +221,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
     return None
 
 
-def parse_sync(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
+def parse_sync(data: Mapping[str, Any]) -> Sync:
     """One of a connection's syncs. Raises KeyError, TypeError or ValueError naming what is missing or odd."""
     metrics = data["metrics"] if isinstance(data.get("metrics"), dict) else {}
     rows = {}
@@ -235,18 +230,16 @@ def parse_sync(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
         count = count.get("total") if isinstance(count, dict) else count
         if type(count) is int:
             rows[kind] = count
-    return Sync(data["id"], *_state(data, excerpt), rows, data)
+    return Sync(data["id"], *_state(data), rows, data)
 
 
-def parse_run(data: Mapping[str, Any], excerpt: Excerpt = str) -> Sync:
+def parse_run(data: Mapping[str, Any]) -> Sync:
     """A run of a source. Raises ValueError if its status is not a string."""
     job_run_id = data.get("jobRunId") or data.get("job_run_id")
-    return Sync(job_run_id if isinstance(job_run_id, str) else "", *_state(data, excerpt), is_run=True)
+    return Sync(job_run_id if isinstance(job_run_id, str) else "", *_state(data), is_run=True)
 
 
-def _state(
-    data: Mapping[str, Any], excerpt: Excerpt
-) -> tuple[str | None, datetime | None, datetime | None, str | None]:
+def _state(data: Mapping[str, Any]) -> tuple[str | None, datetime | None, datetime | None, str | None]:
     """The word, the start and the end in either spelling (Go's zero time is none), and the error.
 
     An error is None if there is none, and empty if it is there but empty, such as [].
@@ -256,8 +249,8 @@ def _state(
         raise ValueError("a status that is a text")
     found = [parse_timestamp(data.get(f"{key}At") or data.get(f"{key}_at")) for key in ("started", "finished")]
     started, finished = (None if moment is None or moment.year == 1 else moment for moment in found)
-    reason = excerpt(error if isinstance(error, str) else json.dumps(error)) if error else ""
-    return excerpt(word) if word else None, started, finished, None if error in (None, "") else reason
+    reason = (error if isinstance(error, str) else json.dumps(error)) if error else ""
+    return word or None, started, finished, None if error in (None, "") else reason
 
 
 def label(subject: str | None, *, is_source: bool) -> str:

@@ -20,12 +20,11 @@ class Inputs(Credentials):
 
 
 def main(given: Inputs, run: Run) -> Result:
-    api = RudderStackApi(given, run)
-    workspace = api.workspace()
+    workspace = RudderStackApi(given, run).workspace()
     if not workspace:
         return Result("valid", "RUDDERSTACK_ACCESS_TOKEN is valid; RudderStack does not show its workspace")
-    name = api.http.excerpt(workspace.get("name") or workspace.get("id") or "without a name")
-    region = api.http.excerpt(workspace.get("region") or given.region)
+    name = workspace.get("name") or workspace.get("id") or "without a name"
+    region = str(workspace.get("region") or given.region)
     message = f"RUDDERSTACK_ACCESS_TOKEN is valid and belongs to the workspace {name}"
     if region.upper() != given.region:
         message += f"; its region is {region}, and RUDDERSTACK_REGION is {given.region}"

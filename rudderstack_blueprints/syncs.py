@@ -215,4 +215,4 @@ class RudderStackSyncs:
         schedule = settings.get("schedule")
         kind = schedule.get("type") if isinstance(schedule, dict) else None
         if isinstance(kind, str) and kind.lower() != "manual":
-            log.info("%s also runs on a schedule of its own (%s)", self.label, self.api.http.excerpt(kind, 40))
+            log.info("%s also runs on a schedule of its own (%s)", self.label, kind)

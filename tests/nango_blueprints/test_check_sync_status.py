@@ -97,7 +97,7 @@ def test_it_is_compared_with_the_end_before_the_trigger(
 
 def test_an_unknown_status_is_shown_as_it_came(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
     triggered(nango, tmp_path)
-    nango.expect("GET", STATUS, entries(entry("HALTED\n", NEW)), query=QUERY)
+    nango.expect("GET", STATUS, entries(entry("HALTED", NEW)), query=QUERY)
     assert f"{CONNECTION}/{NAME} (HALTED)" in check(tmp_path, clock).message
 
 
