@@ -18,11 +18,11 @@ TIMELINES = 2_000
 @pytest.mark.parametrize("vendor", SIMULATE)
 def test_no_timeline_ends_with_a_wrong_verdict_a_double_start_or_a_missed_end(vendor):
     *_, found = survey(vendor, 0, TIMELINES)
-    told = [
+    faults = [
         f"{vendor}: {fault}; replay it with: python -m tests.simulation {vendor} --seed {seed}"
         for seed, fault in found.faults[:5]
     ]
-    assert not told, "\n".join(told)
+    assert not faults, "\n".join(faults)
     assert found.timelines == TIMELINES
     assert found.verdicts["succeeded"] > TIMELINES / 5, "the simulation does not reach its ends"
     assert found.verdicts["failed"] > TIMELINES / 10

@@ -1,7 +1,7 @@
 """Count wrong verdicts, double starts and missed ends over simulated timelines of each vendor.
 
 `python -m tests.simulation [VENDOR] [--first SEED] [--count N] [--workers N]`; `--peers N` compares the rules of other
-clients on the seeds 0 to N. `python -m tests.simulation VENDOR --seed N` tells one timeline step by step.
+clients on the seeds 0 to N. `python -m tests.simulation VENDOR --seed N` prints one timeline step by step.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000, help="timelines of each vendor (default 10,000)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--peers", type=int, default=0, help="timelines in which the clients are compared")
-    parser.add_argument("--seed", type=int, help="tell this one timeline step by step")
+    parser.add_argument("--seed", type=int, help="print this one timeline step by step")
     given = parser.parse_args()
     if given.seed is not None:
         if given.vendor is None:
             parser.error("--seed needs a vendor")
-        return _tell(given.vendor, given.seed)
+        return _print_one(given.vendor, given.seed)
     faults = 0
     for vendor in [given.vendor] if given.vendor else list(SIMULATE):
         faults += _survey(vendor, given)
@@ -34,10 +34,10 @@ def main() -> int:
     return 1 if faults else 0
 
 
-def _tell(vendor: str, seed: int) -> int:
+def _print_one(vendor: str, seed: int) -> int:
     outcome = one(vendor, seed)
     print(*outcome.lines, sep="\n")
-    print(f"\ntold: {outcome.verdict}; true: {outcome.truth}; accepted starts: {outcome.starts}")
+    print(f"\nreported: {outcome.verdict}; true: {outcome.truth}; accepted starts: {outcome.starts}")
     print(f"class: {outcome.kind or 'knowable'}; fault: {outcome.fault or 'none'}")
     return 1 if outcome.fault else 0
 
@@ -62,10 +62,10 @@ def _print(vendor: str, found: Survey, first: int, seconds: float) -> None:
     seeds = f"the seeds {first:,} to {first + found.timelines - 1:,}"
     print(f"\n{vendor}: {found.timelines:,} timelines ({seeds}) in {seconds:,.0f} s")
     print(f"  wrong verdicts {found.wrong}, double starts {found.double}, missed ends {found.missed}")
-    print(f"  unclear starts, told as such {found.unclear:,}")
+    print(f"  unclear starts, reported as such {found.unclear:,}")
     print("  reported: " + ", ".join(f"{word} {number:,}" for word, number in found.verdicts.most_common()))
     for kind, number in found.classes.most_common():
-        print(f"  no client can know: {kind}: {number:,}, of which told wrongly {found.classes_wrong[kind]:,}")
+        print(f"  no client can know: {kind}: {number:,}, of which reported wrongly {found.classes_wrong[kind]:,}")
     sys.stdout.flush()
 
 

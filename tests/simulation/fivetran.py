@@ -9,8 +9,8 @@ Choices, where the vendor's pages leave one:
 - A sync takes 5 s or more. A failed one may be retried by Fivetran, up to twice. What it rescheduled goes on by itself
   on an automatic schedule; on a manual one it waits for another start, which goes on with that sync rather than being
   a second.
-- Pausing ends a running or queued sync without a stamp; un-pausing does not bring it back. A start while paused is a
-  400; a historical sync that is asked for then is only flagged, and begins after the un-pausing.
+- Pausing ends a running or queued sync without a stamp; unpausing does not bring it back. A start while paused is a
+  400; a historical sync that is asked for then is only flagged, and begins after the unpausing.
 - A resync, and an update with a historical sync, start one as a start with force does; its flag shows up to 5 s later
   and until it has ended (or succeeded). A resync over a running sync is a 409 on one connection in five.
 - One connection in ten is a 404 for up to 45 s after a start was accepted.
@@ -26,7 +26,7 @@ Where no client can know (counted apart):
   not have begun yet when a pause comes.
 - "a sync that the snapshot did not show": one was queued then, somebody's or that of an earlier unclear start, and a
   start with force stops it (with a stamp) or one without is swallowed by it.
-- "paused and un-paused": between two polls (or, without a handoff, "cut by a pause": the latest sync has no stamp).
+- "paused and unpaused": between two polls (or, without a handoff, "cut by a pause": the latest sync has no stamp).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LOST = "lost start over a running sync"
 NEVER_SHOWN = "a start that no poll showed"
 LATE_QUEUE = "late cancel, then a queue"
 LATE_OTHER = "late cancel, then paused or rescheduled"
-UNPAUSED = "paused and un-paused"
+UNPAUSED = "paused and unpaused"
 CUT = "cut by a pause"
 UNSEEN = "a sync that the snapshot did not show"
 
@@ -66,7 +66,7 @@ class Sync:
         self.historical = historical
         self.unpaused = False  # a pause ended it, and is over
         self.late = False  # it followed one that was stopped late
-        self.truths = {"running"}  # what may be told of it now
+        self.truths = {"running"}  # what may be reported of it now
         self.begun: float | None = None
         self.ended: float | None = None
         self.stamped: float | None = None
@@ -83,12 +83,12 @@ class Fivetran(Vendor):
         self.setup = rng.choice(("connected",) * 18 + ("broken", "incomplete"))
         self.paused = rng.random() < 0.01
         self.running: Sync | None = None
-        self.stopping = False  # the running one was told to stop, and `queued` comes after it
+        self.stopping = False  # the running one was asked to stop, and `queued` comes after it
         self.queued: Sync | None = None
-        self.put_off: Sync | None = None
-        self.put_off_until: datetime | None = None
+        self.rescheduled: Sync | None = None
+        self.rescheduled_until: datetime | None = None
         self.shown = "scheduled"  # sync_state
-        self.answers_409 = rng.random() < 0.5
+        self.responds_409 = rng.random() < 0.5
         self.stamps: dict[str, str | None] = {"succeeded_at": None, "failed_at": None}
         self.latest_end: tuple[float, str] | None = None  # when the latest sync ended, and how
         if rng.random() < 0.85:
@@ -106,7 +106,7 @@ class Fivetran(Vendor):
         self.gap = rng.uniform(0, 1.4) if rng.random() < 0.97 else rng.uniform(2, 60)
         self.parts = self._plan(rng)
         self.unpause_after = rng.choice((None, None, rng.uniform(10, 3000)))
-        self.witness: Sync | None = None  # the latest one that a client was told is running
+        self.witness: Sync | None = None  # the latest one that a client has seen running
         self.target: Sync | None = None
         self.snapshot: float = 0.0  # when the latest snapshot before the start that counts was taken
         self.seen_truths: set[str] = {"running"}
@@ -122,7 +122,7 @@ class Fivetran(Vendor):
         if mood < 0.4:
             seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
             self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))], foreign=True))
-            self.foreign_times.clear()  # it is to be seen from the first look on
+            self.foreign_times.clear()  # it is to be seen from the first poll on
         elif mood < 0.45:
             sync = Sync("one that is queued", [(rng.uniform(5, 60), "success")], foreign=True)
             self._enqueue(sync, rng.uniform(0, 30))
@@ -131,7 +131,7 @@ class Fivetran(Vendor):
             sync = Sync("a historical one", [(rng.uniform(5, 3600), "success")], foreign=True, historical=True)
             self._enqueue(sync, rng.uniform(0, 600))
         elif mood < 0.5:
-            self._put_off(Sync("one put off", [(60.0, "success")], foreign=True), rng.uniform(30, 3000))
+            self._reschedule(Sync("one rescheduled", [(60.0, "success")], foreign=True), rng.uniform(30, 3000))
         if not self.manual:
             world.later(rng.uniform(0, self.frequency), self._scheduled)
         if rng.random() < 0.02:
@@ -146,7 +146,7 @@ class Fivetran(Vendor):
 
         parts: list[tuple[float, str]] = []
         while rng.random() < 0.15 and len(parts) < 2:
-            parts.append((seconds(), "put off"))
+            parts.append((seconds(), "rescheduled"))
         while rng.random() < 0.2 and len(parts) < 3:
             parts.append((seconds(), "retried"))
         parts.append((seconds(), rng.choice(("success", "success", "success", "failure", "failure"))))
@@ -170,7 +170,7 @@ class Fivetran(Vendor):
         self.world.later(seconds, begin)
 
     def _begin(self, sync: Sync) -> None:
-        self.queued, self.running, self.put_off, self.put_off_until = None, sync, None, None
+        self.queued, self.running, self.rescheduled, self.rescheduled_until = None, sync, None, None
         self.shown = "syncing"
         sync.begun = self.world.t if sync.begun is None else sync.begun
         if sync.foreign:
@@ -190,8 +190,8 @@ class Fivetran(Vendor):
         self.running = None
         if sync.foreign:
             self.foreign_times.append(world.t)
-        if how == "put off":
-            return self._put_off(sync, rng.choice((rng.uniform(5, 120), rng.uniform(60, 3600))))
+        if how == "rescheduled":
+            return self._reschedule(sync, rng.choice((rng.uniform(5, 120), rng.uniform(60, 3600))))
         if how == "paused":
             return self._pause(sync)
         failed = how in ("failure", "retried")
@@ -212,7 +212,7 @@ class Fivetran(Vendor):
         self.latest_end = self.world.t, "succeeded" if key == "succeeded_at" else "failed"
 
     def _successor(self) -> None:
-        """After a sync that was told to stop: ours."""
+        """After a sync that was asked to stop: ours."""
         if self.stopping and self.queued is not None:
             self.stopping = False
             self.queued.late = self.stop_after > 0
@@ -220,24 +220,24 @@ class Fivetran(Vendor):
                 self.unknowable(LATE_QUEUE)
             self._enqueue(self.queued, self.gap if self.stop_after > 0 else self.queue)
 
-    def _put_off(self, sync: Sync, seconds: float) -> None:
-        self.shown, self.put_off = "rescheduled", sync
-        self.put_off_until = self.world.server() + timedelta(seconds=seconds)
+    def _reschedule(self, sync: Sync, seconds: float) -> None:
+        self.shown, self.rescheduled = "rescheduled", sync
+        self.rescheduled_until = self.world.server() + timedelta(seconds=seconds)
         if sync.late:
             self.unknowable(LATE_OTHER)
         if not self.manual:
 
             def go_on() -> None:
-                if self.put_off is sync and self.running is None and not self.paused:
+                if self.rescheduled is sync and self.running is None and not self.paused:
                     self._begin(sync)
 
             self.world.later(seconds + self.world.rng.uniform(0, 30), go_on)
 
     def _pause(self, ended: Sync | None = None) -> None:
         """What runs or is queued ends without a stamp, or has just `ended` so."""
-        victims = [sync for sync in (ended, self.running, self.queued, self.put_off) if sync is not None]
+        victims = [sync for sync in (ended, self.running, self.queued, self.rescheduled) if sync is not None]
         self.paused, self.shown, self.stopping = True, "paused", False
-        self.queued = self.running = self.put_off = None
+        self.queued = self.running = self.rescheduled = None
         self.world.note("[paused]")
         for sync in victims:
             sync.truths = {"cancelled", *(sync.truths - {"running"})}
@@ -251,7 +251,7 @@ class Fivetran(Vendor):
 
             def unpause() -> None:
                 self.paused, self.shown = False, "scheduled"
-                self.world.note("[un-paused]")
+                self.world.note("[unpaused]")
                 for sync in victims:
                     sync.unpaused = True
                 if self.flagged_from is not None:
@@ -264,7 +264,7 @@ class Fivetran(Vendor):
         self._somebody_starts()
 
     def _somebody_starts(self) -> None:
-        if self.running is None and self.queued is None and self.put_off is None and not self.paused:
+        if self.running is None and self.queued is None and self.rescheduled is None and not self.paused:
             part = self.world.rng.uniform(5, 600), self.world.rng.choice(("success", "failure"))
             self._begin(Sync("a foreign one", [part], foreign=True))
 
@@ -281,7 +281,7 @@ class Fivetran(Vendor):
 
         def shown() -> None:
             self.witness = running or self.witness
-            self.looked, self.looked_unseen = t, queued
+            self.polled, self.polled_unseen = t, queued
             if truths is not None:
                 self.seen_truths = truths
 
@@ -290,14 +290,14 @@ class Fivetran(Vendor):
             "id": ID, "paused": self.paused, "schedule_type": "manual" if self.manual else "auto", **self.stamps,
             "status": {
                 "setup_state": self.setup, "sync_state": self.shown, "is_historical_sync": flagged,
-                "rescheduled_for": None if self.put_off_until is None else stamp(self.put_off_until, 3),
+                "rescheduled_for": None if self.rescheduled_until is None else stamp(self.rescheduled_until, 3),
             },
         }  # fmt: skip
         return View((200, {"code": "Success", "data": data}), shown)
 
     def _latest_truths(self) -> set[str]:
-        """For a check without a handoff: what may be told of the latest sync."""
-        if self.running is not None or self.put_off is not None:
+        """For a check without a handoff: what may be reported of the latest sync."""
+        if self.running is not None or self.rescheduled is not None:
             return {"running"}
         if self.flagged_from is not None:
             return {"cancelled" if self.paused else "running"}
@@ -323,8 +323,8 @@ class Fivetran(Vendor):
             self.hidden_until = self.world.t + self.hidden
         return reply
 
-    unseen = looked_unseen = posted = False
-    looked = 0.0
+    unseen = polled_unseen = posted = False
+    polled = 0.0
     swallowed: Sync | None = None
 
     def begin_run(self, script: ModuleType) -> None:
@@ -332,9 +332,9 @@ class Fivetran(Vendor):
         self.posted, self.swallowed = False, None
 
     def sent(self, method: str) -> None:
-        """The look before a start is its snapshot, unless this is that start once more."""
+        """The poll before a start is its snapshot, unless this is that start once more."""
         if method != "GET" and self.target is None and not self.posted:
-            self.posted, self.snapshot, self.unseen = True, self.looked, self.looked_unseen
+            self.posted, self.snapshot, self.unseen = True, self.polled, self.polled_unseen
 
     def _start(self, *, force: bool, path: str) -> Reply:
         world = self.world
@@ -344,18 +344,18 @@ class Fivetran(Vendor):
             return 400, {"code": "InvalidInput", "message": "the connection is paused"}
         if not force and (self.running is not None or self.queued is not None):
             self.witness = self.running or self.queued
-            if self.answers_409:
+            if self.responds_409:
                 self.posted = False
                 return 409, {"code": "Conflict", "message": "a sync is running"}
             self.swallowed = self.witness
             return 200, {"code": "Success", "message": "nothing to do"}
-        if self.put_off is not None and not self.put_off.foreign and not historical:
+        if self.rescheduled is not None and not self.rescheduled.foreign and not historical:
             if self.queued is None and self.running is None:
-                world.note("[the sync that was put off goes on]")
-                self._enqueue(self.put_off, self.queue)
+                world.note("[the rescheduled sync goes on]")
+                self._enqueue(self.rescheduled, self.queue)
             return 200, good
         before = self.accepted[-1] if self.accepted else None
-        if before is not None and not force and before.begun is not None and before.begun > self.looked:
+        if before is not None and not force and before.begun is not None and before.begun > self.polled:
             self.unknowable(NEVER_SHOWN)
         historical = historical or self.flagged_from is not None
         name = f"ours {len(self.ours) + 1}" if self.ours else "ours"
@@ -365,7 +365,7 @@ class Fivetran(Vendor):
         world.note(f"[{sync.name} is accepted]")
         self.accepted.append(sync)
         self.ours.append(sync)
-        self.put_off = None
+        self.rescheduled = None
         if self.queued is not None:
             if self.queued.foreign:
                 self.foreign_times.append(world.t)
@@ -401,7 +401,7 @@ class Fivetran(Vendor):
         if handoff.joined:
             self.target = self.witness
             if self.target is None:
-                self.wrong.append("told joined, and nothing was running")
+                self.wrong.append("reported joined, and nothing was running")
         elif self.accepted:
             self.target = self.accepted[-1]
         elif handoff.baseline.interrupted:
@@ -417,7 +417,7 @@ class Fivetran(Vendor):
         else:
             self.target = Sync("nothing", [], foreign=False)
             self.target.truths = {"nothing"}
-            self.wrong.append("told started, and nothing was")
+            self.wrong.append("reported started, and nothing was")
             self._foreign_since()
         if self.unseen:
             self.unknowable(UNSEEN)
@@ -433,7 +433,7 @@ class Fivetran(Vendor):
         return self.seen_truths
 
     @property
-    def told_within(self) -> float:  # type: ignore[override]
+    def reported_within(self) -> float:  # type: ignore[override]
         """An hour more where ours may not have begun yet, as far as its end shows."""
         return 4500.0 if self._ended_early else 600.0
 

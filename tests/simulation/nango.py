@@ -5,7 +5,7 @@ Choices, where the vendor's pages leave one:
   9 minutes; until then status shows the run before. One in fifty is dropped from the queue and never runs.
 - `finishedAt` has milliseconds. A run that is cut is booked SUCCESS; up to 2 s later its next run is due at the moment
   of the cut, and it goes on within 25 s, within the hour, or (one in ten) never. A paused entry has no due time.
-- A server that is older than 0.67.1 tells no latestExecutionStatus; PAUSED then hides success and failure, not
+- A server that is older than 0.67.1 shows no latestExecutionStatus; PAUSED then hides success and failure, not
   RUNNING.
 - A reset cancels a run that is RUNNING (STOPPED; `finishedAt` moves once more within 10 s, and one in ten ends ours,
   too, if it has begun by then) and queues another; it does nothing to a queued one.
@@ -17,7 +17,7 @@ Choices, where the vendor's pages leave one:
 Where no client can know (counted apart):
 - "scheduled run": one that began between the baseline and our trigger and is over when this is accepted, or one that
   began after it and replaces the result of ours.
-- "run of an earlier unclear start": the same, of a run that the trigger before asked for without being told so.
+- "run of an earlier unclear start": the same, of a run that the trigger before asked for without a response.
 - "a start that no poll showed": its response was lost, and it was queued during every poll and over before the second.
 - "cut without a due time": one of a paused entry looks like a success.
 - "queued longer than the grace": a run begins, or one that was cut before goes on, after NANGO_START_GRACE; or after a
@@ -99,7 +99,7 @@ class Entry:
 class Nango(Vendor):
     """One integration."""
 
-    told_within = 900.0
+    reported_within = 900.0
     stale_for = 2.0
 
     def __init__(self, world: World) -> None:
@@ -119,10 +119,10 @@ class Nango(Vendor):
         self.selected: list[Entry] = []
         self.accepted_at: float | None = None
         self.sent_at = 0.0
-        self.answered_at: float | None = None  # the Date of the response, where it stands in for a baseline
+        self.responded_at: float | None = None  # the Date of the response, where it stands in for a baseline
         self.seen: set[str] = {"running"}
-        self.baseline_at = self.looked_at = 0.0
-        self.looked: dict[str, Run | None] = {}
+        self.baseline_at = self.polled_at = 0.0
+        self.polled: dict[str, Run | None] = {}
         self.baseline: dict[str, Run | None] = {}
         self.posted = False
         self.unshown: list[Entry] = []  # triggered without a baseline, and not seen since
@@ -256,7 +256,7 @@ class Nango(Vendor):
             return View((400, unknown), lambda: setattr(self, "seen", {"not_found"}))
         running = {entry.id: entry.running for entry in chosen}
         seen = self._latest_truths(chosen) if self.sensing else {self._overall()} if self.selected else None
-        if self.answered_at is not None and not chosen:  # without a baseline nobody knows what was there before a poll
+        if self.responded_at is not None and not chosen:  # without a baseline nobody knows what was there before a poll
             seen = {"not_found", "failed"}
 
         def shown() -> None:
@@ -266,7 +266,7 @@ class Nango(Vendor):
             if seen is not None:
                 self.seen = seen
             else:
-                self.looked_at, self.looked = t, running
+                self.polled_at, self.polled = t, running
 
         return View((200, {"syncs": [self._shown(entry) for entry in chosen if not entry.hidden(t)]}), shown)
 
@@ -349,7 +349,7 @@ class Nango(Vendor):
     def sent(self, method: str) -> None:
         if method == "POST" and not self.posted and not self.selected:
             self.posted, self.sent_at = True, self.world.t
-            self.baseline_at, self.baseline = (self.looked_at, self.looked) if self.may_read else (self.world.t, {})
+            self.baseline_at, self.baseline = (self.polled_at, self.polled) if self.may_read else (self.world.t, {})
 
     def saved_handoff(self, handoff: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
@@ -360,7 +360,7 @@ class Nango(Vendor):
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
             self.unshown = list(self.selected)
-            self.answered_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
+            self.responded_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
             if self.down and any(entry.running for entry in self.selected):  # it ends later, and nothing else runs
                 self.unknowable(SCHEDULED)
         for entry_id, baseline in (handoff.watches or {}).items():
@@ -369,23 +369,23 @@ class Nango(Vendor):
             if baseline.joined:
                 if entry.target is not None and entry.target.batch is self.accepted:
                     self.unknowable(MIXED)
-                entry.target = self.looked.get(entry_id) if handoff.joined else self.baseline.get(entry_id)
+                entry.target = self.polled.get(entry_id) if handoff.joined else self.baseline.get(entry_id)
             elif entry.target is None and not handoff.joined:  # only runs of an earlier start may be seen
                 latest = entry.queued or entry.latest
                 if latest is not None and (latest.begun is None or latest.begun > self.baseline_at):
                     entry.target = latest
         if handoff.joined:
-            self.baseline_at = self.looked_at
+            self.baseline_at = self.polled_at
         elif self.accepted_at is None and not any(self.all_accepted):
-            self.wrong.append("told started, and nothing was accepted")
+            self.wrong.append("reported started, and nothing was accepted")
             if any(t > self.baseline_at for entry in self.selected for t, _ in entry.others):
                 self.unknowable(SCHEDULED)
         self.seen = {self._overall()}
 
     def _ends_within_request(self, entry: Entry) -> bool:
         """Without a baseline: whether an end of the entry may be ours or of the run before."""
-        finished = entry.finished if self.answered_at is not None else None
-        return finished is not None and self.sent_at - 1 <= finished <= (self.answered_at or 0.0) + 1
+        finished = entry.finished if self.responded_at is not None else None
+        return finished is not None and self.sent_at - 1 <= finished <= (self.responded_at or 0.0) + 1
 
     def _overall(self) -> str:
         for entry in self.selected:
@@ -418,7 +418,7 @@ class Nango(Vendor):
         return run is None or (run.batch is not None and run.begun is None and self.delays[entry.id] < 0)
 
     def _latest_truths(self, chosen: list[Entry]) -> set[str]:
-        """For a check without a handoff: what may be told of the latest runs."""
+        """For a check without a handoff: what may be reported of the latest runs."""
         visible = [entry for entry in chosen if not entry.hidden(self.world.t)]
         if not visible:
             gone = {"failed"} if any(entry.gone for entry in self.entries) else set()  # those that were seen

@@ -27,11 +27,11 @@ from tests.simulation.world import SimulatedWire, Timeline
 
 
 class ToldError(Exception):
-    """Ends the run of a peer: it has told how the sync ended, or never will."""
+    """Ends the run of a peer: it has reported how the sync ended, or never will."""
 
 
 class Peer:
-    """What the rules of another client need; its reads are repeated until they are answered."""
+    """What the rules of another client need; its reads are repeated until there is a response."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline, self.world, self.vendor = timeline, timeline.world, timeline.vendor
@@ -41,20 +41,20 @@ class Peer:
         self.vendor.begin_run(trigger_nango)
 
     def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """The body of a good answer; None where the vendor refuses."""
+        """The body of a good response; None where the vendor refuses."""
         while True:
             try:
-                answer = self._wire.send("GET", path, query, None, 60)
+                response = self._wire.send("GET", path, query, None, 60)
             except TransportError:
                 continue
-            if answer.ok and answer.body is not NOT_JSON:
-                return answer.body
-            if answer.status < 429 and not answer.ok:
+            if response.ok and response.body is not NOT_JSON:
+                return response.body
+            if response.status < 429 and not response.ok:
                 self.end("refused")
             self.world.advance(5)
 
     def start(self, path: str, body: object) -> Response | None:
-        """None if no answer came."""
+        """None without a response."""
         try:
             return self._wire.send("POST", path, None, body, 60)
         except TransportError:
@@ -65,15 +65,15 @@ class Peer:
         self.vendor.saved_handoff(handoff)
 
     def pause(self, seconds: float) -> bool:
-        """Wait for the next look. Ends the run if the sync ended 20 looks ago, or after 12 h."""
+        """Wait for the next poll. Ends the run if the sync ended 20 polls ago, or after 12 h."""
         self.world.advance(seconds)
         if self._taken and self.vendor.ended_at() is not None:
             self._pauses_since_end += 1
-        if self._pauses_since_end > 20 + self.vendor.told_within / seconds or self.world.t > 43200:
+        if self._pauses_since_end > 20 + self.vendor.reported_within / seconds or self.world.t > 43200:
             self.end("missed" if self._pauses_since_end else "still running")
         return True
 
-    def tell(self, word: str) -> None:
+    def report(self, word: str) -> None:
         """Say how the sync ended."""
         self.end("right" if word in self.vendor.truths() else "wrong")
 
@@ -86,9 +86,9 @@ def compare(
 ) -> dict[str, str]:
     """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
     outcome = ours()
-    told = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
+    reported = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
     usual = "right" if outcome.verdict in ("succeeded", "failed", "cancelled") else outcome.verdict.replace("_", " ")
-    found = {"ours": "unknowable" if outcome.kind else told or usual}
+    found = {"ours": "unknowable" if outcome.kind else reported or usual}
     for name, rule in rules.items():
         peer = Peer(world())
         try:
@@ -138,7 +138,7 @@ def _later_decides(now: Stamps, before: Stamps, executed: datetime) -> str:
     return "succeeded" if (now[0] or _NEVER) > (now[1] or _NEVER) else "failed"
 
 
-# Name -> (rule, whether it starts again what was put off, whether it ever times out)
+# Name -> (rule, whether it starts again what was rescheduled, whether it ever times out)
 _FIVETRAN_RULES: dict[str, tuple[Callable[[Stamps, Stamps, datetime], str], bool, bool]] = {
     "Shipyard old": (_shipyard_old, False, False),
     "Shipyard new": (_first_failed, False, False),
@@ -150,7 +150,7 @@ _FIVETRAN_RULES: dict[str, tuple[Callable[[Stamps, Stamps, datetime], str], bool
 
 
 def _fivetran(seed: int) -> dict[str, str]:
-    """How our client and the rules of others fare in one timeline (start with force, look every minute), on a wire that
+    """How our client and the rules of others fare in one timeline (start with force, poll every minute), on a wire that
     never fails."""
 
     def ours() -> Outcome:
@@ -168,19 +168,19 @@ def _fivetran(seed: int) -> dict[str, str]:
             if first["paused"] or first["status"]["setup_state"] == "incomplete":
                 peer.end("refused")
             executed = peer.world.local()
-            answer = peer.start(f"{path}/sync", {"force": True})
-            if answer is None or not answer.ok or answer.date is None:
+            response = peer.start(f"{path}/sync", {"force": True})
+            if response is None or not response.ok or response.date is None:
                 peer.end("refused")
                 return
             syncing = first["status"]["sync_state"] == "syncing"
-            peer.took(FivetranHandoff(fivetran.ID, Baseline(None, None, answer.date, interrupted=syncing)))
+            peer.took(FivetranHandoff(fivetran.ID, Baseline(None, None, response.date, interrupted=syncing)))
             while peer.pause(60):
                 now = peer.read(path)["data"]
                 word = rule(_stamps(now), _stamps(first), executed)
                 if word == "crash":
                     peer.end("crash")
                 if word:
-                    peer.tell(word)
+                    peer.report(word)
                 if starts_again and now["status"]["sync_state"] == "rescheduled":
                     peer.start(f"{path}/sync", {"force": True})
                 if times_out and peer.world.t > 6 * 3600:
@@ -217,7 +217,7 @@ def _nango(seed: int) -> dict[str, str]:
         while peer.pause(10):
             now = peer.read("/sync/status", query)["syncs"]
             if all(entry["status"] != "RUNNING" for entry in now):
-                peer.tell("succeeded" if all(entry["status"] != "ERROR" for entry in now) else "failed")
+                peer.report("succeeded" if all(entry["status"] != "ERROR" for entry in now) else "failed")
 
     rules = {"not RUNNING means done": not_running_means_done}
     return compare(ours, rules, lambda: nango.timeline(seed, faulty=False))
@@ -226,8 +226,8 @@ def _nango(seed: int) -> dict[str, str]:
 def _rudderstack(seed: int) -> dict[str, str]:
     """How our client and the rules of others fare in one timeline, on a wire that fails now and then.
 
-    All repeat their reads until they succeed. The older Shipyard scripts know sources alone and look at the latest run;
-    the newer ones and the plugins look by the id. Both Shipyards tell a start that failed as not started, the plugins
+    All repeat their reads until they succeed. The older Shipyard scripts know sources alone and poll the latest run;
+    the newer ones and the plugins poll by the id. Both Shipyards report a start that failed as not started, the plugins
     send it up to four times.
     """
 
@@ -251,9 +251,9 @@ def _rudderstack(seed: int) -> dict[str, str]:
             key = "runId" if vendor.is_source else "syncId"
             sync_id = None
             for _ in range(tries):
-                answer = peer.start(f"{path}/start", {})
-                if answer is not None and answer.ok:
-                    sync_id = answer.body.get(key) if isinstance(answer.body, dict) else None
+                response = peer.start(f"{path}/start", {})
+                if response is not None and response.ok:
+                    sync_id = response.body.get(key) if isinstance(response.body, dict) else None
                     break
             else:
                 peer.end("wrong" if vendor.accepted else "refused")
@@ -272,9 +272,9 @@ def _rudderstack(seed: int) -> dict[str, str]:
                 if old and (word is None or word not in ("finished", "processing")):
                     peer.end("crash" if word is None else "not understood")
                 if word in ("finished", "succeeded"):
-                    peer.tell("failed" if now.get("error") and old else "succeeded")
+                    peer.report("failed" if now.get("error") and old else "succeeded")
                 elif word == "failed":
-                    peer.tell("failed")
+                    peer.report("failed")
                 elif word not in running and not by_id:
                     peer.end("not understood")
 

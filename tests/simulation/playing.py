@@ -16,7 +16,7 @@ from shared.errors import ArtifactError
 from shared.handoff import Artifacts
 from tests.simulation.world import REDACTOR, Ending, Timeline, Vendor
 
-_ON_DISK = 25  # one timeline in so many hands over by the real files, where the handoff of yesterday's sync lies
+_ON_DISK = 25  # one timeline in so many saves its handoff by the real files, where the handoff of yesterday's sync lies
 _SENSED = 3  # checks without a handoff; more of them would poll an idle connection over and over
 _ENDS = ("succeeded", "failed", "cancelled", "unknown", "not_found")
 
@@ -92,7 +92,7 @@ class Outcome:
         if self.kind:
             return ""
         double = ["started twice"] if self.double else []
-        return "; ".join([*self.wrong, *double, *(["never told how it ended"] if self.missed else [])])
+        return "; ".join([*self.wrong, *double, *(["never reported how it ended"] if self.missed else [])])
 
 
 ARRIVES_LATE = "a request that arrives after its trigger has ended"
@@ -114,7 +114,7 @@ def play(
     seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
     check: dict[str, str], pauses: Iterable[float],
 ) -> Outcome:  # fmt: skip
-    """A trigger, once more if it could not start, then checks until one tells how the sync ended."""
+    """A trigger, once more if it could not start, then checks until one reports how the sync ended."""
     world, vendor = timeline.world, timeline.vendor
     outcome = Outcome(seed)
     again, check_anyway = world.rng.random() < 0.7, world.rng.random() < 0.3
@@ -136,7 +136,7 @@ def play(
             if artifacts.saved:
                 _judge_check(outcome, vendor, ending)
             elif ending.code != 221:  # yesterday's success never stands for today's failed trigger
-                outcome.wrong.append(f"a check told {ending.word} after a trigger that started nothing it knows of")
+                outcome.wrong.append(f"a check reported {ending.word} after a trigger that started nothing it knows of")
             if ending.code not in (210, 220):
                 break
     outcome.verdict = ending.word
@@ -144,7 +144,7 @@ def play(
         outcome.truth = "/".join(sorted(vendor.truths()))
         ended = vendor.ended_at()
         quiet_for = world.t - max(timeline.faulted, -1e9 if ended is None else ended)
-        outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.told_within
+        outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.reported_within
     else:
         outcome.truth = "started" if vendor.all_accepted[-1] else "not started"
     return _closed(outcome, timeline, sees_late_requests=artifacts.saved)
@@ -169,7 +169,7 @@ def sense(
             failing = "not_found" in vendor.truths() or timeline.world.t - timeline.faulted < 90
             timed_out = ending.message.startswith("timed out") and failing
             if ending.word not in vendor.truths() and not timed_out:
-                outcome.wrong.append(f"told {ending.word}, and the latest was {outcome.truth}")
+                outcome.wrong.append(f"reported {ending.word}, and the latest was {outcome.truth}")
         elif ending.word not in ("unreachable", "invalid_credentials"):
             outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")
         if ending.code not in (210, 220):
@@ -196,16 +196,16 @@ def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts
         outcome.unclear = True
     elif ending.word == "updated":  # nothing has started: the connection is paused
         if vendor.accepted and not vendor.paused:
-            outcome.wrong.append(f"told {ending.message}, and had started a sync")
+            outcome.wrong.append(f"reported {ending.message}, and had started a sync")
     elif ending.code in (0, 206, 221, 249):
         outcome.wrong.append(f"{ending.word} out of a trigger: {ending.message}")
     elif vendor.accepted:
-        outcome.wrong.append(f"told {ending.word} and had started a sync")
+        outcome.wrong.append(f"reported {ending.word} and had started a sync")
 
 
 def _judge_check(outcome: Outcome, vendor: Vendor, ending: Ending) -> None:
     if ending.word in _ENDS:
         if ending.word not in vendor.truths():
-            outcome.wrong.append(f"told {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
+            outcome.wrong.append(f"reported {ending.word}, and it was {'/'.join(sorted(vendor.truths()))}")
     elif ending.word not in ("started", "joined", "updated", "running", "unreachable", "invalid_credentials"):
         outcome.wrong.append(f"{ending.word} out of a check: {ending.message}")

@@ -12,10 +12,10 @@ Choices, where the vendor's pages leave one:
 - One sync in fifty ends with a word that nobody knows.
 
 Where no client can know (counted apart):
-- "foreign start": the answer to a start is lost, or comes without an id, and somebody else's sync began within 3 s
-  before it or until the look for it; it cannot be told from ours.
-- "another run since": a run without an id, of which only the latest run of its source tells, and that is another now.
-- "run without a start": one that shows no time of its start cannot be told from the next one.
+- "foreign start": the response to a start is lost, or comes without an id, and somebody else's sync began within 3 s
+  before it or until the search for it; it cannot be distinguished from ours.
+- "another run since": a run without an id, while only the latest run is shown, and that is another now.
+- "run without a start": one that shows no time of its start cannot be distinguished from the next one.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class RudderStack(Vendor):
         self.witness: Sync | None = None
         self.target: Sync | None = None
         self.by_id = False
-        self.searched = False  # the start's answer did not tell the id
+        self.searched = False  # the start's response had no id
         self.posted_at = 0.0
         self.seen: set[str] = {"running"}
         self._history(rng)
@@ -213,7 +213,7 @@ class RudderStack(Vendor):
         return shown
 
     def _latest_truths(self, visible: list[Sync]) -> set[str]:
-        """For a check without a handoff: what may be told of the latest sync."""
+        """For a check without a handoff: what may be reported of the latest sync."""
         if not visible or visible[-1].ended is None:
             return {"running"}
         word = visible[-1].truth(self.fail_on_failed_rows)
@@ -307,7 +307,7 @@ class RudderStack(Vendor):
                 self.unknowable(FOREIGN)
         target = self.target
         if not handoff.joined and (target is None or target.foreign):
-            self.wrong.append("told started, and it was not this run's doing")
+            self.wrong.append("reported started, and it was not this run's doing")
             if any(sync.foreign and sync.started >= self.posted_at - 3 for sync in self.syncs):
                 self.unknowable(FOREIGN)
         if target is not None:

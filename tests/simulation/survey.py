@@ -70,7 +70,7 @@ def one(vendor: str, seed: int) -> Outcome:
 def _part(task: tuple[str, int, int]) -> Survey:
     vendor, first, count = task
     survey = Survey()
-    gc.disable()  # what a timeline leaves goes in circles, and is looked through once for all of the part
+    gc.disable()  # what a timeline leaves goes in circles, and is collected once for all of the part
     with quiet():
         for seed in range(first, first + count):
             survey.add(SIMULATE[vendor](seed))

@@ -258,7 +258,7 @@ class Vendor:
 
     may_answer_401 = False
     stale_for = 10.0  # seconds that a read may lag behind
-    told_within = 600.0  # seconds after an end in which a check must tell of it, if nothing fails
+    reported_within = 600.0  # seconds after an end in which a check must report it, if nothing fails
     sensing = False  # the script is a check without a handoff
     max_age: int | None = None  # minutes, of such a check
     paused = False  # nothing runs now
@@ -295,11 +295,11 @@ class Vendor:
         raise NotImplementedError
 
     def truths(self) -> set[str]:
-        """The outcome words that are true of the sync handed over (or, sensing, of the latest), as last shown."""
+        """The outcome words that are true of the sync in the handoff (or, sensing, of the latest), as last shown."""
         raise NotImplementedError
 
     def ended_at(self) -> float | None:
-        """When the sync handed over ended for good, None if it has not."""
+        """When the sync in the handoff ended for good, None if it has not."""
         raise NotImplementedError
 
     def view(self, path: str, params: Mapping[str, str]) -> View:
