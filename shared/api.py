@@ -24,7 +24,7 @@ from shared.errors import (
     SyncNotFoundError,
     SyncNotStartedError,
 )
-from shared.redaction import Redactor
+from shared.redaction import MAX_EXCERPT, Redactor
 from shared.timestamps import format_duration, parse_http_date
 from shared.transport import NOT_JSON, Clock, Response, Sender, TransportError
 
@@ -66,13 +66,13 @@ class Api:
     ) -> Response:
         """A read, tried up to `tries` times. Raises StatusCheckFailedError, or what the status means."""
         try:
-            return self._retried("GET", path, params, None, READ_TIMEOUT, keep_as, tries)
+            return self._retried("GET", path, params, keep_as=keep_as, tries=tries)
         except SyncAlreadyRunningError as error:  # only a trigger request can meet a running sync
             raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
 
     def change(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
         """A request that may be sent twice without harm; raises as `get`."""
-        return self._retried(method, path, None, body, CHANGE_TIMEOUT, keep_as, TRIES)
+        return self._retried(method, path, body=body, keep_as=keep_as)
 
     def start(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
         """A request that starts a sync, repeated only where it was surely not accepted.
@@ -80,29 +80,7 @@ class Api:
         Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and a
         retry may help, or what the status means.
         """
-        for attempt in range(TRIES):
-            try:
-                response = self._send(method, path, None, body, CHANGE_TIMEOUT, keep_as)
-            except TransportError as error:
-                if error.maybe_delivered:
-                    raise StartUnclearError(
-                        f"{self.vendor} did not respond to the trigger request: {self._redactor(str(error))}",
-                        timed_out=error.timed_out,
-                    ) from error
-                problem, pause = self._redactor(str(error)), None
-            else:
-                if response.status != 429:
-                    return self._accepted(response)
-                problem, pause = self.describe(response), retry_after(response)
-                if pause is not None and pause > MAX_RETRY_AFTER:
-                    raise SyncNotStartedError(
-                        f"{self.vendor} accepts no trigger request now ({problem}) and asks to wait "
-                        f"{format_duration(pause)}"
-                    )
-            if not self._back_off(attempt, TRIES, pause, problem):
-                break
-        tries = f"{attempt + 1} {'tries' if attempt else 'try'}"
-        raise SyncNotStartedError(f"{self.vendor} could not be reached: {problem} ({tries})")
+        return self._retried(method, path, body=body, keep_as=keep_as, starts=True)
 
     def now(self) -> datetime | None:
         """The server's time now (its last Date header plus the time since), up to a second early; None if unknown."""
@@ -142,67 +120,63 @@ class Api:
         self,
         method: str,
         path: str,
-        params: Mapping[str, str] | None,
-        body: object,
-        timeout: float,
+        params: Mapping[str, str] | None = None,
+        *,
+        body: object = None,
         keep_as: str,
-        tries: int,
+        tries: int = TRIES,
+        starts: bool = False,
     ) -> Response:
-        for attempt in range(tries):
+        timeout = READ_TIMEOUT if method == "GET" else CHANGE_TIMEOUT
+        for attempt in range(1, tries + 1):
             status, pause = None, None
             try:
-                response = self._send(method, path, params, body, timeout, keep_as)
+                response = self._sender.send(method, path, params, body, timeout)
             except TransportError as error:
                 problem = self._redactor(str(error))
+                if starts and error.maybe_delivered:
+                    message = f"{self.vendor} did not respond to the trigger request: {problem}"
+                    raise StartUnclearError(message, timed_out=error.timed_out) from error
             else:
-                if response.status not in (408, 429) and response.status < 500:
-                    return self._checked(response)
+                self._note(response, keep_as)
+                if response.status != 429 and (starts or (response.status != 408 and response.status < 500)):
+                    return self._checked(response, starts=starts)
                 problem, pause, status = self.describe(response), retry_after(response), response.status
-                if pause is not None and pause > MAX_RETRY_AFTER:
-                    raise StatusCheckFailedError(
-                        f"{self.vendor} responded with {problem} and asks to wait {format_duration(pause)}",
-                        pause,
-                        status,
-                    )
-            if not self._back_off(attempt, tries, pause, problem):
+            ending = f"could not be reached: {problem} ({attempt} {'try' if attempt == 1 else 'tries'})"
+            if pause is not None and pause > MAX_RETRY_AFTER:
+                ending = f"responded with {problem} and asks to wait {format_duration(pause)}"
                 break
-        count = f"{attempt + 1} {'tries' if attempt else 'try'}"
-        raise StatusCheckFailedError(f"{self.vendor} could not be reached: {problem} ({count})", pause, status)
+            if attempt == tries or not self._back_off(attempt, pause, problem):
+                break
+        message = f"{self.vendor} {ending}"
+        raise SyncNotStartedError(message) if starts else StatusCheckFailedError(message, pause, status)
 
-    def _send(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: object, timeout: float, keep_as: str
-    ) -> Response:
-        response = self._sender.send(method, path, params, body, timeout)
+    def _note(self, response: Response, keep_as: str) -> None:
         if keep_as:
             self._kept[keep_as] = response
         if response.date is not None:
             self._offset = (response.date, response.received)
-        return response
 
-    def _back_off(self, attempt: int, tries: int, pause: float | None, problem: str) -> bool:
-        """Sleep before the next try. False if there is none, or none before the deadline."""
-        if attempt == tries - 1:
-            return False
-        seconds = BACK_OFF[attempt] * random.uniform(0.8, 1.2) if pause is None else max(pause, 1)
+    def _back_off(self, attempt: int, pause: float | None, problem: str) -> bool:
+        """Sleep before the next try. False if there is none before the deadline."""
+        seconds = BACK_OFF[attempt - 1] * random.uniform(0.8, 1.2) if pause is None else max(pause, 1)
         if self._clock.monotonic() + seconds > self.deadline:
             return False
         log.info("%s: %s; will retry in %.0f s", self.vendor, problem, seconds)
         self._clock.sleep(seconds)
         return True
 
-    def _accepted(self, response: Response) -> Response:
-        """The response to a trigger request, unless its status (408, 5xx, 1xx) leaves open what became of it."""
-        if response.status == 408 or not 200 <= response.status < 500:
-            gateway = response.status in (408, 504) or 520 <= response.status < 530
-            message = f"{self.vendor} responded with {self.describe(response)}"
-            raise StartUnclearError(message, response.status, timed_out=gateway)
-        return self._checked(response)
+    def _checked(self, response: Response, *, starts: bool) -> Response:
+        """`response` if its status is fine. Raises what its status means otherwise.
 
-    def _checked(self, response: Response) -> Response:
-        """`response` if its status is fine. Raises what its status means otherwise."""
+        What became of a trigger request is open after a 408, 5xx or 1xx.
+        """
         if response.ok:
             return response
         described = self.describe(response)
+        if starts and (response.status == 408 or not 200 <= response.status < 500):
+            gateway = response.status in (408, 504) or 520 <= response.status < 530
+            raise StartUnclearError(f"{self.vendor} responded with {described}", response.status, timed_out=gateway)
         error = self._refusal(response, described)
         if error is not None:
             raise error
@@ -238,12 +212,12 @@ def _error_text(response: Response, redactor: Redactor) -> str:
     """The message in an error's body: the vendors' JSON shapes, or the text without its HTML tags."""
     if not isinstance(response.body, dict):
         text = response.text if response.body is NOT_JSON else json.dumps(response.body)
-        return re.sub(r"<[^>]{0,1000}>", " ", redactor(text)[:20_000])
+        return re.sub(r"<[^>]{0,1000}>", " ", redactor(text)[:MAX_EXCERPT])
     body = redactor.tree(response.body)
     inner = body["error"] if isinstance(body.get("error"), dict) else body
-    parts = [inner.get("code"), inner.get("message"), inner.get("error"), inner.get("details")]
+    parts = [inner.get(key) for key in ("code", "message", "error", "details")]
     errors = inner.get("errors")
     if isinstance(errors, list):
         parts += [item.get("message") for item in errors[:5] if isinstance(item, dict)]
-    words = [part if isinstance(part, str) else json.dumps(part) for part in parts if part]
-    return " - ".join(dict.fromkeys(words))
+    texts = [part if isinstance(part, str) else json.dumps(part) for part in parts if part]
+    return " - ".join(dict.fromkeys(texts))

@@ -18,16 +18,9 @@ except ImportError as error:
     raise SystemExit(
         f"the Python package requests is not installed ({error}): pip install -r requirements.txt"
     ) from None
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationValueError,
-    MaxRetryError,
-    NewConnectionError,
-    ReadTimeoutError,
-)
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from shared.connection import Watch, WatchedAdapter
+from shared.connection import WatchedAdapter
 
 gc.freeze()  # nor is it collected at the end
 gc.enable()
@@ -40,15 +33,6 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10  # seconds
 MAX_BYTES = 64 * 1024 * 1024
 CHUNK = 64 * 1024
-
-_READ_TIMEOUTS = (requests.exceptions.ReadTimeout, ReadTimeoutError)
-_NEVER_SENT = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidHeader,
-    requests.exceptions.InvalidSchema,
-    LocationValueError,
-    TypeError,
-)
 
 Auth = Union[tuple[str, str], Callable[[requests.PreparedRequest], requests.PreparedRequest]]
 
@@ -125,25 +109,21 @@ class Transport:
     """One keep-alive session to one host, with the credentials given and no others, following no redirect."""
 
     def __init__(
-        self,
-        url: str,
-        auth: Auth,
-        headers: Mapping[str, str],
-        clock: Clock,
-        connect_timeout: float = CONNECT_TIMEOUT,
+        self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock, connect_timeout: float = CONNECT_TIMEOUT
     ) -> None:
         self._url = url
         self._connect_timeout = connect_timeout
         self._clock = clock
-        self._watch = Watch()
+        self._adapter = WatchedAdapter()
         self._session = _Session()
         self._session.auth = auth  # set, so that requests never reads ~/.netrc
         self._session.headers.update({"User-Agent": f"sync-blueprints/{VERSION}", "Accept": "application/json"})
         self._session.headers.update(headers)
-        self._session.mount("https://", WatchedAdapter(self._watch))
-        self._session.mount("http://", WatchedAdapter(self._watch))
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
         host = urlsplit(url).hostname or ""
-        if urlsplit(url).scheme == "http" and not _is_loopback(host):
+        is_loopback = host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
+        if urlsplit(url).scheme == "http" and not is_loopback:
             log.warning(
                 "the credentials are sent to %s over plain http, where others on the network can read them; use https",
                 host,
@@ -157,57 +137,35 @@ class Transport:
         headers = {"Cache-Control": "no-cache"} if method == "GET" else {"Content-Type": "application/json"}
         timeout = (self._connect_timeout, read_timeout)
         try:
-            with self._watch.limited(sum(timeout)):
-                response = self._session.request(
-                    method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
-                )
-                with response:
-                    text = _text(response)
-                if self._watch.expired:  # a body whose end is the end of the connection was cut
-                    raise TimeoutError
+            with self._session.request(
+                method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
+            ) as response:
+                text = _text(response)
         except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
             # requests raises a TypeError for a proxy without a host, such as http://user@
             raise self._failure(error, read_timeout) from error
-        parsed = parse_json(text)
-        return Response(
-            status=response.status_code,
-            body=parsed,
-            text=text if parsed is NOT_JSON else "",
-            headers=response.headers,
-            sent=sent,
-            received=self._clock.monotonic(),
-        )
+        try:
+            parsed, text = strict_json.parse(text), ""
+        except ValueError:
+            parsed = NOT_JSON
+        return Response(response.status_code, parsed, text, response.headers, sent, self._clock.monotonic())
 
     def _failure(self, error: Exception, read_timeout: float) -> TransportError:
-        maybe_delivered = self._maybe_delivered(error)
-        timed_out = self._watch.expired or any(isinstance(part, _READ_TIMEOUTS) for part in _chain(error))
-        if timed_out and maybe_delivered:
-            limit = read_timeout + self._connect_timeout * self._watch.expired
-            reason = f"no {'complete ' * self._watch.expired}response within {limit:.0f} s"
-        else:
-            reason = _reason(error)
+        chain = list(_chain(error))
+        if self._adapter.attempted:
+            maybe_delivered = self._adapter.written
+        else:  # by the kind of the error: mostly it was not even a request
+            is_lost = isinstance(error, (requests.ConnectionError, requests.ReadTimeout))
+            not_connected = any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain)
+            maybe_delivered = is_lost and not not_connected
+        timed_out = any(isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain)
+        reason = f"no response within {read_timeout:.0f} s" if timed_out and maybe_delivered else _reason(error, chain)
         return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
-
-    def _maybe_delivered(self, error: Exception) -> bool:
-        """Whether the request was written to a connection, as the connection knows; else by the kind of the error."""
-        if self._watch.attempted:
-            return self._watch.written
-        if isinstance(error, _NEVER_SENT) or type(error) is OSError:  # a CA bundle that is not there
-            return False
-        return not any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in _chain(error))
 
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No redirect is ever followed, nor its Location parsed or its body read on the way."""
-
-
-def parse_json(text: str) -> Any:
-    """The JSON in `text`, or NOT_JSON."""
-    try:
-        return strict_json.parse(text)
-    except ValueError:
-        return NOT_JSON
 
 
 def _text(response: requests.Response) -> str:
@@ -220,10 +178,6 @@ def _text(response: requests.Response) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or (host.startswith("127.") and host.replace(".", "").isdigit())
-
-
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """An exception and those inside it: requests wraps urllib3's, which wraps the system's."""
     seen: list[BaseException] = []
@@ -234,9 +188,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = inner[0] if inner else None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, chain: list[BaseException]) -> str:
     """What went wrong, without the URL's query."""
-    chain = list(_chain(error))
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
         return (
             "its TLS certificate is not trusted (if your proxy signs certificates of its own, set REQUESTS_CA_BUNDLE)"

@@ -86,14 +86,6 @@ def _heads() -> Iterator[Fault]:
     endless: dict[str, Says] = {
         "a header without end": lambda reply: [("flood", reply.head() + b"\r\n")],
         "one header line without end": lambda reply: [reply.head() + b"\r\nX: ", ("flood", b"x" * 999)],
-        "a header that drips": lambda reply: [("drip", reply.whole())],
-        "a header line that drips": lambda reply: [reply.head() + b"\r\nX: ", ("drip", b"y")],
-        "a body that drips": lambda reply: [reply.head(Content_Length="100000") + b"\r\n\r\n", ("drip", b" ")],
-        "chunks that drip": lambda reply: [
-            reply.head(Transfer_Encoding="chunked") + b"\r\n\r\n",
-            ("drip", b"1\r\n \r\n"),
-        ],
-        "100 Continue without end": lambda _: [("flood", b"HTTP/1.1 100 Continue\r\n\r\n")],
     }
     for name, says in endless.items():
         yield Fault(name, "without end", says, slow=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import select
 import socket
@@ -72,7 +71,7 @@ class Reply:
         return self.head(status, **{"Content_Length": length, **headers}) + b"\r\n\r\n" + content
 
 
-# Bytes to send, seconds to wait, one of close, reset and hang, or bytes to drip or to flood until the client gives up.
+# Bytes to send, seconds to wait, one of close, reset and hang, or bytes to flood the client with until it gives up.
 Move = Union[bytes, float, str, tuple[str, bytes]]
 Says = Callable[[Reply], list[Move]]
 
@@ -94,7 +93,7 @@ class Line:
                 elif isinstance(move, float):
                     time.sleep(move)
                 elif isinstance(move, tuple):
-                    self._over_and_over(*move)
+                    self._flood(move[1])
                 else:
                     {"close": self.close, "reset": self._reset, "hang": self._hang}[move]()
 
@@ -114,12 +113,8 @@ class Line:
     def _hang(self) -> None:
         self._until_gone(lambda: None, 0.05)
 
-    def _over_and_over(self, how: str, content: bytes) -> None:
-        bytes_ = itertools.cycle(bytes([one]) for one in content)
-        if how == "drip":
-            self._until_gone(lambda: self._connection.sendall(next(bytes_)), 0.02)
-        else:
-            self._until_gone(lambda: self._connection.sendall(content), 0)
+    def _flood(self, content: bytes) -> None:
+        self._until_gone(lambda: self._connection.sendall(content), 0)
 
     def _until_gone(self, act: Callable[[], None], pause: float) -> None:
         give_up = time.monotonic() + STUCK
