@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from nango_blueprints import check_credentials, check_sync_status, trigger_sync
+from tests.support import make_run
+from tests.wire import Ending, Vendor, ending, files
 
 INTEGRATION, CONNECTION, NAME = "lab-int", "conn-a", "lab-ctl"
 KEY = "00000000-0000-4000-8000-000000000000"
 OF_INTEGRATION = {"NANGO_SECRET_KEY": KEY, "NANGO_PROVIDER_CONFIG_KEY": INTEGRATION}
+ONLY_THE_KEY = {"NANGO_SECRET_KEY": KEY}
 ENVIRONMENT = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION, "NANGO_SYNCS": NAME}
 
 STATUS, TRIGGER = "/sync/status", "/sync/trigger"
@@ -17,7 +25,13 @@ QUERY = {"provider_config_key": INTEGRATION, "syncs": NAME, "connection_id": CON
 QUERY_ALL = {"provider_config_key": INTEGRATION, "syncs": "*"}
 BODY = {"provider_config_key": INTEGRATION, "syncs": [NAME], "connection_id": CONNECTION}
 BODY_ALL = {"provider_config_key": INTEGRATION, "syncs": []}
+RESET_BODY = {**BODY, "opts": {"reset": True}}
 ACCEPTED = {"success": True}
+SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
+STARTED, NOT_STARTED, UNCLEAR = (0, "started"), (202, "not_started"), (202, "unclear")
+INVALID, BAD_REQUEST, ALREADY_RUNNING = (200, "invalid_credentials"), (201, "refused"), (203, "already_running")
+NOT_FOUND, UNREACHABLE, ARTIFACT_ERROR = (204, "not_found"), (220, "unreachable"), (221, "artifact_error")
+NEW = "12:00:05"  # an end after a trigger at 12:00:00
 
 
 def at(time: str) -> str:
@@ -80,8 +94,80 @@ def _recorded() -> dict[str, dict[str, Any]]:
     return {one["label"]: one for one in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
 
 
+def replay(label: str) -> dict[str, Any]:
+    """A real server's response, as arguments of `Nango.responds` and `Nango.expect_start`."""
+    status, body = recorded(label)
+    return {"response": body, "status": status}
+
+
 def recorded(label: str) -> tuple[int, str]:
     """Status and body of a real server's response."""
     found = [one for name, one in _recorded().items() if name == label or name.startswith(f"{label}:")]
     assert len(found) == 1, label
     return found[0]["status"], found[0]["body"]
+
+
+@dataclass
+class Nango(Vendor):
+    """What is expected of the scripts, and the scripts themselves, with their artifacts in `folder`.
+
+    Inputs are named without NANGO_; `of` are those that say which syncs are meant.
+    """
+
+    folder: Path = Path()
+    run: Any = None  # that of the last script
+
+    def shows(self, *found: Any, query: Mapping[str, str] = QUERY, **more: Any) -> None:
+        """The next read of the status, and the entries that it shows."""
+        self.responds(entries(*found), query, **more)
+
+    def polls(self, *seen: Any, query: Mapping[str, str] = QUERY) -> None:
+        """One read after the other; each shows an entry or a list of entries."""
+        for found in seen:
+            self.shows(*(found if isinstance(found, list) else [found]), query=query)
+
+    def responds(self, response: Any, query: Mapping[str, str] | None = QUERY, **more: Any) -> None:
+        """The next read of the status, and any response."""
+        self.expect("GET", STATUS, response, query=query, **more)
+
+    def expect_start(self, response: Any = ACCEPTED, body: Any = BODY, **more: Any) -> None:
+        """A trigger request, which is accepted unless `response` says otherwise."""
+        self.expect("POST", TRIGGER, response, body=body, **more)
+
+    def expect_trigger(self, *before: Any, query: Mapping[str, str] = QUERY, **more: Any) -> None:
+        """The read before a trigger request, and that request."""
+        self.shows(*(before or [entry()]), query=query)
+        self.expect_start(**more)
+
+    def execute(self, script: ModuleType, of: Mapping[str, str], given: Mapping[str, str], **settings: Any) -> Ending:
+        self.run = make_run(self.folder, "nango", self.clock, **settings)
+        return ending(script, {**of, **{f"NANGO_{name}": value for name, value in given.items()}}, self.run)
+
+    def trigger(self, of: Mapping[str, str] = ENVIRONMENT, log_id: str | None = None, **given: str) -> Ending:
+        return self.execute(trigger_sync, of, given, log_id=log_id)
+
+    def check(self, *upstream: str, of: Mapping[str, str] = ENVIRONMENT, **given: str) -> Ending:
+        """Run the check of a later step."""
+        return self.execute(check_sync_status, of, given, upstream=upstream)
+
+    def verify(self, **given: str) -> Ending:
+        return self.execute(check_credentials, ONLY_THE_KEY, given)
+
+    def triggered(
+        self, *before: Any, after: float = 60, all_connections: bool = False, log_id: str | None = None, **given: str
+    ) -> None:
+        """Run a trigger `after` seconds before now; `before` are the entries before it."""
+        of, query, body = (OF_INTEGRATION, QUERY_ALL, BODY_ALL) if all_connections else (ENVIRONMENT, QUERY, BODY)
+        opts = {"opts": {"reset": True}} if "RESET" in given else {}
+        self.expect_trigger(*before, query=query, body={**body, **opts})
+        assert self.trigger(of, log_id, **given) == STARTED
+        self.sent.clear()
+        self.clock.sleep(after)
+
+    def starts(self, ending: str = TRIGGER) -> list[Any]:
+        return super().starts(ending)
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """What was saved for later steps, by file name."""
+        return files(self.folder)

@@ -10,34 +10,31 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
 from tests.nango_blueprints.responses import (
-    ACCEPTED,
-    BODY_ALL,
+    ARTIFACT_ERROR,
     CONNECTION,
+    FAILED,
     INTEGRATION,
-    KEY,
     NAME,
     OF_INTEGRATION,
-    QUERY,
+    ONLY_THE_KEY,
     QUERY_ALL,
-    STATUS,
-    TRIGGER,
+    RUNNING,
+    SUCCEEDED,
+    Nango,
     at,
-    entries,
     entry,
     never,
     running,
 )
-from tests.support import NOW, FakeClock, make_run
-from tests.wire import Ending, Vendor, ending, files
+from tests.support import NOW
+from tests.wire import Ending
 
-SUCCEEDED, FAILED, RUNNING = (0, "succeeded"), (211, "failed"), (210, "running")
 UUIDS = "3062cf74-b10e-46e8-89f9-a166edcdd8f9", "0062cf74-b10e-46e8-89f9-a166edcdd8f9", "not-a-uuid"
-OLD, NEW = "06:00:00.123", "12:00:05.456"
+OLD, LATER = "06:00:00.123", "12:00:05.456"
 PLAIN = {
     "version": 1,
     "provider_config_key": INTEGRATION,
@@ -55,12 +52,12 @@ PLAIN = {
 }
 
 
-def check(tmp_path: Path, clock: FakeClock, saved: bytes, name: str = "sync.pickle") -> Ending:
+def check(nango: Nango, saved: Any, name: str = "sync.pickle") -> Ending:
     """Run the check with the key alone and this file in its folder."""
-    folder = tmp_path / "nango-blueprints" / "variables"
+    folder = nango.folder / "nango-blueprints" / "variables"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(saved)
-    return ending(check_sync_status, {"NANGO_SECRET_KEY": KEY}, make_run(tmp_path, "nango", clock))
+    (folder / name).write_bytes(saved if isinstance(saved, bytes) else pickle.dumps(saved, protocol=4))
+    return nango.check(of=ONLY_THE_KEY)
 
 
 def written_by_0_1(name: str) -> bytes:
@@ -89,70 +86,46 @@ def test_a_handoff_comes_back_as_it_was(handoff: Handoff) -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "expected"),
+    ("first", "second", "third", "expected"),
     [
-        ([(OLD, "SUCCESS"), None, ("06:00:00", "SUCCESS")], RUNNING),
-        ([(NEW, "SUCCESS"), None, ("06:00:00", "SUCCESS")], RUNNING),
-        ([(NEW, "SUCCESS"), (NEW, "SUCCESS"), ("06:00:00", "SUCCESS")], RUNNING),
-        ([(NEW, "SUCCESS"), (NEW, "SUCCESS"), (NEW, "SUCCESS")], SUCCEEDED),
-        ([(NEW, "SUCCESS"), (NEW, "STOPPED"), (NEW, "SUCCESS")], FAILED),
+        (entry("SUCCESS", OLD), never(), entry("SUCCESS", "06:00:00"), RUNNING),
+        (entry("SUCCESS", LATER), entry("SUCCESS", LATER), entry("SUCCESS", "06:00:00"), RUNNING),
+        (entry("SUCCESS", LATER), entry("SUCCESS", LATER), entry("SUCCESS", LATER), SUCCEEDED),
+        (entry("SUCCESS", LATER), entry("STOPPED", LATER), entry("SUCCESS", LATER), FAILED),
     ],
 )
 def test_numbers_of_version_0_1_are_compared_as_the_ids_and_times_they_are(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, now: list[tuple[str, str] | None], expected: tuple[int, str]
+    nango: Nango, first: Any, second: Any, third: Any, expected: tuple[int, str]
 ) -> None:
-    clock.sleep(60)
-    of = [("conn-a", NAME, "base"), ("conn-b", NAME, "base"), ("conn-a", "odd", "eu")]
-    found = [
-        {
-            **(never() if seen is None else entry(seen[1], seen[0])),
-            "id": key,
-            "connection_id": connection,
-            "name": name,
-            "variant": variant,
-        }
-        for key, seen, (connection, name, variant) in zip(UUIDS, now, of)
-    ]
-    nango.expect("GET", STATUS, entries(*found), query=QUERY_ALL)
-    ended = check(tmp_path, clock, written_by_0_1("all_connections"))
-    assert ended == expected
+    nango.clock.sleep(60)
+    nango.shows(*({**one, "id": key} for key, one in zip(UUIDS, (first, second, third))), query=QUERY_ALL)
+    assert check(nango, written_by_0_1("all_connections")) == expected
 
 
-def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    clock.sleep(61)
-    nango.expect("GET", STATUS, entries({**entry("SUCCESS", OLD), "id": UUIDS[0]}), query=QUERY)
-    ended = check(tmp_path, clock, written_by_0_1("one_connection"))
-    assert ended == FAILED
-    assert "within 60 s" in ended.message, "its own start grace"
+def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(nango: Nango) -> None:
+    nango.clock.sleep(61)
+    nango.shows({**entry("SUCCESS", OLD), "id": UUIDS[0]})
+    assert check(nango, written_by_0_1("one_connection")) == (*FAILED, "within 60 s"), "its own start grace"
 
 
 @pytest.mark.parametrize(
     ("now", "expected"), [(running(), RUNNING), (entry("SUCCESS", OLD), SUCCEEDED), (entry("STOPPED", OLD), FAILED)]
 )
 def test_a_run_that_version_0_1_joined_ends_with_any_end(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, now: dict[str, Any], expected: tuple[int, str]
+    nango: Nango, now: dict[str, Any], expected: tuple[int, str]
 ) -> None:
-    nango.expect("GET", STATUS, entries({**now, "id": UUIDS[0]}), query=QUERY)
-    assert check(tmp_path, clock, written_by_0_1("joined")) == expected
+    nango.shows({**now, "id": UUIDS[0]})
+    assert check(nango, written_by_0_1("joined")) == expected
 
 
-def test_more_syncs_than_version_0_1_wrote_names_of_are_checked(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    nango.expect("GET", STATUS, entries({**entry("STOPPED", NEW), "id": "e"}), query=QUERY)
-    ended = check(tmp_path, clock, pickle.dumps({**PLAIN, "labels": []}, protocol=4))
-    assert ended == FAILED
-    assert f"{CONNECTION}/{NAME}" in ended.message
+def test_more_syncs_than_version_0_1_wrote_names_of_are_checked(nango: Nango) -> None:
+    nango.shows({**entry("STOPPED", LATER), "id": "e"})
+    assert check(nango, {**PLAIN, "labels": []}) == (*FAILED, f"{CONNECTION}/{NAME}")
 
 
-def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(
-    nango: Vendor, tmp_path: Path, clock: FakeClock
-) -> None:
-    ended = check(tmp_path, clock, written_by_0_1("starting"), "starting.pickle")
-    assert ended == (221, "artifact_error")
-    assert "a sync may be running" in ended.message
+def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(nango: Nango) -> None:
+    ended = check(nango, written_by_0_1("starting"), "starting.pickle")
+    assert ended == (*ARTIFACT_ERROR, "a sync may be running")
     assert nango.sent == []
 
 
@@ -185,51 +158,33 @@ def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(
     ],
     ids=str,
 )
-def test_a_handoff_that_no_trigger_writes_ends_the_check(
-    nango: Vendor, tmp_path: Path, clock: FakeClock, odd: dict[str, Any]
-) -> None:
-    ended = check(tmp_path, clock, pickle.dumps({**PLAIN, **odd}, protocol=4))
-    assert ended == (221, "artifact_error")
-    assert "sync.pickle" in ended.message
+def test_a_handoff_that_no_trigger_writes_ends_the_check(nango: Nango, odd: dict[str, Any]) -> None:
+    assert check(nango, {**PLAIN, **odd}) == (*ARTIFACT_ERROR, "sync.pickle")
     assert nango.sent == []
 
 
 @pytest.mark.parametrize("key", sorted(PLAIN.keys() - {"reset", "joined", "has_baseline"}))
-def test_a_handoff_that_lacks_a_value_ends_the_check(nango: Vendor, tmp_path: Path, clock: FakeClock, key: str) -> None:
-    saved = {name: value for name, value in PLAIN.items() if name != key}
-    assert check(tmp_path, clock, pickle.dumps(saved, protocol=4)) == (221, "artifact_error")
+def test_a_handoff_that_lacks_a_value_ends_the_check(nango: Nango, key: str) -> None:
+    assert check(nango, {name: value for name, value in PLAIN.items() if name != key}) == ARTIFACT_ERROR
     assert nango.sent == []
 
 
-def many(count: int) -> dict[str, Any]:
-    """A response with as many entries, each of a connection of its own."""
-    return entries(
-        *(
-            {**entry(connection=f"conn-{number}"), "id": str(uuid5(NAMESPACE_URL, str(number)))}
-            for number in range(count)
-        )
-    )
+def many(count: int) -> list[dict[str, Any]]:
+    """As many entries, each of a connection of its own."""
+    numbers = range(count)
+    return [{**entry(connection=f"conn-{number}"), "id": str(uuid5(NAMESPACE_URL, str(number)))} for number in numbers]
 
 
 @pytest.mark.slow
-def test_tens_of_thousands_of_syncs_are_saved(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
+def test_tens_of_thousands_of_syncs_are_saved(nango: Nango) -> None:
     before = many(30_000)
-    after = entries(*({**one, "finishedAt": at("12:00:05")} for one in before["syncs"]))
-    nango.expect("GET", STATUS, before, query=QUERY_ALL)
-    nango.expect("POST", TRIGGER, ACCEPTED, body=BODY_ALL)
-    assert ending(trigger_sync, OF_INTEGRATION, make_run(tmp_path, "nango", clock)) == (0, "started")
-    clock.sleep(60)
-    nango.expect("GET", STATUS, after, query=QUERY_ALL)
-    ended = ending(check_sync_status, {"NANGO_SECRET_KEY": KEY}, make_run(tmp_path, "nango", clock))
-    assert ended == (0, "succeeded")
-    assert "all 30000 syncs" in ended.message
+    nango.triggered(*before, all_connections=True)
+    nango.shows(*({**one, "finishedAt": at("12:00:05")} for one in before), query=QUERY_ALL)
+    assert nango.check(of=ONLY_THE_KEY) == (*SUCCEEDED, "all 30000 syncs")
 
 
 @pytest.mark.slow
-def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Vendor, tmp_path: Path, clock: FakeClock) -> None:
-    nango.expect("GET", STATUS, many(50_000), query=QUERY_ALL)
-    ended = ending(trigger_sync, OF_INTEGRATION, make_run(tmp_path, "nango", clock))
-    assert ended == (221, "artifact_error")
-    assert "nothing was started" in ended.message
-    assert "fewer syncs" in ended.message
-    assert files(tmp_path)["starting.pickle"]["state"] == "ended"
+def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Nango) -> None:
+    nango.shows(*many(50_000), query=QUERY_ALL)
+    assert nango.trigger(OF_INTEGRATION) == (*ARTIFACT_ERROR, "nothing was started", "fewer syncs")
+    assert nango.saved["starting.pickle"]["state"] == "ended"

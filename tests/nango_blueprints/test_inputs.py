@@ -60,19 +60,6 @@ def test_another_list_of_names_is_an_invalid_input(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "options"),
-    [
-        ({}, {}),
-        ({"RESET": "FALSE", "EMPTY_CACHE": "FALSE"}, {}),
-        ({"RESET": "true"}, {"reset": True}),
-        ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {"reset": True, "emptyCache": True}),
-    ],
-)
-def test_only_options_that_are_set_are_sent(given: dict[str, str], options: dict[str, bool]) -> None:
-    assert read(**given).options == options
-
-
-@pytest.mark.parametrize(
     ("given", "words"),
     [
         ({"EMPTY_CACHE": "TRUE"}, ["NANGO_EMPTY_CACHE", "NANGO_RESET"]),
@@ -113,16 +100,3 @@ def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
 @pytest.mark.parametrize("script", [check_sync_status, check_credentials])
 def test_a_check_needs_no_integration(script: Any) -> None:
     assert read(script, {"NANGO_SECRET_KEY": KEY}).integration is None
-
-
-@pytest.mark.parametrize(
-    ("url", "page"),
-    [
-        ("", "https://app.nango.dev"),
-        ("https://api.nango.dev/", "https://app.nango.dev"),
-        ("http://localhost:3003", None),
-        ("https://nango.example.com", None),
-    ],
-)
-def test_the_page_is_known_of_nangos_own_server_alone(url: str, page: str | None) -> None:
-    assert read(API_URL=url).dashboard == page
