@@ -25,7 +25,7 @@ from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
 from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
 from sync_blueprints.terminal import paragraphs, table
 
-__all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Clock", "Request", "Response", "Sandbox", "World", "main"]
+__all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Request", "Response", "Sandbox", "World", "main"]
 
 ID_VARIABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by vendor; and what its scripts need besides
     "RudderStack": ("RUDDERSTACK_CONNECTION_ID", {}),

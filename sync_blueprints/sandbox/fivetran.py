@@ -238,9 +238,7 @@ def _details(world: World, item: Item) -> dict[str, Any]:
     settings = item.settings_at(now)
     historical = settings.pop("queued") or any(run.historical and run.accepted <= now < run.ends for run in item.runs)
     last = item.seen(now)[-1] if item.seen(now) else None
-    tasks = []
-    if last and last.ends <= now and last.outcome == "failed":
-        tasks = [{"code": "reconnect", "message": FAILURE, "details": ""}]
+    has_failed = last and last.ends <= now and last.outcome == "failed"
     # A forced sync that succeeds clears "broken"; the first run is the one of an hour ago.
     cleared = any(run.outcome == "succeeded" for run in item.ended(now, "succeeded")[1:])
     setup = item.behavior if item.behavior == "incomplete" or (item.behavior == "broken" and not cleared) else ""
@@ -265,8 +263,8 @@ def _details(world: World, item: Item) -> dict[str, Any]:
             "is_historical_sync": historical,
             "schema_status": "ready",
             "rescheduled_for": world.stamp(_due(item), 0) if word == "rescheduled" else None,
-            "tasks": tasks,
-            "warnings": [{"code": "sandbox", "message": "Not a real sync", "details": ""}] if tasks else [],
+            "tasks": [{"code": "reconnect", "message": FAILURE, "details": ""}] if has_failed else [],
+            "warnings": [{"code": "sandbox", "message": "Not a real sync", "details": ""}] if has_failed else [],
         },
     }
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
-from sync_blueprints.sandbox import nango_schemas as schemas
 from sync_blueprints.sandbox.behaviors import ODD_WORD, UNKNOWN, read_id
-from sync_blueprints.sandbox.nango_schemas import MISSING, error, full_error, refuse
-from sync_blueprints.sandbox.world import DAY, Item, RefusedError, Request, Response, Run, World, misbehave
+from sync_blueprints.sandbox.world import DAY, Item, Request, Response, Run, World, misbehave
 
 VARIABLES = {"NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11"}
 READ_ONLY_KEY, EXECUTE_ONLY_KEY = "0c9f7f0e-52a1-4c5e-8a43-1b7d9e2f6a22", "b71d2a94-7e0c-4f38-b6d5-93c4a8e05f33"
@@ -31,7 +31,24 @@ INTEGRATIONS: dict[str, tuple[str, ...]] = {
     "sandbox-empty": (),
 }
 NOT_OLD = ("connection_id", "latestExecutionStatus")  # fields that such a server does not have
-LIMIT = 100_000  # requests a minute
+CODES = {
+    400: "invalid_body",
+    401: "unknown_account",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    429: "too_many_request",
+}
+PATTERNS = {"provider_config_key": r"[a-zA-Z0-9~:.@ _-]+", "connection_id": r"""[a-zA-Z0-9,.;:=+~[\]|@${}"'\\/_ -]+"""}
+# The fields that a request may have, and their types.
+TRIGGER = {"syncs": list, "opts": dict, "connection_id": str, "provider_config_key": str}
+STATUS = {"syncs": str, "provider_config_key": str, "connection_id": str}
+
+
+def refuse(status: int, code: str = "", message: str = "") -> Response:
+    """What is sent of an error; the texts are not Nango's own, the codes are."""
+    code = code or CODES.get(status, "generic_error_support")
+    return Response(status, {"error": {"code": code, "message": message or f"HTTP {status}: {code}"}})
 
 
 def respond(request: Request, world: World) -> Response:
@@ -40,66 +57,69 @@ def respond(request: Request, world: World) -> Response:
     if act is None:
         # The real Nango responds to these two with a 500, and a double slash like any other unknown path.
         odd = request.method == "GET" and path in ("/", "/sync/trigger")
-        return refuse(500) if odd else Response(404, schemas.PAGE.format(request.method, request.path))
+        return refuse(500) if odd else Response(404, f"<pre>Cannot {request.method} {request.path}</pre>")
     kind = request.headers.get("Content-Type", "").split(";")[0].strip()
     if request.body and kind != "application/json":
-        return error(415, "invalid_content_type", "Content-Type header must be application/json")
+        return refuse(415, "invalid_content_type", "Content-Type header must be application/json")
     try:
-        body = request.json() if request.body else MISSING
+        body = request.json()
     except json.JSONDecodeError as wrong:
-        cut = wrong.pos >= len(request.body) - 1 or wrong.msg.startswith("Unterminated")
-        text = "Unexpected end of JSON input" if cut else f"{wrong.msg} in JSON at position {wrong.pos}"
-        return error(400, "invalid_json", text)
-    header = request.headers.get("Authorization")
+        return refuse(400, "invalid_json", str(wrong))
+    if request.headers.get("Authorization") is None:
+        return refuse(401, "missing_auth_header")
     key = _key(request)
-    if header is None:
-        return full_error(401, "missing_auth_header")
-    if not schemas.is_uuid4(key):
-        return full_error(401, "invalid_secret_key_format")
+    if not _is_uuid4(key):
+        return refuse(401, "invalid_secret_key_format")
     if key not in SCOPES:
-        return full_error(401, "unknown_account")
-    try:
-        if scope not in SCOPES[key]:
-            raise RefusedError(error(403, "forbidden", f"Insufficient scope. Required: environment:{scope}"))
-        response: Response = act(world, request, body)
-    except RefusedError as refused:
-        response = refused.response
-    return _with_rate_limit(world, response)
-
-
-def _with_rate_limit(world: World, response: Response) -> Response:
-    window = int((world.now() - world.born) // 60)
-    world.is_first("nango", "requests", str(window))
-    left, reset = LIMIT - world.counts["nango", "requests", str(window)], world.born + 60 * (window + 1)
-    if response.status == 429:
-        left, reset = 0, world.now() + float(response.headers["Retry-After"])
-    response.headers["X-RateLimit-Limit"] = str(LIMIT)
-    response.headers["X-RateLimit-Remaining"] = str(left)
-    response.headers["X-RateLimit-Reset"] = f"{world.wall(reset):.0f}"
+        return refuse(401, "unknown_account")
+    if scope not in SCOPES[key]:
+        return refuse(403, "forbidden", f"Insufficient scope. Required: environment:{scope}")
+    response: Response = act(world, request, body)
     return response
 
 
+def _is_uuid4(text: str) -> bool:
+    try:
+        return UUID(text).version == 4 and len(text) == 36
+    except ValueError:
+        return False
+
+
+def _has_form(given: Any, fields: Mapping[str, type], *required: str) -> bool:
+    return (
+        isinstance(given, dict)
+        and set(required) <= set(given) <= set(fields)
+        and all(isinstance(value, fields[name]) for name, value in given.items())
+    )
+
+
 def trigger(world: World, request: Request, body: Any) -> Response:
-    schemas.check_no_query(request.query)
-    schemas.check_trigger(body)
+    if request.query:
+        return refuse(400, "invalid_query_params")
+    syncs = {"name": str, "variant": str}
+    if (
+        not _has_form(body, TRIGGER, "syncs")
+        or not _has_form(body.get("opts", {}), {"reset": bool, "emptyCache": bool})
+        or not all(isinstance(one, str) or _has_form(one, syncs, *syncs) for one in body["syncs"])
+    ):
+        return refuse(400, "invalid_body")
     integration = body.get("provider_config_key", request.headers.get("Provider-Config-Key", ""))
     connection = body.get("connection_id", request.headers.get("Connection-Id", ""))
     if not integration:
-        text = "Missing provider_config_key. Provide it in the body or headers."
-        return error(400, "missing_provider_config_key", text)
+        return refuse(400, "missing_provider_config_key")
     reset = bool(body.get("opts", {}).get("reset"))
 
     def go() -> Response:
         if integration not in _integrations(request):
-            return full_error(400, "unknown_provider_config")
+            return refuse(400, "unknown_provider_config")
         if connection and read_id(connection)[0] in UNKNOWN:
-            return schemas.unknown_connection(connection, integration)
+            return refuse(404, "unknown_connection")
         names = [name if isinstance(name, str) else f"{name['name']}::{name['variant']}" for name in body["syncs"]]
         # With a connection an unknown name is an error after the earlier ones were started.
         steps = [_known(integration, [name]) for name in names] if connection else [_known(integration, names)]
         for step in steps or [_known(integration, [])]:
             if not step:
-                return full_error(400, "no_syncs_found")
+                return refuse(400, "no_syncs_found")
             for one in [connection] if connection else INTEGRATIONS[integration]:
                 for sync in step:
                     _start(world, _item(world, integration, one, sync), reset=reset)
@@ -128,14 +148,18 @@ def _start(world: World, item: Item, *, reset: bool) -> None:
 
 def status(world: World, request: Request, _: Any) -> Response:
     query = {name: values[0] if len(values) == 1 else values for name, values in request.query.items()}
-    schemas.check_status(query)
+    required = ("syncs", "provider_config_key")
+    if not _has_form(query, STATUS, *required) or not all(
+        re.fullmatch(pattern, str(query.get(name, "x"))) for name, pattern in PATTERNS.items()
+    ):
+        return refuse(400, "invalid_query_params")
     integration, connection = str(query["provider_config_key"]), str(query.get("connection_id", ""))
     wanted = _known(integration, [] if query["syncs"] == "*" else str(query["syncs"]).split(","))
     integrations = _integrations(request)
 
     def read() -> Response:
         if connection and (integration not in integrations or read_id(connection)[0] in UNKNOWN):
-            return error(400, "invalid_body", "Connection not found")
+            return refuse(400, "invalid_body", "Connection not found")
         connections = [connection] if connection else integrations.get(integration, ())
         entries = [_entry(world, integration, one, sync) for one in connections for sync in wanted]
         if integration == "sandbox-old":

@@ -18,6 +18,16 @@ from uuid import NAMESPACE_URL, uuid5
 from sync_blueprints.sandbox.behaviors import ODD_WORD, UNKNOWN, read_id
 
 HOUR, DAY = 3600.0, 86400.0
+RUNS_A_SECOND = (
+    *("never_run", "failed_before", "history", "historical", "running"),
+    *("lazy", "reset_race", "cut", "limited"),
+)
+INSTEAD: dict[str, tuple[int, Any, dict[str, str]]] = {  # status, body and headers of every response to `answers_…`
+    "html": (200, "<html><body>Welcome</body></html>", {}),
+    "empty": (200, None, {}),
+    "garbage": (200, '{"code": "Success", "data": {"id": "', {"Content-Type": "application/json"}),
+    "redirect": (302, None, {"Location": "/elsewhere"}),
+}
 
 
 class Clock(Protocol):
@@ -159,18 +169,7 @@ class World:
     def begin(self, vendor: str, item: Item, *, historical: bool = False) -> Run:
         """A run that was asked for now."""
         begins = self.now() + (item.number if item.behavior in ("lazy", "reset_race") else 0)
-        fixed = (
-            "lazy",
-            "reset_race",
-            "running",
-            "never_run",
-            "failed_before",
-            "history",
-            "historical",
-            "cut",
-            "limited",
-        )
-        ends = begins + (1 if item.behavior in fixed else item.number)
+        ends = begins + (1 if item.behavior in RUNS_A_SECOND else item.number)
         outcomes = {"fails": "failed", "cancelled": "cancelled", "odd_word": ODD_WORD}
         self.starts.append((vendor, item.id))
         return self.add(item, begins, ends, outcomes.get(item.behavior, "succeeded"), historical=historical)
@@ -191,20 +190,19 @@ def _past(item: Item, now: float, born: float) -> list[tuple[float, float, str]]
     """Begin, end and outcome of the runs that are there when the item is first seen."""
     number = item.number
     hour_ago = (born - HOUR - 60, born - HOUR, "succeeded")
-    if item.behavior == "never_run":
-        return []
-    if item.behavior == "failed_before":
-        return [(now - number - 60, now - number, "failed")]
-    if item.behavior == "history":
-        words = ["succeeded" if back % 4 else "failed" for back in range(int(number), 0, -1)]
-        return [
-            (now - back * HOUR, now - back * HOUR + 300, word) for back, word in zip(range(int(number), 0, -1), words)
-        ]
-    if item.behavior in ("running", "answers_409"):
-        return [hour_ago, (now - 60, now + number if item.behavior == "running" else math.inf, "succeeded")]
-    if item.behavior == "historical":
-        return [hour_ago, (now + number, now + 2 * number, "succeeded")]
-    return [hour_ago]
+    begun = [now - back * HOUR for back in range(int(number), 0, -1)] if item.behavior == "history" else []
+    known = {
+        "never_run": [],
+        "failed_before": [(now - number - 60, now - number, "failed")],
+        "history": [
+            (begins, begins + 300, "failed" if (len(begun) - place) % 4 == 0 else "succeeded")
+            for place, begins in enumerate(begun)
+        ],
+        "running": [hour_ago, (now - 60, now + number, "succeeded")],
+        "answers_409": [hour_ago, (now - 60, math.inf, "succeeded")],
+        "historical": [hour_ago, (now + number, now + 2 * number, "succeeded")],
+    }
+    return known.get(item.behavior, [hour_ago])
 
 
 def instant(text: str) -> datetime:
@@ -230,7 +228,10 @@ def misbehave(
     """Call act, unless the id (the last part of key) asks for an error before it, after it, or instead of it."""
     behavior, number = read_id(key[-1])
     if behavior.startswith("answers_") and (behavior != "answers_409" or starts):
-        return _instead(behavior[len("answers_") :], number, refuse)
+        word = behavior[len("answers_") :]
+        if word in INSTEAD:
+            return Response(*INSTEAD[word])
+        return _too_many(number, refuse) if word == "429" else refuse(int(word))
     if behavior == "limited" and (wait := world.seconds_to_turn(key, number)):
         return _too_many(wait, refuse)
     if behavior == "flaky" and request.method == "GET" and world.is_first(*key, "reads", upto=2):
@@ -246,18 +247,6 @@ def misbehave(
     if first and behavior == "loses_answer":
         return LOST
     return refuse(500) if first and behavior == "start_500_accepted" else response
-
-
-def _instead(word: str, number: float, refuse: Refuse) -> Response:
-    if word == "html":
-        return Response(200, "<html><body>Welcome</body></html>")
-    if word == "empty":
-        return Response(200)
-    if word == "garbage":
-        return Response(200, '{"code": "Success", "data": {"id": "', {"Content-Type": "application/json"})
-    if word == "redirect":
-        return Response(302, headers={"Location": "/elsewhere"})
-    return _too_many(number, refuse) if word == "429" else refuse(int(word))
 
 
 def _too_many(seconds: float, refuse: Refuse) -> Response:
