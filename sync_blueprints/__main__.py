@@ -14,14 +14,6 @@ def _end_at_once(number: int, _frame: object) -> None:
     os._exit(128 + number)
 
 
-# The first process of a container gets no signal that it does not handle. Until a script or a command has handlers of
-# its own, SIGTERM would be lost and `docker stop` would take ten seconds; nothing is running at a vendor by then.
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-if __name__ == "__main__":
-    for _number in SIGNALS:
-        if signal.getsignal(_number) != signal.SIG_IGN:
-            signal.signal(_number, _end_at_once)
-
 COMMANDS = {  # name: (module of this package with `main(argv) -> exit code`, what it does)
     "list": ("list_command", "list the blueprints"),
     "show": ("show_command", "show a blueprint: its inputs, retries, and exit codes"),
@@ -38,7 +30,9 @@ HIDDEN = {"github_action": "github_action"}  # what action.yml starts
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code: the command's or the script's own; 2 for a wrong command line, and for none at all."""
-    for number in SIGNALS:
+    # The first process of a container gets no signal that it does not handle. Until a script or a command has handlers
+    # of its own, SIGTERM would be lost and `docker stop` take ten seconds; nothing is running at a vendor by then.
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end_at_once)
     arguments = sys.argv[1:] if argv is None else argv
@@ -69,38 +63,43 @@ def main(argv: list[str] | None = None) -> int:
 
 def _command(arguments: list[str]) -> str:
     """The command that is named; prints help or the version, and exits, where that is what is wanted."""
-    import argparse
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS or name in HIDDEN:
+        return name
+    if name == "--version":
+        from sync_blueprints.catalog import version
+
+        print(f"sync-blueprints {version()}")
+    elif name in ("-h", "--help"):
+        print(_help())
+    else:  # a job whose arguments were forgotten must not look like one that succeeded
+        unknown = f"sync-blueprints: unknown command {name!r}; {_hint(name)}" if name else _help()
+        print(unknown, file=sys.stderr)
+        sys.exit(2)
+    sys.exit(0)
+
+
+def _help() -> str:
     import shutil
 
     from sync_blueprints.terminal import paragraphs, table
 
     width = shutil.get_terminal_size().columns
-    lines = "\n".join(table([(name, what) for name, (_, what) in COMMANDS.items()], width, "  "))
+    commands = "\n".join(table([(name, what) for name, (_, what) in COMMANDS.items()], width, "  "))
     script = (
         "With a script such as fivetran_blueprints/trigger_sync.py, runs it once; inputs are environment variables."
     )
-    parser = argparse.ArgumentParser(
-        prog="sync-blueprints",
-        usage="sync-blueprints COMMAND …\n       sync-blueprints VENDOR_blueprints/SCRIPT.py",
-        description=paragraphs("Trigger and check data syncs in RudderStack, Fivetran, and Nango.", width),
-        epilog=f"commands (each has its own --help):\n{lines}\n\n{paragraphs(script, width)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", metavar="COMMAND", nargs="?", help=argparse.SUPPRESS)
-    parser.add_argument("--version", action="store_true", help="show the version and exit")
-    given = parser.parse_args(arguments[:1])
-    if given.version:
-        from sync_blueprints.catalog import version
+    return f"""\
+usage: sync-blueprints COMMAND …
+       sync-blueprints VENDOR_blueprints/SCRIPT.py
+       sync-blueprints --help | --version
 
-        print(f"sync-blueprints {version()}")
-        parser.exit()
-    if not given.command:
-        parser.print_help(sys.stderr)
-        parser.exit(2)  # a job whose arguments were forgotten must not look like one that succeeded
-    name: str = given.command
-    if name not in COMMANDS and name not in HIDDEN:
-        parser.exit(2, f"sync-blueprints: unknown command {name!r}; {_hint(name)}\n")
-    return name
+{paragraphs("Trigger and check data syncs in RudderStack, Fivetran, and Nango.", width)}
+
+commands (each has its own --help):
+{commands}
+
+{paragraphs(script, width)}"""
 
 
 def _hint(name: str) -> str:

@@ -56,8 +56,8 @@ except ImportError:
     except ImportError:
         from airflow.utils.log.secrets_masker import mask_secret  # Airflow 2
 
-from sync_blueprints.catalog import Blueprint, find
-from sync_blueprints.orchestration import declared, guardrails, joining, secrets_of
+from sync_blueprints.catalog import Blueprint, find, guardrails_for
+from sync_blueprints.orchestration import declared, joining, secrets_of
 from sync_blueprints.runner import BlueprintFailed, Result, Value, run
 
 __all__ = ["BlueprintOperator", "BlueprintSensor", "VendorPage"]
@@ -127,7 +127,7 @@ class _BlueprintTask:
 
     def _failure(self, failed: BlueprintFailed) -> Exception:
         """What to raise: with AirflowFailException, Airflow does not retry."""
-        retried = guardrails(find(self.blueprint), self.inputs).try_again_on(failed.exit_code)
+        retried = guardrails_for(find(self.blueprint), self.inputs).try_again_on(failed.exit_code)
         kind: type[Exception] = AirflowException if retried else AirflowFailException
         return kind(str(failed))
 

@@ -160,15 +160,14 @@ def _listed(blueprints: Sequence[Blueprint]) -> str:
     return "\n".join(f'  "{one.name}"  or  {one.file_to_run}' for one in blueprints)
 
 
-def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, str | None]) -> Guardrails:
+def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, object]) -> Guardrails:
     """The blueprint's guardrails once its inputs are known.
 
     A trigger that waits is not retried once it may have started a sync: the retry could stop the sync of the first
     attempt.
     """
-    waits = (inputs.get(f"{blueprint.prefix}WAIT") or "").strip().upper() == "TRUE"
     rails = blueprint.guardrails
-    if not waits or not blueprint.starts:
+    if not blueprint.starts or str(inputs.get(f"{blueprint.prefix}WAIT")).strip().upper() != "TRUE":
         return rails
     more = tuple((code, code) for code in CUT_SHORT if rails.try_again_on(code))
     return replace(rails, exclude_exit_code_ranges=tuple(sorted((*rails.exclude_exit_code_ranges, *more))))

@@ -18,8 +18,8 @@ from typing import Any
 
 import dagster as dg
 
-from sync_blueprints.catalog import Blueprint
-from sync_blueprints.orchestration import declared, guardrails, joining, secrets_of, waiting
+from sync_blueprints.catalog import Blueprint, guardrails_for
+from sync_blueprints.orchestration import declared, joining, secrets_of, waiting
 from sync_blueprints.runner import BlueprintFailed, Result, Value, run
 
 __all__ = ["sync_asset", "sync_schedule"]
@@ -55,7 +55,7 @@ def sync_asset(
     """
     found = declared(blueprint, inputs or {}, secrets or {})
     given = waiting(found, joining(found, inputs or {}))
-    rails = guardrails(found, given)
+    rails = guardrails_for(found, given)
 
     @dg.asset(
         name=name,

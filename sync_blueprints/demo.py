@@ -18,7 +18,7 @@ from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, run_fleet
 from sync_blueprints.root import ROOT
 from sync_blueprints.sandbox import Sandbox
-from sync_blueprints.terminal import Paint, paragraphs, width_of
+from sync_blueprints.terminal import paint, paragraphs, width_of
 from sync_blueprints.vessel_run import Console, Stop, signals_set
 
 RETRY_WAIT = 0.5  # seconds, in place of minutes
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--verbose", action="store_true", help="also show the scripts' log lines")
     verbose = parser.parse_args(argv).verbose
     plays = [(scene, scene.fleet()) for scene in SCENES]
-    paint, stop, started = Paint(sys.stdout), Stop(), time.monotonic()
+    stop, started = Stop(), time.monotonic()
     intro = (
         f"{len(plays)} fleets, against a sandbox of the vendors' APIs on this machine. Retries wait {RETRY_WAIT:g} s."
     )
@@ -81,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
             if stop():
                 continue
             title = f"{fleet.name}{scene.title}"
-            print("\n".join(["", paint.bold(title), *_rows(fleet, run, paint)]), flush=True)
+            print("\n".join(["", paint(title, "bold"), *_rows(fleet, run)]), flush=True)
             steps += len(run.runs)
             unexpected += [] if scene.is_as_expected(run) else [f"{title}: {run.exit_code}"]
             if verbose or not scene.is_as_expected(run):
@@ -90,20 +90,20 @@ def main(argv: Sequence[str]) -> int:
         print("interrupted", file=sys.stderr)
         return stop.exit_code
     if unexpected:
-        print(f"\n{paint.red('Unexpected exit codes')}: {', '.join(unexpected)}; see the logs above.")
+        print(f"\n{paint('Unexpected exit codes', 'red')}: {', '.join(unexpected)}; see the logs above.")
         return 1
-    print(f"\n{paint.green('Every exit code is as expected')}: {steps} steps in {time.monotonic() - started:.0f} s.")
+    print(f"\n{paint('Every exit code is as expected', 'green')}: {steps} steps in {time.monotonic() - started:.0f} s.")
     return 0
 
 
-def _rows(fleet: Fleet, run: FleetRun, paint: Paint) -> Iterator[str]:
+def _rows(fleet: Fleet, run: FleetRun) -> Iterator[str]:
     """A line for each step."""
     done = {one.name: one for one in run.runs}
     for vessel in fleet.vessels:
         what = vessel.blueprint.name if vessel.blueprint else vessel.path.name
         if one := done.get(vessel.name):
             line = ROW.format(what, one.exit_code, one.outcome, f"{one.seconds:.1f}", one.attempts_in_words)
-            yield paint.yellow(line) if one.exit_code else line
+            yield paint(line, "yellow") if one.exit_code else line
         else:
             yield ROW.format(what, "-", "skipped", "", "").rstrip()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from sync_blueprints import terminal
 from sync_blueprints.catalog import CatalogError, find, load
 from sync_blueprints.docs import exit_codes
-from sync_blueprints.docs.exit_codes import ExitCode
+from sync_blueprints.docs.exit_codes import ExitCode, general
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,39 +25,26 @@ def main(argv: Sequence[str]) -> int:
         codes = ", ".join(map(str, sorted(known)))
         parser.exit(2, f"sync-blueprints explain: unknown exit code {given.code}; known codes: {codes}\n")
     try:
-        lines = list(_lines(known[given.code], given.name))
+        rows = _rows(known[given.code], given.name)
     except CatalogError as error:
         parser.exit(2, f"sync-blueprints explain: {error}\n")
-    print(terminal.Paint(sys.stdout).bold(f"Exit code {given.code}"))
-    for label, text in lines:
-        print("\n".join(terminal.table([(label, text)], min(terminal.width_of(sys.stdout), 100))))
+    print(terminal.paint(f"Exit code {given.code}", "bold"))
+    for label, text in rows:
+        cells = (f"{label}:".ljust(12), " ".join(text.split()))
+        print("\n".join(terminal.table([cells], min(terminal.width_of(sys.stdout), 100))))
     return 0
 
 
-def _lines(one: ExitCode, name: str | None) -> Iterator[tuple[str, str]]:
-    if name is not None:
+def _rows(one: ExitCode, name: str | None) -> list[tuple[str, str]]:
+    if name is None:
+        kinds = {exit_codes.kind_of(blueprint) for blueprint in load()}
+        meaning, what_to_do, retry = one.meaning, one.what_to_do, one.retry
+        special = [(kind, general(text)) for kind, text in one.by_kind.items() if kind in kinds]
+    else:
         blueprint = find(name)
         meaning, what_to_do = exit_codes.of(one, blueprint)
-        retry = exit_codes.again(one, exit_codes.kind_of(blueprint))
-        own = blueprint.exit_codes
-        never = "" if one.code in own or one.code in exit_codes.others() else f"{blueprint.name} never exits with it. "
-        yield from _three(never + meaning, what_to_do, retry)
-        return
-    names = {"vendor": "the vendor", "VENDOR": "<VENDOR>"}
-    yield from _three(one.meaning.format(**names), one.what_to_do.format(**names), one.retry)
-    kinds = {exit_codes.kind_of(blueprint) for blueprint in load()}
-    for kind, text in one.by_kind.items():
-        if kind in kinds:
-            yield f"{kind}:".ljust(12), text.format(**names)
-
-
-def _three(meaning: str, what_to_do: str, retry: str) -> Iterator[tuple[str, str]]:
-    yield "meaning:".ljust(12), _sentence(meaning)
-    yield "what to do:".ljust(12), _sentence(what_to_do)
-    if retry:
-        yield "retry:".ljust(12), retry
-
-
-def _sentence(text: str) -> str:
-    text = " ".join(text.split())
-    return text[:1].upper() + text[1:]
+        retry, special = exit_codes.again(one, exit_codes.kind_of(blueprint)), []
+        if one.code not in blueprint.exit_codes and one.code not in exit_codes.others():
+            meaning = f"{blueprint.name} never exits with it. {meaning}"
+    rows = [("meaning", general(meaning)), ("what to do", general(what_to_do)), *([("retry", retry)] if retry else [])]
+    return [*rows, *special]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sync_blueprints.catalog import Blueprint, Guardrails, find, guardrails_for
+from sync_blueprints.catalog import Blueprint, find
 from sync_blueprints.runner import Value, check_inputs
 
 
@@ -25,10 +25,6 @@ def declared(name: str, inputs: Mapping[str, Value], secrets: Collection[str] = 
 def secrets_of(blueprint: Blueprint, inputs: Mapping[str, Value]) -> list[str]:
     """The Passwords that a task has to supply: all but those that a file supplies (`<NAME>_FILE`)."""
     return [name for name in _passwords(blueprint) if inputs.get(f"{name}_FILE") is None]
-
-
-def guardrails(blueprint: Blueprint, inputs: Mapping[str, Value]) -> Guardrails:
-    return guardrails_for(blueprint, {name: str(value) for name, value in inputs.items()})
 
 
 def joining(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from sync_blueprints import terminal
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find
 from sync_blueprints.docs import exit_codes
+from sync_blueprints.terminal import paint
 
 
 def main(argv: Sequence[str]) -> int:
@@ -21,26 +22,26 @@ def main(argv: Sequence[str]) -> int:
         blueprint = find(given.name)
     except CatalogError as error:
         parser.exit(2, f"sync-blueprints show: {error}\n")
-    for line in _page(blueprint, min(terminal.width_of(sys.stdout), 120), terminal.Paint(sys.stdout), given.long):
+    for line in _page(blueprint, min(terminal.width_of(sys.stdout), 120), given.long):
         print(line)
     return 0
 
 
-def _page(blueprint: Blueprint, width: int, paint: terminal.Paint, long: bool) -> Iterator[str]:
-    yield paint.bold(blueprint.name)
+def _page(blueprint: Blueprint, width: int, long: bool) -> Iterator[str]:
+    yield paint(blueprint.name, "bold")
     yield blueprint.script
     yield ""
     yield terminal.paragraphs(blueprint.description, width)
     yield ""
-    yield paint.bold("Inputs") + " (environment variables)"
+    yield paint("Inputs", "bold") + " (environment variables)"
     described = [one.description if long else _first_sentence(one.description) for one in blueprint.inputs]
     rows = [(one.reference, f"{_needs(one)}. {text}") for one, text in zip(blueprint.inputs, described)]
     yield from terminal.table(rows, width, "  ")
     yield ""
-    yield paint.bold("Retries and time limit")
+    yield paint("Retries and time limit", "bold")
     yield from terminal.table([("", line) for line in _rails(blueprint)], width)
     yield ""
-    yield paint.bold("Exit codes") + " (what to do: sync-blueprints explain CODE)"
+    yield paint("Exit codes", "bold") + " (what to do: sync-blueprints explain CODE)"
     known = exit_codes.load()
     meanings = [(str(code), exit_codes.of(known[code], blueprint)[0]) for code in blueprint.exit_codes if code in known]
     yield from terminal.table(meanings, width, "  ")

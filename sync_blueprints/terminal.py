@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TextIO
 
+COLORS = {"bold": 1, "red": 31, "green": 32, "yellow": 33}
 MIN_LAST = 20  # characters of a table's last column, however narrow the window
 
 
-class Paint:
-    """Colors, where the stream is a terminal that shows them and NO_COLOR is not set."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-    def bold(self, text: str) -> str:
-        return self._in(1, text)
-
-    def red(self, text: str) -> str:
-        return self._in(31, text)
-
-    def green(self, text: str) -> str:
-        return self._in(32, text)
-
-    def yellow(self, text: str) -> str:
-        return self._in(33, text)
-
-    def _in(self, code: int, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.wanted else text
+def paint(text: str, color: str) -> str:
+    """The text for stdout, colored if that is a terminal that shows colors and NO_COLOR is not set."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{COLORS[color]}m{text}\x1b[0m" if wanted else text
 
 
 def width_of(stream: TextIO) -> int:
@@ -65,9 +51,7 @@ def printable(text: str) -> str:
 
 def duration(seconds: float) -> str:
     """As people say it: 45 s, 5 min, 4 h, 1 h 30 min."""
-    if seconds < 60:
-        return f"{seconds:g} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
-    rest = seconds % 60 if seconds < 600 and seconds % 60 else 0
-    return f"{int(seconds // 60)} min {rest:g} s" if rest else " ".join(parts)
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number:g} {unit}" for number, unit in parts if number) or "0 s"

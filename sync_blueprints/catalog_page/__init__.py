@@ -18,26 +18,12 @@ from sync_blueprints import export
 from sync_blueprints.catalog import Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
 from sync_blueprints.docs import exit_codes
-from sync_blueprints.docs.pages import general, page_name
+from sync_blueprints.docs.pages import page_name
 from sync_blueprints.export.steps import SECRET
 from sync_blueprints.sandbox import ID_VARIABLES
 from sync_blueprints.templates import environment
 
 HERE = Path(__file__).parent
-LABELS = {  # the tabs, in this order; an export that is not listed comes last, under its own name
-    "local": "This machine",
-    "cron": "cron",
-    "docker": "Docker",
-    "github": "GitHub Actions",
-    "gitlab": "GitLab CI",
-    "kubernetes": "Kubernetes",
-    "argo": "Argo",
-    "airflow": "Airflow",
-    "dagster": "Dagster",
-    "prefect": "Prefect",
-    "kestra": "Kestra",
-    "platform": "Fleet",
-}
 SANDBOX_URL = "http://127.0.0.1:8642"
 SANDBOX_ID = "succeeds_in_5"
 
@@ -59,20 +45,12 @@ def render() -> str:
         page_of=page_name,
         selections=[_shown(one) for one in offered],
         codes=[*exit_codes.load().values(), *exit_codes.others().values()],
-        general=general,
-        orchestrators=_orchestrators(),
+        general=exit_codes.general,
+        orchestrators=[(name, one.label) for name, one in export.ORCHESTRATORS.items()],
         schedules=SCHEDULES,
         retries=RETRIES,
         image=export.Options().image,
     )
-
-
-def _orchestrators() -> list[tuple[str, str]]:
-    names = [
-        *(name for name in LABELS if name in export.ORCHESTRATORS),
-        *(name for name in export.ORCHESTRATORS if name not in LABELS),
-    ]
-    return [(name, LABELS.get(name, name)) for name in names]
 
 
 def _shown(selection: Selection) -> dict[str, object]:
@@ -138,7 +116,7 @@ def _sandbox_value(vendor: str, name: str) -> str:
 def _data(offered: Sequence[Selection]) -> dict[str, object]:
     """What the script fills in: the exports as templates, and what to do about every exit code."""
     texts = Texts()
-    templates = {one.id: {name: texts.template(name, one) for name, _ in _orchestrators()} for one in offered}
+    templates = {one.id: {name: texts.template(name, one) for name in export.ORCHESTRATORS} for one in offered}
     codes = {**exit_codes.load(), **exit_codes.others()}
     return {
         "templates": templates,
@@ -151,16 +129,12 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
         },
         "orchestrators": {
             name: {
-                "label": label,
-                "options": [
-                    *export.ORCHESTRATORS[name].options,
-                    *(["retries"] if "retry_count" in export.ORCHESTRATORS[name].guardrails else []),
-                ],
-                "quoting": export.ORCHESTRATORS[name].quoting,
-                "escapes": export.ORCHESTRATORS[name].escapes,
-                "refused": export.ORCHESTRATORS[name].refused,
+                "options": [*one.options, *(["retries"] if "retry_count" in one.guardrails else [])],
+                "quoting": one.quoting,
+                "escapes": one.escapes,
+                "refused": one.refused,
             }
-            for name, label in _orchestrators()
+            for name, one in export.ORCHESTRATORS.items()
         },
         "answers": {one.name: _answers(one, codes) for one in load()},
     }

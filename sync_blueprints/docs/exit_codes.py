@@ -71,6 +71,12 @@ def of(one: ExitCode, blueprint: Blueprint) -> tuple[str, str]:
     return one.meaning.format(**names), what_to_do.format(**names)
 
 
+def general(text: str) -> str:
+    """A text about an exit code that is about no vendor in particular."""
+    text = text.strip().format(vendor="the vendor", VENDOR="<VENDOR>")
+    return text[0].upper() + text[1:]
+
+
 @functools.cache
 def _read(section: str) -> dict[int, ExitCode]:
     raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))[section]

@@ -57,18 +57,12 @@ def page_name(blueprint: Blueprint) -> str:
     return re.sub(r"[^a-z0-9]+", "-", blueprint.name.lower()) + ".md"
 
 
-def general(text: str) -> str:
-    """A text about an exit code that is about no vendor in particular."""
-    text = text.format(vendor="the vendor", VENDOR="<VENDOR>")
-    return text[0].upper() + text[1:]
-
-
 def _templates(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
     filters: dict[str, Callable[..., Any]] = {
         "cell": _cell,
         "code": _code,
         "duration": format_duration,
-        "general": general,
+        "general": exit_codes.general,
         "json": json.dumps,
         "page": page_name,
         "wrap": _wrap,

@@ -126,19 +126,22 @@ def _waiting_check(blueprint: Blueprint) -> Mapping[str, str]:
     return {f"{blueprint.prefix}WAIT": "TRUE", f"{blueprint.prefix}WAIT_TIMEOUT": str(minutes)}
 
 
-ORCHESTRATORS: Mapping[str, Orchestrator] = {
-    "local": Orchestrator("local.sh", quoting="shell"),
-    "platform": Orchestrator("platform.yaml", ("name",), values=_fleet),
-    "docker": Orchestrator("docker.sh", ("name", "image"), quoting="shell"),
-    "github": Orchestrator("github.yaml", escapes=(("${{", "${{ '${{' }}"),)),  # otherwise Actions evaluates it
-    "gitlab": Orchestrator("gitlab.yaml", ("name", "image"), escapes=DOLLAR),
-    "kubernetes": Orchestrator("kubernetes.yaml", POD_OPTIONS, escapes=DOLLAR, defaults=_waiting_check, values=_jobs),
-    "argo": Orchestrator("argo.yaml", POD_OPTIONS, escapes=DOLLAR, refused=("{{",), values=_pods),
+ORCHESTRATORS: Mapping[str, Orchestrator] = {  # in the order of the catalog page's tabs
+    "local": Orchestrator("This machine", "local.sh", quoting="shell"),
+    "cron": Orchestrator("cron", "cron.sh", ("name", "schedule"), values=_cron),
+    "docker": Orchestrator("Docker", "docker.sh", ("name", "image"), quoting="shell"),
+    "github": Orchestrator("GitHub Actions", "github.yaml", escapes=(("${{", "${{ '${{' }}"),)),  # else it is evaluated
+    "gitlab": Orchestrator("GitLab CI", "gitlab.yaml", ("name", "image"), escapes=DOLLAR),
+    "kubernetes": Orchestrator(
+        "Kubernetes", "kubernetes.yaml", POD_OPTIONS, escapes=DOLLAR, defaults=_waiting_check, values=_jobs
+    ),
+    "argo": Orchestrator("Argo", "argo.yaml", POD_OPTIONS, escapes=DOLLAR, refused=("{{",), values=_pods),
     # Airflow renders inputs as Jinja templates.
-    "airflow": Orchestrator("airflow.txt", ("name", "schedule"), refused=("{{", "{%", "{#"), values=_dag),
-    "dagster": Orchestrator("dagster.txt", ("name", "schedule"), values=_assets),
-    "prefect": Orchestrator("prefect.txt", ("name", "schedule")),
+    "airflow": Orchestrator("Airflow", "airflow.txt", ("name", "schedule"), refused=("{{", "{%", "{#"), values=_dag),
+    "dagster": Orchestrator("Dagster", "dagster.txt", ("name", "schedule"), values=_assets),
+    "prefect": Orchestrator("Prefect", "prefect.txt", ("name", "schedule")),
     "kestra": Orchestrator(
+        "Kestra",
         "kestra.yaml",
         ("name", "image", "namespace", "schedule"),
         guardrails=("runtime_cutoff",),
@@ -146,5 +149,5 @@ ORCHESTRATORS: Mapping[str, Orchestrator] = {
         defaults=_waiting_check,
         values=_flow,
     ),
-    "cron": Orchestrator("cron.sh", ("name", "schedule"), values=_cron),
+    "platform": Orchestrator("Fleet", "platform.yaml", ("name",), values=_fleet),
 }

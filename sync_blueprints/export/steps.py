@@ -85,6 +85,7 @@ class Orchestrator:
     string in which the characters of _NOT_IN_YAML are \\u escapes, too; "shell" in single quotes.
     """
 
+    label: str  # on the catalog page
     template: str
     options: tuple[str, ...] = ()  # the Options that it takes
     guardrails: tuple[str, ...] = ("retry_count", "retry_wait", "runtime_cutoff")  # those that it can say
