@@ -102,6 +102,11 @@ class Blueprint:
         return self.kind in STARTING
 
     @property
+    def secrets(self) -> list[str]:
+        """The names of its Passwords."""
+        return [one.reference for one in self.inputs if one.type == "Password"]
+
+    @property
     def prefix(self) -> str:
         """What the names of its inputs begin with."""
         return f"{self.vendor.upper()}_"

@@ -55,8 +55,7 @@ def _fleet(environment: Mapping[str, str]) -> Fleet:
 
 def masks(blueprints: Iterable[Blueprint], environment: Mapping[str, str]) -> list[str]:
     """The commands by which GitHub's runner hides the blueprints' passwords in the job's log, line by line too."""
-    references = [one.reference for blueprint in blueprints for one in blueprint.inputs if one.type == "Password"]
-    values = [environment.get(reference, "").strip() for reference in references]
+    values = [environment.get(name, "").strip() for blueprint in blueprints for name in blueprint.secrets]
     texts = [text.strip() for value in values if value != "None" for text in (value, *value.splitlines())]
     return [f"::add-mask::{_escaped(text)}" for text in dict.fromkeys(texts) if len(text) >= MIN_SECRET]
 

@@ -12,19 +12,18 @@ def declared(name: str, inputs: Mapping[str, Value], secrets: Collection[str] = 
     """The blueprint of a task. Raises ValueError for a name or an input that does not exist, and for an open secret."""
     blueprint = find(name)
     check_inputs(blueprint, inputs)
-    names = _passwords(blueprint)
-    for password in names:
+    for password in blueprint.secrets:
         if inputs.get(password) is not None:
             raise ValueError(f"{password} is a secret, and inputs are shown and stored; name its source in `secrets`")
     for secret in secrets:
-        if secret not in names:
-            raise ValueError(f"{blueprint.name} has no secret {secret}; it has {', '.join(names)}")
+        if secret not in blueprint.secrets:
+            raise ValueError(f"{blueprint.name} has no secret {secret}; it has {', '.join(blueprint.secrets)}")
     return blueprint
 
 
 def secrets_of(blueprint: Blueprint, inputs: Mapping[str, Value]) -> list[str]:
     """The Passwords that a task has to supply: all but those that a file supplies (`<NAME>_FILE`)."""
-    return [name for name in _passwords(blueprint) if inputs.get(f"{name}_FILE") is None]
+    return [name for name in blueprint.secrets if inputs.get(f"{name}_FILE") is None]
 
 
 def joining(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, Value]:
@@ -44,7 +43,3 @@ def waiting(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, Valu
     name = f"{blueprint.prefix}WAIT"
     knows = any(one.reference == name for one in blueprint.inputs)
     return {name: "TRUE", **inputs} if knows else {**inputs}
-
-
-def _passwords(blueprint: Blueprint) -> list[str]:
-    return [one.reference for one in blueprint.inputs if one.type == "Password"]

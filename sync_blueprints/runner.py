@@ -194,7 +194,7 @@ def _emitter(log: Log | None) -> Callable[[int, str], object]:
 def check_inputs(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str, str]:
     """The variables that these inputs set. Raises ValueError for a name that the blueprint does not have."""
     known = [one.reference for one in blueprint.inputs]
-    allowed = {*known, *PLATFORM, *(f"{one.reference}_FILE" for one in blueprint.inputs if one.type == "Password")}
+    allowed = {*known, *PLATFORM, *(f"{name}_FILE" for name in blueprint.secrets)}
     allowed |= {other for other, name in OTHER_NAMES.items() if name in known}
     for name in inputs:
         if name not in allowed:

@@ -19,7 +19,6 @@ from sync_blueprints.catalog import Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
 from sync_blueprints.docs import exit_codes
 from sync_blueprints.docs.pages import page_name
-from sync_blueprints.export.steps import SECRET
 from sync_blueprints.sandbox import ID_VARIABLES
 from sync_blueprints.templates import environment
 
@@ -69,7 +68,6 @@ def _shown(selection: Selection) -> dict[str, object]:
         "blueprints": selection.blueprints,
         "synopsis": first.synopsis if len(taken) == 1 else f"{first.synopsis[:-1]}, and check whether it succeeded.",
         "search": " ".join([*(f"{one.name} {one.synopsis}" for one in selection.blueprints), *names]).lower(),
-        "secrets": [one for one in first.inputs if one.type == SECRET],
         "fields": [
             {
                 "input": known[name][0],

@@ -15,7 +15,7 @@ from typing import Any
 
 from sync_blueprints import export
 from sync_blueprints.catalog import Blueprint
-from sync_blueprints.export.steps import SECRET, handed_over_by, slug
+from sync_blueprints.export.steps import handed_over_by, slug
 
 RETRIES = ("0", "1", "2", "3", "5", "10", "24")
 SCHEDULES = ("*/15 * * * *", "0 * * * *", "0 2 * * *", "0 6 * * 1-5", "0 6 * * 1")
@@ -57,7 +57,7 @@ class Selection:
         return [
             one.reference
             for one in blueprint.inputs
-            if one.type != SECRET and not (handed and export.is_handed_over(one))
+            if one.reference not in blueprint.secrets and not (handed and export.is_handed_over(one))
         ]
 
 

@@ -14,7 +14,6 @@ from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, guardr
 from sync_blueprints.export.orchestrators import ORCHESTRATORS
 from sync_blueprints.export.schedule import check_schedule
 from sync_blueprints.export.steps import (
-    SECRET,
     ExportError,
     Options,
     Orchestrator,
@@ -112,9 +111,9 @@ def _destinations(text: str, blueprints: Sequence[Blueprint], orchestrator: str)
     candidates = [int(number) - 1] if number else range(len(blueprints))
     takers = {place: spec for place in candidates for spec in blueprints[place].inputs if spec.reference == name}
     if not takers:
-        known = [spec.reference for place in candidates for spec in blueprints[place].inputs if spec.type != SECRET]
+        known = [spec.reference for place in candidates for spec in blueprints[place].inputs if spec.type != "Password"]
         raise ExportError(f"no blueprint here has an input {name}; there are {', '.join(dict.fromkeys(known))}")
-    if any(spec.type == SECRET for spec in takers.values()):
+    if any(spec.type == "Password" for spec in takers.values()):
         raise ExportError(f"{name} is a secret and is never written to the file, which refers to it by name")
     for refused in ORCHESTRATORS[orchestrator].refused:
         if refused in value:
@@ -144,7 +143,7 @@ def _check_order(blueprints: Sequence[Blueprint]) -> None:
 def _check_inputs(step: Step) -> None:
     """Raises ExportError naming all problems of the inputs, as a run would."""
     script = importlib.import_module(step.blueprint.module)
-    secrets = dict.fromkeys(step.secrets, "set-by-the-orchestrator")
+    secrets = dict.fromkeys(step.blueprint.secrets, "set-by-the-orchestrator")
     _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
     if error:
         raise ExportError(f"{step.blueprint.name}: {error}")

@@ -16,8 +16,6 @@ from sync_blueprints.catalog import CUT_SHORT, Blueprint, Guardrails, find, form
 if TYPE_CHECKING:
     import jinja2
 
-SECRET = "Password"  # noqa: S105 - the catalog's type of an input that is a secret
-
 # Characters that JSON leaves as they are and YAML 1.1 rejects or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
@@ -37,10 +35,6 @@ class Step:
     @property
     def variable(self) -> str:
         return slug(self.title).replace("-", "_")
-
-    @property
-    def secrets(self) -> list[str]:
-        return [given.reference for given in self.blueprint.inputs if given.type == SECRET]
 
     @property
     def guardrails(self) -> Guardrails:
@@ -105,7 +99,7 @@ class Orchestrator:
             "steps": steps,
             "options": options,
             "name": name_of(steps, options),
-            "secrets": sorted({secret for step in steps for secret in step.secrets}),
+            "secrets": sorted({secret for step in steps for secret in step.blueprint.secrets}),
             "escapes": self.escapes,
             **self.values(steps, options),
         }

@@ -37,8 +37,6 @@ CREDENTIALS = (  # further ones, each with a limit of its own
     (fivetran.NARROW_KEY, "Fivetran: may not read the account, nor the history of syncs"),
     (nango.READ_ONLY_KEY, "Nango: scope environment:syncs:read alone"),
     (nango.EXECUTE_ONLY_KEY, "Nango: scope environment:syncs:execute alone"),
-    (nango.ACCOUNT_KEY, "Nango: an account's key, no scope of an environment"),
-    (nango.OTHER_ENVIRONMENT_KEY, "Nango: of another environment, which has no integrations"),
 )
 
 

@@ -47,10 +47,8 @@ BEHAVIORS: Mapping[str, Behavior] = {
     # When it shows
     "lazy": Behavior(3, "a sync begins N seconds after it was accepted, runs 1 s; RudderStack: 404 until it begins"),
     "stale": Behavior(4, "every read shows what was true N seconds ago, settings too; a sync runs N seconds"),
-    "reset_race": Behavior(4, "Nango: a reset cancels a run that nobody saw; the new run begins N seconds later"),
     # What the server does wrong
     "unknown": Behavior(0, "not found, in the vendor's own words; so is any id that is not in this list"),
-    "unknown_500": Behavior(0, "the same, but a RudderStack source is a 500"),
     **{f"answers_{status}": Behavior(0, f"every response is a {status}") for status in (400, 401, 403, 500, 503)},
     "answers_404": Behavior(0, "every response is a 404; Fivetran: without a NotFound code"),
     "answers_409": Behavior(0, "starts are a 409; reads show a sync that runs forever"),
@@ -59,7 +57,6 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "answers_empty": Behavior(0, "every response is a 200 without a body"),
     "answers_garbage": Behavior(0, "every response is a 200 with JSON that is cut off"),
     "answers_redirect": Behavior(0, "every response is a 302 to another path"),
-    "limited": Behavior(2, "one request in N seconds, else a 429 with Retry-After; a sync runs 1 s"),
     "flaky": Behavior(2, "the first two reads are a 503"),
     "flaky_start_429": Behavior(2, "the first start is a 429 with Retry-After 1"),
     "loses_request": Behavior(2, "the first start is lost: the connection closes, nothing is accepted"),
@@ -67,7 +64,7 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "start_500": Behavior(2, "the first start is a 500 and not accepted"),
     "start_500_accepted": Behavior(2, "the first start is a 500, but accepted"),
 }
-UNKNOWN = ("unknown", "unknown_500")
+UNKNOWN = "unknown"
 ODD_WORD = "hibernating"
 
 _NAMES = "|".join(BEHAVIORS).replace("_", "[_-]")

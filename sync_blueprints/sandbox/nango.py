@@ -13,13 +13,10 @@ from sync_blueprints.sandbox.world import DAY, Item, Request, Response, Run, Wor
 
 VARIABLES = {"NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11"}
 READ_ONLY_KEY, EXECUTE_ONLY_KEY = "0c9f7f0e-52a1-4c5e-8a43-1b7d9e2f6a22", "b71d2a94-7e0c-4f38-b6d5-93c4a8e05f33"
-ACCOUNT_KEY, OTHER_ENVIRONMENT_KEY = "4a6b8c1d-9e2f-4f7a-b3c5-d8e9f0a1b2c3", "e5d4c3b2-a190-4876-9543-21fedcba9876"
 SCOPES = {
     VARIABLES["NANGO_SECRET_KEY"]: {"syncs:execute", "syncs:read", "integrations:list_functions"},
     READ_ONLY_KEY: {"syncs:read"},
     EXECUTE_ONLY_KEY: {"syncs:execute"},
-    ACCOUNT_KEY: set(),
-    OTHER_ENVIRONMENT_KEY: {"syncs:execute", "syncs:read", "integrations:list_functions"},
 }
 SYNCS = [("orders", "base"), ("orders", "eu"), ("customers", "base")]
 MODELS = {"orders": "Order", "customers": "Customer"}
@@ -110,9 +107,9 @@ def trigger(world: World, request: Request, body: Any) -> Response:
     reset = bool(body.get("opts", {}).get("reset"))
 
     def go() -> Response:
-        if integration not in _integrations(request):
+        if integration not in INTEGRATIONS:
             return refuse(400, "unknown_provider_config")
-        if connection and read_id(connection)[0] in UNKNOWN:
+        if connection and read_id(connection)[0] == UNKNOWN:
             return refuse(404, "unknown_connection")
         names = [name if isinstance(name, str) else f"{name['name']}::{name['variant']}" for name in body["syncs"]]
         # With a connection an unknown name is an error after the earlier ones were started.
@@ -130,12 +127,6 @@ def trigger(world: World, request: Request, body: Any) -> Response:
 
 def _start(world: World, item: Item, *, reset: bool) -> None:
     now = world.now()
-    if reset and item.behavior == "reset_race":
-        # The cancelled run shows as STOPPED, and moves once more when its abort is handled.
-        world.add(item, now - 0.5, now, "cancelled")
-        world.add(item, now + item.number / 2, now + item.number / 2, "cancelled")
-        world.begin("nango", item)
-        return
     if reset and any(run.is_running(now) for run in item.runs):
         item.interrupt(now, "cancelled")
     if item.is_busy(now):
@@ -155,12 +146,11 @@ def status(world: World, request: Request, _: Any) -> Response:
         return refuse(400, "invalid_query_params")
     integration, connection = str(query["provider_config_key"]), str(query.get("connection_id", ""))
     wanted = _known(integration, [] if query["syncs"] == "*" else str(query["syncs"]).split(","))
-    integrations = _integrations(request)
 
     def read() -> Response:
-        if connection and (integration not in integrations or read_id(connection)[0] in UNKNOWN):
+        if connection and (integration not in INTEGRATIONS or read_id(connection)[0] == UNKNOWN):
             return refuse(400, "invalid_body", "Connection not found")
-        connections = [connection] if connection else integrations.get(integration, ())
+        connections = [connection] if connection else INTEGRATIONS.get(integration, ())
         entries = [_entry(world, integration, one, sync) for one in connections for sync in wanted]
         if integration == "sandbox-old":
             entries = [{name: one[name] for name in one if name not in NOT_OLD} for one in entries]
@@ -169,11 +159,11 @@ def status(world: World, request: Request, _: Any) -> Response:
     return misbehave(world, ("nango", integration, connection), request, read, refuse, starts=False)
 
 
-def functions(_: World, request: Request, __: Any) -> Response:
+def functions(_: World, __: Request, ___: Any) -> Response:
     syncs = [{"name": name, "type": "sync", "runs": "every day", "returns": [MODELS[name]]} for name in MODELS]
     shown = [
         {"providerConfigKey": one, "syncs": [] if one == "sandbox-empty" else syncs, "actions": []}
-        for one in _integrations(request)
+        for one in INTEGRATIONS
     ]
     return Response(200, shown)
 
@@ -187,11 +177,6 @@ ROUTES: dict[tuple[str, str], tuple[Any, str]] = {
 
 def _key(request: Request) -> str:
     return (request.headers.get("Authorization") or "").split("Bearer ")[-1]
-
-
-def _integrations(request: Request) -> dict[str, tuple[str, ...]]:
-    """Those of the key's environment."""
-    return {} if _key(request) == OTHER_ENVIRONMENT_KEY else INTEGRATIONS
 
 
 def _known(integration: str, names: list[str]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from sync_blueprints.sandbox.behaviors import ODD_WORD, read_id
+from sync_blueprints.sandbox.behaviors import ODD_WORD
 from sync_blueprints.sandbox.world import Item, RefusedError, Request, Response, Run, World, instant, misbehave, route
 
 VARIABLES = {"RUDDERSTACK_ACCESS_TOKEN": "sandbox-rudderstack-token"}
@@ -31,19 +31,14 @@ def respond(request: Request, world: World) -> Response:
     if not ids:
         return Response(200, act(world))
     kind = request.path.split("/")[2]
-    behavior, _ = read_id(ids[0])
 
     def go() -> Response:
         item = world.find("rudderstack", ids[0], kind)
-        if item is None and behavior == "unknown_500" and kind == "sources" and act is not one_source:
-            raise RefusedError(refuse(500))
         if item is None:
             raise RefusedError(refuse(404, f"{kind[:-1]} {ids[0]} not found"))
         response: Response = act(world, request, item, *ids[1:])
         return response
 
-    if act is one_source and behavior == "answers_500":
-        return go()  # what tells an error of the server from an unknown source
     return misbehave(world, ("rudderstack", kind, ids[0]), request, go, refuse, starts=act in (start_sync, start_run))
 
 

@@ -18,10 +18,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sync_blueprints.sandbox.behaviors import ODD_WORD, UNKNOWN, read_id
 
 HOUR, DAY = 3600.0, 86400.0
-RUNS_A_SECOND = (
-    *("never_run", "failed_before", "history", "historical", "running"),
-    *("lazy", "reset_race", "cut", "limited"),
-)
+RUNS_A_SECOND = ("never_run", "failed_before", "history", "historical", "running", "lazy", "cut")
 INSTEAD: dict[str, tuple[int, Any, dict[str, str]]] = {  # status, body and headers of every response to `answers_…`
     "html": (200, "<html><body>Welcome</body></html>", {}),
     "empty": (200, None, {}),
@@ -130,7 +127,6 @@ class World:
     def __post_init__(self) -> None:
         self.born = self.clock.monotonic()
         self._to_wall = self.clock.time() - self.born
-        self._turns: dict[tuple[str, ...], float] = {}
 
     def now(self) -> float:
         return self.clock.monotonic()
@@ -150,7 +146,7 @@ class World:
 
     def find(self, vendor: str, item_id: str, *more: str) -> Item | None:
         behavior, number = read_id(item_id)
-        if behavior in UNKNOWN:
+        if behavior == UNKNOWN:
             return None
         key = (vendor, item_id, *more)
         if key not in self.items:
@@ -168,7 +164,7 @@ class World:
 
     def begin(self, vendor: str, item: Item, *, historical: bool = False) -> Run:
         """A run that was asked for now."""
-        begins = self.now() + (item.number if item.behavior in ("lazy", "reset_race") else 0)
+        begins = self.now() + (item.number if item.behavior == "lazy" else 0)
         ends = begins + (1 if item.behavior in RUNS_A_SECOND else item.number)
         outcomes = {"fails": "failed", "cancelled": "cancelled", "odd_word": ODD_WORD}
         self.starts.append((vendor, item.id))
@@ -177,13 +173,6 @@ class World:
     def is_first(self, *key: str, upto: int = 1) -> bool:
         self.counts[key] += 1
         return self.counts[key] <= upto
-
-    def seconds_to_turn(self, key: tuple[str, ...], seconds: float) -> float:
-        """How long to wait until one request in so many seconds is free again; 0 takes it."""
-        wait = max(self._turns.get(key, -math.inf) + seconds - self.now(), 0)
-        if wait == 0:
-            self._turns[key] = self.now()
-        return wait
 
 
 def _past(item: Item, now: float, born: float) -> list[tuple[float, float, str]]:
@@ -232,8 +221,6 @@ def misbehave(
         if word in INSTEAD:
             return Response(*INSTEAD[word])
         return _too_many(number, refuse) if word == "429" else refuse(int(word))
-    if behavior == "limited" and (wait := world.seconds_to_turn(key, number)):
-        return _too_many(wait, refuse)
     if behavior == "flaky" and request.method == "GET" and world.is_first(*key, "reads", upto=2):
         return refuse(503)
     first = starts and world.is_first(*key, "starts")
@@ -250,7 +237,6 @@ def misbehave(
 
 
 def _too_many(seconds: float, refuse: Refuse) -> Response:
-    """In whole seconds, cut, as vendors do: it can be 0."""
     response = refuse(429)
     response.headers["Retry-After"] = str(int(seconds))
     return response

@@ -3,7 +3,7 @@ Export {{ secrets | listed }} first: `-e NAME` alone passes the value on from th
 {% endfilter %}
 {% for step in steps %}
 docker run --rm --read-only \
-{% for secret in step.secrets %}
+{% for secret in step.blueprint.secrets %}
   -e {{ secret }} \
 {% endfor %}
   -v {{ name | slug }}-artifacts:/artifacts \

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
-from sync_blueprints.export.steps import SECRET, in_json, in_shell
+from sync_blueprints.export.steps import in_json, in_shell
 from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
 
 CHAINS = [
@@ -160,13 +160,12 @@ def test_guardrails_other_than_the_catalogs_reach_the_runner(orchestrator: str) 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_every_secret_is_a_reference(orchestrator: str, vendor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     trigger = find(f"{vendor.lower()}_blueprints/trigger_sync.py")
-    ids = [one.reference for one in trigger.inputs if one.required and one.type != SECRET]
-    secrets = [spec.reference for spec in trigger.inputs if spec.type == SECRET]
-    for secret in secrets:
+    ids = [one.reference for one in trigger.inputs if one.required and one.type != "Password"]
+    for secret in trigger.secrets:
         monkeypatch.setenv(secret, "canary")
     text = exported(orchestrator, trigger.name, "--input", f"{ids[0] if ids else 'RUDDERSTACK_CONNECTION_ID'}=abc")
     assert "canary" not in text
-    assert all(secret in text for secret in secrets)
+    assert all(secret in text for secret in trigger.secrets)
 
 
 def test_an_example_is_what_its_command_in_the_docs_prints_today() -> None:

@@ -188,21 +188,6 @@ def test_what_failed_before_shows_it_until_a_start_succeeds(call: Call, clock: C
 
 
 @every_vendor
-def test_a_limit_leaves_one_request_in_so_many_seconds(call: Call, clock: Clock, vendor: str) -> None:
-    start, body, read = VENDORS[vendor]("limited_in_3")
-    assert call("GET", read).status_code == 200
-    clock.passed += 0.5
-    limited = call("POST", start, body)
-    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "2")
-    clock.passed += 2
-    assert call("POST", start, body).headers["Retry-After"] == "0", "cut to whole seconds"
-    clock.passed += 0.5
-    assert call("POST", start, body).status_code == 200
-    clock.passed += 3
-    assert word(vendor, call("GET", read)) == GOOD[vendor]
-
-
-@every_vendor
 def test_the_same_requests_on_the_same_clock_get_the_same_responses(vendor: str) -> None:
     def played() -> list[str]:
         shown = []

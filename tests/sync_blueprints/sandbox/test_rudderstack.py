@@ -106,14 +106,6 @@ def test_a_connection_shows_whether_it_is_enabled_and_its_schedule(call: Call) -
     assert call("GET", "/v2/retl-connections/unknown").status_code == 404
 
 
-def test_an_unknown_source_can_be_a_500_that_only_a_probe_tells_from_an_error_of_the_server(call: Call) -> None:
-    for one, probed in (("unknown_500", 404), ("answers_500", 200)):
-        assert call("POST", f"/v2/sources/{one}/start").status_code == 500
-        assert call("GET", f"/v2/sources/{one}/status").status_code == 500
-        assert call("GET", f"/v2/sources/{one}").status_code == probed
-    assert call("GET", "/v2/retl-connections/unknown_500/syncs").status_code == 404
-
-
 def test_a_viewer_may_read_but_not_start(call: Call) -> None:
     viewer = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
     assert call("GET", "/v2/workspace", headers=viewer).status_code == 200
