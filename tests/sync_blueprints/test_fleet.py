@@ -18,7 +18,6 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
-from sync_blueprints.fleet import Fleet
 from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
@@ -178,11 +177,6 @@ def test_what_follows_a_skipped_vessel_is_skipped_whatever_the_connection(tmp_pa
     assert done.exit_code == 0
 
 
-def test_an_alert_that_succeeds_does_not_make_the_failure_good(tmp_path: Path) -> None:
-    done = run(fleet_of(tmp_path, {"a": exits(211), "alert": ""}, {"a": {"alert": "ERRORED"}}))
-    assert (names(done), done.exit_code) == (["a", "alert"], 211)
-
-
 def test_the_exit_code_is_that_of_the_vessel_that_failed_first(tmp_path: Path) -> None:
     late = "import time\ntime.sleep(0.7)\nraise SystemExit(206)"
     assert run(fleet_of(tmp_path, {"late": late, "early": exits(204)})).exit_code == 204
@@ -192,13 +186,6 @@ def test_a_branch_goes_on_when_another_one_fails(tmp_path: Path) -> None:
     late = "import time\ntime.sleep(0.5)"
     done = run(fleet_of(tmp_path, {"bad": exits(1), "a": late, "b": ""}, {"a": {"b": "SUCCESS"}}))
     assert names(done) == ["a", "b", "bad"]
-
-
-@posix_only
-def test_a_vessel_that_is_killed_has_failed(tmp_path: Path) -> None:
-    killed = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
-    done = run(fleet_of(tmp_path, {"a": killed, "b": ""}, {"a": {"b": "ERRORED"}}))
-    assert (names(done), done.exit_code) == (["a", "b"], 137)
 
 
 def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tmp_path: Path) -> None:
@@ -376,12 +363,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield one
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_an_example_reads_without_fault(file: Path) -> None:
-    fleet: Fleet = read(file)
-    assert fleet.connections
-
-
 def run_example(file: Path, sandbox: Sandbox, folder: Path) -> tuple[int, list[dict[str, Any]], str]:
     environment = {**ENVIRONMENT, **sandbox.environment}
     done = command("--fleet", file, "--retry-wait", "1s", "--artifacts", folder / "artifacts", env=environment)
@@ -390,15 +371,6 @@ def run_example(file: Path, sandbox: Sandbox, folder: Path) -> tuple[int, list[d
 
 def ends(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
     return {line["vessel"]: (line["outcome"], line["exit_code"]) for line in lines}
-
-
-@pytest.mark.sockets
-@pytest.mark.slow
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_an_example_ends_well_against_the_sandbox(file: Path, sandbox: Sandbox, tmp_path: Path) -> None:
-    exit_code, lines, log = run_example(file, sandbox, tmp_path)
-    assert exit_code == 0, log
-    assert {line["exit_code"] for line in lines} == {0}
 
 
 @pytest.mark.sockets

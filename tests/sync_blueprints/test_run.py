@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import os
@@ -67,37 +66,26 @@ def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails, name: 
     return vessel(folder, code, guardrails, name)
 
 
-def codes(run: Any) -> list[int]:
-    return [attempt.exit_code for attempt in run.attempts]
-
-
-def results(stdout: io.BytesIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stdout.getvalue().splitlines()]
-
-
-def test_a_vessel_that_succeeds_is_run_once(tmp_path: Path) -> None:
-    run = run_vessel(exits_in_turn(tmp_path, [0], Guardrails(retry_count=24)), os.environ, clock=Clock())
-    assert (run.exit_code, codes(run)) == (0, [0])
-
-
-def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds(tmp_path: Path) -> None:
-    clock = Clock()
-    rails = Guardrails(retry_count=24, retry_wait=300)
-    run = run_vessel(exits_in_turn(tmp_path, [210, 220, 0], rails), os.environ, clock=clock)
-    assert (run.exit_code, codes(run)) == (0, [210, 220, 0])
-    assert clock.now == pytest.approx(600)
-    assert run.seconds == pytest.approx(600)
-
-
-def test_retries_come_to_an_end(tmp_path: Path) -> None:
-    run = run_vessel(exits_in_turn(tmp_path, [210, 220, 202], Guardrails(retry_count=2)), os.environ, clock=Clock())
-    assert (run.exit_code, codes(run)) == (202, [210, 220, 202])
-
-
-def test_an_excluded_exit_code_is_not_retried(tmp_path: Path) -> None:
-    rails = Guardrails(retry_count=24, exclude_exit_code_ranges=((200, 200), (203, 212)))
-    run = run_vessel(exits_in_turn(tmp_path, [202, 211], rails), os.environ, clock=Clock())
-    assert (run.exit_code, codes(run)) == (211, [202, 211])
+@pytest.mark.parametrize(
+    ("exit_codes", "rails", "attempts"),
+    [
+        ([0], Guardrails(retry_count=24), [0]),
+        ([210, 220, 0], Guardrails(retry_count=24, retry_wait=300), [210, 220, 0]),
+        ([210, 220, 202], Guardrails(retry_count=2), [210, 220, 202]),
+        ([202, 211], Guardrails(retry_count=24, exclude_exit_code_ranges=((200, 200), (203, 212))), [202, 211]),
+    ],
+)
+def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds_or_a_retry_would_not_help(
+    tmp_path: Path, exit_codes: list[int], rails: Guardrails, attempts: list[int]
+) -> None:
+    clock, stdout = Clock(), io.BytesIO()
+    run = run_vessel(exits_in_turn(tmp_path, exit_codes, rails), os.environ, clock, stdout)
+    assert [attempt.exit_code for attempt in run.attempts] == attempts
+    assert run.exit_code == attempts[-1]
+    assert clock.now == pytest.approx(rails.retry_wait * (len(attempts) - 1))
+    assert run.seconds == pytest.approx(clock.now)
+    lines = [json.loads(line) for line in stdout.getvalue().splitlines()]
+    assert [one["turn"] for one in lines] == [len(attempts) - 1], "JSON of the last attempt alone"
 
 
 def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) -> None:
@@ -105,6 +93,7 @@ def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) 
     stdout = io.BytesIO()
     run = run_vessel(vessel(tmp_path, code), os.environ, stdout=stdout)
     assert run.result == {"outcome": "started"}
+    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result == {}
     assert sorted(stdout.getvalue().splitlines()) == [
         b"12",
         b"[1]",
@@ -114,23 +103,12 @@ def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) 
     ]
 
 
-def test_json_of_attempts_that_are_retried_does_not_go_to_stdout(tmp_path: Path) -> None:
-    stdout = io.BytesIO()
-    run = run_vessel(exits_in_turn(tmp_path, [210, 210, 0], Guardrails(retry_count=24)), os.environ, stdout=stdout)
-    assert len(run.attempts) == 3
-    assert [one["turn"] for one in results(stdout)] == [2]
-
-
 def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path: Path) -> None:
     trigger = vessel_of("Fivetran - Execute Sync")
     for wait, attempts in (("TRUE", 1), ("FALSE", 2)):
         script = exits_in_turn(tmp_path, [143, 143], Guardrails(), wait)
         run = run_vessel(replace(trigger, path=script.path), {**os.environ, "FIVETRAN_WAIT": wait})
         assert (run.exit_code, len(run.attempts)) == (143, attempts)
-
-
-def test_a_vessel_without_a_json_line_has_no_result(tmp_path: Path) -> None:
-    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result == {}
 
 
 @posix_only
@@ -144,7 +122,8 @@ def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_fai
             time.sleep(60)
         """
     rails = Guardrails(retry_count=1, runtime_cutoff=2)
-    assert codes(run_vessel(vessel(tmp_path, code, rails), os.environ)) == [128 + signal.SIGTERM, 0]
+    run = run_vessel(vessel(tmp_path, code, rails), os.environ)
+    assert [attempt.exit_code for attempt in run.attempts] == [128 + signal.SIGTERM, 0]
 
 
 @posix_only
@@ -168,43 +147,6 @@ def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
     assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
 
 
-def test_each_vessel_of_a_fleet_knows_itself_and_its_neighbours(tmp_path: Path) -> None:
-    vessels = [exits_in_turn(tmp_path, [0], Guardrails(), name) for name in ("first", "second", "third")]
-    runs = run_fleet(chain(vessels), os.environ, Console()).runs
-    seen: list[dict[str, Any]] = [run.result for run in runs]
-    ids = [each["SHIPYARD_LOG_ID"] for each in seen]
-    assert len(set(ids)) == 3
-    neighbours = [
-        [
-            (each[f"SHIPYARD_FLEET_{which}_COUNT"], each[f"SHIPYARD_FLEET_{which}_LOG_IDS"])
-            for which in ("UPSTREAM", "CURRENT", "DOWNSTREAM")
-        ]
-        for each in seen
-    ]
-    assert neighbours == [
-        [("0", ""), ("1", ids[0]), ("1", ids[1])],
-        [("1", ids[0]), ("1", ids[1]), ("1", ids[2])],
-        [("1", ids[1]), ("1", ids[2]), ("0", "")],
-    ]
-    assert [each["SHIPYARD_VESSEL_NAME"] for each in seen] == ["first", "second", "third"]
-    assert len({each["SHIPYARD_VESSEL_ID"] for each in seen}) == 3
-    assert len({each["SHIPYARD_FLEET_LOG_ID"] for each in seen}) == 1
-
-
-def test_a_fleet_stops_at_the_first_vessel_that_fails(tmp_path: Path) -> None:
-    turns = {"first": [0], "second": [211], "third": [0]}
-    vessels = [exits_in_turn(tmp_path, turn, Guardrails(), name) for name, turn in turns.items()]
-    runs = run_fleet(chain(vessels), os.environ, Console()).runs
-    assert [(run.name, run.exit_code) for run in runs] == [("first", 0), ("second", 211)]
-    assert not (tmp_path / "third.count").exists()
-
-
-def test_an_input_with_the_text_none_is_passed_as_it_is(tmp_path: Path) -> None:
-    environment = {**os.environ, "FIVETRAN_FORCE": "None", "FIVETRAN_IF_RUNNING": ""}
-    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), environment, Console()).runs
-    assert (run.result["FIVETRAN_FORCE"], run.result["FIVETRAN_IF_RUNNING"]) == ("None", "")
-
-
 WRITES = """
     import json, os, pathlib
     folder = pathlib.Path(os.environ["SHIPYARD_ARTIFACTS_DIRECTORY"])
@@ -224,17 +166,15 @@ def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp
     assert not Path(first.result["folder"]).exists()
 
 
-def test_a_folder_of_the_users_own_is_used_and_kept(tmp_path: Path) -> None:
-    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console())
-    assert (tmp_path / "users" / "vessel").exists()
-
-
-def test_a_folder_that_is_named_goes_before_the_environments(tmp_path: Path) -> None:
-    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users")}
-    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console(), artifacts=tmp_path / "named")
-    assert (tmp_path / "named" / "vessel").exists()
-    assert not (tmp_path / "users").exists()
+@pytest.mark.parametrize("named", [True, False])
+def test_a_folder_of_the_users_own_is_kept_and_one_that_is_named_goes_before_the_environments(
+    tmp_path: Path, named: bool
+) -> None:
+    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users"), "FIVETRAN_FORCE": "None"}
+    artifacts = tmp_path / "named" if named else None
+    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console(), artifacts=artifacts)
+    assert (tmp_path / "named" / "vessel").exists() is named
+    assert (tmp_path / "users" / "vessel").exists() is not named
 
 
 def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
@@ -291,29 +231,6 @@ def test_an_unknown_blueprint_is_refused_with_the_nearest_name() -> None:
 @pytest.mark.parametrize("arguments", [[], ["x.py", "--retry-wait", "5"], ["x.py", "--retry-count", "-1"]])
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
     assert command(*arguments).returncode == 2
-
-
-@posix_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_runner_terminates_the_script_and_is_the_runners_exit_code(
-    tmp_path: Path, number: signal.Signals
-) -> None:
-    code = """
-        import signal, sys, time
-        signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
-        signal.signal(signal.SIGTERM, lambda *_: (print("terminated"), sys.exit(143)))
-        print("ready", flush=True)
-        time.sleep(60)
-        """
-    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "5", str(vessel(tmp_path, code).path)]
-    # Where the tests themselves run in the background, SIGINT is ignored, and the runner would leave it so.
-    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE, preexec_fn=as_usual) as runner:
-        assert runner.stdout is not None
-        assert runner.stdout.readline() == b"ready\n"
-        runner.send_signal(number)
-        assert runner.stdout.read() == b"terminated\n"
-    assert runner.returncode == 128 + number
 
 
 @posix_only
