@@ -157,14 +157,9 @@ def listing(width: int = 100) -> str:
     """The ids, an id for each exit code, and the credentials: what --list prints."""
     integrations = [(name, ", ".join(known) or "none") for name, known in nango.INTEGRATIONS.items()]
     syncs = "Syncs: orders, orders::eu and customers. sandbox-old is a server that names no connections in its status."
-    lines = [
-        *tables(width),
-        "",
-        *table([("token, key or secret key", "what is special about it"), *CREDENTIALS], width),
-        "",
-        *table([("Nango integration", "its connections"), *integrations], width),
-        paragraphs(syncs, width),
-    ]
+    credentials = [("token, key or secret key", "what is special about it"), *CREDENTIALS]
+    known = table([("Nango integration", "its connections"), *integrations], width)
+    lines = [*tables(width), "", *table(credentials, width), "", *known, paragraphs(syncs, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -190,10 +185,8 @@ def main(argv: list[str]) -> int:
     try:
         sandbox = Sandbox(given.host, given.port)
     except OSError as error:
-        print(
-            f"sandbox: cannot listen on {given.host}:{given.port}: {error.strerror}; try another --port",
-            file=sys.stderr,
-        )
+        where = f"{given.host}:{given.port}"
+        print(f"sandbox: cannot listen on {where}: {error.strerror}; try another --port", file=sys.stderr)
         return 1
     for name, value in sandbox.environment.items():
         print(f"export {name}={value}")

@@ -92,6 +92,11 @@ class Example:
     inputs: Mapping[str, str] = field(default_factory=dict)
     vendors: tuple[str, ...] = ()
 
+    @property
+    def command(self) -> str:
+        words = [self.script, *(f"<VENDOR>_{name}={value}" for name, value in self.inputs.items())]
+        return " ".join([*words, *([f"({', '.join(self.vendors)})"] if self.vendors else [])])
+
 
 WAIT = {"WAIT": "TRUE"}
 EXAMPLES = (
@@ -118,13 +123,5 @@ def tables(width: int) -> Iterator[str]:
     named = [(name, f"{one.number:g}" if one.number else "", one.meaning) for name, one in BEHAVIORS.items()]
     yield from table([("id", "N", "what happens"), *named], width)
     yield ""
-    examples = [
-        (
-            str(one.exit_code),
-            one.id,
-            " ".join([one.script, *(f"<VENDOR>_{name}={value}" for name, value in one.inputs.items())])
-            + (f" ({', '.join(one.vendors)})" if one.vendors else ""),
-        )
-        for one in EXAMPLES
-    ]
+    examples = [(str(one.exit_code), one.id, one.command) for one in EXAMPLES]
     yield from table([("exit code", "id", "script and inputs"), *examples], width)

@@ -212,10 +212,6 @@ def _settle(world: World, item: Item) -> None:
     for run in item.ended(now, "cancelled"):
         run.outcome = "paused"
         item.changes.append((run.ends, {"paused": True}))
-    put_off = item.runs[-1] if item.runs and item.runs[-1] in item.ended(now, "rescheduled") else None
-    due = _due(item)
-    if put_off and due <= now and item.settings["schedule_type"] == "auto":
-        world.add(item, due, due + 1, "succeeded")
 
 
 def _due(item: Item) -> float:
@@ -287,9 +283,6 @@ def _own_form(value: Any, name: str = "") -> Any:
 
 
 def _newest(world: World, item: Item, *outcomes: str) -> str | None:
-    """The end of the newest such run; a later success never clears failed_at, and the fraction's length varies."""
+    """The end of the newest such run, in a form that is not that of other times; a success never clears failed_at."""
     runs = item.ended(world.shown(item), *outcomes)
-    if not runs:
-        return None
-    number = item.runs.index(runs[-1])
-    return world.stamp(runs[-1].ends, 0 if number == 0 else 6 if number % 2 else 3)
+    return world.stamp(runs[-1].ends, 6) if runs else None

@@ -17,7 +17,7 @@ import pytest
 
 from shared import VERSION
 from sync_blueprints.bundle import bundle, main
-from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, load
 from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
 
 BLUEPRINTS = load()
@@ -164,17 +164,3 @@ def test_an_unpacked_bundle_triggers_and_checks_with_its_requirements_alone(
         )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["outcome"] == outcome
-
-
-@pytest.mark.slow
-@pytest.mark.sockets
-@pytest.mark.parametrize("blueprint", BLUEPRINTS, ids=lambda blueprint: blueprint.name)
-def test_an_unpacked_script_finds_its_parts_from_any_folder(
-    blueprint: Blueprint, clean_python: Path, unpacked: Callable[[str], Path], tmp_path: Path
-) -> None:
-    script = unpacked(blueprint.vendor) / blueprint.file_to_run
-    done = subprocess.run(
-        [clean_python, script], cwd=tmp_path, env=NOTHING_BUT_PATH, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 206, done.stderr
-    assert json.loads(done.stdout)["blueprint"] == blueprint.name

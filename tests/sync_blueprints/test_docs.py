@@ -119,9 +119,11 @@ def test_every_block_can_be_read_in_its_language(page: Path) -> None:
     assert sum(len(blocks(text, language)) for language in readers) == text.count("```") / 2
 
 
-@each_own_page
-def test_a_page_names_only_inputs_and_blueprints_that_exist(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_a_page_names_only_inputs_blueprints_and_files_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
+    paths = re.findall(r"\b((?:[a-z]+_blueprints|examples|script)/[\w./-]+\w)", text)
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
     inputs = {one.reference for blueprint in load() for one in blueprint.inputs}
     inputs |= {f"{name}_FILE" for name in inputs} | {"FIVETRAN_CONNECTION_ID", "RUDDERSTACK_", "FIVETRAN_IF_RUNING"}
     prefixes = "|".join(vendor.upper() for vendor in VENDORS)
@@ -169,12 +171,12 @@ def messages(vendor: str) -> Iterator[str]:
 def test_a_message_that_is_quoted_is_one_of_the_code(vendor: str) -> None:
     known = list(messages(vendor))
     for one in [*troubleshooting.load("all"), *troubleshooting.load(vendor)]:
-        assert any(one.message in text for text in known), one.message
+        assert any(one["message"] in text for text in known), one["message"]
 
 
 @each_blueprint
 def test_troubleshooting_has_a_message_for_every_bad_ending(blueprint: Blueprint) -> None:
-    codes = {code for one in troubleshooting.of(blueprint) for code in one.codes}
+    codes = {code for one in troubleshooting.of(blueprint) for code in one["codes"]}
     assert set(blueprint.exit_codes) - {0, 129, 130, 143} <= codes
 
 

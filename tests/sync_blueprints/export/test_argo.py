@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sync_blueprints.catalog import REPOSITORY
 from tests.exporting import CHECK, CONNECTOR, TRIGGER, excluded_in_argo, exported, scripts
 
 BOTH = (TRIGGER, CHECK, *CONNECTOR)
@@ -43,6 +44,8 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
     called = [step["template"] for group in templates[workflow["spec"]["entrypoint"]]["steps"] for step in group]
     assert all(len(group) == 1 for group in templates["main"]["steps"])  # one after the other
     assert called == [one["name"] for one in scripts(printed)]
+    if "volumeClaimTemplates" in workflow["spec"]:
+        assert workflow["spec"]["volumeClaimGC"] == {"strategy": "OnWorkflowCompletion"}, "also if the run failed"
     shared = [one["metadata"]["name"] for one in workflow["spec"].get("volumeClaimTemplates", [])]
     shared += [one["name"] for one in workflow["spec"].get("volumes", [])]
     for template in scripts(printed):
@@ -50,38 +53,15 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
         assert [one["name"] for one in template["container"]["volumeMounts"]] == volumes
         assert template["container"]["securityContext"]["readOnlyRootFilesystem"] is True
         assert template["container"]["imagePullPolicy"] == "IfNotPresent"
+        assert template["container"]["command"] == ["sync-blueprints"]
+        assert (REPOSITORY / template["container"]["args"][0]).is_file()
         assert not re.search("{{", json.dumps(template))
     for one in cron:
         assert one["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == workflow["metadata"]["name"]
         assert (one["spec"]["schedules"], one["spec"]["timezone"]) == (["0 2 * * *"], "Etc/UTC")
 
 
-def test_each_template_runs_its_script() -> None:
-    containers = [template["container"] for template in scripts(exported("argo", *BOTH))]
-    assert [one["command"] for one in containers] == [["sync-blueprints"]] * 2
-    assert [one["args"] for one in containers] == [
-        ["fivetran_blueprints/trigger_sync.py"],
-        ["fivetran_blueprints/check_sync_status.py"],
-    ]
-
-
-def test_the_volume_of_a_run_is_deleted_also_if_the_run_failed() -> None:
-    (workflow,) = manifests(*COMMANDS["a trigger and its check"])
-    assert workflow["spec"]["volumeClaimGC"] == {"strategy": "OnWorkflowCompletion"}
-
-
 @pytest.mark.parametrize(("waits", "retried"), [("FALSE", True), ("TRUE", False)])
 def test_a_trigger_whose_pod_is_lost_is_retried_unless_it_waits(waits: str, retried: bool) -> None:
     (template,) = scripts(exported("argo", TRIGGER, *CONNECTOR, "--input", f"FIVETRAN_WAIT={waits}"))
     assert (-1 not in excluded_in_argo(template)) is retried
-
-
-def test_on_openshift_no_user_or_group_is_fixed() -> None:
-    (workflow,) = manifests(*COMMANDS["on OpenShift"])
-    assert set(workflow["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
-
-
-def test_secrets_can_be_files() -> None:
-    template, _ = scripts(exported("argo", *COMMANDS["with secrets as files"]))
-    assert {"name": "FIVETRAN_API_KEY_FILE", "value": "/secrets/FIVETRAN_API_KEY"} in template["container"]["env"]
-    assert template["volumes"] == [{"name": "secrets", "secret": {"secretName": "fivetran-credentials"}}]

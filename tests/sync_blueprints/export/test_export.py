@@ -43,13 +43,6 @@ def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_on
         assert retries == (expected if retries.wait is not None else replace(expected, wait=None)), blueprint.name
 
 
-@pytest.mark.parametrize("orchestrator", ["docker", "github"])
-def test_where_the_runner_applies_the_guardrails_it_is_told_whether_a_trigger_waits(orchestrator: str) -> None:
-    text = exported(orchestrator, TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=TRUE")
-    assert re.search(r"FIVETRAN_WAIT\W+TRUE", text)
-    assert "retry" not in text
-
-
 @given(TEXTS)
 def test_a_quoted_value_is_the_same_in_yaml_json_and_python(text: str) -> None:
     quoted = in_json(text)

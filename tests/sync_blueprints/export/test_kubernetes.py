@@ -94,9 +94,14 @@ def test_pods_keep_to_the_restricted_standard_and_get_no_token(command: str) -> 
         assert {"requests", "limits"} == set(container(job)["resources"])
 
 
-def test_on_openshift_no_user_or_group_is_fixed() -> None:
-    for job in jobs(text(*COMMANDS["on OpenShift"])):
-        assert set(job["template"]["spec"]["securityContext"]) == {"runAsNonRoot", "seccompProfile"}
+@pytest.mark.parametrize("orchestrator", ["kubernetes", "argo"])
+def test_on_openshift_no_user_is_fixed_and_secrets_can_be_files(orchestrator: str) -> None:
+    usual = exported(orchestrator, *BOTH)
+    assert all(word in usual for word in ("runAsUser", "runAsGroup", "fsGroup", "secretKeyRef"))
+    other = exported(orchestrator, *BOTH, "--openshift", "--secret-files")
+    assert not [word for word in ("runAsUser", "runAsGroup", "fsGroup", "secretKeyRef") if word in other]
+    assert re.search(r"- name: FIVETRAN_API_KEY_FILE\n +value: /secrets/FIVETRAN_API_KEY\n", other)
+    assert other.count("mountPath: /secrets\n") == other.count("secretName: fivetran-credentials\n") == 2
 
 
 def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> None:
@@ -105,25 +110,10 @@ def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> Non
     assert container(job)["imagePullPolicy"] == "IfNotPresent"
 
 
-def test_secrets_can_be_files() -> None:
-    (job, _) = jobs(text(*COMMANDS["with secrets as files"]))
-    assert "secretKeyRef" not in str(job)
-    assert variables(job)["FIVETRAN_API_KEY_FILE"] == "/secrets/FIVETRAN_API_KEY"
-    assert {"name": "secrets", "mountPath": "/secrets", "readOnly": True} in container(job)["volumeMounts"]
-    volumes = job["template"]["spec"]["volumes"]
-    assert {"name": "secrets", "secret": {"secretName": "fivetran-credentials"}} in volumes
-
-
-def test_a_check_is_a_job_of_its_own_that_waits_for_its_trigger_to_be_started() -> None:
-    trigger, check = jobs(text(*BOTH))
+def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended() -> None:
+    (trigger, check) = jobs(text(*BOTH, "--runtime-cutoff", "1h"))
     assert "suspend" not in trigger
     assert check["suspend"] is True
-    assert "initContainers" not in check["template"]["spec"]
-    assert container(check)["args"] == ["fivetran_blueprints/check_sync_status.py"]
-
-
-def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended() -> None:
-    (_, check) = jobs(text(*BOTH, "--runtime-cutoff", "1h"))
     assert variables(check)["FIVETRAN_WAIT"] == "TRUE"
     assert variables(check)["FIVETRAN_WAIT_TIMEOUT"] == "50"
     assert check["template"]["spec"]["activeDeadlineSeconds"] == 3600
@@ -167,14 +157,3 @@ def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
     update = ("--input", 'FIVETRAN_CUSTOM_UPDATE={"a": "$(FIVETRAN_API_KEY) $$"}')
     (job,) = jobs(text("Fivetran - Update Connector", *CONNECTOR, *update))
     assert variables(job)["FIVETRAN_CUSTOM_UPDATE"] == '{"a": "$$(FIVETRAN_API_KEY) $$$$"}'
-
-
-@pytest.mark.parametrize("spoiled", ["unknown key", "wrong type"])
-def test_the_validator_would_see_a_mistake(spoiled: str) -> None:
-    (*_, job) = yaml.safe_load_all(text(*COMMANDS["a trigger"]))
-    if spoiled == "unknown key":
-        job["spec"]["podFailurePolicy"]["rules"][0]["onExitCode"] = {}
-    else:
-        job["spec"]["backoffLimit"] = "1"
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(job, "1.31", strict=True)

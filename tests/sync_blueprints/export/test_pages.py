@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_blueprints.catalog import REPOSITORY, find, load
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
 
 PAGES = REPOSITORY / "docs" / "orchestrators"
@@ -24,22 +24,6 @@ def blocks(language: str, pages: str = "*.md") -> list[str]:
     ]
     assert found
     return found
-
-
-def test_what_a_page_names_exists() -> None:
-    known = {one.reference for blueprint in load() for one in blueprint.inputs}
-    known |= {f"{name}_FILE" for name in known}
-    prefixes = "|".join({blueprint.prefix for blueprint in load()})
-    for page in PAGES.glob("*.md"):
-        text = page.read_text("utf-8")
-        assert set(re.findall(rf"(?<![A-Z_])(?:{prefixes})[A-Z_]+", text)) <= known, page.name
-        for name in re.findall(r'run "([^"]+)"', text):
-            find(name)
-        files = [PAGES / target for target in re.findall(r"\]\(([^)#:]+)\)", text)]
-        files += [
-            REPOSITORY / path for path in re.findall(r"\b((?:[a-z]+_blueprints|examples|script)/[\w./-]+\w)", text)
-        ]
-        assert [file for file in files if not file.is_file()] == [], page.name
 
 
 def for_sandbox(text: str, sandbox: Sandbox, connector: str) -> str:

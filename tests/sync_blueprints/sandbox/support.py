@@ -55,8 +55,15 @@ def word(vendor: str, response: requests.Response) -> str:
     return "succeeded" if (data["succeeded_at"] or "") > (data["failed_at"] or "") else "failed"
 
 
-RUNNING = {"retl": "running", "source": "running", "fivetran": "syncing", "nango": "RUNNING"}
-GOOD = {"retl": "succeeded", "source": "finished", "fivetran": "succeeded", "nango": "SUCCESS"}
-BAD = {"retl": "failed", "source": "failed", "fivetran": "failed", "nango": "STOPPED"}
-CANCELLED = {"retl": "stopped", "source": "stopped", "fivetran": "paused", "nango": "STOPPED"}
-ODD = {"retl": "hibernating", "source": "hibernating", "fivetran": "hibernating", "nango": "HIBERNATING"}
+WORDS = {  # of each vendor for a sync that is running, good, bad, cancelled or odd
+    "retl": {"running": "running", "good": "succeeded", "bad": "failed", "cancelled": "stopped", "odd": "hibernating"},
+    "source": {"running": "running", "good": "finished", "bad": "failed", "cancelled": "stopped", "odd": "hibernating"},
+    "fivetran": {
+        "running": "syncing",
+        "good": "succeeded",
+        "bad": "failed",
+        "cancelled": "paused",
+        "odd": "hibernating",
+    },
+    "nango": {"running": "RUNNING", "good": "SUCCESS", "bad": "STOPPED", "cancelled": "STOPPED", "odd": "HIBERNATING"},
+}

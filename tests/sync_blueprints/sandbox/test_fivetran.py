@@ -17,26 +17,6 @@ def details(call: Call, one: str) -> dict[str, Any]:
     return {**data, **data["status"]}
 
 
-@pytest.mark.parametrize(
-    ("method", "headers", "body", "status"),
-    [
-        ("POST", {"Accept": "application/json;version=2"}, {"force": True}, 200),
-        ("POST", {"Accept": "application/xml"}, {"force": True}, 406),
-        ("POST", {"Accept": "application/json;version=3"}, {"force": True}, 406),
-        ("POST", {"Content-Type": "text/plain"}, {"force": True}, 415),
-        ("POST", {}, "{", 400),
-        ("POST", {}, {"force": "true"}, 400),
-    ],
-)
-def test_it_is_strict_about_headers_and_bodies(
-    call: Call, method: str, headers: dict[str, str], body: Any, status: int
-) -> None:
-    response = call(method, "/v1/connections/succeeds/sync", body, headers)
-    assert response.status_code == status
-    assert (response.json()["code"] == "Success") is (status == 200)
-    assert "data" not in response.json()
-
-
 def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Call, clock: Clock) -> None:
     before = details(call, "running")
     assert (before["sync_state"], before["failed_at"]) == ("syncing", None)
@@ -57,20 +37,6 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
         "data"
     ]
     assert [item["status"] for item in rest["items"]] == ["COMPLETED"]
-
-
-def test_stamps_differ_in_the_length_of_their_fraction(call: Call, clock: Clock) -> None:
-    stamps = []
-    for _ in range(3):
-        stamps.append(details(call, "succeeds_in_1")["succeeded_at"])
-        call("POST", "/v1/connections/succeeds_in_1/sync", {"force": True})
-        clock.passed += 1
-    assert [len(stamp) for stamp in stamps] == [20, 27, 24]
-
-
-def test_a_connection_that_never_ran_has_no_stamps(call: Call) -> None:
-    never = details(call, "never_run")
-    assert (never["succeeded_at"], never["failed_at"], never["sync_state"]) == (None, None, "scheduled")
 
 
 def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: Clock, sandbox: Sandbox) -> None:
@@ -114,40 +80,6 @@ def test_a_rescheduled_sync_waits_for_another_post(call: Call, clock: Clock) -> 
     assert done["succeeded_at"] > "2027-01-15T08:00:31Z"
 
 
-def test_on_an_automatic_schedule_a_rescheduled_sync_runs_by_itself(call: Call, clock: Clock) -> None:
-    one = "rescheduled_in_30_xauto"
-    call("PATCH", f"/v1/connections/{one}", {"schedule_type": "auto"})
-    call("POST", f"/v1/connections/{one}/sync", {"force": True})
-    clock.passed += 31.5
-    assert details(call, one)["sync_state"] == "syncing"
-    clock.passed += 1
-    assert details(call, one)["succeeded_at"] > "2027-01-15T08:00:31Z"
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"schedule_type": "manual", "sync_frequency": 60, "daily_sync_time": "03:00"}, 200),
-        ({"schedule_type": "weekly"}, 400),
-        ({"paused": "TRUE"}, 400),
-        ({"historical_sync": True}, 400),
-        ({"run_setup_tests": False}, 400),
-        ({}, 400),
-        ([], 400),
-    ],
-)
-def test_a_change_lasts_and_a_wrong_one_is_refused(call: Call, body: Any, status: int) -> None:
-    before = call("GET", "/v1/connections/succeeds").json()["data"]
-    assert call("PATCH", "/v1/connections/succeeds", body).status_code == status
-    after = call("GET", "/v1/connections/succeeds").json()["data"]
-    assert after == ({**before, **body} if status == 200 else before)
-
-
-def test_it_says_that_a_connection_is_not_found(call: Call) -> None:
-    assert call("GET", "/v1/connections/unknown").json()["code"] == "NotFound_Connection"
-    assert call("GET", "/v1/connectors/succeeds").json()["code"] == "ResourceNotFound"
-
-
 def history(call: Call, one: str, query: str = "") -> list[str]:
     response = call("GET", f"/v1/connections/{one}/sync-history?{query}").json()
     return [item["status"] for item in response["data"]["items"]]
@@ -157,33 +89,13 @@ def history(call: Call, one: str, query: str = "") -> list[str]:
     ("query", "found"),
     [
         ("", []),  # one hour before now
-        ("start_time=2027-01-14T23:00:00Z", []),  # one hour after it
         ("end_time=2027-01-15T06:00:00Z", []),  # one hour before it
-        ("start_time=2027-01-15T04:59:00Z&end_time=2027-01-15T05:01:00Z", ["FAILURE"]),
+        ("start_time=2027-01-15T04:30:00Z", ["FAILURE"]),  # one hour after it
         ("start_time=2027-01-08T08:00:00Z&end_time=2027-01-15T08:00:00Z", ["FAILURE"]),
-        ("start_time=2027-01-15T04:30:00Z", ["FAILURE"]),
-        ("end_time=2027-01-15T05:15:00%2B00:00", ["FAILURE"]),
     ],
 )
 def test_the_history_covers_an_hour_where_a_time_is_missing(call: Call, query: str, found: list[str]) -> None:
     assert history(call, "failed_before_in_10800", query) == found  # it began at 04:59:00
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "start_time=2027-01-08T07:59:59Z&end_time=2027-01-15T08:00:00Z",
-        "start_time=2027-01-15T08:00:00Z&end_time=2027-01-15T07:00:00Z",
-        "start_time=yesterday",
-        "limit=0",
-        "limit=1001",
-        "limit=x",
-        "cursor=-1",
-        "cursor=x",
-    ],
-)
-def test_the_history_is_refused_out_of_its_bounds(call: Call, query: str) -> None:
-    assert call("GET", f"/v1/connections/succeeds/sync-history?{query}").status_code == 400
 
 
 def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clock: Clock, sandbox: Sandbox) -> None:
@@ -199,24 +111,6 @@ def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clo
     assert details(call, "succeeds")["is_historical_sync"] is False
     assert history(call, "succeeds") == ["COMPLETED", "CANCELED"]
     assert sandbox.starts == [("fivetran", "succeeds")] * 2
-
-
-@pytest.mark.parametrize(
-    ("one", "body", "status"),
-    [
-        ("succeeds", None, 200),
-        ("succeeds", {"scope": {"sales": ["orders", "customers"]}}, 200),
-        ("succeeds", {"scope": {}}, 400),
-        ("succeeds", {"scope": {"sales": []}}, 400),
-        ("succeeds", {"scope": ["sales"]}, 400),
-        ("no_scope", {"scope": {"sales": ["orders"]}}, 400),
-        ("no_scope", None, 200),
-        ("incomplete", None, 400),
-        ("answers_409", None, 409),
-    ],
-)
-def test_a_resync_wants_a_scope_that_is_supported(call: Call, one: str, body: Any, status: int) -> None:
-    assert call("POST", f"/v1/connections/{one}/resync", body).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -290,7 +184,3 @@ def test_a_narrow_key_may_use_connections_but_not_read_the_account(call: Call) -
     assert call("GET", "/v1/account/info", headers=narrow).status_code == 403
     assert call("GET", "/v1/connections/succeeds/sync-history", headers=narrow).status_code == 403
     assert call("POST", "/v1/connections/succeeds/sync", {"force": True}, narrow).status_code == 200
-
-
-def test_a_limit_has_the_code_of_fivetran(call: Call) -> None:
-    assert call("GET", "/v1/connections/answers_429").json()["code"] == "TooManyRequests"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sync_blueprints.sandbox.rudderstack import VIEWER_TOKEN
@@ -48,23 +46,6 @@ def test_it_reports_refused_rows_and_failures(call: Call) -> None:
     call("POST", "/v2/sources/fails_in_0/start")
     run = call("GET", "/v2/sources/fails_in_0/status").json()
     assert (run["status"], bool(run["error"])) == ("finished", True)
-
-
-@pytest.mark.parametrize("body", [None, "{", {}, {"syncType": "FULL"}])
-def test_it_wants_a_sync_type(call: Call, body: Any) -> None:
-    assert call("POST", "/v2/retl-connections/succeeds/start", body).status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"parameters": ["--rebase_incremental", "--begin_time 2026-01-01"]}, 200),
-        ({"parameters": ["--drop"]}, 400),
-        ({"parameters": "x"}, 400),
-    ],
-)
-def test_sources_take_parameters(call: Call, body: Any, status: int) -> None:
-    assert call("POST", "/v2/sources/succeeds/start", body).status_code == status
 
 
 def test_a_history_is_listed_in_no_order_and_every_fourth_sync_of_it_failed(call: Call) -> None:

@@ -12,6 +12,7 @@ import threading
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -57,6 +58,65 @@ def test_good_credentials_can_be_checked(call: Call, path: str) -> None:
 def test_unknown_paths_and_methods_are_refused(call: Call, method: str, path: str, status: int) -> None:
     assert call(method, path).status_code == status
     assert call("GET", "/v2/workspace").status_code == 200  # over the same connection
+
+
+HISTORY = "/v1/connections/succeeds/sync-history?"
+RETL, SOURCE = "/v2/retl-connections/succeeds/start", "/v2/sources/succeeds/start"
+SYNC, RESYNC, CONNECTION = (f"/v1/connections/succeeds{path}" for path in ("/sync", "/resync", ""))
+REFUSED = [
+    *(("POST", RETL, body) for body in (None, "{", {}, {"syncType": "FULL"})),
+    *(("POST", SOURCE, {"parameters": parameters}) for parameters in (["--drop"], "x")),
+    *(("POST", SYNC, body) for body in ("{", [], {"force": "true"}, {"force": True, "more": 1})),
+    ("POST", "/v1/connections/incomplete/sync", {"force": True}),
+    *(("POST", RESYNC, {"scope": scope}) for scope in ({}, {"sales": []}, ["sales"])),
+    ("POST", "/v1/connections/no_scope/resync", {"scope": {"sales": ["orders"]}}),
+    ("POST", "/v1/connections/incomplete/resync", None),
+    *(
+        ("PATCH", CONNECTION, body)
+        for body in ({"schedule_type": "weekly"}, {"paused": "TRUE"}, {"historical_sync": True})
+    ),
+    *(("PATCH", CONNECTION, body) for body in ({"run_setup_tests": False}, {})),
+    ("GET", f"{HISTORY}start_time=2027-01-08T07:59:59Z&end_time=2027-01-15T08:00:00Z", None),
+    ("GET", f"{HISTORY}start_time=2027-01-15T08:00:00Z&end_time=2027-01-15T07:00:00Z", None),
+    *(("GET", HISTORY + query, None) for query in ("start_time=yesterday", "limit=1001", "cursor=-1")),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), REFUSED)
+def test_a_wrong_request_is_refused_and_changes_nothing(
+    call: Call, sandbox: Sandbox, method: str, path: str, body: Any
+) -> None:
+    before = call("GET", CONNECTION).json()
+    assert call(method, path, body).status_code == 400
+    assert sandbox.starts == []
+    assert call("GET", CONNECTION).json() == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", SOURCE, {"parameters": ["--rebase_incremental", "--begin_time 2026-01-01"]}),
+        ("POST", RESYNC, None),
+        ("POST", RESYNC, {"scope": {"sales": ["orders", "customers"]}}),
+        ("POST", "/v1/connections/no_scope/resync", None),
+        ("PATCH", CONNECTION, {"schedule_type": "manual", "sync_frequency": 60, "daily_sync_time": "03:00"}),
+    ],
+)
+def test_a_right_request_is_accepted(call: Call, method: str, path: str, body: Any) -> None:
+    assert call(method, path, body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Accept", "application/json;version=2", 200),
+        ("Accept", "application/xml", 406),
+        ("Accept", "application/json;version=3", 406),
+        ("Content-Type", "text/plain", 415),
+    ],
+)
+def test_fivetran_is_strict_about_headers(call: Call, header: str, value: str, status: int) -> None:
+    assert call("POST", SYNC, {"force": True}, {header: value}).status_code == status
 
 
 def test_requests_are_recorded_in_order_and_share_a_connection_and_the_date_of_the_clock(
