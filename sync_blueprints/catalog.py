@@ -59,6 +59,12 @@ class Guardrails:
     runtime_cutoff: float = 4 * 3600.0
     exclude_exit_code_ranges: tuple[tuple[int, int], ...] = ()  # first and last, both included
 
+    @property
+    def ranges(self) -> list[str]:
+        """The exit codes after which it is not tried again, as the platform writes them."""
+        pairs = self.exclude_exit_code_ranges
+        return [str(first) if first == last else f"{first}-{last}" for first, last in pairs]
+
     def try_again_on(self, exit_code: int) -> bool:
         """Whether an attempt that ended like this is worth another one, attempts left or not."""
         return exit_code != 0 and not any(first <= exit_code <= last for first, last in self.exclude_exit_code_ranges)

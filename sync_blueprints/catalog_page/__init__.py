@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from shared import inputs
 from sync_blueprints import export
-from sync_blueprints.catalog import Blueprint, Input, load
+from sync_blueprints.catalog import VENDORS, Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
 from sync_blueprints.docs import exit_codes
 from sync_blueprints.docs.pages import page_name
@@ -39,7 +39,7 @@ def render() -> str:
         style=Markup(style),  # noqa: S704 - these are our own files
         script=Markup(script),  # noqa: S704
         data=Markup(json.dumps(_data(offered), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
-        vendors=list(dict.fromkeys(one.vendor for one in blueprints)),
+        vendors=VENDORS,
         blueprints=blueprints,
         page_of=page_name,
         selections=[_shown(one) for one in offered],

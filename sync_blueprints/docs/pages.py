@@ -11,7 +11,7 @@ from typing import Any, Callable
 
 import jinja2
 
-from sync_blueprints.catalog import REPOSITORY, Blueprint, find, format_duration, load, version
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, format_duration, load, version
 from sync_blueprints.docs import exit_codes, troubleshooting
 from sync_blueprints.templates import environment
 
@@ -75,9 +75,8 @@ def _templates(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
         others=list(exit_codes.others().values()),
         again=exit_codes.again,
         notice=NOTICE,
-        ranges=_ranges,
         version=version(),
-        vendors=list(dict.fromkeys(one.vendor for one in blueprints)),
+        vendors=VENDORS,
     )
     return made
 
@@ -143,9 +142,3 @@ def _wrap(text: str) -> str:
     """A paragraph in lines; no line begins with a dash, which would make a list."""
     glued = " ".join(text.split()).replace(" - ", "\0- ")
     return textwrap.fill(glued, 120, break_on_hyphens=False, break_long_words=False).replace("\0", " ")
-
-
-def _ranges(name: str) -> list[str]:
-    """The exit codes after which the guardrails of a blueprint do not retry, as the platform writes them."""
-    pairs = find(name).guardrails.exclude_exit_code_ranges
-    return [str(first) if first == last else f"{first}-{last}" for first, last in pairs]
