@@ -66,7 +66,7 @@ SYNC, RESYNC, CONNECTION = (f"/v1/connections/succeeds{path}" for path in ("/syn
 REFUSED = [
     *(("POST", RETL, body) for body in (None, "{", {}, {"syncType": "FULL"})),
     *(("POST", SOURCE, {"parameters": parameters}) for parameters in (["--drop"], "x")),
-    *(("POST", SYNC, body) for body in ("{", [], {"force": "true"}, {"force": True, "more": 1})),
+    *(("POST", SYNC, body) for body in ("{", [1], {"force": "true"}, {"force": True, "more": 1})),
     ("POST", "/v1/connections/incomplete/sync", {"force": True}),
     *(("POST", RESYNC, {"scope": scope}) for scope in ({}, {"sales": []}, ["sales"])),
     ("POST", "/v1/connections/no_scope/resync", {"scope": {"sales": ["orders"]}}),
