@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from shared.errors import ArtifactError, InvalidInputError
+from shared.record import Record
 
 
-class Found(NamedTuple):
+class Found(Record):
     """A handoff (or, with `handoff` None, a pending start) and the file it was read from."""
 
     file: str

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from shared.api import Api, Refusal
 from shared.handoff import Artifacts
 from shared.inputs import Inputs
+from shared.record import Record
 from shared.redaction import Redactor
 from shared.report import Report
 from shared.transport import Auth, Clock, Connect, Response
 
 
-class Run(NamedTuple):
+class Run(Record):
     """One run. `kept` holds the last responses, by their names in responses/."""
 
     artifacts: Artifacts

@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, Callable, TypeVar
 from urllib.parse import urlsplit
 
 from shared import strict_json
 from shared.errors import InvalidInputError, InvalidPollIntervalError
+from shared.record import Record
 from shared.timestamps import parse_timestamp
 
 PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
@@ -33,7 +34,7 @@ class InputError(ValueError):
     """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
 
 
-class Field(NamedTuple):
+class Field(Record):
     """The machine facts of one input. `parse` turns the text into the attribute's value or raises InputError."""
 
     variable: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from datetime import datetime, timedelta
-from typing import Callable, NamedTuple, Optional, Protocol, TypeVar
+from typing import Callable, Optional, Protocol, TypeVar
 
 from shared.context import Run
 from shared.errors import (
@@ -17,6 +17,7 @@ from shared.errors import (
 )
 from shared.handoff import Handoff
 from shared.inputs import Inputs
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_duration, format_timestamp
 from shared.transport import Clock
@@ -51,7 +52,7 @@ class Pollable(Protocol[H]):
         """The server's clock, None as long as it is unknown."""
 
 
-class Pending(NamedTuple):
+class Pending(Record):
     """A poll that has not found what is waited for. `failure` is the error of a last poll that failed."""
 
     message: str

@@ -9,10 +9,11 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from shared import VERSION
 from shared.inputs import given_text, shown
+from shared.record import Record
 from shared.redaction import Redactor, printable
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Report:
         self.details: dict[str, object] = {}  # what the vendor reports of the sync
 
 
-class Ending(NamedTuple):
+class Ending(Record):
     """How a run ended."""
 
     exit_code: int

@@ -106,7 +106,8 @@ def _ending(
                 )
             _warn_of_unknown(kind, environment)
             _begin(given, problem, run)
-            ending = report.Ending(0, *main(given, run))
+            result = main(given, run)
+            ending = report.Ending(0, result.outcome, result.message, result.details)
         finally:
             for number in signals:
                 signal.signal(number, signal.SIG_IGN)  # the report is not to be cut short

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple, Optional
+from typing import Optional
 
 from shared.errors import BlueprintError, SyncCancelledError, SyncFailedError, SyncIncompleteError, UnknownStatusError
+from shared.record import Record
 
 
 class SyncStatus(Enum):
@@ -20,7 +21,7 @@ class SyncStatus(Enum):
     UNKNOWN = "unknown"
 
 
-class Result(NamedTuple):
+class Result(Record):
     """A good ending: its outcome word, a message for a person, and what the vendor reports, as plain JSON values."""
 
     outcome: str
@@ -28,7 +29,7 @@ class Result(NamedTuple):
     details: Mapping[str, object] = {}
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """What one poll showed. `details` is what the vendor reports of the sync, as plain JSON values.
 
     `poll_again_in` asks for the next poll after so many seconds, because a vendor's rule needs it; `briefly` says that

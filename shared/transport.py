@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Protocol, Union
+from typing import Any, Callable, Protocol, Union
 from urllib.parse import urlsplit
 
 gc.disable()  # what an import makes stays: collecting garbage in between takes up to a tenth of a short run
@@ -21,6 +21,7 @@ except ImportError as error:
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 from shared.connection import WatchedAdapter
+from shared.record import Record
 
 gc.freeze()  # nor is it collected at the end
 gc.enable()
@@ -45,7 +46,7 @@ class Clock(Protocol):
     def time(self) -> float: ...
 
 
-class Response(NamedTuple):
+class Response(Record):
     """`body` is the parsed JSON, or NOT_JSON and then `text` is all of it.
 
     `sent` and `received` are seconds of the monotonic clock.

@@ -134,7 +134,7 @@ _START_FAULTS = (
 class SimulatedResponse(Response):
     """A Response that need not read its Date header."""
 
-    served: datetime
+    served: datetime | None = None
 
     @property
     def date(self) -> datetime | None:
@@ -185,9 +185,7 @@ class SimulatedWire:
         if world.trace:
             world.note(f"  <- {reply[0]} {reply[1]}")
         text = "<html>" if reply[1] is NOT_JSON else ""
-        response = SimulatedResponse(reply[0], reply[1], text, headers, sent, world.monotonic())
-        response.served = served
-        return response
+        return SimulatedResponse(reply[0], reply[1], text, headers, sent, world.monotonic(), served)
 
     def _not_delivered(self, fault: str, read_timeout: float, headers: dict[str, str]) -> Reply:
         world, rng = self._timeline.world, self._timeline.wire_rng
