@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 from types import ModuleType
@@ -38,9 +39,21 @@ class FakeClock:
         self.sleeps.append(seconds)
         self.elapsed += seconds
 
-    def date(self) -> str:
-        """The server's clock, as a Date header."""
-        return format_datetime(datetime.fromtimestamp(NOW.timestamp() + self.elapsed, timezone.utc), usegmt=True)
+    def date(self, later: float = 0.0) -> str:
+        """The server's clock, or `later` seconds after that, as a Date header."""
+        return format_datetime(NOW + timedelta(seconds=self.elapsed + later), usegmt=True)
+
+
+class MovableClock:
+    """The real time, which a test may advance."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def time(self) -> float:
+        return time.time() + self.ahead
 
 
 def make_run(
@@ -66,4 +79,5 @@ def run_main(script: ModuleType, environment: Mapping[str, str], run: Run) -> Re
         run.artifacts.begin_start(given.target)
     if problem is not None:
         raise problem
-    return script.main(given, run)
+    result: Result = script.main(given, run)
+    return result

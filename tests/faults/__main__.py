@@ -13,16 +13,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sync_blueprints.sandbox import Sandbox
 from tests.faults import kills
 from tests.faults.play import FAULTS, SCENES, cases, play
 from tests.faults.survey import all_cases, sample, survey
-from tests.faults.zygote import Zygote
+from tests.support import MovableClock
 
 
 def main() -> int:
@@ -57,33 +53,31 @@ def _one(name: str) -> int:
 def _faults(given: argparse.Namespace) -> list[str]:
     chosen = all_cases() if given.full else sample(given.cases, given.seed)
     print(f"{len(SCENES)} scenes, {len(FAULTS)} faults; {len(chosen):,} cases")
-    found = survey(chosen)
-    _print("cases by kind of fault", found.played)
-    _print("endings", {f"{script} {code} {outcome}": n for (script, code, outcome), n in found.endings.items()})
-    print(f"syncs started: {found.started:,}; longest case: {found.longest:.1f} s")
-    return [f"{one.case}: {'; '.join(one.broken)}" for one in found.broken]
+    played = survey(chosen)
+    _print("cases by kind of fault", (one.kind for one in played))
+    _print("endings", (f"{SCENES[one.case.scene].verb} {one.exit_code} {one.outcome}" for one in played))
+    print(f"syncs started: {sum(one.starts for one in played):,}; longest: {max(one.seconds for one in played):.1f} s")
+    return [f"{one.case}: {'; '.join(one.broken)}" for one in played if one.broken]
 
 
 def _kills(given: argparse.Namespace) -> list[str]:
-    clock, rng = kills.Clock(), random.Random(given.seed)
-    with Sandbox(clock=clock) as sandbox, Zygote() as zygote:
-        moments = list(kills.everything(sandbox, clock, zygote))
+    clock, rng = MovableClock(), random.Random(given.seed)
+    with Sandbox(clock=clock) as sandbox:
+        moments = list(kills.everything(sandbox, clock))
         rng.shuffle(moments)
         chosen = moments if given.full else moments[: given.cases]
-        print(
-            f"{len(moments):,} moments and signals, of which {len(chosen):,} here; {len(chosen) // 4:,} while waiting"
-        )
-        found = kills.kill([*chosen, *kills.at_random(len(chosen) // 4, rng)], sandbox, clock, zygote)
-    _print("triggers ended with", found.ended)
-    _print("checks after that", {str(code): number for code, number in found.checks.items()})
-    print(f"of which had started a sync: {found.started:,}; left a temporary file: {found.leftovers:,}")
+        waiting = list(kills.at_random(len(chosen) // 4, rng))
+        print(f"{len(moments):,} moments and signals, of which {len(chosen):,} here; {len(waiting):,} while waiting")
+        found = kills.kill([*chosen, *waiting], sandbox, clock)
+    _print("triggers ended with", found.ended.elements())
+    _print("checks after that", found.checks.elements())
+    print(f"of which had started a sync: {found.started:,}")
     print(f"from a signal to the end of a waiting trigger: {found.longest:.2f} s at most")
     return found.broken
 
 
-def _print(title: str, counted: Counter[str] | dict[str, int]) -> None:
-    pairs: Iterable[tuple[str, int]] = Counter(counted).most_common()
-    print(f"{title}: " + ", ".join(f"{name} {number:,}" for name, number in pairs))
+def _print(title: str, counted: Iterable[str]) -> None:
+    print(f"{title}: " + ", ".join(f"{name} {number:,}" for name, number in Counter(counted).most_common()))
 
 
 if __name__ == "__main__":
