@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,17 +35,17 @@ def ended(folder: Path, *command: str) -> tuple[int, str]:
 def test_a_new_vendor_passes_its_tests_and_those_that_hold_the_project_together(copy: Path) -> None:
     code, said = ended(copy, "script/new-vendor", "Gadget")
     assert code == 0, said
-    python = str(copy / ".venv" / "bin" / "python")
     for command in (
-        (python, "-m", "pytest", "-q", "tests/gadget_blueprints", "tests/test_catalog.py"),
-        (python, "-m", "pytest", "-q", "tests/sync_blueprints/test_docs.py", "-m", "not slow"),
-        (python, "-m", "ruff", "check", "."),
-        (python, "-m", "ruff", "format", "--check", "."),
-        (str(copy / ".venv" / "bin" / "lint-imports"), "--no-logo", "--no-cache"),
+        "python -m pytest -q tests/gadget_blueprints tests/test_catalog.py",
+        "python -m pytest -q tests/sync_blueprints/test_docs.py -m 'not slow'",
+        "ruff check .",
+        "ruff format --check .",
+        "lint-imports --no-logo --no-cache",
     ):
-        code, said = ended(copy, *command)
+        program, *arguments = shlex.split(command)
+        code, said = ended(copy, str(copy / ".venv" / "bin" / program), *arguments)
         assert code == 0, said
-    code, said = ended(copy, python, "gadget_blueprints/trigger_sync.py")
+    code, said = ended(copy, sys.executable, "gadget_blueprints/trigger_sync.py")
     assert (code, "GADGET_API_KEY is required but not set" in said) == (206, True)
     assert ended(copy, "script/new-vendor", "Gadget")[0] == 1
 

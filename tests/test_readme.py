@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared import VERSION
-from sync_blueprints.catalog import REPOSITORY, find
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.processes import FIVETRAN, Stage
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 CONNECTOR = "succeeds_in_4"
@@ -30,24 +28,12 @@ def test_the_readme_is_short_and_leads_to_the_demo_and_the_tests_early() -> None
 @pytest.mark.sockets
 def test_the_example_prints_what_it_shows(tmp_path: Path) -> None:
     _, call, *shown = re.search(r"```console\n(.*?)\n```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
-    script = call.split()[-1]
+    assert call.split()[-1] == FIVETRAN.script("trigger_sync")
     with Sandbox() as sandbox:
-        environment = {
-            "PATH": os.environ["PATH"],
-            **{name: value for name, value in sandbox.environment.items() if name.startswith("FIVETRAN_")},
-            "FIVETRAN_CONNECTOR_ID": CONNECTOR,
-            "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path),
-        }
-        manual = {**environment, "FIVETRAN_SCHEDULE_TYPE": "manual"}
-        subprocess.run([sys.executable, find("Fivetran - Update").path], env=manual, capture_output=True, check=True)
-        done = subprocess.run(
-            [sys.executable, REPOSITORY / script],
-            env={**environment, "FIVETRAN_WAIT": "TRUE"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    printed = [*done.stderr.splitlines(), done.stdout.strip()]
+        stage = Stage(sandbox, tmp_path, FIVETRAN, CONNECTOR)
+        assert stage.run("update_connector", FIVETRAN_SCHEDULE_TYPE="manual").exit_code == 0
+        ended = stage.run("trigger_sync", FIVETRAN_WAIT="TRUE", LOG_LEVEL="INFO", FIVETRAN_POLL_INTERVAL="")
+    printed = [*ended.stderr.splitlines(), ended.stdout.strip()]
     assert [plain(line) for line in printed[:-1]] == [plain(line) for line in shown[:-1]]
     assert printed[-1].startswith(shown[-1].removesuffix("…}"))
 

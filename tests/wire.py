@@ -51,12 +51,13 @@ class Step:
     method: str
     path: str
     response: Any
-    status: int
-    query: dict[str, str]
-    body: Any
-    headers: dict[str, str]
-    takes: float
-    many: bool
+    status: int = 200
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    date: bool = True
+    takes: float = 0.0
+    many: bool = False
     times: int = 0
 
 
@@ -69,27 +70,14 @@ class Vendor:
     steps: list[Step] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
 
-    def expect(
-        self,
-        method: str,
-        path: str,
-        response: Any = None,
-        *,
-        status: int = 200,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        date: bool = True,
-        takes: float = 0.0,
-        many: bool = False,
-    ) -> None:
-        """The next request, with exactly this query and JSON body, and what comes back.
+    def expect(self, method: str, path: str, response: Any = None, **more: Any) -> None:
+        """The next request, with exactly this `query` and JSON `body`, and what comes back.
 
-        `response`: JSON, a text that is not JSON, None for no body, an exception, or a function returning one of these.
-        `takes` seconds pass before it comes; `many`: it comes as often as it is asked for in a row, at least once.
+        `response`: JSON, a text that is not JSON, None for no body, an exception, or a function returning one of these;
+        with a `status`, `headers` and (if `date`) a Date. `takes` seconds pass before it comes; `many`: it comes as
+        often as it is asked for in a row, at least once.
         """
-        headers = {**(headers or {}), **({} if date else {"Date": ""})}
-        self.steps.append(Step(method, path, response, status, dict(query or {}), body, headers, takes, many))
+        self.steps.append(Step(method, path, response, **more))
 
     def respond(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         """For `responses`: the response to the next request. Raises AssertionError for one that is not expected."""
@@ -97,9 +85,8 @@ class Vendor:
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         body = json.loads(request.body) if request.body else None
         url = f"{parts.scheme}://{parts.netloc}{parts.path}"
-        sent = Sent(
-            request.method, parts.path, query, body, request.headers, request.req_kwargs["timeout"], self.clock.elapsed
-        )
+        timeout = request.req_kwargs["timeout"]
+        sent = Sent(request.method, parts.path, query, body, request.headers, timeout, self.clock.elapsed)
         self.sent.append(sent)
         if len(self.steps) > 1 and self.steps[0].times and not self._fits(self.steps[0], sent, url):
             del self.steps[0]
@@ -115,8 +102,8 @@ class Vendor:
         if isinstance(response, Exception):
             raise response
         text = "" if response is None else response if isinstance(response, str) else json.dumps(response)
-        headers = {"Date": self.clock.date(), "Content-Type": "application/json", **step.headers}
-        return step.status, {name: value for name, value in headers.items() if value}, text
+        date = {"Date": self.clock.date()} if step.date else {}
+        return step.status, {**date, "Content-Type": "application/json", **step.headers}, text
 
     def _fits(self, step: Step, sent: Sent, url: str) -> bool:
         return (step.method, self.url + step.path, step.query) == (sent.method, url, sent.query)
