@@ -50,14 +50,10 @@ def cost(run: Run) -> Cost:
     launcher = (sys.executable, "-I", "-S", "-c", LAUNCHER, *run.command)
     ended = subprocess.run(launcher, env=run.environment, capture_output=True, text=True, check=True)
     exit_code, cpu, wall, memory = ended.stdout.split()
-    _check(run, int(exit_code), ended.stderr)
+    if exit_code != "0":
+        raise RuntimeError(f"{' '.join(run.command)} exited with {exit_code}: {ended.stderr.strip()[-500:]}")
     per_mebibyte = 1024 * 1024 if sys.platform == "darwin" else 1024
     return Cost(float(cpu), float(wall), int(memory) / per_mebibyte)
-
-
-def _check(run: Run, exit_code: int, stderr: str) -> None:
-    if exit_code:
-        raise RuntimeError(f"{' '.join(run.command)} exited with {exit_code}: {stderr.strip()[-500:]}")
 
 
 def in_turn(runs: Mapping[str, Run], pairs: int) -> dict[str, list[Cost]]:
@@ -85,39 +81,28 @@ def instructions(run: Run) -> int:
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *run.command]
     environment = {**run.environment, "PYTHONHASHSEED": "0"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    _check(run, ended.returncode, ended.stderr)
     collected = re.search(r"Collected : (\d+)", ended.stderr)
-    if collected is None:
-        raise RuntimeError(f"valgrind printed no count: {ended.stderr[-500:]}")
+    if ended.returncode or collected is None:
+        raise RuntimeError(f"{' '.join(run.command)} exited with {ended.returncode}: {ended.stderr.strip()[-500:]}")
     return int(collected[1])
 
 
-def product(folder: Path, *, compiled: bool = True) -> Path:
-    """A copy of what runs, with its bytecode (as an image or an earlier run leaves it) or without any."""
+def product(folder: Path) -> Path:
+    """A copy of what runs, with its bytecode, as an image or an earlier run leaves it."""
     for package in ("shared", "fivetran_blueprints", "nango_blueprints", "rudderstack_blueprints"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    if compiled and not compileall.compile_dir(folder, quiet=1):
+    if not compileall.compile_dir(folder, quiet=1):
         raise RuntimeError("the scripts could not be compiled")
     return folder
 
 
-def empty_environment(folder: Path) -> str:
-    """The interpreter of a new virtual environment, of this Python, without even pip."""
-    venv.create(folder, symlinks=True)
-    return str(folder / "bin" / "python")
-
-
-def pip_install(python: str, *what: str) -> Run:
-    """Installs into another interpreter's environment; the registry is the one that pip is set up for."""
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return Run((*pip, *what), environment)
-
-
 def environment_with(folder: Path, *what: str) -> str:
     """The interpreter of a new virtual environment with what pip is asked to install."""
-    python = empty_environment(folder)
-    cost(pip_install(python, *what))
+    venv.create(folder, symlinks=True)
+    python = str(folder / "bin" / "python")
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run((*pip, *what), env=environment, check=True)
     return python
 
 

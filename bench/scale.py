@@ -1,4 +1,4 @@
-"""What Nango's status costs by its number of entries: python bench/scale.py [--sizes 200 2000 …] [--plot FILE].
+"""What Nango's status costs by its number of entries: python -m bench --only scale.
 
 A server on this machine responds with entries as Nango 0.71.4 writes them, one of three syncs each. For each size a
 trigger for all connections runs, then the check that follows it, then a check without a handoff, each
@@ -8,10 +8,10 @@ entry, divided by the bytes of the body.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import Pipe, Process
@@ -20,14 +20,11 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from bench.processes import INHERITED, PYTHON, Cost, Run, cost, product, table
 
 SYNCS = ("orders", "customers", "invoices")
 SIZES = (200, 2_000, 20_000, 100_000)
-MOST_HANDED_OVER = 33_000
+MAX_IN_HANDOFF = 33_000
 
 
 def body(entries: int, finished_at: str) -> bytes:
@@ -53,49 +50,41 @@ def body(entries: int, finished_at: str) -> bytes:
     return json.dumps({"syncs": syncs}, separators=(",", ":")).encode()
 
 
-class _Nango(ThreadingHTTPServer):
-    def __init__(self, entries: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.before, self.after = body(entries, "02:52"), body(entries, "03:52")
-        self.triggered = False
+def _serve(entries: int, port_and_length: Connection) -> None:
+    before, after = body(entries, "02:52"), body(entries, "03:52")
+    triggered = threading.Event()
 
+    class Handler(BaseHTTPRequestHandler):
+        def respond(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = after if triggered.is_set() else before
+            if self.command == "POST":
+                triggered.set()
+                content = b'{"success":true}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Nango
+        do_GET = do_POST = respond  # noqa: N815 - as http.server wants
 
-    def do_GET(self) -> None:
-        self._answer(self.server.after if self.server.triggered else self.server.before)
+        def log_message(self, *_: object) -> None: ...
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.triggered = True
-        self._answer(b'{"success":true}')
-
-    def _answer(self, content: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None: ...
-
-
-def _serve(entries: int, port_and_polls: Connection) -> None:
-    with _Nango(entries) as server:
-        port_and_polls.send((server.server_port, len(server.after)))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        port_and_length.send((server.server_port, len(after)))
         server.serve_forever()
 
 
 class Point(NamedTuple):
-    """What one kind of run costs at one size, over the same run with one entry."""
+    """What one kind of run costs at one size; `cpu` and `memory` are what is beyond the same run with one entry."""
 
     run: str
     entries: int
     body: int  # bytes
     cost: Cost
-    cpu: float  # seconds more
-    memory: float  # bytes more
+    cpu: float  # seconds
+    memory: float  # bytes
 
 
 def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, Cost]]:
@@ -104,17 +93,13 @@ def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, C
     server = Process(target=_serve, args=(entries, theirs))  # one of its own: what we hold, our children seem to use
     server.start()
     port, length = ours.recv()
-    environment = {
-        **INHERITED,
-        "NANGO_API_URL": f"http://127.0.0.1:{port}",
-        "NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11",
-        "NANGO_PROVIDER_CONFIG_KEY": "bench",
-    }
+    inputs = {"NANGO_API_URL": f"http://127.0.0.1:{port}", "NANGO_PROVIDER_CONFIG_KEY": "bench"}
+    environment = {**INHERITED, **inputs, "NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11"}
     later = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handoffs")}
     alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
     trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
     runs = {"trigger": Run(trigger, later), "check of it": Run(check, later)}
-    if entries > MOST_HANDED_OVER:
+    if entries > MAX_IN_HANDOFF:
         runs.clear()
     runs["check alone"] = Run(check, alone)
     try:
@@ -128,12 +113,12 @@ def measured(sizes: Sequence[int]) -> list[Point]:
     points = []
     with tempfile.TemporaryDirectory() as name:
         scripts = product(Path(name) / "product") / "nango_blueprints"
-        _, least = measure(1, scripts, Path(name) / "1")
+        _, smallest = measure(1, scripts, Path(name) / "1")
         for size in sizes:
             length, costs = measure(size, scripts, Path(name) / str(size))
             for run, one in costs.items():
-                more = (one.memory - least[run].memory) * 2**20
-                points.append(Point(run, size, length, one, one.cpu - least[run].cpu, more))
+                more = (one.memory - smallest[run].memory) * 2**20
+                points.append(Point(run, size, length, one, one.cpu - smallest[run].cpu, more))
     return points
 
 
@@ -183,16 +168,3 @@ def report(sizes: Sequence[int] = SIZES, picture: Path | None = None) -> str:
     if picture:
         plot(points, picture)
     return tables(points)
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of entries")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw them, too (needs bench/requirements.txt)")
-    given = parser.parse_args()
-    print(report(given.sizes, given.plot))
-
-
-if __name__ == "__main__":
-    main()

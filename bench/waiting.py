@@ -1,4 +1,4 @@
-"""How late the end of a sync is noticed, and after how many calls: python bench/waiting.py [--plot FILE].
+"""How late the end of a sync is seen, and after how many requests: python -m bench --only waiting.
 
 The real wait loop runs on a clock that only its sleeping moves, with its jitter, as a trigger that waits runs it: the
 first poll comes after the first pause. Beside it, polls at a fixed interval. Lengths of syncs are drawn evenly from ten
@@ -7,19 +7,14 @@ per cent below to ten above the one named (stratified). Everything is seeded: th
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import statistics
-import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.processes import table
 from shared.polling import Pace, Pending, poll_until
@@ -35,12 +30,12 @@ LONGEST = 4 * HOUR
 SPREAD = 0.1
 FIXED = (5, 10, 15, 30, 60)  # seconds
 INTERVAL = 60.0  # POLL_INTERVAL, the default
-MIN_INTERVAL = {  # seconds: the vendors' shortest pauses
-    "Fivetran, RudderStack": 2.0,
-    "Nango, one connection": 5.0,
-    "Nango, all connections": 10.0,
+ADAPTIVE = {  # seconds: the vendors' minimum polling intervals
+    "adaptive, at least 2 s (Fivetran, RudderStack)": 2.0,
+    "adaptive, at least 5 s (Nango, one connection)": 5.0,
+    "adaptive, at least 10 s (Nango, all connections)": 10.0,
 }
-LIMITS = (  # whose, calls, in how many seconds, shortest pause, POLL_INTERVAL, calls before the first poll
+LIMITS = (  # whose, requests, in how many seconds, minimum and maximum polling interval, requests before the first poll
     ("Fivetran, 20,000 an hour", 20_000, HOUR, 2.0, INTERVAL, 2),
     ("Fivetran, trial, 500 an hour", 500, HOUR, 2.0, INTERVAL, 2),
     ("Fivetran, trial, poll interval 600", 500, HOUR, 2.0, 600.0, 2),
@@ -55,15 +50,15 @@ class Seen(NamedTuple):
     """Of syncs around one length: the lags in seconds and the numbers of polls."""
 
     lags: Sequence[float]
-    calls: Sequence[int]
+    requests: Sequence[int]
 
     @property
     def lag(self) -> float:
         return statistics.fmean(self.lags)
 
     @property
-    def mean_calls(self) -> float:
-        return statistics.fmean(self.calls)
+    def mean_requests(self) -> float:
+        return statistics.fmean(self.requests)
 
 
 @cache
@@ -95,37 +90,29 @@ def fixed(interval: float) -> list[Polls]:
     return [[interval * number for number in range(1, math.ceil(LONGEST * (1 + SPREAD) / interval) + 2)]]
 
 
-def seen(runs: Sequence[Polls], length: float, *, spread: float = SPREAD, draws: int = DRAWS) -> Seen:
+def seen(runs: Sequence[Polls], length: float, draws: int = DRAWS) -> Seen:
     """What comes of watching syncs of about `length` seconds; the run and the length of each are drawn."""
     rng = random.Random(f"{SEED} {length}")
-    lags, calls = [], []
+    lags, requests = [], []
     for number in range(draws):
-        true = length * (1 + spread * (2 * (number + rng.random()) / draws - 1))  # one from each of so many strata
+        true = length * (1 + SPREAD * (2 * (number + rng.random()) / draws - 1))  # one from each of so many strata
         polls = runs[number % len(runs)]
         index = bisect_left(polls, true)
         lags.append(polls[index] - true)
-        calls.append(index + 1)
-    return Seen(lags, calls)
+        requests.append(index + 1)
+    return Seen(lags, requests)
 
 
-def by_length(waits: dict[float, list[Polls]]) -> str:
-    """The table of mean lag, worst lag and calls."""
-    rules = {
-        f"adaptive, at least {min_interval:g} s ({vendor})": waits[min_interval]
-        for vendor, min_interval in MIN_INTERVAL.items()
-    }
+def by_length() -> str:
+    """The table of mean lag, worst lag and requests."""
+    rules = {label: adaptive(min_interval) for label, min_interval in ADAPTIVE.items()}
     rules.update({f"every {interval} s": fixed(interval) for interval in FIXED})
     header = ["mean lag / worst lag / requests", *LENGTHS]
     rows = []
     for rule, runs in rules.items():
         found = [seen(runs, length) for length in LENGTHS.values()]
-        rows.append([rule, *(f"{one.lag:.1f} / {max(one.lags):.1f} s / {one.mean_calls:.1f}" for one in found)])
+        rows.append([rule, *(f"{one.lag:.1f} / {max(one.lags):.1f} s / {one.mean_requests:.1f}" for one in found)])
     return table(header, rows)
-
-
-def sweep(begin: float, end: float, steps: int) -> list[float]:
-    """Lengths from `begin` to `end`, each longer than the one before by the same factor."""
-    return [begin * (end / begin) ** (step / steps) for step in range(steps + 1)]
 
 
 def at_once() -> str:
@@ -153,31 +140,29 @@ def at_once() -> str:
 
 def report() -> str:
     """Both tables."""
-    waits = {min_interval: adaptive(min_interval) for min_interval in MIN_INTERVAL.values()}
-    return "\n".join((by_length(waits), at_once()))
+    return "\n".join((by_length(), at_once()))
 
 
 def plot(file: Path) -> None:
-    """Mean lag and calls by the length of the sync, as SVG."""
+    """Mean lag and requests by the length of the sync, as SVG."""
     from bench.plots import figure, save
 
-    lengths = sweep(1, LONGEST, 90)
-    picture, (left, right) = figure("How late the end of a sync is noticed", "How many calls that takes")
-    for vendor, min_interval in MIN_INTERVAL.items():
-        found = [seen(adaptive(min_interval), length, draws=SWEEP_DRAWS) for length in lengths]
-        label = f"adaptive, at least {min_interval:g} s ({vendor})"
+    lengths = [LONGEST ** (step / 90) for step in range(91)]  # from a second on, each longer by the same factor
+    picture, (left, right) = figure("How late the end of a sync is seen", "How many requests that takes")
+    for label, min_interval in ADAPTIVE.items():
+        found = [seen(adaptive(min_interval), length, SWEEP_DRAWS) for length in lengths]
         left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], label=label, linewidth=2)
-        right.plot(lengths, [one.mean_calls for one in found], label=label, linewidth=2)
+        right.plot(lengths, [one.mean_requests for one in found], label=label, linewidth=2)
     for interval, grey in zip(FIXED, ("0.75", "0.65", "0.5", "0.35", "0.2")):
-        found = [seen(fixed(interval), length, draws=SWEEP_DRAWS) for length in lengths]
+        found = [seen(fixed(interval), length, SWEEP_DRAWS) for length in lengths]
         style = {"color": grey, "linestyle": "--", "linewidth": 1, "label": f"every {interval} s"}
         left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], **style)
-        right.plot(lengths, [one.mean_calls for one in found], **style)
+        right.plot(lengths, [one.mean_requests for one in found], **style)
     left.axhline(12, color="tab:red", linewidth=0.8)
     left.set(ylabel="mean lag, % of the length", yscale="log", ylim=(0.3, 300), yticks=(1, 2.5, 12, 50, 100))
     left.set_yticks((), minor=True)
     left.set_yticklabels(("1", "2.5", "12", "50", "100"))
-    right.set(ylabel="calls", yscale="log", ylim=(0.8, 3000), yticks=(1, 10, 100, 1000))
+    right.set(ylabel="requests", yscale="log", ylim=(0.8, 3000), yticks=(1, 10, 100, 1000))
     right.set_yticklabels(("1", "10", "100", "1000"))
     for axes in (left, right):
         axes.set(xlabel="length of the sync", xscale="log", xlim=(1, LONGEST))
@@ -186,18 +171,3 @@ def plot(file: Path) -> None:
         axes.set_xticks((), minor=True)
     right.legend(fontsize=8)
     save(picture, file)
-
-
-def main() -> None:
-    """Print the tables, or draw the plot."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the plot (needs bench/requirements.txt)")
-    given = parser.parse_args()
-    if given.plot:
-        plot(given.plot)
-    else:
-        print(report())
-
-
-if __name__ == "__main__":
-    main()
