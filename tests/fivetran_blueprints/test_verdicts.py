@@ -12,252 +12,234 @@ from fivetran_blueprints.verdict import Baseline, Connection, judge, judge_lates
 from shared.status import SyncStatus, Verdict
 from tests.fivetran_blueprints.responses import ID
 
-RUNNING, SUCCEEDED, FAILED, CANCELLED = (
-    SyncStatus.RUNNING,
-    SyncStatus.SUCCEEDED,
-    SyncStatus.FAILED,
-    SyncStatus.CANCELLED,
-)
+RUNNING, SUCCEEDED = SyncStatus.RUNNING, SyncStatus.SUCCEEDED
+FAILED, CANCELLED = SyncStatus.FAILED, SyncStatus.CANCELLED
 
 
-def stamp(text: str | None) -> datetime | None:
-    """`12:00:05` or `12:00:05.250` of the day of the tests."""
-    if text is None:
+def stamp(text: str) -> Any:
+    """`12:00:05` or `12:00:05.250` of the day of the tests; `-` is none."""
+    if text == "-":
         return None
     moment = datetime.strptime(f"2026-11-22 {text}", f"%Y-%m-%d %H:%M:%S{'.%f' if '.' in text else ''}")
     return moment.replace(tzinfo=timezone.utc)
 
 
-def shown(sync_state: str, succeeded_at: str | None, failed_at: str | None, **more: Any) -> Connection:
-    return Connection(stamp(succeeded_at), stamp(failed_at), sync_state, **more)
+MORE: dict[str, dict[str, Any]] = {
+    "historical": {"is_historical_sync": True},
+    "by-flag": {"paused": True},
+    "auto": {"schedule_type": "auto"},
+    "12:30": {"rescheduled_for": stamp("12:30:00")},
+}
 
 
-def triggered(succeeded_at: str | None, failed_at: str | None, *, interrupted: bool = False) -> Baseline:
+def shown(text: str) -> Connection:
+    """`syncing 06:00:00 05:00:00 historical`: the state, when it last succeeded and failed, and what else is shown."""
+    state, succeeded_at, failed_at, *more = text.split()
+    return Connection(
+        stamp(succeeded_at), stamp(failed_at), state, **{key: MORE[one][key] for one in more for key in MORE[one]}
+    )
+
+
+def triggered(stamps: str, *, earliest_end: str = "-", **more: Any) -> Baseline:
     """A sync that Fivetran accepted at 12:00:00, with the stamps before it."""
-    accepted_at = stamp("12:00:00")
-    assert accepted_at is not None
-    return Baseline(stamp(succeeded_at), stamp(failed_at), accepted_at, interrupted=interrupted)
+    succeeded_at, failed_at = map(stamp, stamps.split())
+    return Baseline(succeeded_at, failed_at, stamp("12:00:00"), stamp(earliest_end), **more)
 
 
-def verdicts(baseline: Baseline, polls: list[Connection]) -> list[SyncStatus]:
-    """What each poll in a row says, for a check that remembers the poll before."""
-    said = []
-    for now in polls:
-        verdict, baseline = judge(baseline, now)
-        said.append(verdict.status)
-    return said
-
-
-FIRST = triggered(None, None)
-USUAL = triggered("06:00:00", "05:00:00")
-ONCE_FAILED = triggered("05:00:00", "06:00:00")
-FORCED = triggered("06:00:00", "05:00:00", interrupted=True)
+FIRST = triggered("- -")
+USUAL = triggered("06:00:00 05:00:00")
+SURE = triggered("06:00:00 05:00:00", earliest_end="11:59:58")
+ONCE_FAILED = triggered("05:00:00 06:00:00")
+FORCED = triggered("06:00:00 05:00:00", interrupted=True)
 HISTORICAL = USUAL._replace(historical=True)
 HISTORICAL_OVER_ANOTHER = FORCED._replace(historical=True)
-FLAGGED = {"is_historical_sync": True}
 
-SCENARIOS = {
+SCENARIOS: dict[str, tuple[Baseline, str]] = {
     "plain success": (
         USUAL,
-        [
-            (shown("scheduled", "06:00:00", "05:00:00"), RUNNING),
-            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
-        ],
+        """scheduled 06:00:00 05:00:00 -> running
+           syncing   06:00:00 05:00:00 -> running
+           scheduled 12:05:00 05:00:00 -> succeeded""",
     ),
     "historical sync that is still due when another one ends": (
         HISTORICAL,
-        [
-            (shown("scheduled", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
-            (shown("syncing", "12:00:30", "05:00:00", **FLAGGED), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
-        ],
+        """scheduled 12:00:30 05:00:00 historical -> running
+           syncing   12:00:30 05:00:00 historical -> running
+           scheduled 12:05:00 05:00:00            -> succeeded""",
     ),
-    "historical sync whose failure leaves it due": (
-        HISTORICAL,
-        [(shown("scheduled", "06:00:00", "12:05:00", **FLAGGED), FAILED)],
-    ),
+    "historical sync whose failure leaves it due": (HISTORICAL, "scheduled 06:00:00 12:05:00 historical -> failed"),
     "historical sync that is still due when the one that it stops ends as failed": (
         HISTORICAL_OVER_ANOTHER,
-        [(shown("scheduled", "06:00:00", "12:00:03", **FLAGGED), RUNNING)] * 3
-        + [
-            (shown("syncing", "06:00:00", "12:00:03", **FLAGGED), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
-        ],
+        """scheduled 06:00:00 12:00:03 historical -> running
+           scheduled 06:00:00 12:00:03 historical -> running
+           scheduled 06:00:00 12:00:03 historical -> running
+           syncing   06:00:00 12:00:03 historical -> running
+           scheduled 12:05:00 12:00:03            -> running
+           scheduled 12:05:00 12:00:03            -> succeeded""",
     ),
-    "re-sync that lets the running sync end first": (
+    "resync that lets the running sync end first": (
         HISTORICAL_OVER_ANOTHER,
-        [(shown("scheduled", "12:05:00", "05:00:00", **FLAGGED), RUNNING)] * 3
-        + [(shown("scheduled", "12:05:00", "12:30:00"), RUNNING), (shown("scheduled", "12:05:00", "12:30:00"), FAILED)],
+        """scheduled 12:05:00 05:00:00 historical -> running
+           scheduled 12:05:00 05:00:00 historical -> running
+           scheduled 12:05:00 05:00:00 historical -> running
+           scheduled 12:05:00 12:30:00            -> running
+           scheduled 12:05:00 12:30:00            -> failed""",
     ),
     "plain failure": (
         USUAL,
-        [
-            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
-        ],
+        """syncing   06:00:00 05:00:00 -> running
+           scheduled 06:00:00 12:05:00 -> failed""",
     ),
     "very first sync succeeds": (
         FIRST,
-        [
-            (shown("scheduled", None, None), RUNNING),
-            (shown("syncing", None, None), RUNNING),
-            (shown("scheduled", "12:05:00", None), SUCCEEDED),
-        ],
+        """scheduled -        - -> running
+           syncing   -        - -> running
+           scheduled 12:05:00 - -> succeeded""",
     ),
     "very first sync fails": (
         FIRST,
-        [(shown("syncing", None, None), RUNNING), (shown("scheduled", None, "12:05:00"), FAILED)],
+        """syncing   - -        -> running
+           scheduled - 12:05:00 -> failed""",
     ),
     "success after an older failure, which is never cleared": (
         ONCE_FAILED,
-        [(shown("syncing", "05:00:00", "06:00:00"), RUNNING), (shown("scheduled", "12:05:00", "06:00:00"), SUCCEEDED)],
+        """syncing   05:00:00 06:00:00 -> running
+           scheduled 12:05:00 06:00:00 -> succeeded""",
     ),
     "failed, retried by Fivetran and succeeded between two polls": (
         USUAL,
-        [(shown("syncing", "06:00:00", "05:00:00"), RUNNING), (shown("scheduled", "12:09:00", "12:05:00"), SUCCEEDED)],
+        """syncing   06:00:00 05:00:00 -> running
+           scheduled 12:09:00 12:05:00 -> succeeded""",
     ),
     "succeeded, then a later failure between two polls": (
         USUAL,
-        [(shown("syncing", "06:00:00", "05:00:00"), RUNNING), (shown("scheduled", "12:05:00", "12:09:00"), FAILED)],
+        """syncing   06:00:00 05:00:00 -> running
+           scheduled 12:05:00 12:09:00 -> failed""",
     ),
     "forced over a running sync that completes just before the POST, then success": (
         FORCED,
-        [
-            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
-        ],
+        """syncing   11:59:59.900 05:00:00 -> running
+           syncing   11:59:59.900 05:00:00 -> running
+           scheduled 12:05:00     05:00:00 -> running
+           scheduled 12:05:00     05:00:00 -> succeeded""",
     ),
     "forced over a running sync that completes just before the POST, then failure": (
         FORCED,
-        [
-            (shown("scheduled", "11:59:59.900", "05:00:00"), RUNNING),
-            (shown("syncing", "11:59:59.900", "05:00:00"), RUNNING),
-            (shown("scheduled", "11:59:59.900", "12:05:00"), RUNNING),
-            (shown("scheduled", "11:59:59.900", "12:05:00"), FAILED),
-        ],
+        """scheduled 11:59:59.900 05:00:00 -> running
+           syncing   11:59:59.900 05:00:00 -> running
+           scheduled 11:59:59.900 12:05:00 -> running
+           scheduled 11:59:59.900 12:05:00 -> failed""",
     ),
     "forced over a running sync that completes in the second of the POST": (
         FORCED,
-        [
-            (shown("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:00:00.999", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
-        ],
+        """scheduled 12:00:00.999 05:00:00 -> running
+           scheduled 12:00:00.999 05:00:00 -> running
+           scheduled 12:05:00     05:00:00 -> running
+           scheduled 12:05:00     05:00:00 -> succeeded""",
     ),
     "forced over a running sync, the cancel stamps failed_at, then success": (
         FORCED,
-        [
-            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
-        ],
+        """syncing   06:00:00 12:00:03 -> running
+           syncing   06:00:00 12:00:03 -> running
+           scheduled 12:05:00 12:00:03 -> running
+           scheduled 12:05:00 12:00:03 -> succeeded""",
     ),
     "forced over a running sync, the cancel stamps failed_at, then failure": (
         FORCED,
-        [
-            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "06:00:00", "12:05:00"), RUNNING),
-            (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
-        ],
+        """syncing   06:00:00 12:00:03 -> running
+           scheduled 06:00:00 12:05:00 -> running
+           scheduled 06:00:00 12:05:00 -> failed""",
     ),
     "forced over a running sync, the cancel leaves no stamp": (
         FORCED,
-        [
-            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), RUNNING),
-            (shown("scheduled", "12:05:00", "05:00:00"), SUCCEEDED),
-        ],
+        """syncing   06:00:00 05:00:00 -> running
+           scheduled 12:05:00 05:00:00 -> running
+           scheduled 12:05:00 05:00:00 -> succeeded""",
     ),
     "forced over a running sync, whose stamp is followed by a sync that begins late": (
         FORCED,
-        [
-            (shown("scheduled", "06:00:00", "12:00:03"), RUNNING),
-            (shown("syncing", "06:00:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), RUNNING),
-            (shown("scheduled", "12:05:00", "12:00:03"), SUCCEEDED),
-        ],
+        """scheduled 06:00:00 12:00:03 -> running
+           syncing   06:00:00 12:00:03 -> running
+           scheduled 12:05:00 12:00:03 -> running
+           scheduled 12:05:00 12:00:03 -> succeeded""",
+    ),
+    "forced over a running sync, whose stamps still move": (
+        FORCED,
+        """scheduled 06:00:00 12:00:03 -> running
+           scheduled 12:05:00 12:00:03 -> running""",
     ),
     "rescheduled, manual schedule": (
         USUAL,
-        [
-            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
-            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="manual"), RUNNING),
-        ],
+        """rescheduled 06:00:00 05:00:00 -> running
+           rescheduled 06:00:00 05:00:00 -> running""",
     ),
     "rescheduled, automatic schedule, then success": (
         USUAL,
-        [
-            (shown("rescheduled", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
-            (shown("syncing", "06:00:00", "05:00:00", schedule_type="auto"), RUNNING),
-            (shown("scheduled", "12:35:00", "05:00:00", schedule_type="auto"), SUCCEEDED),
-        ],
+        """rescheduled 06:00:00 05:00:00 auto -> running
+           syncing     06:00:00 05:00:00 auto -> running
+           scheduled   12:35:00 05:00:00 auto -> succeeded""",
     ),
     "paused while waiting": (
         USUAL,
-        [
-            (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
-            (shown("paused", "06:00:00", "05:00:00", paused=True), CANCELLED),
-        ],
+        """syncing 06:00:00 05:00:00         -> running
+           paused  06:00:00 05:00:00 by-flag -> cancelled""",
     ),
-    "ended, then paused between two polls": (
-        USUAL,
-        [(shown("paused", "12:05:00", "05:00:00", paused=True), SUCCEEDED)],
-    ),
+    "ended, then paused between two polls": (USUAL, "paused 12:05:00 05:00:00 by-flag -> succeeded"),
 }
 
 
 @pytest.mark.parametrize(("baseline", "polls"), SCENARIOS.values(), ids=SCENARIOS)
-def test_the_rule_is_right_in_every_scenario(baseline: Baseline, polls: list[tuple[Connection, SyncStatus]]) -> None:
-    assert verdicts(baseline, [now for now, _ in polls]) == [status for _, status in polls]
+def test_the_rule_is_right_in_every_scenario(baseline: Baseline, polls: str) -> None:
+    for line in polls.splitlines():
+        now, expected = line.split("->")
+        verdict, baseline = judge(baseline, shown(now))
+        assert verdict.status.value == expected.strip(), line
 
 
 @pytest.mark.parametrize(
-    ("baseline", "now", "expected"),
+    ("what", "baseline", "now", "expected"),
     [
-        pytest.param(USUAL, shown("scheduled", "12:05:00", "12:05:00"), FAILED, id="a tie is a failure"),
-        pytest.param(USUAL, shown("syncing", "12:05:00", "05:00:00"), SUCCEEDED, id="the next one runs already"),
-        pytest.param(USUAL, shown("scheduled", "05:59:59", "05:00:00"), RUNNING, id="an earlier stamp is not new"),
-        pytest.param(USUAL, shown("scheduled", "06:00:00.001", "05:00:00"), SUCCEEDED, id="later by a millisecond"),
-        pytest.param(USUAL, shown("scheduled", None, "05:00:00"), RUNNING, id="a stamp that vanished is not new"),
-        pytest.param(
-            USUAL, shown("scheduled", "11:58:00", "05:00:00"), SUCCEEDED, id="the server's clock decides nothing"
+        ("a tie is a failure", USUAL, "scheduled 12:05:00 12:05:00", FAILED),
+        ("the next one runs already", USUAL, "syncing 12:05:00 05:00:00", SUCCEEDED),
+        ("an earlier stamp is not new", USUAL, "scheduled 05:59:59 05:00:00", RUNNING),
+        ("later by a millisecond", USUAL, "scheduled 06:00:00.001 05:00:00", SUCCEEDED),
+        ("a stamp that vanished is not new", USUAL, "scheduled - 05:00:00", RUNNING),
+        ("the server's clock decides nothing", USUAL, "scheduled 11:58:00 05:00:00", SUCCEEDED),
+        ("only new stamps can tie with each other", ONCE_FAILED, "scheduled 06:00:00 06:00:00", SUCCEEDED),
+        ("paused by its flag", USUAL, "scheduled 06:00:00 05:00:00 by-flag", CANCELLED),
+        ("paused by its sync_state", USUAL, "paused 06:00:00 05:00:00", CANCELLED),
+        ("an unknown word is not finished", USUAL, "hibernating 06:00:00 05:00:00", RUNNING),
+        ("a new stamp beats a word", USUAL, "hibernating 12:05:00 05:00:00", SUCCEEDED),
+        ("paused before its very first end", FIRST, "paused - - by-flag", CANCELLED),
+        ("a stamp from before the request is another sync's", SURE, "scheduled 11:59:57 05:00:00", RUNNING),
+        ("a stamp from after the request is ours", SURE, "scheduled 12:00:30 05:00:00", SUCCEEDED),
+        ("the first that is", SURE, "scheduled 11:59:58 -", SUCCEEDED),
+        ("joined, fewer digits", triggered("06:00:00.047 -"), "scheduled 06:00:00 -", SUCCEEDED),
+        ("joined, a failure", triggered("- 06:00:00.047"), "scheduled - 06:00:00", FAILED),
+        (
+            "not joined, fewer digits",
+            triggered("06:00:00.047 06:00:00.047", earliest_end="05:00:00"),
+            "scheduled 06:00:00 06:00:00",
+            RUNNING,
         ),
-        pytest.param(
-            ONCE_FAILED,
-            shown("scheduled", "06:00:00", "06:00:00"),
-            SUCCEEDED,
-            id="only new stamps can tie with each other",
-        ),
-        pytest.param(
-            USUAL, shown("scheduled", "06:00:00", "05:00:00", paused=True), CANCELLED, id="paused by its flag"
-        ),
-        pytest.param(USUAL, shown("paused", "06:00:00", "05:00:00"), CANCELLED, id="paused by its sync_state"),
-        pytest.param(
-            USUAL, shown("hibernating", "06:00:00", "05:00:00"), RUNNING, id="an unknown word is not finished"
-        ),
-        pytest.param(USUAL, shown("hibernating", "12:05:00", "05:00:00"), SUCCEEDED, id="a new stamp beats a word"),
-        pytest.param(FIRST, shown("paused", None, None, paused=True), CANCELLED, id="paused before its very first end"),
     ],
 )
-def test_only_a_stamp_later_than_before_is_an_end(baseline: Baseline, now: Connection, expected: SyncStatus) -> None:
-    assert judge(baseline, now)[0].status is expected
+def test_only_a_stamp_later_than_before_is_an_end(
+    what: str, baseline: Baseline, now: str, expected: SyncStatus
+) -> None:
+    assert judge(baseline, shown(now))[0].status is expected, what
 
 
-def test_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
-    verdict, _ = judge(FORCED, shown("scheduled", "12:05:00", "05:00:00"))
-    assert verdict == Verdict(RUNNING, "is about to end", poll_again_in=2, briefly=True)
+def test_only_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
+    now = shown("scheduled 12:05:00 05:00:00")
+    assert judge(FORCED, now)[0] == Verdict(RUNNING, "is about to end", poll_again_in=2, briefly=True)
+    assert judge(USUAL, now)[0].poll_again_in is None
 
 
 @pytest.mark.parametrize(
     ("at", "expected", "poll_again_in"),
     [
-        (None, SUCCEEDED, None),
+        ("-", SUCCEEDED, None),
         ("12:04:58", SUCCEEDED, None),  # the clocks disagree
         ("12:04:59", RUNNING, 13),
         ("12:05:02", RUNNING, 10),
@@ -266,226 +248,107 @@ def test_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
     ],
 )
 def test_after_an_interruption_an_end_is_believed_once_a_poll_surely_shows_what_came_after_it(
-    at: str | None, expected: SyncStatus, poll_again_in: float | None
+    at: str, expected: SyncStatus, poll_again_in: float | None
 ) -> None:
-    now = shown("scheduled", "12:05:00", "05:00:00")
+    now = shown("scheduled 12:05:00 05:00:00")
     verdict, _ = judge(FORCED._replace(seen=now.stamps), now, stamp(at))
     assert (verdict.status, verdict.poll_again_in) == (expected, poll_again_in)
 
 
 @pytest.mark.parametrize(
-    ("baseline", "now", "at", "expected"),
+    ("what", "baseline", "now", "at", "expected"),
     [
-        pytest.param(FORCED, shown("scheduled", "12:00:01", "05:00:00"), None, SUCCEEDED, id="a second later"),
-        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), None, RUNNING, id="by an unknown clock"),
-        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), "13:00:00", RUNNING, id="for an hour"),
-        pytest.param(FORCED, shown("scheduled", "11:59:59", "05:00:00"), "13:00:01", SUCCEEDED, id="not for longer"),
-        pytest.param(FORCED, shown("hibernating", "11:59:59", "05:00:00"), "13:00:01", RUNNING, id="unless it is idle"),
-        pytest.param(
-            FORCED, shown("scheduled", "11:59:59", "05:00:00", paused=True), "13:00:01", CANCELLED, id="or it is paused"
-        ),
-        pytest.param(
-            FORCED, shown("scheduled", "12:00:30", None, **FLAGGED), None, SUCCEEDED, id="not a historical one"
-        ),
-        pytest.param(
-            HISTORICAL_OVER_ANOTHER, shown("scheduled", "12:00:30", None), None, SUCCEEDED, id="no longer due"
-        ),
-        pytest.param(
-            HISTORICAL_OVER_ANOTHER, shown("scheduled", None, "12:00:59", **FLAGGED), None, RUNNING, id="still due"
-        ),
-        pytest.param(
-            HISTORICAL_OVER_ANOTHER, shown("scheduled", None, "12:01:00", **FLAGGED), None, FAILED, id="a minute later"
-        ),
+        ("a second later", FORCED, "scheduled 12:00:01 05:00:00", "-", SUCCEEDED),
+        ("by an unknown clock", FORCED, "scheduled 11:59:59 05:00:00", "-", RUNNING),
+        ("for an hour", FORCED, "scheduled 11:59:59 05:00:00", "13:00:00", RUNNING),
+        ("not for longer", FORCED, "scheduled 11:59:59 05:00:00", "13:00:01", SUCCEEDED),
+        ("unless it is idle", FORCED, "hibernating 11:59:59 05:00:00", "13:00:01", RUNNING),
+        ("or it is paused", FORCED, "scheduled 11:59:59 05:00:00 by-flag", "13:00:01", CANCELLED),
+        ("not a historical one", FORCED, "scheduled 12:00:30 - historical", "-", SUCCEEDED),
+        ("no longer due", HISTORICAL_OVER_ANOTHER, "scheduled 12:00:30 -", "-", SUCCEEDED),
+        ("still due", HISTORICAL_OVER_ANOTHER, "scheduled - 12:00:59 historical", "-", RUNNING),
+        ("a minute later", HISTORICAL_OVER_ANOTHER, "scheduled - 12:01:00 historical", "-", FAILED),
     ],
 )
 def test_an_end_just_after_an_interruption_may_be_that_of_the_sync_that_was_stopped(
-    baseline: Baseline, now: Connection, at: str | None, expected: SyncStatus
+    what: str, baseline: Baseline, now: str, at: str, expected: SyncStatus
 ) -> None:
-    assert judge(baseline._replace(seen=now.stamps), now, stamp(at))[0].status is expected
-
-
-def test_without_an_interruption_one_poll_is_enough() -> None:
-    verdict, _ = judge(USUAL, shown("scheduled", "12:05:00", "05:00:00"))
-    assert verdict.poll_again_in is None
-
-
-def test_stamps_that_still_move_after_an_interruption_are_not_believed() -> None:
-    polls = [shown("scheduled", "06:00:00", "12:00:03"), shown("scheduled", "12:05:00", "12:00:03")]
-    assert verdicts(FORCED, polls) == [RUNNING, RUNNING]
+    poll = shown(now)
+    assert judge(baseline._replace(seen=poll.stamps), poll, stamp(at))[0].status is expected, what
 
 
 def test_what_the_interrupted_sync_left_is_no_longer_new() -> None:
     settling = FORCED._replace(seen=(stamp("06:00:00"), stamp("12:00:02")))
-    _, moved = judge(settling, shown("syncing", "11:59:59.900", "12:00:03"))
+    _, moved = judge(settling, shown("syncing 11:59:59.900 12:00:03"))
     assert moved == FORCED._replace(succeeded_at=stamp("11:59:59.900"), failed_at=stamp("12:00:03"))
 
 
 DUE = "is due as a historical sync and has not started yet"
 DUE_AFTER_FAILURE = f"{DUE} (the latest sync failed at 2026-11-22T06:00:00Z)"
-AT_12_30 = {"rescheduled_for": stamp("12:30:00")}
+DUE_BUT_PAUSED = "is due as a historical sync, but the connection is paused; unpause it"
+PAUSED = "was cancelled: the connection was paused before it ended; unpause it and trigger it again"
+RESCHEDULED = "is rescheduled for 2026-11-22T12:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "message"),
+    [
+        ("scheduled 06:00:00 05:00:00", SUCCEEDED, "succeeded at 2026-11-22T06:00:00Z"),
+        ("scheduled 06:00:00 -", SUCCEEDED, "succeeded at 2026-11-22T06:00:00Z"),
+        ("paused 06:00:00 05:00:00", SUCCEEDED, "succeeded at 2026-11-22T06:00:00Z"),
+        ("scheduled 05:00:00 06:00:00", FAILED, "failed at 2026-11-22T06:00:00Z"),
+        ("scheduled 06:00:00 06:00:00", FAILED, "failed at 2026-11-22T06:00:00Z"),
+        ("scheduled - 06:00:00", FAILED, "failed at 2026-11-22T06:00:00Z"),
+        ("scheduled - -", RUNNING, "has never completed"),
+        ("syncing - -", RUNNING, "is running"),
+        ("syncing 06:00:00 05:00:00", RUNNING, "is running"),
+        ("syncing - - historical", RUNNING, "is running as a historical sync"),
+        ("hibernating 06:00:00 -", RUNNING, "is in the unknown state 'hibernating'"),
+        ("rescheduled - 06:00:00 auto", RUNNING, "is rescheduled for an unknown time"),
+        ("rescheduled - 06:00:00 auto 12:30 historical", RUNNING, RESCHEDULED),
+        ("scheduled - - historical", RUNNING, DUE),
+        ("scheduled 06:00:00 05:00:00 historical", RUNNING, DUE),
+        ("scheduled 05:00:00 06:00:00 historical", RUNNING, DUE_AFTER_FAILURE),
+        ("scheduled 06:00:00 06:00:00 historical", RUNNING, DUE_AFTER_FAILURE),
+        ("scheduled - 06:00:00 historical", RUNNING, DUE_AFTER_FAILURE),
+        ("paused 06:00:00 - historical", CANCELLED, DUE_BUT_PAUSED),
+        ("scheduled 06:00:00 - historical by-flag", CANCELLED, DUE_BUT_PAUSED),
+    ],
+)
+def test_without_a_handoff_the_latest_sync_decides(now: str, status: SyncStatus, message: str) -> None:
+    assert judge_latest(shown(now))[:2] == (status, message)
 
 
 @pytest.mark.parametrize(
     ("now", "message"),
     [
-        (shown("scheduled", None, None), "has never completed"),
-        (shown("syncing", None, None), "is running"),
-        (shown("syncing", None, None, **FLAGGED), "is running as a historical sync"),
-        (shown("hibernating", "06:00:00", None), "is in the unknown state 'hibernating'"),
-        (shown("rescheduled", None, "06:00:00", schedule_type="auto"), "is rescheduled for an unknown time"),
+        ("scheduled 06:00:00 -", "has not started yet"),
+        ("paused 06:00:00 -", PAUSED),
         (
-            shown("rescheduled", None, "06:00:00", schedule_type="auto", **AT_12_30, **FLAGGED),
-            "is rescheduled for 2026-11-22T12:30:00Z",
+            "rescheduled 06:00:00 - 12:30",
+            f"{RESCHEDULED}; the schedule is manual, so it has to be triggered again then",
         ),
-        (shown("scheduled", "06:00:00", "05:00:00"), "succeeded at 2026-11-22T06:00:00Z"),
-        (shown("scheduled", "05:00:00", "06:00:00"), "failed at 2026-11-22T06:00:00Z"),
-        (shown("scheduled", None, None, **FLAGGED), DUE),
-        (shown("scheduled", "06:00:00", "05:00:00", **FLAGGED), DUE),
-        (shown("scheduled", "05:00:00", "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
-        (shown("scheduled", "06:00:00", "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
-        (shown("scheduled", None, "06:00:00", **FLAGGED), DUE_AFTER_FAILURE),
-        (
-            shown("paused", "06:00:00", None, **FLAGGED),
-            "is due as a historical sync, but the connection is paused; unpause it",
-        ),
+        ("rescheduled 06:00:00 - 12:30 auto", RESCHEDULED),
     ],
 )
-def test_the_latest_sync_is_explained(now: Connection, message: str) -> None:
-    assert judge_latest(now).message == message
+def test_a_sync_that_has_not_ended_is_explained(now: str, message: str) -> None:
+    assert judge(USUAL, shown(now))[0].message == message
 
 
 @pytest.mark.parametrize(
-    ("now", "message"),
+    ("at", "now", "expected"),
     [
-        (shown("scheduled", "06:00:00", None), "has not started yet"),
-        (
-            shown("paused", "06:00:00", None),
-            "was cancelled: the connection was paused before it ended; unpause it and trigger it again",
-        ),
-        (
-            shown("rescheduled", "06:00:00", None, schedule_type="manual", **AT_12_30),
-            "is rescheduled for 2026-11-22T12:30:00Z; the schedule is manual, so it has to be triggered again then",
-        ),
-        (
-            shown("rescheduled", "06:00:00", None, schedule_type="auto", **AT_12_30),
-            "is rescheduled for 2026-11-22T12:30:00Z",
-        ),
+        ("12:00:00", "scheduled 11:59:58 05:00:00", True),
+        ("12:00:00", "scheduled 06:00:00 11:59:58", True),
+        ("12:00:00", "scheduled 11:59:57 05:00:00", False),  # it only shows late
+        ("05:00:00", "scheduled 06:00:00 05:00:00", False),
+        ("05:00:00", "scheduled - -", False),
     ],
 )
-def test_a_sync_that_has_not_ended_is_explained(now: Connection, message: str) -> None:
-    assert judge(USUAL, now)[0].message == message
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "expected"),
-    [
-        ("12:00:00", shown("scheduled", "11:59:58", "05:00:00"), True),
-        ("12:00:00", shown("scheduled", "06:00:00", "11:59:58"), True),
-        ("12:00:00", shown("scheduled", "11:59:57", "05:00:00"), False),  # it only shows late
-        ("05:00:00", shown("scheduled", "06:00:00", "05:00:00"), False),
-        ("05:00:00", shown("scheduled", None, None), False),
-    ],
-)
-def test_a_sync_has_ended_since_if_its_stamp_is_new_and_late_enough(
-    before: str, now: Connection, expected: bool
-) -> None:
-    assert now.has_ended_since(shown("scheduled", "06:00:00", "05:00:00"), stamp(before)) is expected
-
-
-# Other programs hand over a connector and a time: what is later than that time is the sync's.
-OTHERS = triggered("12:00:00", "12:00:00")
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (shown("scheduled", "06:00:00", "05:00:00"), RUNNING),
-        (shown("scheduled", "12:00:00", "05:00:00"), RUNNING),
-        (shown("scheduled", "12:00:00.001", "05:00:00"), SUCCEEDED),
-        (shown("scheduled", "06:00:00", "12:05:00"), FAILED),
-        (shown("scheduled", "12:09:00", "12:05:00"), SUCCEEDED),
-        (shown("scheduled", "12:05:00", "12:09:00"), FAILED),
-        (shown("syncing", None, None), RUNNING),
-    ],
-)
-def test_with_a_time_of_execution_alone_a_later_stamp_decides(now: Connection, expected: SyncStatus) -> None:
-    (handoff,) = Handoff.from_other_files({"force_sync.pickle": [ID, stamp("12:00:00")]}.get)
-    assert handoff.baseline == OTHERS
-    assert judge(handoff.baseline, now)[0].status is expected
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (shown("scheduled", "06:00:00", "05:00:00"), SUCCEEDED),
-        (shown("scheduled", "05:00:00", "06:00:00"), FAILED),
-        (shown("scheduled", "06:00:00", "06:00:00"), FAILED),
-        (shown("scheduled", "06:00:00", None), SUCCEEDED),
-        (shown("scheduled", None, "06:00:00"), FAILED),
-        (shown("scheduled", None, None), RUNNING),
-        (shown("syncing", None, None), RUNNING),
-        (shown("syncing", "06:00:00", "05:00:00"), RUNNING),
-        (shown("rescheduled", "06:00:00", "05:00:00"), RUNNING),
-        (shown("hibernating", "06:00:00", "05:00:00"), RUNNING),
-    ],
-)
-def test_without_a_handoff_the_latest_sync_decides(now: Connection, expected: SyncStatus) -> None:
-    assert judge_latest(now).status is expected
+def test_a_sync_has_ended_since_if_its_stamp_is_new_and_late_enough(at: str, now: str, expected: bool) -> None:
+    assert shown(now).has_ended_since(shown("scheduled 06:00:00 05:00:00"), stamp(at)) is expected
 
 
 def test_a_handoff_comes_back_as_it_was() -> None:
-    baseline = triggered("06:00:00", None, interrupted=True)._replace(earliest_end=stamp("11:59:58"), historical=True)
-    handoff = Handoff(ID, baseline)
+    handoff = Handoff(ID, triggered("06:00:00 -", earliest_end="11:59:58", interrupted=True, historical=True))
     assert Handoff.from_plain(handoff.plain()) == handoff
-
-
-@pytest.mark.parametrize(
-    ("baseline", "now", "expected"),
-    [
-        pytest.param(
-            USUAL._replace(earliest_end=stamp("11:59:58")),
-            shown("scheduled", "11:59:57", "05:00:00"),
-            RUNNING,
-            id="a stamp from before the request is another sync's, shown late",
-        ),
-        pytest.param(
-            USUAL._replace(earliest_end=stamp("11:59:58")),
-            shown("scheduled", "12:00:30", "05:00:00"),
-            SUCCEEDED,
-            id="a stamp from after the request is ours",
-        ),
-        pytest.param(
-            USUAL._replace(earliest_end=stamp("11:59:58")),
-            shown("scheduled", "11:59:58", None),
-            SUCCEEDED,
-            id="the first",
-        ),
-        pytest.param(
-            triggered("06:00:00.047", "06:00:00.047")._replace(earliest_end=stamp("05:00:00")),
-            shown("scheduled", "06:00:00", "06:00:00"),
-            RUNNING,
-            id="not joined, fewer digits",
-        ),
-        pytest.param(
-            triggered(None, "06:00:00.047"), shown("scheduled", None, "06:00:00"), FAILED, id="joined, a failure"
-        ),
-        pytest.param(
-            triggered("06:00:00.047", None), shown("scheduled", "06:00:00", None), SUCCEEDED, id="joined, fewer digits"
-        ),
-    ],
-)
-def test_a_stamp_must_fit_the_request(baseline: Baseline, now: Connection, expected: SyncStatus) -> None:
-    assert judge(baseline, now)[0].status is expected
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (shown("scheduled", "06:00:00", None, is_historical_sync=True), RUNNING),
-        (shown("scheduled", "06:00:00", "07:00:00", is_historical_sync=True), RUNNING),
-        (shown("syncing", "06:00:00", None, is_historical_sync=True), RUNNING),
-        (shown("paused", "06:00:00", None, is_historical_sync=True, paused=True), CANCELLED),
-    ],
-)
-def test_a_historical_sync_that_is_due_outweighs_the_latest_stamps(now: Connection, expected: SyncStatus) -> None:
-    assert judge_latest(now).status is expected
