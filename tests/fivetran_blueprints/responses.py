@@ -17,6 +17,7 @@ from fivetran_blueprints import (
     trigger_sync,
     update_connector,
 )
+from shared.errors import Interruption
 from shared.redaction import Redactor
 from tests.support import make_run
 from tests.wire import HTML, LOST, TIMED_OUT, Ending, Vendor, ending, files
@@ -45,6 +46,7 @@ TIMED_OUT_ONES: dict[str, tuple[Any, int]] = {
     "522 of a proxy": (HTML, 522),
     "524": ({"code": "Timeout"}, 524),
 }
+LOST_OR_LATE = {**LOST_ONES, **TIMED_OUT_ONES}
 GARBAGE: dict[str, tuple[Any, int]] = {
     "HTML": (HTML, 200),
     "no body": (None, 200),
@@ -55,6 +57,11 @@ GARBAGE: dict[str, tuple[Any, int]] = {
     "a list": ([], 201),
 }
 NOT_FOUND = {"code": "NotFound_Connection", "message": "Cannot find connection with id 'speak_inexpensive'"}
+
+
+def killed() -> None:
+    """A response during which the script is killed."""
+    raise Interruption(15)
 
 
 def at(time: str) -> str:
@@ -126,6 +133,18 @@ class Fivetran(Vendor):
         """The read of a trigger and its request, which is accepted unless `response` says otherwise."""
         self.shows(before or connection())
         self.expect("POST", START, response, body=body, **more)
+
+    def expect_update(self, fields: Mapping[str, Any], response: Any = ..., before: Any = None, **more: Any) -> None:
+        """An update, whose response shows `fields`; before one that starts a sync the connection is read."""
+        if fields.get("is_historical_sync") is True:
+            self.shows(before or connection())
+        response = connection(**fields) if response is ... else response
+        self.expect("PATCH", DETAILS, response, body={"run_setup_tests": False, **fields}, **more)
+
+    @property
+    def updates(self) -> list[Any]:
+        """The bodies of the updates that came."""
+        return [sent.body for sent in self.sent if sent.method == "PATCH"]
 
     def ends(self, time: str, now: Any = None, since: str | None = SINCE, polls: int = 1) -> None:
         """Polls that show an end, by default a success, and the history, which this account does not have."""

@@ -19,6 +19,8 @@ SAME: dict[str, tuple[Any, Any]] = {
     "a text as a number": ("60", 60),
     "another form of a number": (1, 1.0),
     "a time without its zero": ("7:00", "07:00"),
+    "a time with its seconds": ("7:00", "07:00:00"),
+    "a date as its midnight": ("2026-01-01", "2026-01-01T00:00:00Z"),
     "another form of an instant": ("2026-11-22T00:00:00Z", "2026-11-22T00:00:00.000Z"),
     "null as an empty list": (None, []),
     "null as an empty text": (None, ""),
@@ -35,6 +37,8 @@ SAME: dict[str, tuple[Any, Any]] = {
 }
 UNCLEAR: dict[str, tuple[Any, Any, str]] = {
     "a secret as stars": ("hunter22", MASK, "x"),
+    "a secret as stars but for its end": ("hunter22", "******22", "x"),
+    "a secret as dots": ("hunter22", "\u2022" * 6, "x"),
     "a secret as null": ("hunter22", None, "x"),
     "a text as null": ("03:00", None, "x"),
     "a secret as stars, in an object": ({"a": "hunter22", "b": 1}, {"a": MASK, "b": 1}, "x.a"),

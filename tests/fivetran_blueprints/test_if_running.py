@@ -20,6 +20,7 @@ from tests.fivetran_blueprints.responses import (
     Fivetran,
     at,
     connection,
+    killed,
 )
 from tests.support import NOW
 from tests.wire import HTML
@@ -280,9 +281,6 @@ def test_a_retry_after_at_each_poll_for_its_turn_outlasts_the_time_out_by_no_mor
 
 
 def test_a_trigger_killed_while_it_waits_for_its_turn_started_nothing(fivetran: Fivetran) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
     fivetran.shows(connection("syncing"))
     fivetran.shows(killed)
     with pytest.raises(Interruption):

@@ -28,6 +28,7 @@ from tests.fivetran_blueprints.responses import (
     Fivetran,
     at,
     connection,
+    killed,
 )
 from tests.support import NOW
 from tests.wire import HTML, LOST, REFUSED
@@ -186,9 +187,6 @@ def test_a_lost_request_that_shows_was_accepted(
 
 
 def test_one_that_is_killed_while_it_starts_stops_a_check(fivetran: Fivetran) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
     expect_start(fivetran, killed)
     with pytest.raises(Interruption):
         fivetran.resync()

@@ -21,6 +21,7 @@ from tests.fivetran_blueprints.responses import (
     START,
     Fivetran,
     connection,
+    killed,
 )
 from tests.support import NOW
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
@@ -131,9 +132,6 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_sent(
 
 
 def test_a_trigger_that_is_killed_while_it_starts_stops_a_check(fivetran: Fivetran) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
     fivetran.expect_trigger(killed)
     with pytest.raises(Interruption):
         fivetran.trigger()

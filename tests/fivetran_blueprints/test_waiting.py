@@ -22,6 +22,7 @@ from tests.fivetran_blueprints.responses import (
     Fivetran,
     at,
     connection,
+    killed,
 )
 from tests.wire import HTML, LOST, TIMED_OUT
 
@@ -65,9 +66,6 @@ def test_the_handoff_is_saved_whatever_it_waited_for(
 
 
 def test_the_handoff_is_saved_before_it_waits(fivetran: Fivetran) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
     fivetran.expect_trigger()
     fivetran.shows(killed)
     with pytest.raises(Interruption):
