@@ -15,7 +15,6 @@ from tests.fivetran_blueprints.responses import (
     ID,
     NO_FORCE,
     PLAIN_FILES,
-    RUNNING,
     START,
     Fivetran,
     at,
@@ -28,8 +27,10 @@ from tests.wire import HTML
 HISTORICAL = connection("syncing", is_historical_sync=True)
 
 
-def expect_conflict(fivetran: Fivetran, body: dict[str, bool]) -> None:
-    fivetran.expect("POST", START, CONFLICT, status=409, body=body)
+def expect_conflicts(fivetran: Fivetran, times: int = 1, before: Any = None) -> None:
+    """Reads that show nothing running, each with a request without force that meets a running sync."""
+    for _ in range(times):
+        fivetran.expect_trigger(CONFLICT, before, NO_FORCE, status=409)
 
 
 # Nothing is running
@@ -52,17 +53,9 @@ def expect_conflict(fivetran: Fivetran, body: dict[str, bool]) -> None:
 def test_only_restart_forces_an_idle_connection(
     fivetran: Fivetran, given: dict[str, str], body: dict[str, bool]
 ) -> None:
-    fivetran.shows(connection())
-    fivetran.expect("POST", START, ACCEPTED, body=body)
+    fivetran.expect_trigger(body=body)
     assert fivetran.trigger(**given) == (0, "started")
     assert fivetran.files()["sync.pickle"]["interrupted"] is False
-
-
-def test_a_force_that_conflicts_with_the_policy_sends_nothing(fivetran: Fivetran) -> None:
-    ended = fivetran.trigger(FORCE="TRUE", IF_RUNNING="join")
-    assert ended == (206, "invalid_input")
-    assert all(f"FIVETRAN_{name}" in ended.message for name in ("FORCE", "IF_RUNNING"))
-    assert fivetran.sent == []
 
 
 # restart
@@ -99,29 +92,18 @@ def test_a_running_historical_sync_that_is_about_to_be_stopped_is_named_in_a_war
 
 
 def test_a_409_of_a_forced_request_is_a_sync_that_fivetran_does_not_stop(fivetran: Fivetran) -> None:
-    fivetran.shows(connection())
-    expect_conflict(fivetran, FORCE)
-    for _ in range(200):
-        fivetran.expect("POST", START, CONFLICT, status=409, body=FORCE)
-        fivetran.shows(connection("syncing"))
-    ended = fivetran.trigger()
-    fivetran.steps.clear()
-    assert ended == (203, "already_running")
-    assert all(words in ended.message for words in (ID, "A sync is already in progress"))
-    assert fivetran.clock.elapsed < 370
+    fivetran.expect_trigger(CONFLICT, status=409, many=True)
+    assert fivetran.trigger() == (203, "already_running", ID, "A sync is already in progress")
+    assert fivetran.starts("/sync") == [FORCE] * 2
     assert fivetran.saved() == {}
     assert fivetran.files()["starting.pickle"]["state"] == "ended"
 
 
 def test_a_sync_that_only_a_409_reports_is_interrupted_by_the_next_forced_request(fivetran: Fivetran) -> None:
-    fivetran.shows(connection())
-    expect_conflict(fivetran, FORCE)
+    fivetran.expect_trigger(CONFLICT, status=409)
     fivetran.expect("POST", START, ACCEPTED, body=FORCE)
     assert fivetran.trigger() == (0, "started")
     assert fivetran.files()["sync.pickle"]["interrupted"] is True
-    stopped_at = f"12:00:{fivetran.clock.elapsed:02.0f}"
-    fivetran.shows(connection("syncing", failed_at=at(stopped_at)))
-    assert fivetran.check() == RUNNING
 
 
 # join
@@ -137,36 +119,30 @@ def test_join_starts_nothing_and_saves_the_running_sync(fivetran: Fivetran, give
     assert found["force_sync.pickle"] == [ID, NOW]
 
 
-@pytest.mark.parametrize("polls", [0, 2], ids=["it shows at once", "it shows late"])
-def test_a_409_under_join_is_joined_as_soon_as_it_shows(fivetran: Fivetran, polls: int) -> None:
-    fivetran.shows(connection())
-    expect_conflict(fivetran, NO_FORCE)
-    for _ in range(polls):
-        fivetran.shows(connection())
-        expect_conflict(fivetran, NO_FORCE)
+@pytest.mark.parametrize("conflicts", [1, 3], ids=["it shows at once", "it shows late"])
+def test_a_409_under_join_is_joined_as_soon_as_it_shows(fivetran: Fivetran, conflicts: int) -> None:
+    expect_conflicts(fivetran, conflicts)
     fivetran.shows(connection("syncing"))
     assert fivetran.trigger(IF_RUNNING="join") == (0, "joined")
     assert set(fivetran.files()) == PLAIN_FILES
     assert fivetran.files()["sync.pickle"]["joined"] is True
 
 
-def test_a_409_under_join_whose_sync_is_over_by_then_is_followed_by_a_start(fivetran: Fivetran) -> None:
-    fivetran.shows(connection())
-    expect_conflict(fivetran, NO_FORCE)
+@pytest.mark.parametrize("policy", ["join", "wait"])
+def test_a_409_whose_sync_is_over_by_then_is_followed_by_a_start(fivetran: Fivetran, policy: str) -> None:
+    expect_conflicts(fivetran, 2)
     fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
-    assert fivetran.trigger(IF_RUNNING="join") == (0, "started")
+    assert fivetran.trigger(IF_RUNNING=policy) == (0, "started")
     assert fivetran.files()["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
 
 
-def test_a_409_under_join_that_never_shows_is_exit_203(fivetran: Fivetran) -> None:
-    for _ in range(100):
-        fivetran.shows(connection())
-        expect_conflict(fivetran, NO_FORCE)
-    ended = fivetran.trigger(IF_RUNNING="join")
+@pytest.mark.parametrize(("policy", "seconds"), [("join", 60), ("wait", 300)])
+def test_a_409_whose_sync_neither_shows_nor_ends_is_exit_203(fivetran: Fivetran, policy: str, seconds: int) -> None:
+    expect_conflicts(fivetran, 100)
+    ended = fivetran.trigger(IF_RUNNING=policy, WAIT_TIMEOUT="5")
     fivetran.steps.clear()
-    assert ended == (203, "already_running")
-    assert "A sync is already in progress" in ended.message
-    assert fivetran.clock.elapsed < 120
+    assert ended == (203, "already_running", "A sync is already in progress")
+    assert seconds <= fivetran.clock.elapsed < seconds + 70
     assert fivetran.saved() == {}
 
 
@@ -177,7 +153,7 @@ def test_a_409_under_join_that_never_shows_is_exit_203(fivetran: Fivetran) -> No
 def test_fail_ends_at_once_and_saves_nothing(fivetran: Fivetran, shows: bool) -> None:
     fivetran.shows(connection("syncing" if shows else "scheduled"))
     if not shows:
-        expect_conflict(fivetran, NO_FORCE)
+        fivetran.expect("POST", START, CONFLICT, status=409, body=NO_FORCE)
     ended = fivetran.trigger(IF_RUNNING="fail")
     assert ended == (203, "already_running", "FIVETRAN_IF_RUNNING is fail", ID)
     assert shows or "A sync is already in progress" in ended.message
@@ -189,68 +165,29 @@ def test_fail_ends_at_once_and_saves_nothing(fivetran: Fivetran, shows: bool) ->
 # wait
 
 
-def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(fivetran: Fivetran) -> None:
-    for state in ("syncing", "syncing"):
-        fivetran.shows(connection(state, at("06:00:00")))
-    fivetran.expect_trigger(before=connection("scheduled", at("12:00:01")), body=NO_FORCE)
+def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
+) -> None:
+    fivetran.shows(HISTORICAL, HISTORICAL)
+    fivetran.shows(*[HTML] * 7, status=502)  # more than one read tries
+    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
     assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
     handoff = fivetran.files()["sync.pickle"]
     assert (handoff["succeeded_at"], handoff["interrupted"]) == (NOW + timedelta(seconds=1), False)
-
-
-def test_wait_stops_no_historical_sync(fivetran: Fivetran, caplog: pytest.LogCaptureFixture) -> None:
-    fivetran.shows(HISTORICAL)
-    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
-    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
     assert "stopped" not in caplog.text
 
 
 def test_wait_times_out_and_starts_nothing(fivetran: Fivetran) -> None:
     fivetran.shows(connection("syncing"), many=True)
-    assert fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="10") == (
-        203,
-        "already_running",
-        ID,
-        "FIVETRAN_WAIT_TIMEOUT",
-        "nothing was started",
-    )
+    ended = fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="10")
+    assert ended == (203, "already_running", ID, "FIVETRAN_WAIT_TIMEOUT", "nothing was started")
     assert 600 <= fivetran.clock.elapsed < 660
     assert fivetran.saved() == {}
 
 
-def test_a_409_under_wait_is_waited_for(fivetran: Fivetran) -> None:
-    for _ in range(2):
-        fivetran.shows(connection())
-        expect_conflict(fivetran, NO_FORCE)
-    fivetran.expect_trigger(body=NO_FORCE)
-    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
-    assert fivetran.clock.elapsed > 0
-
-
-def test_a_409_under_wait_that_never_ends_is_exit_203(fivetran: Fivetran) -> None:
-    for _ in range(100):
-        fivetran.shows(connection())
-        expect_conflict(fivetran, NO_FORCE)
-    ended = fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="5")
-    fivetran.steps.clear()
-    assert ended == (203, "already_running")
-    assert "A sync is already in progress" in ended.message
-    assert 300 <= fivetran.clock.elapsed < 370
-    assert fivetran.saved() == {}
-
-
 def test_a_connection_that_is_paused_while_its_turn_is_awaited_is_refused(fivetran: Fivetran) -> None:
-    fivetran.shows(connection("syncing"))
-    fivetran.shows(connection("paused", paused=True))
+    fivetran.shows(connection("syncing"), connection("paused", paused=True))
     assert fivetran.trigger(IF_RUNNING="wait") == (201, "refused")
-
-
-def test_reads_that_fail_while_its_turn_is_awaited_are_survived(fivetran: Fivetran) -> None:
-    fivetran.shows(connection("syncing"))
-    for _ in range(7):  # more than one read tries
-        fivetran.shows(HTML, status=502)
-    fivetran.expect_trigger(before=connection("scheduled", at("12:00:01")), body=NO_FORCE)
-    assert fivetran.trigger(IF_RUNNING="wait") == (0, "started")
 
 
 def test_an_outage_while_its_turn_is_awaited_is_known_to_have_started_nothing(fivetran: Fivetran) -> None:
@@ -260,24 +197,11 @@ def test_an_outage_while_its_turn_is_awaited_is_known_to_have_started_nothing(fi
     assert 900 <= fivetran.clock.elapsed < 1100
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_request_that_is_refused_once_its_turn_has_come_ends_it_at_once(fivetran: Fivetran, status: int) -> None:
-    for _ in range(2):
-        fivetran.shows(connection("syncing"))
-    fivetran.shows(connection(succeeded_at=at("12:00:01")))
-    fivetran.expect("POST", START, {"code": "Forbidden"}, status=status, body=NO_FORCE)
+def test_a_request_that_is_refused_once_its_turn_has_come_ends_it_at_once(fivetran: Fivetran) -> None:
+    fivetran.shows(connection("syncing"))
+    fivetran.expect_trigger({"code": "Forbidden"}, body=NO_FORCE, status=403)
     assert fivetran.trigger(IF_RUNNING="wait") == (200, "invalid_credentials")
     assert fivetran.saved() == {}
-
-
-@pytest.mark.parametrize("seconds", ["50", "60"])
-def test_a_retry_after_at_each_poll_for_its_turn_outlasts_the_time_out_by_no_more_than_a_poll(
-    fivetran: Fivetran, seconds: str
-) -> None:
-    fivetran.shows(connection("syncing"))
-    fivetran.shows(None, status=429, headers={"Retry-After": seconds}, takes=5, many=True)
-    assert fivetran.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="1").code in (202, 203)
-    assert fivetran.clock.elapsed < 66  # a poll takes five seconds
 
 
 def test_a_trigger_killed_while_it_waits_for_its_turn_started_nothing(fivetran: Fivetran) -> None:

@@ -61,6 +61,33 @@ def test_the_message_names_the_connector_and_the_log_its_page(
     assert {name: kept.body for name, kept in fivetran.run.kept.items()} == {f"sync_{ID}_response.json": ACCEPTED}
 
 
+@pytest.mark.parametrize("given", [{"CONNECTOR_ID": "", "CONNECTION_ID": ID}, {"CONNECTION_ID": ID}])
+def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran, given: dict[str, str]) -> None:
+    fivetran.expect_trigger()
+    assert fivetran.trigger(**given) == (0, "started")
+    assert fivetran.saved()["connector_id.pickle"] == ID
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "named"),
+    [
+        ({"CONNECTION_ID": "another"}, 206, ["CONNECTOR_ID", "CONNECTION_ID"]),
+        ({"CONNECTOR_ID": ""}, 206, ["CONNECTOR_ID"]),
+        ({"CONNECTOR_ID": "../other", "API_SECRET": "None"}, 206, ["CONNECTOR_ID", "API_SECRET"]),
+        ({"IF_RUNNING": "stop", "WAIT": "1", "WAIT_TIMEOUT": "0"}, 206, ["IF_RUNNING", "WAIT", "WAIT_TIMEOUT"]),
+        ({"POLL_INTERVAL": "3601"}, 205, ["POLL_INTERVAL"]),
+        ({"FORCE": "TRUE", "IF_RUNNING": "join"}, 206, ["FORCE", "IF_RUNNING"]),
+        ({"FORCE": "FALSE", "IF_RUNNING": "restart"}, 206, ["FORCE", "IF_RUNNING"]),
+        ({"FORCE": "FALSE", "IF_RUNNING": "fail"}, 206, ["FORCE", "IF_RUNNING"]),
+    ],
+)
+def test_problems_of_inputs_are_named_before_anything_is_sent(
+    fivetran: Fivetran, given: dict[str, str], code: int, named: list[str]
+) -> None:
+    assert fivetran.trigger(**given) == (code, "invalid_input", *[f"FIVETRAN_{name}" for name in named])
+    assert fivetran.saved() == {}
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_redirect_is_never_followed(fivetran: Fivetran, method: str) -> None:
     moved = {"Location": f"https://elsewhere.invalid{START}"}
@@ -225,20 +252,32 @@ def test_what_the_first_read_is_refused_with_ends_the_trigger(
         HTML,
         '{"code": "Success", "data": {"id"',
         [],
-        {"code": "Success"},
         {"code": "Success", "data": None},
-        {"code": "Success", "data": {"status": {}}},
-        {"code": "Strange", "data": connection()["data"]},
         connection(id="another_one"),
-        connection(succeeded_at="yesterday"),
-        connection(paused="no"),
-        connection(sync_state=None),  # type: ignore[arg-type]
+        {"code": "Success", "data": {**connection()["data"], "status": {}}},
+        {"code": "Strange", "data": connection()["data"]},
     ],
 )
 def test_a_first_read_with_an_unexpected_response_starts_nothing(fivetran: Fivetran, response: Any) -> None:
     fivetran.shows(response)
     assert fivetran.trigger() == (202, "not_started", "nothing was started")
     assert fivetran.saved() == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("succeeded_at", "yesterday"),
+        ("failed_at", 1795348800),
+        ("sync_state", None),
+        ("sync_state", ""),
+        ("setup_state", 1),
+        ("paused", "false"),
+    ],
+)
+def test_a_first_read_with_an_odd_value_starts_nothing(fivetran: Fivetran, key: str, value: Any) -> None:
+    fivetran.shows(connection(**{key: value}))
+    assert fivetran.trigger() == (202, "not_started", "nothing was started", key)
 
 
 @pytest.mark.parametrize(("response", "status"), [(HTML, 502), (TIMED_OUT, 0), (None, 429)])
