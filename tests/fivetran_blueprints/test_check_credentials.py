@@ -26,13 +26,6 @@ def test_it_asks_for_the_account_and_for_nothing_else(fivetran: Fivetran) -> Non
     assert fivetran.run.kept == {}
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/", "http://localhost:8080/v1"])
-def test_another_base_url_is_used_with_or_without_its_version(fivetran: Fivetran, url: str) -> None:
-    fivetran.url = "http://localhost:8080"
-    fivetran.expect("GET", ACCOUNT, VALID)
-    assert fivetran.verify(API_URL=url) == (0, "valid")
-
-
 @pytest.mark.parametrize(
     ("data", "account"),
     [
@@ -56,14 +49,9 @@ def test_other_inputs_are_not_needed_and_not_read(fivetran: Fivetran) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({"API_KEY": ""}, ["API_KEY"]),
-        ({"API_SECRET": " "}, ["API_SECRET"]),
-        ({"API_KEY": "None", "API_SECRET": "None"}, ["API_KEY", "API_SECRET"]),
+        ({"API_KEY": "None", "API_SECRET": " "}, ["API_KEY", "API_SECRET"]),
         ({"API_KEY": "sesame-\u00e9", "API_URL": "api.fivetran.com"}, ["API_KEY", "API_URL"]),
-        ({"API_SECRET": "sesame\nsesame"}, ["API_SECRET"]),
-        ({"API_SECRET": "'sesame'"}, ["API_SECRET", "quotes"]),
         ({"API_SECRET": "${SESAME_SECRET}"}, ["API_SECRET", "placeholder"]),
-        ({"API_KEY": "Basic sesame"}, ["API_KEY", "Basic"]),
         ({"API_KEY": "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"}, ["API_KEY", "custom credential group"]),
     ],
 )
@@ -73,77 +61,45 @@ def test_a_problem_of_an_input_is_named_before_anything_is_sent(
     ended = fivetran.verify(**given)
     assert ended == (206, "invalid_input", *named)
     assert "sesame" not in ended.message.lower()
-    assert fivetran.sent == []
 
 
-def test_a_401_hints_at_the_base64_of_key_and_secret(fivetran: Fivetran) -> None:
-    fivetran.expect("GET", ACCOUNT, {"code": "Unauthorized", "message": "Invalid credentials"}, status=401)
-    ended = fivetran.verify()
-    assert ended == (200, "invalid_credentials")
-    words = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "Base64", "Invalid credentials")
-    assert all(word in ended.message for word in words)
+BASE64 = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "Base64", "Invalid credentials")
 
 
-def test_a_403_is_a_valid_key_that_may_not_read_the_account(fivetran: Fivetran) -> None:
-    fivetran.expect("GET", ACCOUNT, {"code": "Forbidden", "message": "Role without account access"}, status=403)
-    ended = fivetran.verify()
-    assert ended == (0, "valid", "account")
-    assert "wrong" not in ended.message
+@pytest.mark.parametrize(
+    ("response", "status", "expected"),
+    [
+        ({"code": "Unauthorized", "message": "Invalid credentials"}, 401, (200, "invalid_credentials", *BASE64)),
+        ({"code": "Forbidden", "message": "Role without account access"}, 403, (0, "valid", "account")),
+        (None, 302, (201, "refused", "FIVETRAN_API_URL")),
+        (HTML, 200, (220, "unreachable")),
+        (None, 204, (220, "unreachable")),
+        ('{"code": "Success", "da', 200, (220, "unreachable")),
+        ({"code": "Success", "data": None}, 200, (220, "unreachable")),
+        ({"code": "Strange", "data": {"account_id": "a_1"}}, 200, (220, "unreachable")),
+        (HTML, 404, (220, "unreachable")),
+        ({"code": "ResourceNotFound"}, 404, (220, "unreachable")),
+        ({"code": "Conflict"}, 409, (220, "unreachable")),
+    ],
+)
+def test_only_a_success_or_a_missing_permission_proves_that_they_are_valid(
+    fivetran: Fivetran, response: Any, status: int, expected: tuple[Any, ...]
+) -> None:
+    fivetran.expect("GET", ACCOUNT, response, status=status, headers={"Location": "https://elsewhere.invalid/"})
+    assert fivetran.verify() == expected
 
 
-def test_a_redirect_is_never_followed(fivetran: Fivetran) -> None:
-    fivetran.expect("GET", ACCOUNT, None, status=302, headers={"Location": "https://elsewhere.invalid/"})
-    assert fivetran.verify() == (201, "refused", "FIVETRAN_API_URL")
-
-
-UNREACHABLE: dict[str, tuple[Any, int]] = {
-    "refused": (REFUSED, 0),
-    "lost": (LOST, 0),
-    "timed out": (TIMED_OUT, 0),
-    "408": (None, 408),
-    "429": ({"code": "TooManyRequests"}, 429),
-    "500": (None, 500),
-    "502": (HTML, 502),
-}
-
-
-@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
+@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (LOST, 0), (TIMED_OUT, 0), (None, 429), (HTML, 502)])
 def test_a_vendor_that_cannot_be_reached_is_asked_five_times(fivetran: Fivetran, response: Any, status: int) -> None:
-    for _ in range(5):
-        fivetran.expect("GET", ACCOUNT, response, status=status)
-    assert fivetran.verify() == (220, "unreachable")
-
-
-@pytest.mark.parametrize(("response", "status"), UNREACHABLE.values(), ids=UNREACHABLE)
-def test_a_passing_outage_does_not_matter(fivetran: Fivetran, response: Any, status: int) -> None:
     fivetran.expect("GET", ACCOUNT, response, status=status)
     fivetran.expect("GET", ACCOUNT, VALID)
     assert fivetran.verify() == (0, "valid")
+    fivetran.expect("GET", ACCOUNT, response, status=status, many=True)
+    assert fivetran.verify() == (220, "unreachable")
+    assert len(fivetran.sent) == 2 + 5
 
 
 def test_a_long_retry_after_ends_the_check_at_once(fivetran: Fivetran) -> None:
     fivetran.expect("GET", ACCOUNT, None, status=429, headers={"Retry-After": "3600"})
     assert fivetran.verify() == (220, "unreachable", "1 h")
     assert fivetran.clock.sleeps == []
-
-
-@pytest.mark.parametrize(
-    ("response", "status"),
-    [
-        (HTML, 200),
-        (None, 200),
-        ('{"code": "Success", "da', 200),
-        ([], 200),
-        ({"code": "Success"}, 200),
-        ({"code": "Success", "data": None}, 200),
-        ({"code": "Strange", "data": {"account_id": "a_1"}}, 200),
-        ({"data": {"account_id": "a_1"}}, 200),
-        (None, 204),
-        (HTML, 404),
-        ({"code": "ResourceNotFound"}, 404),
-        ({"code": "Conflict"}, 409),
-    ],
-)
-def test_an_unexpected_response_proves_nothing(fivetran: Fivetran, response: Any, status: int) -> None:
-    fivetran.expect("GET", ACCOUNT, response, status=status)
-    assert fivetran.verify() == (220, "unreachable")
