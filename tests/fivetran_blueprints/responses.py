@@ -146,10 +146,12 @@ class Fivetran(Vendor):
         """The bodies of the updates that came."""
         return [sent.body for sent in self.sent if sent.method == "PATCH"]
 
-    def ends(self, time: str, now: Any = None, since: str | None = SINCE, polls: int = 1) -> None:
-        """Polls that show an end, by default a success, and the history, which this account does not have."""
+    def ends(
+        self, time: str, now: Any = None, since: str | None = SINCE, polls: int = 1, response: Any = None, **more: Any
+    ) -> None:
+        """Polls that show an end, by default a success, and the history; without `response` the account has none."""
         self.shows(*[now or connection(succeeded_at=at(time))] * polls)
-        self.expect_history(since, time)
+        self.expect_history(since, time, response, **more)
 
     def expect_history(self, since: str | None, ended_at: str, response: Any = None, status: int | None = None) -> None:
         """The request for the history until a few minutes after the end; without `response` a 403.

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
+    CANCELLED,
     CONFLICT,
     FORCE,
     ID,
@@ -113,14 +114,6 @@ def test_a_check_without_a_handoff_triggers_nothing(fivetran: Fivetran) -> None:
     assert fivetran.starts("/sync") == []
 
 
-@pytest.mark.parametrize(("response", "status"), [*AGAIN.values(), (CONFLICT, 409)], ids=[*AGAIN, "it is running"])
-def test_another_request_that_goes_wrong_does_not_end_the_wait(fivetran: Fivetran, response: Any, status: int) -> None:
-    fivetran.expect_trigger()
-    expect_again(fivetran, rescheduled(), response, status)
-    fivetran.ends("12:08:00")
-    assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
-
-
 def test_a_vendor_that_accepts_no_other_request_just_now_does_not_end_the_wait(fivetran: Fivetran) -> None:
     fivetran.expect_trigger()
     fivetran.shows(rescheduled(), many=True)
@@ -143,15 +136,23 @@ def test_another_request_that_is_refused_is_not_sent_every_two_seconds(fivetran:
 BEFORE = rescheduled("11:00:00")
 
 
+@pytest.mark.parametrize("policy", ["restart", "wait"])
 def test_what_was_rescheduled_before_the_start_is_not_triggered_again_while_a_read_may_be_stale(
-    fivetran: Fivetran,
+    fivetran: Fivetran, policy: str
 ) -> None:
-    fivetran.expect_trigger(before=BEFORE)
-    later = until(fivetran, 2, connection("syncing"), done("12:04:00"))
-    fivetran.shows(lambda: BEFORE if fivetran.clock.elapsed < 55 else later(), many=True)
-    fivetran.expect_history(SINCE, "12:04:00")
-    assert fivetran.trigger(WAIT="TRUE", POLL_INTERVAL="5") == SUCCEEDED
-    assert fivetran.starts("/sync") == [FORCE]
+    if policy == "wait":
+        fivetran.shows(lambda: connection("syncing") if fivetran.clock.elapsed < 120 else BEFORE, many=True)
+        fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+    else:
+        fivetran.expect_trigger(before=BEFORE)
+
+    def shown() -> Any:
+        since = fivetran.clock.elapsed - requests_at(fivetran)[0]
+        return BEFORE if since < 55 else connection("syncing") if since < 120 else connection("paused", paused=True)
+
+    fivetran.shows(shown, many=True)
+    assert fivetran.trigger(IF_RUNNING=policy, WAIT="TRUE", POLL_INTERVAL="5") == CANCELLED
+    assert len(requests_at(fivetran)) == 1
 
 
 def test_what_was_rescheduled_before_the_start_and_still_is_after_a_minute_is_triggered_again(
