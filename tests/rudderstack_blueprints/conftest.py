@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.context import Run
-from tests.support import FakeClock, make_run
-from tests.wire import Vendor, on_the_wire
+from tests.rudderstack_blueprints.responses import RudderStack
+from tests.support import FakeClock
+from tests.wire import on_the_wire
 
 
 @pytest.fixture
-def rudderstack(clock: FakeClock) -> Iterator[Vendor]:
-    """RudderStack at `https://api.rudderstack.com`."""
-    yield from on_the_wire("https://api.rudderstack.com", clock)
-
-
-@pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    """A run with its artifacts in `tmp_path`."""
-    return make_run(tmp_path, "rudderstack", clock)
+def rudderstack(clock: FakeClock, tmp_path: Path) -> Iterator[RudderStack]:
+    """RudderStack at `https://api.rudderstack.com`, and artifacts in `tmp_path`."""
+    for vendor in on_the_wire("https://api.rudderstack.com", clock, RudderStack):
+        vendor.folder = tmp_path
+        yield vendor

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rudderstack_blueprints import check_sync_status
-from shared.context import Run
-from shared.redaction import Redactor
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
+    FAILED,
+    NOT_FOUND,
     OF_CONNECTION,
     OF_SOURCE,
+    RUNNING,
     RUNNING_ONES,
     SOURCE,
     SOURCE_STATUS,
+    SUCCEEDED,
     SYNCS,
     TOKEN,
+    UNREACHABLE,
     ZERO,
+    RudderStack,
     a_run,
     sync,
     syncs,
 )
-from tests.support import NOW, FakeClock, make_run
-from tests.wire import HTML, Ending, Vendor, ending
+from tests.support import NOW
+from tests.wire import HTML
 
-SUCCEEDED, FAILED, RUNNING = (0, "succeeded"), (211, "failed"), (210, "running")
-UNREACHABLE, NOT_FOUND = (220, "unreachable"), (204, "not_found")
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
 EARLY, LATE = sync("failed", "early", "11:05:00"), sync("succeeded", "late", "11:30:00")
-
-
-def check(run: Run, given: dict[str, str], **more: str) -> Ending:
-    """Run the check with these inputs, `more` of them named without RUDDERSTACK_."""
-    return ending(check_sync_status, {**given, **{f"RUDDERSTACK_{name}": value for name, value in more.items()}}, run)
 
 
 def stamp(moment: datetime) -> str:
@@ -51,137 +46,134 @@ def since(window: timedelta | None, page: int = 1) -> dict[str, str]:
     }
 
 
-def expect_list(vendor: Vendor, window: timedelta | None, *items: dict[str, Any], page: int = 1, **paging: Any) -> None:
-    vendor.expect("GET", SYNCS, syncs(*items, **paging), query=since(window, page))
+def expect_list(
+    rudderstack: RudderStack, window: timedelta | None, *items: dict[str, Any], page: int = 1, **paging: Any
+) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(*items, **paging), query=since(window, page))
 
 
-def expect_none_running(vendor: Vendor) -> None:
-    vendor.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+def expect_none_running(rudderstack: RudderStack) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
 
 
-def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(rudderstack: Vendor, run: Run) -> None:
-    ended = check(run, TOKEN)
-    assert ended == (206, "invalid_input")
-    assert "RUDDERSTACK_SOURCE_ID" in ended.message
-    assert "RUDDERSTACK_CONNECTION_ID" in ended.message
+def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(rudderstack: RudderStack) -> None:
+    assert rudderstack.check(TOKEN) == (206, "invalid_input", "RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID")
     assert rudderstack.sent == []
 
 
 @pytest.mark.parametrize(
     ("region", "url"), [("us", "https://api.rudderstack.com"), ("EU", "https://api.eu.rudderstack.com")]
 )
-def test_the_latest_run_of_a_source_is_checked(rudderstack: Vendor, run: Run, region: str, url: str) -> None:
+def test_the_latest_run_of_a_source_is_checked(rudderstack: RudderStack, region: str, url: str) -> None:
     rudderstack.url = url
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", finished="12:01:00"))
-    ended = check(run, OF_SOURCE, REGION=region)
+    ended = rudderstack.check(OF_SOURCE, REGION=region)
     assert ended == SUCCEEDED
     assert ended.message == f"the latest sync of source {SOURCE} succeeded at 2026-11-22T12:01:00Z"
 
 
 @pytest.mark.parametrize("latest", [{}, {"status": "", "startedAt": ZERO, "finishedAt": ZERO}])
-def test_a_source_that_never_ran_is_incomplete(rudderstack: Vendor, run: Run, latest: Any) -> None:
+def test_a_source_that_never_ran_is_incomplete(rudderstack: RudderStack, latest: Any) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, latest)
-    ended = check(run, OF_SOURCE)
+    ended = rudderstack.check(OF_SOURCE)
     assert ended == RUNNING
     assert ended.message == f"source {SOURCE} has never run"
 
 
-def test_a_running_sync_of_a_connection_decides(rudderstack: Vendor, run: Run) -> None:
+def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(sync("running", "now", "11:59:00")), query=RUNNING_ONES)
-    ended = check(run, OF_CONNECTION)
+    ended = rudderstack.check(OF_CONNECTION)
     assert ended == RUNNING
     assert ended.message == f"sync now of connection {CONNECTION} is running"
-    assert run.report.sync_id == "now"
+    assert rudderstack.run.report.sync_id == "now"
 
 
 @pytest.mark.parametrize("order", [(EARLY, LATE), (LATE, EARLY)])
 def test_else_the_one_that_started_last_in_whatever_order_they_come(
-    rudderstack: Vendor, run: Run, order: tuple[dict[str, Any], ...]
+    rudderstack: RudderStack, order: tuple[dict[str, Any], ...]
 ) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, *order)
-    ended = check(run, OF_CONNECTION)
-    assert ended == SUCCEEDED
-    assert "sync late of" in ended.message
+    assert rudderstack.check(OF_CONNECTION) == (*SUCCEEDED, "sync late of")
 
 
-def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: Vendor, run: Run) -> None:
+def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, LATE, {"id": "next", "status": "queued"})
-    assert check(run, OF_CONNECTION) == RUNNING
+    assert rudderstack.check(OF_CONNECTION) == RUNNING
 
 
 @pytest.mark.parametrize("windows", [[HOUR], [HOUR, DAY], [HOUR, DAY, MONTH], [HOUR, DAY, MONTH, None]])
 def test_the_window_is_widened_until_something_is_there(
-    rudderstack: Vendor, run: Run, windows: list[timedelta | None]
+    rudderstack: RudderStack, windows: list[timedelta | None]
 ) -> None:
     expect_none_running(rudderstack)
     for window in windows[:-1]:
         expect_list(rudderstack, window)
     expect_list(rudderstack, windows[-1], EARLY, LATE)
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_a_connection_that_never_ran_is_incomplete(rudderstack: Vendor, run: Run) -> None:
+def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     for window in (HOUR, DAY, MONTH, None):
         expect_list(rudderstack, window)
-    ended = check(run, OF_CONNECTION)
+    ended = rudderstack.check(OF_CONNECTION)
     assert ended == RUNNING
     assert ended.message == f"connection {CONNECTION} has never run"
 
 
 @pytest.mark.parametrize("offset", [-86400.0, 7200.0])
-def test_the_windows_are_those_of_the_servers_clock(rudderstack: Vendor, run: Run, offset: float) -> None:
+def test_the_windows_are_those_of_the_servers_clock(rudderstack: RudderStack, offset: float) -> None:
     rudderstack.clock.offset = offset
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, LATE)
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_without_the_servers_clock_there_is_no_window(rudderstack: Vendor, run: Run) -> None:
+def test_without_the_servers_clock_there_is_no_window(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, date=False)
     rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE), date=False)
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
 @pytest.mark.parametrize("following", ["/v2/retl-connections/x/syncs?page=2", "/retl-connections/x/syncs?page=2", "2"])
-def test_a_window_is_read_on_every_page(rudderstack: Vendor, run: Run, following: str) -> None:
+def test_a_window_is_read_on_every_page(rudderstack: RudderStack, following: str) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, EARLY, next=following)
     expect_list(rudderstack, HOUR, sync("failed", "middle", "11:20:00"), page=2, next=following)
     expect_list(rudderstack, HOUR, LATE, page=3, next="")
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_a_history_that_comes_newest_first_is_not_read_to_its_end(rudderstack: Vendor, run: Run) -> None:
+def test_a_history_that_comes_newest_first_is_not_read_to_its_end(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     for window in (HOUR, DAY):
         expect_list(rudderstack, window)
     many = [sync("failed", f"{hour}", f"{hour:02}:00:00") for hour in range(11, 0, -1)]
     expect_list(rudderstack, MONTH, LATE, *many, next="2")
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_a_few_syncs_that_come_newest_first_by_chance_prove_nothing(rudderstack: Vendor, run: Run) -> None:
+def test_a_few_syncs_that_come_newest_first_by_chance_prove_nothing(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, sync("failed", "b", "11:20:00"), EARLY, next="2")
     expect_list(rudderstack, HOUR, LATE, page=2)
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_pages_that_repeat_themselves_are_not_read_for_ever(rudderstack: Vendor, run: Run) -> None:
+def test_pages_that_repeat_themselves_are_not_read_for_ever(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, EARLY, LATE, next="2")
     expect_list(rudderstack, HOUR, EARLY, LATE, page=2, next="2")
-    assert check(run, OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
 
 
-def test_a_hundred_pages_are_enough(rudderstack: Vendor, run: Run) -> None:
+def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     for page in range(1, 101):
         expect_list(rudderstack, HOUR, sync("succeeded", f"sync-{page}"), page=page, next="more")
-    assert check(run, OF_CONNECTION) == UNREACHABLE
+    assert rudderstack.check(OF_CONNECTION) == UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -201,11 +193,9 @@ def test_a_hundred_pages_are_enough(rudderstack: Vendor, run: Run) -> None:
         HTML,
     ],
 )
-def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(
-    rudderstack: Vendor, tmp_path: Path, clock: FakeClock, response: Any
-) -> None:
+def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(rudderstack: RudderStack, response: Any) -> None:
     rudderstack.expect("GET", SYNCS, response, query=RUNNING_ONES)
-    ended = check(make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"])), OF_CONNECTION)
+    ended = rudderstack.check(OF_CONNECTION)
     assert ended == UNREACHABLE
     assert "the-token" not in ended.message
 
@@ -214,18 +204,10 @@ def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(
     ("response", "status", "expected"), [(HTML, 404, NOT_FOUND), ({"error": "boom"}, 500, UNREACHABLE)]
 )
 def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
-    rudderstack: Vendor, run: Run, response: Any, status: int, expected: tuple[int, str]
+    rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
 ) -> None:
     rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
-    ended = check(run, OF_CONNECTION)
-    assert ended == expected
-    assert ("RUDDERSTACK_SOURCE_ID" if status == 404 else "boom") in ended.message
-
-
-def test_rejected_rows_are_a_failure_if_so_wished(rudderstack: Vendor, run: Run) -> None:
-    expect_none_running(rudderstack)
-    expect_list(rudderstack, HOUR, LATE | {"metrics": {"failed": {"total": 2}}})
-    assert check(run, OF_CONNECTION, FAIL_ON_FAILED_ROWS="TRUE") == FAILED
+    assert rudderstack.check(OF_CONNECTION) == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")
 
 
 # RUDDERSTACK_MAX_AGE: by the server's clock, which is at 12:00:00
@@ -247,29 +229,15 @@ def test_rejected_rows_are_a_failure_if_so_wished(rudderstack: Vendor, run: Run)
 )
 @pytest.mark.parametrize("offset", [0.0, 7200.0])
 def test_a_latest_run_that_ended_too_long_ago_counts_as_not_there_yet(
-    rudderstack: Vendor, run: Run, offset: float, run_: dict[str, Any], expected: tuple[int, str]
+    rudderstack: RudderStack, offset: float, run_: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     rudderstack.clock.offset = offset
     rudderstack.expect("GET", SOURCE_STATUS, run_)
-    assert check(run, OF_SOURCE, MAX_AGE="60") == expected
+    assert rudderstack.check(OF_SOURCE, MAX_AGE="60") == expected
 
 
-def test_the_age_of_a_connections_latest_sync_counts_too(rudderstack: Vendor, run: Run) -> None:
+def test_the_age_of_a_connections_latest_sync_counts_too(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR)
     expect_list(rudderstack, DAY, sync("succeeded", started="10:00:00") | {"finishedAt": stamp(NOW - HOUR)})
-    ended = check(run, OF_CONNECTION, MAX_AGE="59")
-    assert ended == RUNNING
-    assert "more than 59 min ago" in ended.message
-
-
-def test_a_sensor_waits_for_the_next_run_of_a_schedule(rudderstack: Vendor, run: Run) -> None:
-    def shown() -> dict[str, Any]:
-        elapsed = rudderstack.clock.elapsed
-        if elapsed < 300:
-            return a_run("finished", "10:50:00", "10:55:00")
-        return a_run("running", "12:05:00") if elapsed < 400 else a_run("finished", "12:05:00", "12:06:40")
-
-    rudderstack.expect("GET", SOURCE_STATUS, shown, many=True)
-    assert check(run, OF_SOURCE, MAX_AGE="60", WAIT="TRUE") == SUCCEEDED
-    assert 400 <= rudderstack.clock.elapsed < 440
+    assert rudderstack.check(OF_CONNECTION, MAX_AGE="59") == (*RUNNING, "more than 59 min ago")

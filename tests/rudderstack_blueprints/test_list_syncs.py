@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rudderstack_blueprints import list_syncs
-from shared.context import Run
 from shared.redaction import Redactor
-from tests.rudderstack_blueprints.responses import CONNECTION, OF_CONNECTION, SYNCS, ZERO, at, sync, syncs
-from tests.support import FakeClock, make_run
-from tests.wire import HTML, LOST, Ending, Vendor, ending, files
+from tests.rudderstack_blueprints.responses import (
+    BAD_REQUEST,
+    CONNECTION,
+    INVALID,
+    NOT_FOUND,
+    SYNCS,
+    UNREACHABLE,
+    ZERO,
+    RudderStack,
+    at,
+    sync,
+    syncs,
+)
+from tests.support import make_run
+from tests.wire import HTML, LOST
 
 FILE = f"syncs_{CONNECTION}_response.json"
-
-
-def list_them(run: Run, **given: str) -> Ending:
-    """Run it with these inputs, named without RUDDERSTACK_."""
-    environment = {**OF_CONNECTION, **{f"RUDDERSTACK_{name}": value for name, value in given.items()}}
-    return ending(list_syncs, environment, run)
 
 
 def minutes(*started: int) -> list[dict[str, Any]]:
@@ -28,9 +31,9 @@ def minutes(*started: int) -> list[dict[str, Any]]:
     return [sync("succeeded", f"s{minute}", f"11:{minute:02}:00") for minute in started]
 
 
-def ids(run: Run) -> list[str]:
+def ids(rudderstack: RudderStack) -> list[str]:
     """Of the syncs in responses/."""
-    return [one["id"] for one in run.kept[FILE].body]
+    return [one["id"] for one in rudderstack.run.kept[FILE].body]
 
 
 @pytest.mark.parametrize(
@@ -51,35 +54,31 @@ def ids(run: Run) -> list[str]:
         ),
     ],
 )
-def test_the_filters_go_to_the_vendor(
-    rudderstack: Vendor, run: Run, given: dict[str, str], query: dict[str, str]
-) -> None:
+def test_the_filters_go_to_the_vendor(rudderstack: RudderStack, given: dict[str, str], query: dict[str, str]) -> None:
     rudderstack.expect("GET", SYNCS, syncs(*minutes(1)), query=query)
-    ended = list_them(run, **given)
+    ended = rudderstack.list(**given)
     assert ended == (0, "listed")
     assert ended.message == f"listed 1 sync of connection {CONNECTION}"
 
 
-def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(
-    rudderstack: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(*minutes(*range(10, 20)), next="2"))
     rudderstack.expect("GET", SYNCS, syncs(*minutes(*range(20, 40))), query={"page": "2"})
-    assert list_them(run) == (0, "listed")
-    details = run.report.details
+    assert rudderstack.list() == (0, "listed")
+    details = rudderstack.run.report.details
     assert details["count"] == 30
     assert [one["id"] for one in details["syncs"]] == [f"s{minute}" for minute in range(39, 19, -1)]
-    assert ids(run) == [f"s{minute}" for minute in range(39, 9, -1)]
-    assert run.kept[FILE].body[0] == minutes(39)[0]  # word for word
-    assert (run.report.id, run.report.sync_id, files(tmp_path)) == (CONNECTION, None, {})
+    assert ids(rudderstack) == [f"s{minute}" for minute in range(39, 9, -1)]
+    assert rudderstack.run.kept[FILE].body[0] == minutes(39)[0]  # word for word
+    assert (rudderstack.run.report.id, rudderstack.run.report.sync_id, rudderstack.files()) == (CONNECTION, None, {})
 
 
-def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: Vendor, run: Run) -> None:
+def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: RudderStack) -> None:
     rudderstack.expect(
         "GET", SYNCS, syncs(sync("failed", "a", "12:00:01", error="no such table"), sync("running", "b"))
     )
-    list_them(run)
-    failed, running = sorted(run.report.details["syncs"], key=lambda one: one["id"])
+    rudderstack.list()
+    failed, running = sorted(rudderstack.run.report.details["syncs"], key=lambda one: one["id"])
     assert failed == {
         "id": "a",
         "status": "failed",
@@ -91,7 +90,7 @@ def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: Vendor, run:
     assert (running["finished_at"], running["error"]) == (None, None)
 
 
-def test_the_table_is_aligned(rudderstack: Vendor, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_table_is_aligned(rudderstack: RudderStack, caplog: pytest.LogCaptureFixture) -> None:
     metrics = {"total": 1200, "failed": {"total": 3}}
     rudderstack.expect(
         "GET",
@@ -103,7 +102,7 @@ def test_the_table_is_aligned(rudderstack: Vendor, run: Run, caplog: pytest.LogC
         ),
     )
     with caplog.at_level("INFO"):
-        list_them(run)
+        rudderstack.list()
     assert [record.message for record in caplog.records] == [
         "id         status     started               duration  rows",
         "a-long-id  succeeded  2026-11-22T12:00:00Z  9 min     1200 (3 failed)",
@@ -113,13 +112,13 @@ def test_the_table_is_aligned(rudderstack: Vendor, run: Run, caplog: pytest.LogC
 
 
 @pytest.mark.parametrize("response", [syncs(), {"syncs": []}, {"syncs": [], "paging": None}])
-def test_none_found_is_fine(rudderstack: Vendor, run: Run, response: Any) -> None:
+def test_none_found_is_fine(rudderstack: RudderStack, response: Any) -> None:
     rudderstack.expect("GET", SYNCS, response)
-    ended = list_them(run)
+    ended = rudderstack.list()
     assert ended == (0, "listed")
     assert ended.message == f"listed 0 syncs of connection {CONNECTION}"
-    assert run.report.details == {"count": 0, "syncs": []}
-    assert run.kept[FILE].body == []
+    assert rudderstack.run.report.details == {"count": 0, "syncs": []}
+    assert rudderstack.run.kept[FILE].body == []
 
 
 # The limit
@@ -127,34 +126,32 @@ def test_none_found_is_fine(rudderstack: Vendor, run: Run, response: Any) -> Non
 
 @pytest.mark.parametrize(("limit", "pages"), [("1", 1), ("2", 1), ("3", 2), ("4", 2)])
 def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed(
-    rudderstack: Vendor, run: Run, limit: str, pages: int
+    rudderstack: RudderStack, limit: str, pages: int
 ) -> None:
     for page, started in enumerate(((50, 40), (30, 20), (10, 5))[:pages], 1):
         query = {"page": f"{page}"} if page > 1 else {}
         rudderstack.expect("GET", SYNCS, syncs(*minutes(*started), next="more"), query=query)
-    assert list_them(run, LIMIT=limit) == (0, "listed")
-    assert ids(run) == ["s50", "s40", "s30", "s20"][: int(limit)]
-    assert run.report.details["count"] == int(limit)
+    assert rudderstack.list(LIMIT=limit) == (0, "listed")
+    assert ids(rudderstack) == ["s50", "s40", "s30", "s20"][: int(limit)]
+    assert rudderstack.run.report.details["count"] == int(limit)
 
 
 @pytest.mark.parametrize("first", [(20, 30), (30,), (30, 30)], ids=["oldest first", "one sync", "no order"])
-def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: Vendor, run: Run, first: tuple[int, ...]) -> None:
+def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: RudderStack, first: tuple[int, ...]) -> None:
     undated = {**minutes(10)[0], "startedAt": None}
     rudderstack.expect("GET", SYNCS, syncs(*minutes(*first), undated, next="2"))
     rudderstack.expect("GET", SYNCS, syncs(*minutes(10, 50)), query={"page": "2"})
-    assert list_them(run, LIMIT="1") == (0, "listed")
-    assert ids(run) == ["s50"]
+    assert rudderstack.list(LIMIT="1") == (0, "listed")
+    assert ids(rudderstack) == ["s50"]
 
 
-def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: Vendor, run: Run) -> None:
+def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: RudderStack) -> None:
     for page in range(1, 101):
         query = {"page": f"{page}"} if page > 1 else {}
         response = syncs(sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00"), next="more")
         rudderstack.expect("GET", SYNCS, response, query=query)
-    ended = list_them(run, LIMIT="7")
-    assert ended == (0, "listed")
-    assert "left out" in ended.message
-    assert ids(run) == [f"sync-{page}" for page in range(100, 93, -1)]
+    assert rudderstack.list(LIMIT="7") == (0, "listed", "left out")
+    assert ids(rudderstack) == [f"sync-{page}" for page in range(100, 93, -1)]
 
 
 # Errors
@@ -163,40 +160,31 @@ def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(ruddersta
 @pytest.mark.parametrize(
     ("response", "status", "expected"),
     [
-        (None, 401, (200, "invalid_credentials")),
-        (None, 403, (200, "invalid_credentials")),
-        ({"error": "bad status"}, 400, (201, "refused")),
-        (None, 404, (204, "not_found")),
-        (HTML, 502, (220, "unreachable")),
-        (LOST, 0, (220, "unreachable")),
-        (HTML, 200, (220, "unreachable")),
-        ({"syncs": [{"id": "a-the-token"}]}, 200, (220, "unreachable")),
+        (None, 401, INVALID),
+        (None, 403, INVALID),
+        ({"error": "bad status"}, 400, BAD_REQUEST),
+        (None, 404, NOT_FOUND),
+        (HTML, 502, UNREACHABLE),
+        (LOST, 0, UNREACHABLE),
+        (HTML, 200, UNREACHABLE),
+        ({"syncs": [{"id": "a-the-token"}]}, 200, UNREACHABLE),
     ],
 )
 @pytest.mark.parametrize("page", [1, 2])
 def test_a_page_that_cannot_be_read_ends_it(
-    rudderstack: Vendor,
-    tmp_path: Path,
-    clock: FakeClock,
-    response: Any,
-    status: int,
-    expected: tuple[int, str],
-    page: int,
+    rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str], page: int
 ) -> None:
     if page == 2:
         rudderstack.expect("GET", SYNCS, syncs(*minutes(1), next="2"))
     query = {"page": "2"} if page == 2 else {}
     rudderstack.expect("GET", SYNCS, response, status=status, query=query, many=True)
-    run = make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"]))
-    ended = list_them(run)
+    run = make_run(rudderstack.folder, "rudderstack", rudderstack.clock, redactor=Redactor(pairs=["the-token"]))
+    ended = rudderstack.list()
     assert ended == expected
     assert "the-token" not in ended.message
     assert run.report.details == {}
 
 
-def test_an_unknown_connection_is_not_found_with_a_hint_at_sources(rudderstack: Vendor, run: Run) -> None:
+def test_an_unknown_connection_is_not_found_with_a_hint_at_sources(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, None, status=404)
-    ended = list_them(run)
-    assert ended == (204, "not_found")
-    assert CONNECTION in ended.message
-    assert "source" in ended.message
+    assert rudderstack.list() == (*NOT_FOUND, CONNECTION, "source")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rudderstack_blueprints import check_sync_status, trigger_sync
-from shared.context import Run
-from shared.redaction import Redactor
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
@@ -22,17 +18,18 @@ from tests.rudderstack_blueprints.responses import (
     RUNNING_ONES,
     SOURCE_PATH,
     SOURCE_STATUS,
+    STARTED,
+    SUCCEEDED,
     SYNCS,
+    UNCLEAR,
     ZERO,
+    RudderStack,
     a_run,
     at,
-    expect_read,
-    expect_start,
     sync,
     syncs,
 )
-from tests.support import FakeClock, make_run
-from tests.wire import HTML, LOST, TIMED_OUT, Ending, Vendor, ending, files
+from tests.wire import HTML, LOST, TIMED_OUT
 
 LOST_ONES: dict[str, tuple[Any, int]] = {
     "connection lost": (LOST, 0),
@@ -66,27 +63,15 @@ OLD = sync("succeeded", "old", "11:59:59")
 OURS = sync("running", "ours", "12:00:01")
 
 
-@pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    """A run that knows its secret."""
-    return make_run(tmp_path, "rudderstack", clock, redactor=Redactor(pairs=["the-token"]))
+def expect_search(rudderstack: RudderStack, *found: dict[str, Any], many: bool = False) -> None:
+    rudderstack.expect("GET", SYNCS, syncs(*found), query=SINCE, many=many)
 
 
-def trigger(run: Run, of: dict[str, str], **given: str) -> Ending:
-    """Run the trigger with these inputs, named without RUDDERSTACK_."""
-    return ending(trigger_sync, {**of, **{f"RUDDERSTACK_{name}": value for name, value in given.items()}}, run)
-
-
-def expect_search(vendor: Vendor, *found: dict[str, Any], many: bool = False) -> None:
-    vendor.expect("GET", SYNCS, syncs(*found), query=SINCE, many=many)
-
-
-def expect_lost(vendor: Vendor, of: dict[str, str], response: Any, status: int) -> None:
+def expect_lost(rudderstack: RudderStack, of: dict[str, str], response: Any, status: int) -> None:
     """The read, and a trigger request that ends so; a 500 of a source is probed."""
-    expect_read(vendor, of)
-    expect_start(vendor, of, response, status=status)
+    rudderstack.expect_trigger(of, response, status=status)
     if of is OF_SOURCE and status == 500:
-        vendor.expect("GET", SOURCE_PATH, {})
+        rudderstack.expect("GET", SOURCE_PATH, {})
 
 
 # Connections
@@ -99,34 +84,32 @@ def expect_lost(vendor: Vendor, of: dict[str, str], response: Any, status: int) 
 )
 @pytest.mark.parametrize("word", ["running", "succeeded", "failed"])
 def test_a_sync_that_was_not_there_before_is_ours_and_the_request_is_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, status: int, word: str
+    rudderstack: RudderStack, response: Any, status: int, word: str
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, sync(word, "ours", "12:00:00"))
-    ended = trigger(run, OF_CONNECTION)
-    assert ended == (0, "started")
+    ended = rudderstack.trigger(OF_CONNECTION)
+    assert ended == STARTED
     assert "the-token" not in ended.message
-    assert rudderstack.starts("/start") == [INCREMENTAL]
-    assert set(files(tmp_path)) == {"connection_id.pickle", "sync_id.pickle", "sync.pickle"}
-    assert files(tmp_path)["sync_id.pickle"] == "ours"
+    assert rudderstack.starts() == [INCREMENTAL]
+    assert set(rudderstack.files()) == {"connection_id.pickle", "sync_id.pickle", "sync.pickle"}
+    assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
-def test_the_syncs_before_the_read_are_not_ours_even_if_the_filter_lets_them_through(
-    rudderstack: Vendor, run: Run, tmp_path: Path
-) -> None:
+def test_the_syncs_before_the_read_are_not_ours_even_if_the_filter_lets_them_through(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     older = [sync("succeeded", f"old-{hour}", f"{hour}:00:00") for hour in (10, 11)]
     expect_search(rudderstack, older[0], OURS, older[1])
-    trigger(run, OF_CONNECTION)
-    assert files(tmp_path)["sync_id.pickle"] == "ours"
+    rudderstack.trigger(OF_CONNECTION)
+    assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
-def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: Vendor, run: Run, tmp_path: Path) -> None:
+def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: RudderStack) -> None:
     just_started = sync("running", "theirs", "12:00:00")
-    expect_read(rudderstack, OF_CONNECTION, just_started)
+    rudderstack.expect_read(OF_CONNECTION, just_started)
     rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, takes=0.5)
-    expect_start(rudderstack, OF_CONNECTION, LOST)
+    rudderstack.expect_start(OF_CONNECTION, LOST)
     rudderstack.expect(
         "GET",
         SYNCS,
@@ -135,150 +118,89 @@ def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: Vendor, run: 
         ),
         query={"started_after": at("12:00:01")},
     )
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert files(tmp_path)["sync_id.pickle"] == "ours"
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
-def test_a_sync_that_shows_late_is_ours(rudderstack: Vendor, run: Run) -> None:
+def test_a_sync_that_shows_late_is_ours(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     rudderstack.expect(
         "GET", SYNCS, lambda: syncs(*([OURS] if rudderstack.clock.elapsed > 2 else [])), query=SINCE, many=True
     )
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert rudderstack.starts("/start") == [INCREMENTAL]
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.starts() == [INCREMENTAL]
 
 
 @pytest.mark.parametrize(("response", "status"), LOST_ONES.values(), ids=LOST_ONES)
 def test_a_request_of_which_nothing_shows_is_sent_once_more(
-    rudderstack: Vendor, run: Run, response: Any, status: int
+    rudderstack: RudderStack, response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, many=True)
-    expect_start(rudderstack, OF_CONNECTION)
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert rudderstack.starts("/start") == [INCREMENTAL, INCREMENTAL]
+    rudderstack.expect_start(OF_CONNECTION)
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.starts() == [INCREMENTAL, INCREMENTAL]
     assert 15 <= rudderstack.clock.elapsed < 20
 
 
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
 @pytest.mark.parametrize(("response", "status"), TIMED_OUT_ONES.values(), ids=TIMED_OUT_ONES)
 def test_a_request_that_may_still_be_at_work_is_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], response: Any, status: int
+    rudderstack: RudderStack, of: dict[str, str], response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, of, response, status)
     if of is OF_SOURCE:
         rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
     else:
         expect_search(rudderstack, many=True)
-    assert trigger(run, of) == (202, "unclear")
-    assert len(rudderstack.starts("/start")) == 1
+    assert rudderstack.trigger(of) == UNCLEAR
+    assert len(rudderstack.starts()) == 1
     assert 90 <= rudderstack.clock.elapsed < 100
-    assert set(files(tmp_path)) == {"starting.pickle"}
-
-
-@pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-def test_a_slow_request_whose_sync_shows_after_80_seconds_was_started(
-    rudderstack: Vendor, run: Run, of: dict[str, str]
-) -> None:
-    expect_lost(rudderstack, of, TIMED_OUT, 0)
-    late = 80
-    if of is OF_SOURCE:
-        rudderstack.expect(
-            "GET",
-            SOURCE_STATUS,
-            lambda: a_run("running", "12:01:20") if rudderstack.clock.elapsed > late else LAST_RUN,
-            many=True,
-        )
-    else:
-        rudderstack.expect(
-            "GET", SYNCS, lambda: syncs(*([OURS] if rudderstack.clock.elapsed > late else [])), query=SINCE, many=True
-        )
-    assert trigger(run, of) == (0, "started")
-    assert len(rudderstack.starts("/start")) == 1
+    assert set(rudderstack.files()) == {"starting.pickle"}
 
 
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
 @pytest.mark.parametrize(("response", "status"), GARBAGE.values(), ids=GARBAGE)
 def test_a_good_status_without_an_id_of_which_nothing_shows_is_unclear(
-    rudderstack: Vendor, run: Run, tmp_path: Path, of: dict[str, str], response: Any, status: int
+    rudderstack: RudderStack, of: dict[str, str], response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, of, response, status)
     if of is OF_SOURCE:
         rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
     else:
         expect_search(rudderstack, many=True)
-    ended = trigger(run, of)
-    assert ended == (202, "unclear")
-    assert run.report.id is not None
-    assert run.report.id in ended.message
+    ended = rudderstack.trigger(of)
+    assert ended == UNCLEAR
+    assert rudderstack.run.report.id is not None
+    assert rudderstack.run.report.id in ended.message
     assert "the-token" not in ended.message.lower()
-    assert len(rudderstack.starts("/start")) == 1
-    assert set(files(tmp_path)) == {"starting.pickle"}
+    assert len(rudderstack.starts()) == 1
+    assert set(rudderstack.files()) == {"starting.pickle"}
 
 
-def test_a_second_request_that_is_lost_too_but_shows_was_accepted(rudderstack: Vendor, run: Run) -> None:
+def test_a_second_request_that_meets_a_running_sync_shows_that_the_first_was_accepted(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     expect_search(rudderstack, many=True)
-    expect_start(rudderstack, OF_CONNECTION, LOST)
-    expect_search(rudderstack, sync("running", started="12:00:16"))
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert len(rudderstack.starts("/start")) == 2
-
-
-def test_a_second_request_that_meets_a_running_sync_shows_that_the_first_was_accepted(
-    rudderstack: Vendor, run: Run, tmp_path: Path
-) -> None:
-    expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
-    expect_search(rudderstack, many=True)
-    expect_start(rudderstack, OF_CONNECTION, RUNNING_ALREADY, status=409)
+    rudderstack.expect_start(OF_CONNECTION, RUNNING_ALREADY, status=409)
     expect_search(rudderstack, OURS)
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert files(tmp_path)["sync_id.pickle"] == "ours"
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
-def test_after_two_lost_requests_it_is_unclear_and_no_third_is_sent(
-    rudderstack: Vendor, run: Run, tmp_path: Path
-) -> None:
-    full = {"syncType": "full"}
-    expect_read(rudderstack, OF_CONNECTION)
-    for response in (LOST, HTML):
-        rudderstack.expect("POST", f"{SYNCS[:-6]}/start", response, status=502, body=full)
-        expect_search(rudderstack, many=True)
-    assert trigger(run, OF_CONNECTION, SYNC_TYPE="full") == (202, "unclear")
-    assert rudderstack.starts("/start") == [full, full]
-    assert set(files(tmp_path)) == {"starting.pickle"}
-
-
-@pytest.mark.parametrize(("response", "status"), [(HTML, 502), (HTML, 200), ({"syncs": None}, 200), (None, 401)])
-def test_a_lost_request_that_cannot_be_found_out_about_is_unclear_and_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, clock: FakeClock, response: Any, status: int
-) -> None:
-    expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
-    rudderstack.expect("GET", SYNCS, response, status=status, query=SINCE, many=True)
-    ended = trigger(run, OF_CONNECTION)
-    assert ended == (202, "unclear")
-    assert CONNECTION in ended.message
-    assert rudderstack.starts("/start") == [INCREMENTAL]
-    checked = ending(check_sync_status, OF_CONNECTION, make_run(tmp_path, "rudderstack", clock))
-    assert checked == (221, "artifact_error")
-
-
-def test_a_lost_request_to_a_server_that_shows_no_time_is_unclear_and_not_sent_again(
-    rudderstack: Vendor, run: Run
-) -> None:
+def test_a_lost_request_to_a_server_that_shows_no_time_is_unclear_and_not_sent_again(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, date=False)
     rudderstack.expect("GET", f"{SYNCS[:-6]}", None, status=404, date=False)
-    expect_start(rudderstack, OF_CONNECTION, HTML, status=502, date=False)
-    assert trigger(run, OF_CONNECTION) == (202, "unclear")
-    assert len(rudderstack.starts("/start")) == 1
+    rudderstack.expect_start(OF_CONNECTION, HTML, status=502, date=False)
+    assert rudderstack.trigger(OF_CONNECTION) == UNCLEAR
+    assert len(rudderstack.starts()) == 1
 
 
 @pytest.mark.parametrize("offset", [-86400.0, 7200.0])
-def test_a_local_clock_that_is_off_changes_nothing(rudderstack: Vendor, run: Run, offset: float) -> None:
+def test_a_local_clock_that_is_off_changes_nothing(rudderstack: RudderStack, offset: float) -> None:
     rudderstack.clock.offset = offset
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     expect_search(rudderstack, OURS)
-    assert trigger(run, OF_CONNECTION) == (0, "started")
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
 
 
 UNDATED = {
@@ -293,7 +215,7 @@ UNDATED = {
 @pytest.mark.parametrize("undated", UNDATED.values(), ids=UNDATED)
 @pytest.mark.parametrize("from_second", [0, 3])
 def test_a_lost_request_beside_a_sync_without_the_time_of_its_start_is_unclear_and_not_sent_again(
-    rudderstack: Vendor, run: Run, tmp_path: Path, undated: dict[str, Any], from_second: int
+    rudderstack: RudderStack, undated: dict[str, Any], from_second: int
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     rudderstack.expect(
@@ -303,19 +225,17 @@ def test_a_lost_request_beside_a_sync_without_the_time_of_its_start_is_unclear_a
         query=SINCE,
         many=True,
     )
-    ended = trigger(run, OF_CONNECTION)
-    assert ended == (202, "unclear")
-    assert CONNECTION in ended.message
-    assert rudderstack.starts("/start") == [INCREMENTAL]
-    assert set(files(tmp_path)) == {"starting.pickle"}
+    assert rudderstack.trigger(OF_CONNECTION) == (*UNCLEAR, CONNECTION)
+    assert rudderstack.starts() == [INCREMENTAL]
+    assert set(rudderstack.files()) == {"starting.pickle"}
 
 
-def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: Vendor, run: Run) -> None:
+def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     expect_search(rudderstack, UNDATED["no start"])
     expect_search(rudderstack, {**UNDATED["no start"], "startedAt": at("12:00:03")})
-    assert trigger(run, OF_CONNECTION) == (0, "started")
-    assert run.report.sync_id == "new"
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.run.report.sync_id == "new"
 
 
 # Sources
@@ -336,26 +256,24 @@ def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: Vendor, run: Run)
     ],
 )
 def test_a_latest_run_that_is_not_the_one_before_is_ours(
-    rudderstack: Vendor, run: Run, tmp_path: Path, response: Any, status: int, latest: dict[str, Any]
+    rudderstack: RudderStack, response: Any, status: int, latest: dict[str, Any]
 ) -> None:
     expect_lost(rudderstack, OF_SOURCE, response, status)
     rudderstack.expect("GET", SOURCE_STATUS, latest)
-    assert trigger(run, OF_SOURCE) == (0, "started")
-    assert len(rudderstack.starts("/start")) == 1
-    assert set(files(tmp_path)) == {"source_id.pickle", "sync.pickle"}
-    assert files(tmp_path)["sync.pickle"]["sync_id"] is None
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    assert len(rudderstack.starts()) == 1
+    assert set(rudderstack.files()) == {"source_id.pickle", "sync.pickle"}
+    assert rudderstack.files()["sync.pickle"]["sync_id"] is None
 
 
-def test_a_sync_id_of_an_earlier_trigger_is_not_left_beside_a_run_without_one(
-    rudderstack: Vendor, run: Run, tmp_path: Path
-) -> None:
-    folder = tmp_path / "rudderstack-blueprints" / "variables"
+def test_a_sync_id_of_an_earlier_trigger_is_not_left_beside_a_run_without_one(rudderstack: RudderStack) -> None:
+    folder = rudderstack.folder / "rudderstack-blueprints" / "variables"
     folder.mkdir(parents=True)
     (folder / "sync_id.pickle").write_bytes(pickle.dumps("of an earlier one"))
     expect_lost(rudderstack, OF_SOURCE, None, 204)
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running"))
-    assert trigger(run, OF_SOURCE) == (0, "started")
-    assert "sync_id.pickle" not in files(tmp_path)
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    assert "sync_id.pickle" not in rudderstack.files()
 
 
 @pytest.mark.parametrize(
@@ -368,25 +286,25 @@ def test_a_sync_id_of_an_earlier_trigger_is_not_left_beside_a_run_without_one(
     ],
 )
 def test_a_lost_request_of_a_source_of_which_nothing_shows_is_sent_once_more(
-    rudderstack: Vendor, run: Run, before: dict[str, Any], latest: dict[str, Any]
+    rudderstack: RudderStack, before: dict[str, Any], latest: dict[str, Any]
 ) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, before)
-    expect_start(rudderstack, OF_SOURCE, LOST)
+    rudderstack.expect_start(OF_SOURCE, LOST)
     rudderstack.expect("GET", SOURCE_STATUS, latest, many=True)
-    expect_start(rudderstack, OF_SOURCE)
-    assert trigger(run, OF_SOURCE) == (0, "started")
-    assert len(rudderstack.starts("/start")) == 2
+    rudderstack.expect_start(OF_SOURCE)
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    assert len(rudderstack.starts()) == 2
 
 
-def test_a_lost_request_of_a_source_whose_runs_show_no_start_is_not_sent_again(rudderstack: Vendor, run: Run) -> None:
+def test_a_lost_request_of_a_source_whose_runs_show_no_start_is_not_sent_again(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, {"status": "finished"})
-    expect_start(rudderstack, OF_SOURCE, LOST)
+    rudderstack.expect_start(OF_SOURCE, LOST)
     rudderstack.expect("GET", SOURCE_STATUS, {"status": "finished"}, many=True)
-    assert trigger(run, OF_SOURCE) == (202, "unclear")
-    assert len(rudderstack.starts("/start")) == 1
+    assert rudderstack.trigger(OF_SOURCE) == UNCLEAR
+    assert len(rudderstack.starts()) == 1
 
 
-def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: Vendor, run: Run) -> None:
+def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_SOURCE, LOST, 0)
     for latest in (
         a_run("running", "12:00:01"),
@@ -395,4 +313,4 @@ def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: Vendor, ru
         a_run("finished", "12:00:01", "12:00:30"),
     ):
         rudderstack.expect("GET", SOURCE_STATUS, latest)
-    assert trigger(run, OF_SOURCE, WAIT="TRUE") == (0, "succeeded")
+    assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
