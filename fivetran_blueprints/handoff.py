@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline
 from shared.errors import InvalidInputError
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
+from shared.record import Record
 
 
-class Handoff(NamedTuple):
+class Handoff(Record):
     """A sync that was started (or joined). Without a baseline the latest sync is judged."""
 
     id: str
@@ -80,7 +81,7 @@ class Handoff(NamedTuple):
         return [cls(identifier(connector_id), Baseline(at, at, at))]
 
     def plain(self) -> dict[str, Plain]:
-        baseline = self.baseline._asdict() if self.baseline else {}
+        baseline = vars(self.baseline) if self.baseline else {}
         kept = ("succeeded_at", "failed_at", "earliest_end", "interrupted", "historical")
         return {
             "connector_id": self.id,

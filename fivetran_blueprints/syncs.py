@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from fivetran_blueprints.api import FivetranApi, dashboard
 from fivetran_blueprints.handoff import Handoff
@@ -22,6 +22,7 @@ from shared.errors import (
 )
 from shared.files import response_file
 from shared.polling import Pace
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_timestamp
 from shared.transport import Response
@@ -33,7 +34,7 @@ STALE_FOR = 60  # seconds in which a connection may go on showing the state befo
 RESUME_MARGIN = 60  # seconds after the time that Fivetran rescheduled a sync for
 
 
-class Before(NamedTuple):
+class Before(Record):
     """A connection before a start, and the server's clock then."""
 
     connection: Connection

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 Stamps = tuple[Optional[datetime], Optional[datetime]]
@@ -22,7 +23,7 @@ SHOWN_AFTER = 12.0  # seconds; a poll may show what was there ten seconds ago
 SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue
 
 
-class Connection(NamedTuple):
+class Connection(Record):
     """What GET /connections/{id} shows, as far as a verdict needs it."""
 
     succeeded_at: Optional[datetime]
@@ -61,7 +62,7 @@ class Connection(NamedTuple):
         return self.stamps != before.stamps and self.latest_end is not None and self.latest_end >= at - CLOCK_MARGIN
 
 
-class Baseline(NamedTuple):
+class Baseline(Record):
     """What was there when a sync was started (or joined): what a later poll is compared with."""
 
     succeeded_at: Optional[datetime]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from shared import inputs
+from shared.record import Record
 
 CLOUD = "https://api.nango.dev"
 INTEGRATION = r"[a-zA-Z0-9~:.@ _-]+"  # Nango's own patterns, from its 400 responses
@@ -14,7 +15,7 @@ PAGE = r"/connections/[^/]+/([^/?#]+)"  # of a connection, in Nango's dashboard
 START_GRACE = 600  # seconds
 
 
-class Selection(NamedTuple):
+class Selection(Record):
     """Which syncs are meant; no connection means all of the integration, no names mean all syncs."""
 
     integration: str

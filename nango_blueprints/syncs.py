@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all, time_of
 from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, sync_name
@@ -16,6 +16,7 @@ from shared.files import response_file
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
+from shared.record import Record
 from shared.status import Verdict
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 UNNAMED = "a sync without a recorded name"
 
 
-class Handoff(NamedTuple):
+class Handoff(Record):
     """Syncs that were started (or joined), by the ids of their entries.
 
     Without a baseline there are no entries, and the server's time decides; without that the latest runs are judged.
@@ -130,7 +131,7 @@ class Handoff(NamedTuple):
         return self if given.start_grace == START_GRACE else self._replace(start_grace=given.start_grace)
 
 
-class Before(NamedTuple):
+class Before(Record):
     """The entries before a start, None for a key that may not read them, and the server's clock then."""
 
     entries: Optional[Mapping[str, Entry]]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
@@ -28,7 +29,7 @@ _EXECUTIONS = {"SUCCESS": SyncStatus.SUCCEEDED, "STOPPED": SyncStatus.FAILED}
 _STATUSES = {"SUCCESS": SyncStatus.SUCCEEDED, "ERROR": SyncStatus.FAILED}
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """One entry of /sync/status: a sync, in a variant, of a connection; it shows the latest run."""
 
     label: str  # conn-a/contacts, or conn-a/contacts::variant
@@ -51,7 +52,7 @@ class Entry(NamedTuple):
         return _STATUSES.get(self.status or "", SyncStatus.UNKNOWN)
 
 
-class Watch(NamedTuple):
+class Watch(Record):
     """One entry before the trigger (or when it was joined), and what the polls of this run have shown of it since."""
 
     label: str
@@ -64,7 +65,7 @@ class Watch(NamedTuple):
     missing_since: Optional[datetime] = None
 
 
-class Start(NamedTuple):
+class Start(Record):
     """A trigger request that Nango accepted; `at` is None where the latest runs are judged, whoever started them."""
 
     at: Optional[datetime] = None
@@ -72,7 +73,7 @@ class Start(NamedTuple):
     reset: bool = False
 
 
-class EntryVerdict(NamedTuple):
+class EntryVerdict(Record):
     """What one poll shows of one entry; a run that is not seen yet counts as running.
 
     `entry` is there if the end that it shows is the one that is judged. `confirm`: another poll will decide.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from rudderstack_blueprints.api import SYNC_ID, RudderStackApi, label, utc
 from rudderstack_blueprints.inputs import Target, Waiting
@@ -16,13 +16,14 @@ from shared.files import response_file
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
+from shared.record import Record
 from shared.starting import wait_until_idle
 from shared.status import SyncStatus, Verdict
 
 log = logging.getLogger(__name__)
 
 
-class Handoff(NamedTuple):
+class Handoff(Record):
     """A sync that was started (or joined). `is_source` says what kind of id `id` is.
 
     `sync_id` is the syncId or runId. A source's run without one is distinguished from others by `run_started_at`.
@@ -89,7 +90,7 @@ class Handoff(NamedTuple):
         return given.subject == self.id and (given.source_id is not None) == self.is_source
 
 
-class Before(NamedTuple):
+class Before(Record):
     """What is there before a start, and the server's clock then."""
 
     at: Optional[datetime]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 CLOCK_MARGIN = timedelta(seconds=1)  # a Date header has whole seconds
@@ -22,7 +23,7 @@ _STATUSES = {
 }
 
 
-class Sync(NamedTuple):
+class Sync(Record):
     """A sync of a Reverse ETL connection, or a run of a source."""
 
     id: str = ""  # of a run its jobRunId, if that is shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Optional
 
 from acme_blueprints.api import AcmeApi
 from acme_blueprints.inputs import Waiting
@@ -16,13 +16,14 @@ from shared.files import response_file
 from shared.handoff import identifier, moment
 from shared.pickles import Plain
 from shared.polling import Pace
+from shared.record import Record
 from shared.starting import wait_until_idle
 from shared.status import SyncStatus, Verdict
 
 log = logging.getLogger(__name__)
 
 
-class Handoff(NamedTuple):
+class Handoff(Record):
     """A run that was started (or joined). Without a `sync_id` the latest run is judged."""
 
     id: str
@@ -68,7 +69,7 @@ class Handoff(NamedTuple):
         return bool(given.job_id == self.id)
 
 
-class Before(NamedTuple):
+class Before(Record):
     """The latest run before a start."""
 
     latest: Optional[JobRun]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 NEVER_RAN = Verdict(SyncStatus.RUNNING, "has never run")
@@ -17,7 +18,7 @@ _STATUSES = {
 }
 
 
-class JobRun(NamedTuple):
+class JobRun(Record):
     """A run of a job."""
 
     id: str
