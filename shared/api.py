@@ -149,7 +149,7 @@ class Api:
             if attempt == tries or not self._back_off(attempt, pause, problem):
                 break
         message = f"{self.vendor} {ending}"
-        raise SyncNotStartedError(message) if starts else StatusCheckFailedError(message, pause, status)
+        raise SyncNotStartedError(message) if starts else StatusCheckFailedError(message, status, pause)
 
     def _note(self, response: Response, keep_as: str) -> None:
         if keep_as:

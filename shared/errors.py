@@ -6,21 +6,24 @@ from collections.abc import Sequence
 
 
 class BlueprintError(Exception):
-    """A run that did not do what it was asked to do. `str(error)` is the message that a person reads."""
+    """A run that did not do what it was asked to do. `str(error)` is the message that a person reads.
+
+    `status` is the HTTP status of the response, None if there was none.
+    """
 
     exit_code: int
     outcome: str  # the word in the result's JSON
     retryable = "no"  # would a retry help? "no", "yes" or "check: yes"
+
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class InvalidCredentialsError(BlueprintError):
     """The vendor refuses the credentials or what they may do (401, 403)."""
 
     exit_code, outcome = 200, "invalid_credentials"
-
-    def __init__(self, message: str, status: int = 401) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class BadRequestError(BlueprintError):
@@ -36,16 +39,12 @@ class SyncNotStartedError(BlueprintError):
 
 
 class StartUnclearError(SyncNotStartedError):
-    """As above, and it is not known whether the vendor accepted the trigger request.
-
-    `status` is the HTTP status of the response, None if there was none; `timed_out` says that none came in time.
-    """
+    """As above, and it is not known whether the vendor accepted it; `timed_out` says that no response came in time."""
 
     outcome = "unclear"
 
     def __init__(self, message: str, status: int | None = None, *, timed_out: bool = False) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(message, status)
         self.timed_out = timed_out
 
 
@@ -105,16 +104,14 @@ class UnknownStatusError(BlueprintError):
 class StatusCheckFailedError(BlueprintError):
     """The vendor could not be reached (or its response was a 429, a 5xx, or unexpected), so the status is not known.
 
-    `retry_after` is the pause in seconds that the vendor asked for, if it is too long for one request;
-    `status` is the HTTP status of the last response, None if there was none.
+    `retry_after` is the pause in seconds that the vendor asked for, if it is too long for one request.
     """
 
     exit_code, outcome, retryable = 220, "unreachable", "yes"
 
-    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, status)
         self.retry_after = retry_after
-        self.status = status
 
 
 class ArtifactError(BlueprintError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from datetime import datetime, timedelta
-from typing import Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 from shared.context import Run
 from shared.errors import (
@@ -33,23 +33,54 @@ BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Handoff)
+S = TypeVar("S", bound="State")
 
 
-class Pollable(Protocol[H]):
-    """What polling needs of a vendor's syncs."""
-
-    @property
-    def vendor(self) -> str: ...
+class State(Protocol):
+    """What a vendor shows before a start."""
 
     @property
-    def min_interval(self) -> float:
-        """Seconds between two polls."""
+    def running(self) -> bool: ...
+
+
+class Syncs(Protocol[S, H]):
+    """What starting and polling need of a vendor. `label` names what is synced; `min_interval` is seconds."""
+
+    vendor: str
+    min_interval: float
+
+    @property
+    def label(self) -> str: ...
+
+    def now(self) -> datetime | None:
+        """The server's clock, None as long as it is unknown."""
 
     def poll(self, handoff: H) -> tuple[Verdict, H]:
         """What the vendor shows now, and the handoff with what the next poll must know."""
 
-    def now(self) -> datetime | None:
-        """The server's clock, None as long as it is unknown."""
+    def read(self) -> S:
+        """What is there before a start. Raises SyncNotFoundError, BadRequestError for what cannot run."""
+
+    def join(self, state: S) -> H:
+        """The handoff of the sync that is running."""
+
+    def restart(self, state: S, pace: Pace) -> S:
+        """What a start needs to replace the running sync. Raises SyncAlreadyRunningError if it cannot be stopped."""
+
+    def draft(self, state: S) -> H:
+        """The handoff as far as it is known before the request."""
+
+    def send(self, state: S, *, again: bool) -> H:
+        """The one request that starts; `again` after a lost one that nothing shows to have been accepted."""
+
+    def may_send_again(self, state: S) -> bool:
+        """Whether a second request is harmless, should the first one have been accepted after all."""
+
+    def find_started(self, state: S) -> H | None:
+        """After a lost response: the sync that the request started, None if nothing shows one.
+
+        Raises StartUnclearError if no later poll can show it.
+        """
 
 
 class Pending(Record):
@@ -102,7 +133,7 @@ def next_interval(elapsed: float, min_interval: float, max_interval: float) -> f
     return min(max(min(elapsed / 5, 15.0), elapsed / 40, min_interval), max_interval)
 
 
-def follow(syncs: Pollable[H], handoff: H, given: Inputs, run: Run, max_age: int | None = None) -> Verdict:
+def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: int | None = None) -> Verdict:
     """Poll a sync once or, with `given.wait`, until it has ended or the time is over; then it is still running.
 
     `max_age`, in minutes, makes a latest sync that ended longer ago count as not there yet. Raises the errors of
@@ -212,19 +243,17 @@ class _Survival:
             error = StatusCheckFailedError(str(error))
         if not isinstance(error, StatusCheckFailedError):
             raise error
-        return self._after_failure(error)
-
-    def _after_failure(self, error: StatusCheckFailedError) -> float | None:
-        now = self._pace.clock.monotonic()
         self.failure = error
+        now = self._pace.clock.monotonic()
         self._failing_since = now if self._failing_since is None else self._failing_since
         if now - self._failing_since >= MAX_FAILING:
             failing = format_duration(now - self._failing_since)
             raise StatusCheckFailedError(f"{error}; polls have failed for {failing}") from error
-        if error.retry_after is not None and error.retry_after > self._pace.left:
+        pause = error.retry_after
+        if pause is not None and pause > self._pace.left:
             raise error
         log.warning("%s; will retry", error)
-        return None if error.retry_after is None else max(error.retry_after, self._pace.interval())
+        return None if pause is None else max(pause, self._pace.interval())
 
 
 def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clock: Clock) -> Verdict:

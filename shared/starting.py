@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from typing import Protocol, TypeVar
 
 from shared.context import Run
 from shared.errors import (
@@ -19,7 +18,7 @@ from shared.errors import (
 )
 from shared.handoff import Handoff
 from shared.inputs import Inputs
-from shared.polling import Pace, Pending, poll_until
+from shared.polling import H, Pace, Pending, S, Syncs, poll_until
 from shared.status import Result
 
 log = logging.getLogger(__name__)
@@ -29,58 +28,7 @@ POLLS_AFTER_TIMEOUT = (0, 5, 10, 15, 20, 20, 20)  # 90 s in all: the request may
 MAX_CONFLICT = {"join": 60.0, "restart": 300.0}  # seconds in which a sync that a 409 reports must show or end
 
 
-class State(Protocol):
-    """What a vendor shows before a start."""
-
-    @property
-    def running(self) -> bool: ...
-
-
-S = TypeVar("S", bound=State)
-H = TypeVar("H", bound=Handoff)
-H_co = TypeVar("H_co", bound=Handoff, covariant=True)
-
-
-class Startable(Protocol[S, H_co]):
-    """What starting needs of a vendor's syncs."""
-
-    @property
-    def vendor(self) -> str: ...
-
-    @property
-    def label(self) -> str:
-        """What is synced, in messages: `connection abc (https://…)`."""
-
-    @property
-    def min_interval(self) -> float:
-        """Seconds between two polls."""
-
-    def read(self) -> S:
-        """What is there before a start. Raises SyncNotFoundError, BadRequestError for what cannot run."""
-
-    def join(self, state: S) -> H_co:
-        """The handoff of the sync that is running."""
-
-    def restart(self, state: S, pace: Pace) -> S:
-        """What a start needs to replace the running sync. Raises SyncAlreadyRunningError if it cannot be stopped."""
-
-    def draft(self, state: S) -> H_co:
-        """The handoff as far as it is known before the request."""
-
-    def send(self, state: S, *, again: bool) -> H_co:
-        """The one request that starts; `again` after a lost one that nothing shows to have been accepted."""
-
-    def may_send_again(self, state: S) -> bool:
-        """Whether a second request is harmless, should the first one have been accepted after all."""
-
-    def find_started(self, state: S) -> H_co | None:
-        """After a lost response: the sync that the request started, None if nothing shows one.
-
-        Raises StartUnclearError if no later poll can show it.
-        """
-
-
-def trigger(syncs: Startable[S, H], policy: str, given: Inputs, run: Run) -> H:
+def trigger(syncs: Syncs[S, H], policy: str, given: Inputs, run: Run) -> H:
     """Start a sync, or join one, by the policy `…_IF_RUNNING` (restart, join, wait, fail).
 
     Raises SyncAlreadyRunningError, SyncNotStartedError, StartUnclearError, and what `read` raises.
@@ -94,16 +42,18 @@ def trigger(syncs: Startable[S, H], policy: str, given: Inputs, run: Run) -> H:
             log.info("joining the running sync of %s", syncs.label)
             return _noted(syncs.join(state), syncs, run)
         if state.running or conflict:
-            pace = pace or _pace(syncs, policy, given, run)
-            state = _made_ready(syncs, state, policy, pace, conflict)
+            if policy == "fail" or (conflict and pace is not None and pace.left <= 0):
+                raise _already_running(syncs, policy, conflict)
+            until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
+            pace = pace or Pace(run.clock, until, syncs.min_interval, given.poll_interval)
+            with nothing_started():
+                state = _made_ready(syncs, state, policy, pace, conflict)
             if state.running and policy == "join":  # it shows now
                 continue
         try:
             with nothing_started():
                 return _noted(start_exactly_once(syncs, state, run), syncs, run)
         except SyncAlreadyRunningError as error:
-            if policy == "fail" or (pace is not None and pace.left <= 0):
-                raise _already_running(syncs, policy, error) from error
             conflict = error
 
 
@@ -117,43 +67,30 @@ def started(handoff: Handoff, details: Mapping[str, object] | None = None) -> Re
     return Result("started", f"started {sync} of {handoff.label}; {saved}", details or {})
 
 
-def _pace(syncs: Startable[S, H], policy: str, given: Inputs, run: Run) -> Pace:
-    until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
-    return Pace(run.clock, until, syncs.min_interval, given.poll_interval)
-
-
-def _made_ready(
-    syncs: Startable[S, H], state: S, policy: str, pace: Pace, conflict: SyncAlreadyRunningError | None
-) -> S:
+def _made_ready(syncs: Syncs[S, H], state: S, policy: str, pace: Pace, conflict: SyncAlreadyRunningError | None) -> S:
     """The state in which the next request may start a sync, while one is running or was reported by a 409."""
-    if policy == "fail":
-        raise _already_running(syncs, policy)
-    with nothing_started():
-        if policy == "wait":
-            return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT has passed")
-        if conflict is not None:
-            log.info("%s; will retry", conflict)
-            pace.sleep(pace.interval(), str(conflict))
-            if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
-                raise _already_running(syncs, policy, conflict)
-        if policy != "restart":
-            return syncs.read()
-        try:
-            return syncs.restart(state, pace)
-        except SyncAlreadyRunningError as error:
-            raise SyncAlreadyRunningError(f"{error} ({conflict})") if conflict else error from conflict
+    if policy == "wait":
+        return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT has passed")
+    if conflict is not None:
+        log.info("%s; will retry", conflict)
+        pace.sleep(pace.interval(), str(conflict))
+        if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
+            raise _already_running(syncs, policy, conflict)
+    if policy == "join":
+        return syncs.read()
+    try:
+        return syncs.restart(state, pace)
+    except SyncAlreadyRunningError as error:
+        raise SyncAlreadyRunningError(f"{error} ({conflict})") if conflict else error from conflict
 
 
-def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:
+def wait_until_idle(syncs: Syncs[S, H], pace: Pace, why_not: str) -> S:
     """The state once no sync is running. Raises SyncAlreadyRunningError(… `why_not`) when the time is over."""
 
     def idle() -> S | Pending:
         state = syncs.read()
-        return (
-            Pending(f"another sync of {syncs.label} is running; nothing new was started yet")
-            if state.running
-            else state
-        )
+        waits_for = Pending(f"another sync of {syncs.label} is running; nothing new was started yet")
+        return waits_for if state.running else state
 
     found = poll_until(idle, pace, seen=True, final=(BadRequestError,))
     if isinstance(found, Pending):
@@ -163,7 +100,7 @@ def wait_until_idle(syncs: Startable[S, H], pace: Pace, why_not: str) -> S:
     return found
 
 
-def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
+def start_exactly_once(syncs: Syncs[S, H], state: S, run: Run) -> H:
     """Send the trigger request; if its response is lost, find out what became of it before anything is sent again.
 
     Raises StartUnclearError if that cannot be found out, and what `send` raises if it surely was not accepted.
@@ -183,7 +120,7 @@ def start_exactly_once(syncs: Startable[S, H], state: S, run: Run) -> H:
         raise
 
 
-def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
+def _sent(syncs: Syncs[S, H], state: S, *, again: bool) -> H:
     """What `send` gives, where an unexpected response counts for what it shows about the request."""
     try:
         return syncs.send(state, again=again)
@@ -193,11 +130,11 @@ def _sent(syncs: Startable[S, H], state: S, *, again: bool) -> H:
         raise SyncNotStartedError(str(error)) from error
 
 
-def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
+def _resolved(syncs: Syncs[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
     """What a request without a usable response started."""
     has_good_status = lost.status is not None and lost.status < 300
     try:
-        found = _find(syncs, state, run, POLLS_AFTER_TIMEOUT if lost.timed_out else POLLS_AFTER_LOSS)
+        found = _find(syncs, state, run, timed_out=lost.timed_out)
         if found is not None:
             return found
         if lost.timed_out or has_good_status or not syncs.may_send_again(state):
@@ -206,8 +143,7 @@ def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearErro
         try:
             return _sent(syncs, state, again=True)
         except (StartUnclearError, SyncAlreadyRunningError) as error:
-            timed_out = isinstance(error, StartUnclearError) and error.timed_out
-            found = _find(syncs, state, run, POLLS_AFTER_TIMEOUT if timed_out else POLLS_AFTER_LOSS)
+            found = _find(syncs, state, run, timed_out=getattr(error, "timed_out", False))
             if found is None:
                 raise
             return found
@@ -218,23 +154,25 @@ def _resolved(syncs: Startable[S, H], state: S, run: Run, lost: StartUnclearErro
         ) from error
 
 
-def _find(syncs: Startable[S, H], state: S, run: Run, pauses: tuple[int, ...]) -> H | None:
+def _find(syncs: Syncs[S, H], state: S, run: Run, *, timed_out: bool) -> H | None:
     """Poll for the started sync. Raises what the last poll raises: then nothing is known."""
-    for number, pause in enumerate(pauses, 1):
+    failure: StatusCheckFailedError | None = None
+    for pause in POLLS_AFTER_TIMEOUT if timed_out else POLLS_AFTER_LOSS:
         run.clock.sleep(pause)
         try:
-            found = syncs.find_started(state)
+            found, failure = syncs.find_started(state), None
         except StatusCheckFailedError as error:
-            if number == len(pauses):
-                raise
             log.info("%s; will retry", error)
+            failure = error
         else:
             if found is not None:
                 return found
+    if failure is not None:
+        raise failure
     return None
 
 
-def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
+def _noted(handoff: H, syncs: Syncs[S, H], run: Run) -> H:
     run.report.started = True
     run.report.sync_id = handoff.sync_id
     run.report.still_running = f"the sync of {syncs.label} is still running in {syncs.vendor}"
@@ -242,17 +180,13 @@ def _noted(handoff: H, syncs: Startable[S, H], run: Run) -> H:
 
 
 def _already_running(
-    syncs: Startable[S, H], policy: str, conflict: SyncAlreadyRunningError | None = None
+    syncs: Syncs[S, H], policy: str, conflict: SyncAlreadyRunningError | None
 ) -> SyncAlreadyRunningError:
     reported = f" ({conflict})" if conflict else ""
-    return SyncAlreadyRunningError(
-        f"a sync of {syncs.label} is already running{reported}; {_policy_note(syncs, policy)}"
-    )
-
-
-def _policy_note(syncs: Startable[S, H], policy: str) -> str:
     note = ", and the running sync was asked to stop but has not stopped in time" if policy == "restart" else ""
-    return f"{syncs.vendor.upper()}_IF_RUNNING is {policy}{note}"
+    return SyncAlreadyRunningError(
+        f"a sync of {syncs.label} is already running{reported}; {syncs.vendor.upper()}_IF_RUNNING is {policy}{note}"
+    )
 
 
 @contextlib.contextmanager

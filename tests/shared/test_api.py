@@ -94,7 +94,7 @@ def test_a_refusal_is_raised_as_what_it_means_with_the_vendors_message_and_never
     assert type(caught.value) is kind
     assert ("in its own words" in str(caught.value)) == (status >= 400)
     assert ("check ACME_API_URL" in str(caught.value)) == (status < 400)
-    assert getattr(caught.value, "status", status) == status
+    assert caught.value.status in (status, None)
     assert (len(sender.sent), clock.sleeps) == (1, [])
 
 
@@ -277,7 +277,7 @@ def test_a_longer_retry_after_ends_the_call_at_once_and_is_named(clock: FakeCloc
         call(one)
     assert type(caught.value) is kind
     assert getattr(caught.value, "retry_after", 3600) == 3600
-    assert getattr(caught.value, "status", status) == status
+    assert caught.value.status in (status, None)
     assert (len(sender.sent), clock.sleeps) == (1, [])
 
 
