@@ -14,12 +14,7 @@ from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline, Connection, judge, judge_latest
 from shared.context import Run
-from shared.errors import (
-    BadRequestError,
-    StartUnclearError,
-    SyncAlreadyRunningError,
-    SyncNotStartedError,
-)
+from shared.errors import BadRequestError, StartUnclearError, SyncAlreadyRunningError, SyncNotStartedError
 from shared.files import response_file
 from shared.polling import Pace
 from shared.record import Record

@@ -10,13 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fivetran_blueprints import (
-    check_credentials,
-    check_sync_status,
-    resync_connector,
-    trigger_sync,
-    update_connector,
-)
+from fivetran_blueprints import check_credentials, check_sync_status, resync_connector, trigger_sync, update_connector
 from shared.errors import Interruption
 from shared.redaction import Redactor
 from tests.support import make_run

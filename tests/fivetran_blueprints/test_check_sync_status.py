@@ -120,9 +120,7 @@ def test_a_new_stamp_is_believed_when_two_polls_of_the_same_run_agree(fivetran: 
     ],
     ids=["its stamps still move", "the cancel stamped it", "it completed just before", "within the Date"],
 )
-def test_what_the_interrupted_sync_left_is_not_taken_for_the_triggered_one(
-    fivetran: Fivetran, polls: list[Any]
-) -> None:
+def test_what_the_interrupted_sync_left_is_not_taken_for_the_triggered_one(fivetran: Fivetran, polls: Any) -> None:
     fivetran.triggered(connection("syncing"))
     before = fivetran.files()
     fivetran.shows(*polls)
@@ -161,9 +159,7 @@ def test_the_latest_sync_decides(fivetran: Fivetran, now: Any, expected: tuple[i
         (connection("paused", paused=True, is_historical_sync=True), (*CANCELLED, "paused")),
     ],
 )
-def test_a_latest_sync_that_is_due_or_never_ran_has_not_ended(
-    fivetran: Fivetran, now: Any, expected: tuple[Any, ...]
-) -> None:
+def test_a_latest_sync_that_is_due_or_never_ran_has_not_ended(fivetran: Fivetran, now: Any, expected: Any) -> None:
     fivetran.shows(now)
     assert fivetran.check() == expected
 
@@ -220,6 +216,7 @@ def test_the_result_has_the_states_and_the_stamps(fivetran: Fivetran) -> None:
         (401, {"code": "Unauthorized"}, (200, "invalid_credentials", "FIVETRAN_API_KEY", "Base64")),
         (403, {"message": "No permission"}, (200, "invalid_credentials", "No permission")),
         (404, NOT_FOUND, (204, "not_found", NOT_FOUND["message"])),
+        (404, {"code": "NotFound_Connector", "message": "gone"}, (204, "not_found", "NotFound_Connector", "gone")),
         (404, HTML, (220, "unreachable", "404")),
         (409, {"code": "Conflict"}, (220, "unreachable", "409")),
         (400, {"message": "Bad"}, (201, "refused", "Bad")),

@@ -37,9 +37,7 @@ EITHER = {**LOST_OR_LATE, **GARBAGE}
         pytest.param([NOT_FOUND] * 3, 404, id="the connection is not found for a while"),
     ],
 )
-def test_a_historical_sync_that_begins_is_saved_for_the_check(
-    fivetran: Fivetran, shown: list[Any], status: int
-) -> None:
+def test_a_historical_sync_that_begins_is_saved_for_the_check(fivetran: Fivetran, shown: Any, status: int) -> None:
     fivetran.expect_update(HISTORICAL, shown[0] if status == 200 else DUE)
     fivetran.shows(*shown, status=status)
     if status == 404:

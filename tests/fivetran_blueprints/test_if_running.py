@@ -50,9 +50,7 @@ def expect_conflicts(fivetran: Fivetran, times: int = 1, before: Any = None) -> 
         ({"FORCE": "", "IF_RUNNING": "wait"}, NO_FORCE),
     ],
 )
-def test_only_restart_forces_an_idle_connection(
-    fivetran: Fivetran, given: dict[str, str], body: dict[str, bool]
-) -> None:
+def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: Any, body: dict[str, bool]) -> None:
     fivetran.expect_trigger(body=body)
     assert fivetran.trigger(**given) == (0, "started")
     assert fivetran.files()["sync.pickle"]["interrupted"] is False

@@ -261,9 +261,7 @@ def test_over_a_running_sync_that_is_gone_for_another_reason_a_lost_request_is_u
 
 
 @pytest.mark.parametrize("moved", MOVED, ids=["it succeeded", "it failed"])
-def test_over_a_sync_that_ended_a_slow_request_shows_by_one_that_is_running_now(
-    fivetran: Fivetran, moved: dict[str, str]
-) -> None:
+def test_over_a_sync_that_ended_a_slow_request_shows_by_one_that_is_running_now(fivetran: Fivetran, moved: Any) -> None:
     fivetran.expect_trigger(TIMED_OUT, SYNCING, takes=120)
     fivetran.shows(connection("syncing", **moved))
     is_started(fivetran, FORCE)

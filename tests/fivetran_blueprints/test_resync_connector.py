@@ -49,9 +49,7 @@ def expect_start(fivetran: Fivetran, response: Any = ACCEPTED, before: Any = Non
         ({"RESYNC_SCOPE": f"\n{json.dumps(SCOPE)}\n"}, {"scope": SCOPE}),
     ],
 )
-def test_it_reads_first_and_then_sends_the_scope_or_no_body(
-    fivetran: Fivetran, given: dict[str, str], body: Any
-) -> None:
+def test_it_reads_first_and_then_sends_the_scope_or_no_body(fivetran: Fivetran, given: Any, body: Any) -> None:
     expect_start(fivetran, body=body)
     assert fivetran.resync(**given) == (0, "started", ID)
     assert fivetran.sent[1].timeout == (10, 120)
@@ -93,9 +91,7 @@ def test_a_scope_of_another_form_is_an_invalid_input(fivetran: Fivetran, scope: 
         (404, HTML, (202, "not_started", "nothing was started")),
     ],
 )
-def test_a_refused_request_is_never_repeated(
-    fivetran: Fivetran, status: int, response: Any, expected: tuple[Any, ...]
-) -> None:
+def test_a_refused_request_is_never_repeated(fivetran: Fivetran, status: int, response: Any, expected: Any) -> None:
     expect_start(fivetran, response, status=status)
     assert fivetran.resync() == expected
     assert fivetran.files()["starting.pickle"]["state"] == "ended"
