@@ -316,7 +316,8 @@ RESCHEDULED = "is rescheduled for 2026-11-22T12:30:00Z"
     ],
 )
 def test_without_a_handoff_the_latest_sync_decides(now: str, status: SyncStatus, message: str) -> None:
-    assert judge_latest(shown(now))[:2] == (status, message)
+    verdict = judge_latest(shown(now))
+    assert (verdict.status, verdict.message) == (status, message)
 
 
 @pytest.mark.parametrize(
