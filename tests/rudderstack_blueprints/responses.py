@@ -87,7 +87,13 @@ class RudderStack(Vendor):
         """The next read of a connection's running syncs."""
         self.expect("GET", SYNCS, syncs(*running), query=RUNNING_ONES, **more)
 
-    def expect_read(self, of: Mapping[str, str], *running: dict[str, Any], settings: Any = None) -> None:
+    def expect_conflict(self, of: Mapping[str, str] = OF_CONNECTION) -> None:
+        """A trigger request that RudderStack refuses because a sync is running."""
+        self.expect_start(of, RUNNING_ALREADY, status=409)
+
+    def expect_read(
+        self, of: Mapping[str, str] = OF_CONNECTION, *running: dict[str, Any], settings: Any = None
+    ) -> None:
         """The read before a start; of a connection, its settings too, which are shown only if given."""
         if of is OF_SOURCE:
             self.expect("GET", SOURCE_STATUS, running[0] if running else LAST_RUN)
@@ -95,14 +101,14 @@ class RudderStack(Vendor):
             self.shows_running(*running)
             self.expect("GET", CONNECTION_PATH, settings, status=200 if settings else 404)
 
-    def expect_start(self, of: Mapping[str, str], response: Any = None, **more: Any) -> None:
+    def expect_start(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = None, **more: Any) -> None:
         """The trigger request; it is accepted unless `response` or a status is given."""
         path, accepted, body = CONNECTION_START, STARTED_SYNC, INCREMENTAL
         if of is OF_SOURCE:
             path, accepted, body = SOURCE_START, STARTED_RUN, None
         self.expect("POST", path, response if response or more else accepted, **{"body": body, **more})
 
-    def expect_trigger(self, of: Mapping[str, str], response: Any = None, **more: Any) -> None:
+    def expect_trigger(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = None, **more: Any) -> None:
         """The read before a trigger request, and that request."""
         self.expect_read(of)
         self.expect_start(of, response, **more)
@@ -112,10 +118,12 @@ class RudderStack(Vendor):
         self.run = make_run(self.folder, "rudderstack", self.clock, redactor=redactor, **settings)
         return ending(script, {**of, **{f"RUDDERSTACK_{name}": value for name, value in given.items()}}, self.run)
 
-    def trigger(self, of: Mapping[str, str], policy: str = "", log_id: str | None = None, **given: str) -> Ending:
+    def trigger(
+        self, of: Mapping[str, str] = OF_CONNECTION, policy: str = "", log_id: str | None = None, **given: str
+    ) -> Ending:
         return self.execute(trigger_sync, of, {"IF_RUNNING": policy, **given}, log_id=log_id)
 
-    def check(self, of: Mapping[str, str], *upstream: str, **given: str) -> Ending:
+    def check(self, of: Mapping[str, str] = OF_CONNECTION, *upstream: str, **given: str) -> Ending:
         """Run the check of a later step."""
         return self.execute(check_sync_status, of, given, upstream=upstream)
 
@@ -125,7 +133,9 @@ class RudderStack(Vendor):
     def verify(self, **given: str) -> Ending:
         return self.execute(check_credentials, TOKEN, given)
 
-    def triggered(self, of: Mapping[str, str], sync_id: str | None = None, log_id: str | None = None) -> None:
+    def triggered(
+        self, of: Mapping[str, str] = OF_CONNECTION, sync_id: str | None = None, log_id: str | None = None
+    ) -> None:
         """Run a trigger before."""
         self.expect_trigger(of, {"runId": sync_id, "syncId": sync_id} if sync_id else None)
         assert self.trigger(of, log_id=log_id) == STARTED

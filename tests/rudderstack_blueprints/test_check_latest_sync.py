@@ -11,7 +11,6 @@ from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     FAILED,
     NOT_FOUND,
-    OF_CONNECTION,
     OF_SOURCE,
     RUNNING,
     RUNNING_ONES,
@@ -82,7 +81,7 @@ def test_a_source_that_never_ran_is_incomplete(rudderstack: RudderStack, latest:
 
 def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(sync("running", "now", "11:59:00")), query=RUNNING_ONES)
-    ended = rudderstack.check(OF_CONNECTION)
+    ended = rudderstack.check()
     assert ended == RUNNING
     assert ended.message == f"sync now of connection {CONNECTION} is running"
     assert rudderstack.run.report.sync_id == "now"
@@ -94,13 +93,13 @@ def test_else_the_one_that_started_last_in_whatever_order_they_come(
 ) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, *order)
-    assert rudderstack.check(OF_CONNECTION) == (*SUCCEEDED, "sync late of")
+    assert rudderstack.check() == (*SUCCEEDED, "sync late of")
 
 
 def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, LATE, {"id": "next", "status": "queued"})
-    assert rudderstack.check(OF_CONNECTION) == RUNNING
+    assert rudderstack.check() == RUNNING
 
 
 @pytest.mark.parametrize("windows", [[HOUR], [HOUR, DAY], [HOUR, DAY, MONTH], [HOUR, DAY, MONTH, None]])
@@ -111,14 +110,14 @@ def test_the_window_is_widened_until_something_is_there(
     for window in windows[:-1]:
         expect_list(rudderstack, window)
     expect_list(rudderstack, windows[-1], EARLY, LATE)
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     for window in (HOUR, DAY, MONTH, None):
         expect_list(rudderstack, window)
-    ended = rudderstack.check(OF_CONNECTION)
+    ended = rudderstack.check()
     assert ended == RUNNING
     assert ended.message == f"connection {CONNECTION} has never run"
 
@@ -128,13 +127,13 @@ def test_the_windows_are_those_of_the_servers_clock(rudderstack: RudderStack, of
     rudderstack.clock.offset = offset
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, LATE)
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_without_the_servers_clock_there_is_no_window(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, date=False)
     rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE), date=False)
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 @pytest.mark.parametrize("following", ["/v2/retl-connections/x/syncs?page=2", "/retl-connections/x/syncs?page=2", "2"])
@@ -143,7 +142,7 @@ def test_a_window_is_read_on_every_page(rudderstack: RudderStack, following: str
     expect_list(rudderstack, HOUR, EARLY, next=following)
     expect_list(rudderstack, HOUR, sync("failed", "middle", "11:20:00"), page=2, next=following)
     expect_list(rudderstack, HOUR, LATE, page=3, next="")
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_a_history_that_comes_newest_first_is_not_read_to_its_end(rudderstack: RudderStack) -> None:
@@ -152,28 +151,28 @@ def test_a_history_that_comes_newest_first_is_not_read_to_its_end(rudderstack: R
         expect_list(rudderstack, window)
     many = [sync("failed", f"{hour}", f"{hour:02}:00:00") for hour in range(11, 0, -1)]
     expect_list(rudderstack, MONTH, LATE, *many, next="2")
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_a_few_syncs_that_come_newest_first_by_chance_prove_nothing(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, sync("failed", "b", "11:20:00"), EARLY, next="2")
     expect_list(rudderstack, HOUR, LATE, page=2)
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_pages_that_repeat_themselves_are_not_read_for_ever(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR, EARLY, LATE, next="2")
     expect_list(rudderstack, HOUR, EARLY, LATE, page=2, next="2")
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
     expect_none_running(rudderstack)
     for page in range(1, 101):
         expect_list(rudderstack, HOUR, sync("succeeded", f"sync-{page}"), page=page, next="more")
-    assert rudderstack.check(OF_CONNECTION) == UNREACHABLE
+    assert rudderstack.check() == UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
 )
 def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(rudderstack: RudderStack, response: Any) -> None:
     rudderstack.expect("GET", SYNCS, response, query=RUNNING_ONES)
-    ended = rudderstack.check(OF_CONNECTION)
+    ended = rudderstack.check()
     assert ended == UNREACHABLE
     assert "the-token" not in ended.message
 
@@ -207,7 +206,7 @@ def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
     rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
 ) -> None:
     rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
-    assert rudderstack.check(OF_CONNECTION) == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")
+    assert rudderstack.check() == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")
 
 
 # RUDDERSTACK_MAX_AGE: by the server's clock, which is at 12:00:00
@@ -240,4 +239,4 @@ def test_the_age_of_a_connections_latest_sync_counts_too(rudderstack: RudderStac
     expect_none_running(rudderstack)
     expect_list(rudderstack, HOUR)
     expect_list(rudderstack, DAY, sync("succeeded", started="10:00:00") | {"finishedAt": stamp(NOW - HOUR)})
-    assert rudderstack.check(OF_CONNECTION, MAX_AGE="59") == (*RUNNING, "more than 59 min ago")
+    assert rudderstack.check(MAX_AGE="59") == (*RUNNING, "more than 59 min ago")

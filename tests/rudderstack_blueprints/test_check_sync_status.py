@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from rudderstack_blueprints import check_sync_status, trigger_sync
 from tests.rudderstack_blueprints.responses import (
     ARTIFACT_ERROR,
     BAD_REQUEST,
@@ -22,6 +21,7 @@ from tests.rudderstack_blueprints.responses import (
     SOURCE,
     SOURCE_PATH,
     SOURCE_STATUS,
+    STARTED,
     SUCCEEDED,
     SYNC,
     SYNCS,
@@ -32,8 +32,7 @@ from tests.rudderstack_blueprints.responses import (
     a_run,
     sync,
 )
-from tests.support import make_run
-from tests.wire import HTML, ending
+from tests.wire import HTML
 
 REJECTED_ROWS = {"succeeded": {"total": 88}, "failed": {"total": 2}, "changed": {"total": 90}, "total": 90}
 
@@ -61,9 +60,9 @@ REJECTED_ROWS = {"succeeded": {"total": 88}, "failed": {"total": 2}, "changed": 
 def test_a_sync_of_a_connection_is_polled_by_its_id(
     rudderstack: RudderStack, response: Any, expected: tuple[int, str]
 ) -> None:
-    rudderstack.triggered(OF_CONNECTION)
+    rudderstack.triggered()
     rudderstack.expect("GET", SYNC, response)
-    ended = rudderstack.check(OF_CONNECTION)
+    ended = rudderstack.check()
     assert ended == expected
     assert f"sync sync-1 of connection {CONNECTION} " in ended.message or expected == UNREACHABLE
 
@@ -106,9 +105,9 @@ def test_it_needs_no_id(rudderstack: RudderStack, of: dict[str, str]) -> None:
 
 
 def test_an_id_of_a_sync_is_quoted_in_the_url(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(OF_CONNECTION, sync_id="a/../b?c")
+    rudderstack.triggered(sync_id="a/../b?c")
     rudderstack.expect("GET", f"{SYNCS}/a%2F..%2Fb%3Fc", sync("succeeded", "a/../b?c"))
-    assert rudderstack.check(OF_CONNECTION) == SUCCEEDED
+    assert rudderstack.check() == SUCCEEDED
 
 
 @pytest.mark.parametrize(("after", "expected"), [(0, RUNNING), (30, RUNNING), (61, NOT_FOUND)])
@@ -126,7 +125,7 @@ def test_a_sync_is_not_not_found_for_a_minute_after_its_start(
 
 
 def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(OF_CONNECTION, log_id="5")
+    rudderstack.triggered(log_id="5")
     rudderstack.triggered(OF_SOURCE, log_id="6")
     rudderstack.expect("GET", SYNC, sync("succeeded"))
     assert rudderstack.check(OF_CONNECTION, "5", "6") == SUCCEEDED
@@ -137,7 +136,7 @@ def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: RudderStack) ->
 def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
     rudderstack: RudderStack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rudderstack.triggered(OF_CONNECTION)
+    rudderstack.triggered()
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished"))
     assert rudderstack.check(OF_SOURCE) == SUCCEEDED
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
@@ -149,10 +148,7 @@ def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
 def test_a_trigger_that_started_nothing_is_not_followed_by_an_older_success(rudderstack: RudderStack) -> None:
     rudderstack.triggered(OF_SOURCE)
     rudderstack.expect("GET", SOURCE_STATUS, None, status=404)
-    assert ending(trigger_sync, OF_SOURCE, make_run(rudderstack.folder, "rudderstack", rudderstack.clock)) == (
-        204,
-        "not_found",
-    )
+    assert rudderstack.trigger(OF_SOURCE) == NOT_FOUND
     rudderstack.sent.clear()
     for given in (TOKEN, OF_SOURCE):
         assert rudderstack.check(given) == (*ARTIFACT_ERROR, "204 (not_found)")
@@ -174,10 +170,7 @@ def test_a_run_without_an_id_is_told_from_others_by_its_start(
 ) -> None:
     rudderstack.expect_trigger(OF_SOURCE, status=204)
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "12:00:01"))
-    assert ending(trigger_sync, OF_SOURCE, make_run(rudderstack.folder, "rudderstack", rudderstack.clock)) == (
-        0,
-        "started",
-    )
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
     rudderstack.expect("GET", SOURCE_STATUS, run)
     assert rudderstack.check(OF_SOURCE) == expected
 
@@ -203,8 +196,7 @@ def test_a_source_id_of_another_program_means_its_latest_run(rudderstack: Rudder
     [
         {"source_id": "../x"},
         {"source_id": 5},
-        {"connection_id": CONNECTION, "sync_id": ["s"]},
-        {"connection_id": CONNECTION, "sync_id": ".."},
+        *({"connection_id": CONNECTION, "sync_id": odd} for odd in (["s"], "..")),
     ],
 )
 def test_what_is_not_a_handoff_of_theirs_ends_the_check(rudderstack: RudderStack, files: dict[str, Any]) -> None:
@@ -217,13 +209,12 @@ def test_what_is_not_a_handoff_of_theirs_ends_the_check(rudderstack: RudderStack
 
 
 def test_the_result_has_the_rows_and_the_times(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(OF_CONNECTION)
+    rudderstack.triggered()
     rudderstack.expect("GET", SYNC, sync("succeeded", metrics=REJECTED_ROWS))
-    run = make_run(rudderstack.folder, "rudderstack", rudderstack.clock)
-    ended = ending(check_sync_status, TOKEN, run)
-    assert "rejected 2 rows" in ended.message
-    assert (run.report.id, run.report.sync_id, run.report.url) == (CONNECTION, "sync-1", None)
-    assert run.report.details == {
+    assert rudderstack.check(TOKEN) == (*SUCCEEDED, "rejected 2 rows")
+    report = rudderstack.run.report
+    assert (report.id, report.sync_id, report.url) == (CONNECTION, "sync-1", None)
+    assert report.details == {
         "rows": {"total": 90, "succeeded": 88, "failed": 2, "changed": 90},
         "started_at": "2026-11-22T12:00:01Z",
         "finished_at": "2026-11-22T12:09:00Z",
@@ -234,16 +225,15 @@ def test_the_result_has_the_rows_and_the_times(rudderstack: RudderStack) -> None
 def test_rejected_rows_are_a_failure_only_if_so_wished(
     rudderstack: RudderStack, wanted: str, expected: tuple[int, str]
 ) -> None:
-    rudderstack.triggered(OF_CONNECTION)
+    rudderstack.triggered()
     rudderstack.expect("GET", SYNC, sync("succeeded", metrics=REJECTED_ROWS))
-    assert rudderstack.check(OF_CONNECTION, FAIL_ON_FAILED_ROWS=wanted) == expected
+    assert rudderstack.check(FAIL_ON_FAILED_ROWS=wanted) == expected
 
 
 def test_the_last_response_is_kept(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished"))
-    run = make_run(rudderstack.folder, "rudderstack", rudderstack.clock)
-    ending(check_sync_status, OF_SOURCE, run)
-    kept = {name: response.body for name, response in run.kept.items()}
+    rudderstack.check(OF_SOURCE)
+    kept = {name: response.body for name, response in rudderstack.run.kept.items()}
     assert kept == {f"sync_run_{SOURCE}_response.json": a_run("finished")}
 
 
@@ -299,17 +289,13 @@ def test_a_500_of_a_source_is_a_server_error_only_if_the_source_can_be_read(
 
 
 def test_it_waits_until_the_sync_has_ended(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(OF_CONNECTION)
-    for word in ("running", "queued", "succeeded"):
-        rudderstack.expect("GET", SYNC, sync(word))
-    assert rudderstack.check(OF_CONNECTION, WAIT="TRUE") == SUCCEEDED
+    rudderstack.triggered()
+    rudderstack.polls(SYNC, *map(sync, ("running", "queued", "succeeded")))
+    assert rudderstack.check(WAIT="TRUE") == SUCCEEDED
 
 
 def test_it_times_out_and_says_that_the_sync_is_still_running(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running"), many=True)
-    assert rudderstack.check(OF_SOURCE, WAIT="TRUE", WAIT_TIMEOUT="30") == (
-        *RUNNING,
-        "timed out after 30 min",
-        "the latest sync of source 2aSourceOfTests is running",
-    )
+    words = "timed out after 30 min", f"the latest sync of source {SOURCE} is running"
+    assert rudderstack.check(OF_SOURCE, WAIT="TRUE", WAIT_TIMEOUT="30") == (*RUNNING, *words)
     assert 1800 <= rudderstack.clock.elapsed < 1861

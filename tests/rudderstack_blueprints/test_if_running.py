@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.errors import Interruption
@@ -14,7 +16,6 @@ from tests.rudderstack_blueprints.responses import (
     OF_CONNECTION,
     OF_SOURCE,
     RUNNING,
-    RUNNING_ALREADY,
     RUNNING_ONES,
     SOURCE,
     SOURCE_STATUS,
@@ -34,10 +35,6 @@ OLD = sync("running", "old", "11:50:00")
 OLD_RUN = a_run("running", "11:50:00")
 
 
-def expect_conflict(rudderstack: RudderStack, of: dict[str, str]) -> None:
-    rudderstack.expect_start(of, RUNNING_ALREADY, status=409)
-
-
 # fail
 
 
@@ -46,12 +43,9 @@ def expect_conflict(rudderstack: RudderStack, of: dict[str, str]) -> None:
 def test_fail_ends_at_once_and_saves_nothing(rudderstack: RudderStack, of: dict[str, str], shows: bool) -> None:
     rudderstack.expect_read(of, *([OLD_RUN if of is OF_SOURCE else OLD] if shows else []))
     if not shows:
-        expect_conflict(rudderstack, of)
+        rudderstack.expect_conflict(of)
     ended = rudderstack.trigger(of, "fail")
-    assert ended == ALREADY_RUNNING
-    assert "RUDDERSTACK_IF_RUNNING is fail" in ended.message
-    assert rudderstack.run.report.id is not None
-    assert rudderstack.run.report.id in ended.message
+    assert ended == (*ALREADY_RUNNING, "RUDDERSTACK_IF_RUNNING is fail", rudderstack.run.report.id)
     assert rudderstack.saved() == {}
     assert rudderstack.files()["starting.pickle"]["state"] == "ended"
 
@@ -73,30 +67,30 @@ def test_restart_stops_waits_until_nothing_runs_and_starts(rudderstack: RudderSt
     rudderstack.shows_running(OLD)
     rudderstack.shows_running()
     rudderstack.expect_start(OF_CONNECTION, {"syncId": "new"})
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.saved()["sync_id.pickle"] == "new"
     assert "still running" in rudderstack.run.report.still_running
     assert "stop" not in rudderstack.run.report.still_running
 
 
 def test_restart_stops_a_sync_that_only_a_409_reports(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
-    expect_conflict(rudderstack, OF_CONNECTION)
+    rudderstack.expect_read()
+    rudderstack.expect_conflict()
     rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
     rudderstack.shows_running(OLD)
     rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger() == STARTED
 
 
 def test_a_drain_that_still_refuses_a_start_is_waited_for_without_another_stop(rudderstack: RudderStack) -> None:
     stopped(rudderstack)
     for _ in range(2):
         rudderstack.shows_running()
-        expect_conflict(rudderstack, OF_CONNECTION)
+        rudderstack.expect_conflict()
     rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger() == STARTED
 
 
 @pytest.mark.parametrize("drains", [False, True], ids=["it shows", "it does not show and refuses a start"])
@@ -105,14 +99,11 @@ def test_a_stop_that_takes_no_effect_in_five_minutes_is_given_up(rudderstack: Ru
     if drains:
         for _ in range(200):
             rudderstack.shows_running()
-            expect_conflict(rudderstack, OF_CONNECTION)
+            rudderstack.expect_conflict()
     else:
         rudderstack.shows_running(OLD, many=True)
-    ended = rudderstack.trigger(OF_CONNECTION)
+    assert rudderstack.trigger() == (*ALREADY_RUNNING, CONNECTION, "asked to stop")
     rudderstack.steps.clear()
-    assert ended == ALREADY_RUNNING
-    assert CONNECTION in ended.message
-    assert "asked to stop" in ended.message
     assert 300 <= rudderstack.clock.elapsed < 370
     assert rudderstack.saved() == {}
 
@@ -120,14 +111,14 @@ def test_a_stop_that_takes_no_effect_in_five_minutes_is_given_up(rudderstack: Ru
 def test_a_word_that_a_stopped_sync_ends_with_is_not_waited_for(rudderstack: RudderStack) -> None:
     stopped(rudderstack)
     rudderstack.shows_running(sync("halted", "old"))
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger() == STARTED
 
 
 def test_an_outage_during_the_stop_is_known_to_have_started_nothing(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_CONNECTION, OLD)
     rudderstack.expect("POST", CONNECTION_STOP, HTML, status=502, many=True)
-    assert rudderstack.trigger(OF_CONNECTION) == NOT_STARTED
+    assert rudderstack.trigger() == NOT_STARTED
 
 
 @pytest.mark.parametrize("at_the", ["stop", "poll"])
@@ -141,19 +132,17 @@ def test_a_trigger_killed_after_the_stop_says_so(rudderstack: RudderStack, at_th
         rudderstack.shows_running(OLD)
         rudderstack.expect("GET", SYNCS, killed, query=RUNNING_ONES)
     with pytest.raises(Interruption):
-        rudderstack.trigger(OF_CONNECTION)
-    assert all(
-        words in rudderstack.run.report.still_running
-        for words in (CONNECTION, "asked to stop", "nothing new was started")
-    )
+        rudderstack.trigger()
+    left = rudderstack.run.report.still_running
+    assert all(words in left for words in (CONNECTION, "asked to stop", "nothing new was started"))
     assert rudderstack.saved() == {}
 
 
 def test_a_restart_that_is_refused_still_says_that_a_sync_was_stopped(rudderstack: RudderStack) -> None:
     stopped(rudderstack)
     rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION, status=400)
-    assert rudderstack.trigger(OF_CONNECTION) == BAD_REQUEST
+    rudderstack.expect_start(status=400)
+    assert rudderstack.trigger() == BAD_REQUEST
     assert "asked to stop" in rudderstack.run.report.still_running
 
 
@@ -161,7 +150,7 @@ def test_a_restart_that_is_refused_still_says_that_a_sync_was_stopped(rudderstac
 def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bool) -> None:
     rudderstack.expect_read(OF_SOURCE, *([OLD_RUN] if shows else []))
     if not shows:
-        expect_conflict(rudderstack, OF_SOURCE)
+        rudderstack.expect_conflict(OF_SOURCE)
     assert rudderstack.trigger(OF_SOURCE) == (*ALREADY_RUNNING, SOURCE, "RUDDERSTACK_IF_RUNNING to join or wait")
     assert rudderstack.saved() == {}
 
@@ -171,9 +160,8 @@ def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bo
 
 def test_join_saves_the_running_sync_of_a_connection(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_CONNECTION, sync("running", "theirs"))
-    ended = rudderstack.trigger(OF_CONNECTION, "join")
-    assert ended == (0, "joined")
-    assert ended.message.startswith(f"joined sync theirs of connection {CONNECTION}, which was already running; ")
+    words = f"joined sync theirs of connection {CONNECTION}, which was already running; "
+    assert rudderstack.trigger(policy="join") == (0, "joined", words)
     assert rudderstack.saved()["sync_id.pickle"] == "theirs"
     assert rudderstack.saved()["sync.pickle"]["joined"] is True
     assert rudderstack.run.report.sync_id == "theirs"
@@ -182,7 +170,7 @@ def test_join_saves_the_running_sync_of_a_connection(rudderstack: RudderStack) -
 def test_join_takes_the_sync_that_started_last(rudderstack: RudderStack) -> None:
     earlier, later = sync("running", "earlier", "11:00:00"), sync("running", "later", "11:59:00")
     rudderstack.expect_read(OF_CONNECTION, earlier, later)
-    rudderstack.trigger(OF_CONNECTION, "join")
+    rudderstack.trigger(policy="join")
     assert rudderstack.saved()["sync_id.pickle"] == "later"
 
 
@@ -195,21 +183,21 @@ def test_join_saves_the_running_run_of_a_source(rudderstack: RudderStack) -> Non
 
 
 def test_join_starts_after_all_if_the_running_sync_has_just_ended(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
-    expect_conflict(rudderstack, OF_CONNECTION)
+    rudderstack.expect_read()
+    rudderstack.expect_conflict()
     rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION, "join") == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger(policy="join") == STARTED
 
 
 def test_join_takes_a_sync_that_shows_late(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
-    expect_conflict(rudderstack, OF_CONNECTION)
+    rudderstack.expect_read()
+    rudderstack.expect_conflict()
     for _ in range(5):
         rudderstack.shows_running()
-        expect_conflict(rudderstack, OF_CONNECTION)
+        rudderstack.expect_conflict()
     rudderstack.shows_running(sync("running", "theirs"))
-    assert rudderstack.trigger(OF_CONNECTION, "join") == (0, "joined")
+    assert rudderstack.trigger(policy="join") == (0, "joined")
     assert rudderstack.saved()["sync_id.pickle"] == "theirs"
 
 
@@ -220,13 +208,8 @@ def test_a_joined_run_of_a_source_is_waited_for(rudderstack: RudderStack) -> Non
 
 
 def test_a_joined_run_that_shows_its_start_late_is_not_taken_for_the_next_one(rudderstack: RudderStack) -> None:
-    rudderstack.polls(
-        SOURCE_STATUS,
-        {"status": "pending"},
-        {"status": "pending"},
-        a_run("running", "12:00:03"),
-        a_run("finished", "12:00:09", "12:00:10"),
-    )
+    pending, other = {"status": "pending"}, a_run("finished", "12:00:09", "12:00:10")
+    rudderstack.polls(SOURCE_STATUS, pending, pending, a_run("running", "12:00:03"), other)
     assert rudderstack.trigger(OF_SOURCE, "join", WAIT="TRUE") == UNKNOWN
 
 
@@ -239,50 +222,43 @@ def test_wait_starts_once_the_running_sync_of_a_connection_has_ended(rudderstack
         rudderstack.shows_running(OLD)
     rudderstack.shows_running()
     rudderstack.expect_start(OF_CONNECTION, {"syncId": "new"})
-    assert rudderstack.trigger(OF_CONNECTION, "wait") == (*STARTED, "new")
+    assert rudderstack.trigger(policy="wait") == (*STARTED, "new")
 
 
 def test_wait_starts_once_the_running_run_of_a_source_has_ended(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_SOURCE, OLD_RUN)
-    rudderstack.polls(SOURCE_STATUS, OLD_RUN, a_run("finished", "11:50:00", "12:00:02"))
-    expect_conflict(rudderstack, OF_SOURCE)
-    rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", "11:50:00", "12:00:02"))
+    ended = a_run("finished", "11:50:00", "12:00:02")
+    rudderstack.polls(SOURCE_STATUS, OLD_RUN, OLD_RUN, ended)
+    rudderstack.expect_conflict(OF_SOURCE)
+    rudderstack.polls(SOURCE_STATUS, ended)
     rudderstack.expect_start(OF_SOURCE)
     assert rudderstack.trigger(OF_SOURCE, "wait") == STARTED
 
 
-@pytest.mark.parametrize("timeout", ["10", "60"])
-def test_wait_gives_up_after_its_time_and_starts_nothing(rudderstack: RudderStack, timeout: str) -> None:
+def test_wait_gives_up_after_its_time_and_starts_nothing(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_CONNECTION, OLD)
     rudderstack.shows_running(OLD, many=True)
-    assert rudderstack.trigger(OF_CONNECTION, "wait", WAIT_TIMEOUT=timeout) == (
-        203,
-        "already_running",
-        "RUDDERSTACK_WAIT_TIMEOUT",
-    )
-    assert int(timeout) * 60 <= rudderstack.clock.elapsed < int(timeout) * 60 + 61
+    ended = rudderstack.trigger(policy="wait", WAIT_TIMEOUT="10")
+    assert ended == (*ALREADY_RUNNING, "RUDDERSTACK_WAIT_TIMEOUT")
+    assert 600 <= rudderstack.clock.elapsed < 661
     assert rudderstack.saved() == {}
 
 
 def test_wait_goes_on_after_another_409_of_a_connection(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
+    rudderstack.expect_read()
     for _ in range(3):
-        expect_conflict(rudderstack, OF_CONNECTION)
+        rudderstack.expect_conflict()
         rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION, "wait") == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger(policy="wait") == STARTED
 
 
 def test_there_is_one_time_out_for_waiting_before_and_after_the_start(rudderstack: RudderStack) -> None:
+    def shown() -> dict[str, Any]:
+        return syncs(*([OLD] if rudderstack.clock.elapsed < 400 else []))
+
     rudderstack.expect_read(OF_CONNECTION, OLD)
-    rudderstack.expect(
-        "GET",
-        SYNCS,
-        lambda: syncs(*([OLD] if rudderstack.clock.elapsed < 400 else [])),
-        query=RUNNING_ONES,
-        many=True,
-    )
-    rudderstack.expect_start(OF_CONNECTION)
+    rudderstack.expect("GET", SYNCS, shown, query=RUNNING_ONES, many=True)
+    rudderstack.expect_start()
     rudderstack.expect("GET", SYNC, sync("running"), many=True)
-    assert rudderstack.trigger(OF_CONNECTION, "wait", WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING
+    assert rudderstack.trigger(policy="wait", WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING
     assert 600 <= rudderstack.clock.elapsed < 660

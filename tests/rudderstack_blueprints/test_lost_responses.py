@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import pytest
@@ -43,7 +42,7 @@ TIMED_OUT_ONES: dict[str, tuple[Any, int]] = {
     "504": (None, 504),
     "522": (HTML, 522),
 }
-GARBAGE: dict[str, tuple[Any, int]] = {
+NO_ID: dict[str, tuple[Any, int]] = {
     "HTML": (HTML, 200),
     "no body": (None, 200),
     "204": (None, 204),
@@ -58,13 +57,21 @@ GARBAGE: dict[str, tuple[Any, int]] = {
     "an id with a line end": ({"syncId": "a\nb", "runId": "a\nb"}, 200),
     "an id that holds the token": ({"syncId": "x-the-token-x", "runId": "x-The-Token-x"}, 200),
 }
+ALL = {**LOST_ONES, **TIMED_OUT_ONES, **NO_ID}
 SINCE = {"started_after": at("11:59:59")}  # the server's time of the read, less a second
 OLD = sync("succeeded", "old", "11:59:59")
 OURS = sync("running", "ours", "12:00:01")
 
 
-def expect_search(rudderstack: RudderStack, *found: dict[str, Any], many: bool = False) -> None:
-    rudderstack.expect("GET", SYNCS, syncs(*found), query=SINCE, many=many)
+def expect_search(
+    rudderstack: RudderStack, *found: dict[str, Any], of: dict[str, str] = OF_CONNECTION, after: float = 0, **more: Any
+) -> None:
+    """A search for the sync that a lost request started, which shows `found` once `after` seconds have passed."""
+    if of is OF_SOURCE:
+        rudderstack.expect("GET", SOURCE_STATUS, *(found or [LAST_RUN]), **more)
+    else:
+        now = rudderstack.clock
+        rudderstack.expect("GET", SYNCS, lambda: syncs(*(found if now.elapsed >= after else [])), query=SINCE, **more)
 
 
 def expect_lost(rudderstack: RudderStack, of: dict[str, str], response: Any, status: int) -> None:
@@ -77,18 +84,14 @@ def expect_lost(rudderstack: RudderStack, of: dict[str, str], response: Any, sta
 # Connections
 
 
-@pytest.mark.parametrize(
-    ("response", "status"),
-    {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}.values(),
-    ids=[*LOST_ONES, *TIMED_OUT_ONES, *GARBAGE],
-)
+@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 @pytest.mark.parametrize("word", ["running", "succeeded", "failed"])
 def test_a_sync_that_was_not_there_before_is_ours_and_the_request_is_not_sent_again(
     rudderstack: RudderStack, response: Any, status: int, word: str
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, sync(word, "ours", "12:00:00"))
-    ended = rudderstack.trigger(OF_CONNECTION)
+    ended = rudderstack.trigger()
     assert ended == STARTED
     assert "the-token" not in ended.message
     assert rudderstack.starts() == [INCREMENTAL]
@@ -100,7 +103,7 @@ def test_the_syncs_before_the_read_are_not_ours_even_if_the_filter_lets_them_thr
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     older = [sync("succeeded", f"old-{hour}", f"{hour}:00:00") for hour in (10, 11)]
     expect_search(rudderstack, older[0], OURS, older[1])
-    rudderstack.trigger(OF_CONNECTION)
+    rudderstack.trigger()
     assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
@@ -110,24 +113,16 @@ def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: RudderStack) 
     rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, takes=0.5)
     rudderstack.expect_start(OF_CONNECTION, LOST)
-    rudderstack.expect(
-        "GET",
-        SYNCS,
-        lambda: syncs(
-            {**just_started, "status": "stopped", "startedAt": at("12:00:02")}, OURS | {"startedAt": at("12:00:03")}
-        ),
-        query={"started_after": at("12:00:01")},
-    )
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    theirs, ours = sync("stopped", "theirs", "12:00:02"), sync("running", "ours", "12:00:03")
+    rudderstack.expect("GET", SYNCS, lambda: syncs(theirs, ours), query={"started_after": at("12:00:01")})
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
 def test_a_sync_that_shows_late_is_ours(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
-    rudderstack.expect(
-        "GET", SYNCS, lambda: syncs(*([OURS] if rudderstack.clock.elapsed > 2 else [])), query=SINCE, many=True
-    )
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    expect_search(rudderstack, OURS, after=2, many=True)
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.starts() == [INCREMENTAL]
 
 
@@ -137,8 +132,8 @@ def test_a_request_of_which_nothing_shows_is_sent_once_more(
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, response, status)
     expect_search(rudderstack, many=True)
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.starts() == [INCREMENTAL, INCREMENTAL]
     assert 15 <= rudderstack.clock.elapsed < 20
 
@@ -149,10 +144,7 @@ def test_a_request_that_may_still_be_at_work_is_not_sent_again(
     rudderstack: RudderStack, of: dict[str, str], response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, of, response, status)
-    if of is OF_SOURCE:
-        rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
-    else:
-        expect_search(rudderstack, many=True)
+    expect_search(rudderstack, of=of, many=True)
     assert rudderstack.trigger(of) == UNCLEAR
     assert len(rudderstack.starts()) == 1
     assert 90 <= rudderstack.clock.elapsed < 100
@@ -160,19 +152,14 @@ def test_a_request_that_may_still_be_at_work_is_not_sent_again(
 
 
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-@pytest.mark.parametrize(("response", "status"), GARBAGE.values(), ids=GARBAGE)
+@pytest.mark.parametrize(("response", "status"), NO_ID.values(), ids=NO_ID)
 def test_a_good_status_without_an_id_of_which_nothing_shows_is_unclear(
     rudderstack: RudderStack, of: dict[str, str], response: Any, status: int
 ) -> None:
     expect_lost(rudderstack, of, response, status)
-    if of is OF_SOURCE:
-        rudderstack.expect("GET", SOURCE_STATUS, LAST_RUN, many=True)
-    else:
-        expect_search(rudderstack, many=True)
+    expect_search(rudderstack, of=of, many=True)
     ended = rudderstack.trigger(of)
-    assert ended == UNCLEAR
-    assert rudderstack.run.report.id is not None
-    assert rudderstack.run.report.id in ended.message
+    assert ended == (*UNCLEAR, rudderstack.run.report.id)
     assert "the-token" not in ended.message.lower()
     assert len(rudderstack.starts()) == 1
     assert set(rudderstack.files()) == {"starting.pickle"}
@@ -183,7 +170,7 @@ def test_a_second_request_that_meets_a_running_sync_shows_that_the_first_was_acc
     expect_search(rudderstack, many=True)
     rudderstack.expect_start(OF_CONNECTION, RUNNING_ALREADY, status=409)
     expect_search(rudderstack, OURS)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.files()["sync_id.pickle"] == "ours"
 
 
@@ -191,7 +178,7 @@ def test_a_lost_request_to_a_server_that_shows_no_time_is_unclear_and_not_sent_a
     rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, date=False)
     rudderstack.expect("GET", f"{SYNCS[:-6]}", None, status=404, date=False)
     rudderstack.expect_start(OF_CONNECTION, HTML, status=502, date=False)
-    assert rudderstack.trigger(OF_CONNECTION) == UNCLEAR
+    assert rudderstack.trigger() == UNCLEAR
     assert len(rudderstack.starts()) == 1
 
 
@@ -200,7 +187,7 @@ def test_a_local_clock_that_is_off_changes_nothing(rudderstack: RudderStack, off
     rudderstack.clock.offset = offset
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     expect_search(rudderstack, OURS)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.trigger() == STARTED
 
 
 UNDATED = {
@@ -218,14 +205,8 @@ def test_a_lost_request_beside_a_sync_without_the_time_of_its_start_is_unclear_a
     rudderstack: RudderStack, undated: dict[str, Any], from_second: int
 ) -> None:
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
-    rudderstack.expect(
-        "GET",
-        SYNCS,
-        lambda: syncs(*([undated] if rudderstack.clock.elapsed >= from_second else [])),
-        query=SINCE,
-        many=True,
-    )
-    assert rudderstack.trigger(OF_CONNECTION) == (*UNCLEAR, CONNECTION)
+    expect_search(rudderstack, undated, after=from_second, many=True)
+    assert rudderstack.trigger() == (*UNCLEAR, CONNECTION)
     assert rudderstack.starts() == [INCREMENTAL]
     assert set(rudderstack.files()) == {"starting.pickle"}
 
@@ -234,18 +215,14 @@ def test_a_sync_that_shows_its_start_late_is_ours(rudderstack: RudderStack) -> N
     expect_lost(rudderstack, OF_CONNECTION, LOST, 0)
     expect_search(rudderstack, UNDATED["no start"])
     expect_search(rudderstack, {**UNDATED["no start"], "startedAt": at("12:00:03")})
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    assert rudderstack.trigger() == STARTED
     assert rudderstack.run.report.sync_id == "new"
 
 
 # Sources
 
 
-@pytest.mark.parametrize(
-    ("response", "status"),
-    {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}.values(),
-    ids=[*LOST_ONES, *TIMED_OUT_ONES, *GARBAGE],
-)
+@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
 @pytest.mark.parametrize(
     "latest",
     [
@@ -267,9 +244,7 @@ def test_a_latest_run_that_is_not_the_one_before_is_ours(
 
 
 def test_a_sync_id_of_an_earlier_trigger_is_not_left_beside_a_run_without_one(rudderstack: RudderStack) -> None:
-    folder = rudderstack.folder / "rudderstack-blueprints" / "variables"
-    folder.mkdir(parents=True)
-    (folder / "sync_id.pickle").write_bytes(pickle.dumps("of an earlier one"))
+    rudderstack.put(sync_id="of an earlier one")
     expect_lost(rudderstack, OF_SOURCE, None, 204)
     rudderstack.expect("GET", SOURCE_STATUS, a_run("running"))
     assert rudderstack.trigger(OF_SOURCE) == STARTED
@@ -306,11 +281,6 @@ def test_a_lost_request_of_a_source_whose_runs_show_no_start_is_not_sent_again(r
 
 def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
     expect_lost(rudderstack, OF_SOURCE, LOST, 0)
-    for latest in (
-        a_run("running", "12:00:01"),
-        LAST_RUN,  # a read that is behind
-        a_run("running", "12:00:01"),
-        a_run("finished", "12:00:01", "12:00:30"),
-    ):
-        rudderstack.expect("GET", SOURCE_STATUS, latest)
+    ours, behind = a_run("running", "12:00:01"), LAST_RUN
+    rudderstack.polls(SOURCE_STATUS, ours, behind, ours, a_run("finished", "12:00:01", "12:00:30"))
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED

@@ -36,7 +36,6 @@ from tests.rudderstack_blueprints.responses import (
     RudderStack,
     a_run,
     sync,
-    syncs,
 )
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
@@ -48,11 +47,10 @@ from tests.wire import HTML, LOST, TIMED_OUT
 def test_a_connection_is_read_and_then_started_by_exactly_this_request(
     rudderstack: RudderStack, given: dict[str, str], word: str
 ) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
+    rudderstack.expect_read()
     rudderstack.expect("POST", CONNECTION_START, STARTED_SYNC, body={"syncType": word})
-    ended = rudderstack.trigger(OF_CONNECTION, **given)
-    assert ended == STARTED
-    assert ended.message == f"started sync sync-1 of connection {CONNECTION}; the handoff is saved for the next step"
+    words = f"started sync sync-1 of connection {CONNECTION}; the handoff is saved for the next step"
+    assert rudderstack.trigger(**given) == (*STARTED, words)
     sent = rudderstack.sent[-1]
     assert sent.headers["Authorization"] == "Bearer the-token"
     assert sent.headers["Content-Type"] == "application/json"
@@ -64,9 +62,8 @@ def test_a_connection_is_read_and_then_started_by_exactly_this_request(
 def test_a_source_is_read_and_then_started_without_a_body(rudderstack: RudderStack, last: Any) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, last)
     rudderstack.expect_start(OF_SOURCE)
-    ended = rudderstack.trigger(OF_SOURCE)
-    assert ended == STARTED
-    assert ended.message == f"started sync run-1 of source {SOURCE}; the handoff is saved for the next step"
+    words = f"started sync run-1 of source {SOURCE}; the handoff is saved for the next step"
+    assert rudderstack.trigger(OF_SOURCE) == (*STARTED, words)
     assert rudderstack.sent[-1].headers.get("Content-Length") in (None, "0")
     assert rudderstack.sent[-1].headers["Content-Type"] == "application/json"
 
@@ -90,8 +87,8 @@ def test_a_profiles_source_is_started_with_its_parameters(rudderstack: RudderSta
 )
 def test_the_region_or_another_base_url_is_used(rudderstack: RudderStack, given: dict[str, str], url: str) -> None:
     rudderstack.url = url
-    rudderstack.expect_trigger(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION, **given) == STARTED
+    rudderstack.expect_trigger()
+    assert rudderstack.trigger(**given) == STARTED
 
 
 # The settings of a connection, best effort
@@ -100,7 +97,7 @@ def test_the_region_or_another_base_url_is_used(rudderstack: RudderStack, given:
 @pytest.mark.parametrize("running", [[], [sync("running")]])
 def test_a_disabled_connection_is_refused_before_anything_is_sent(rudderstack: RudderStack, running: list[Any]) -> None:
     rudderstack.expect_read(OF_CONNECTION, *running, settings={"id": CONNECTION, "enabled": False})
-    assert rudderstack.trigger(OF_CONNECTION) == (*BAD_REQUEST, "enable it in RudderStack")
+    assert rudderstack.trigger() == (*BAD_REQUEST, "enable it in RudderStack")
     assert set(rudderstack.files()) == {"starting.pickle"}
 
 
@@ -118,32 +115,25 @@ def test_a_disabled_connection_is_refused_before_anything_is_sent(rudderstack: R
 def test_a_schedule_gets_a_log_line(
     rudderstack: RudderStack, caplog: pytest.LogCaptureFixture, schedule: Any, noted: bool
 ) -> None:
-    rudderstack.expect_read(OF_CONNECTION, settings={"enabled": True, "schedule": schedule})
-    rudderstack.expect_start(OF_CONNECTION)
+    rudderstack.expect_read(settings={"enabled": True, "schedule": schedule})
+    rudderstack.expect_start()
     with caplog.at_level("INFO"):
-        assert rudderstack.trigger(OF_CONNECTION) == STARTED
+        assert rudderstack.trigger() == STARTED
     assert ("schedule" in caplog.text) is noted
 
 
 @pytest.mark.parametrize(
     ("response", "status"),
     [
-        (HTML, 502),
-        (None, 401),
-        (None, 403),
-        (None, 404),
-        (LOST, 0),
-        (TIMED_OUT, 0),
-        ([], 200),
-        (HTML, 200),
-        (None, 302),
+        *((HTML, 502), (None, 401), (None, 403), (None, 404), (None, 302)),
+        *((LOST, 0), (TIMED_OUT, 0), ([], 200), (HTML, 200)),
     ],
 )
 def test_settings_that_cannot_be_read_change_nothing(rudderstack: RudderStack, response: Any, status: int) -> None:
-    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES)
+    rudderstack.shows_running()
     rudderstack.expect("GET", CONNECTION_PATH, response, status=status)
-    rudderstack.expect_start(OF_CONNECTION)
-    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.expect_start()
+    assert rudderstack.trigger() == STARTED
 
 
 # What is saved for the next step
@@ -151,7 +141,7 @@ def test_settings_that_cannot_be_read_change_nothing(rudderstack: RudderStack, r
 
 def test_a_connections_handoff_is_saved(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_CONNECTION, STARTED_SYNC, takes=5)
-    rudderstack.trigger(OF_CONNECTION)
+    rudderstack.trigger()
     saved = rudderstack.files()
     assert set(saved) == {"connection_id.pickle", "sync_id.pickle", "sync.pickle"}
     assert (saved["connection_id.pickle"], saved["sync_id.pickle"]) == (CONNECTION, "sync-1")
@@ -173,8 +163,8 @@ def test_a_sources_handoff_is_saved(rudderstack: RudderStack) -> None:
 
 @pytest.mark.parametrize("name", ["the-token", "rows"])
 def test_neither_the_token_nor_fail_on_failed_rows_is_saved(rudderstack: RudderStack, name: str) -> None:
-    rudderstack.expect_trigger(OF_CONNECTION)
-    rudderstack.trigger(OF_CONNECTION, FAIL_ON_FAILED_ROWS="TRUE")
+    rudderstack.expect_trigger()
+    rudderstack.trigger(FAIL_ON_FAILED_ROWS="TRUE")
     assert not [path for path in rudderstack.folder.rglob("*.pickle") if name.encode() in path.read_bytes()]
 
 
@@ -202,17 +192,15 @@ def test_a_read_that_fails_starts_nothing(
     rudderstack: RudderStack, status: int, response: Any, expected: tuple[int, str], words: list[str]
 ) -> None:
     rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
-    assert rudderstack.trigger(OF_CONNECTION) == (*expected, *words)
+    assert rudderstack.trigger() == (*expected, *words)
     assert rudderstack.starts() == []
     assert rudderstack.files()["starting.pickle"]["state"] == "ended"
 
 
 def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, {"message": "nothing here"}, status=404)
-    ended = rudderstack.trigger(OF_SOURCE)
-    assert ended == NOT_FOUND
     hint = "if that is the id of a Reverse ETL connection, set it as RUDDERSTACK_CONNECTION_ID"
-    assert all(word in ended.message for word in (SOURCE, "nothing here", hint))
+    assert rudderstack.trigger(OF_SOURCE) == (*NOT_FOUND, SOURCE, "nothing here", hint)
 
 
 # A 500 of a source: a server error or an unknown id?
@@ -277,12 +265,7 @@ def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(rudd
     [
         (401, {"error": "invalid token"}, INVALID, ["invalid token"]),
         (403, {"message": "not in your plan"}, INVALID, ["not in your plan"]),
-        (
-            400,
-            {"error": "bad", "code": "E1", "details": {"field": "syncType"}},
-            BAD_REQUEST,
-            ["bad", "E1", "syncType"],
-        ),
+        (400, {"error": "bad", "code": "E1", "details": {"field": "syncType"}}, BAD_REQUEST, ["bad", "E1", "syncType"]),
         (422, {"message": "odd", "details": ["a", "b"]}, BAD_REQUEST, ["odd"]),
         (404, None, NOT_FOUND, [UNKNOWN_CONNECTION, "RUDDERSTACK_SOURCE_ID"]),
         (308, None, BAD_REQUEST, ["RUDDERSTACK_API_URL"]),
@@ -291,10 +274,10 @@ def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(rudd
 def test_a_refused_trigger_request_is_never_repeated(
     rudderstack: RudderStack, status: int, response: Any, expected: tuple[int, str], words: list[str]
 ) -> None:
-    rudderstack.expect_read(OF_CONNECTION)
+    rudderstack.expect_read()
     headers = {"Location": "https://elsewhere.invalid/"} if status == 308 else {}
     rudderstack.expect_start(OF_CONNECTION, response, status=status, headers=headers)
-    assert rudderstack.trigger(OF_CONNECTION) == (*expected, *words)
+    assert rudderstack.trigger() == (*expected, *words)
     assert set(rudderstack.files()) == {"starting.pickle"}
     assert rudderstack.files()["starting.pickle"]["state"] == "ended"
 
@@ -303,12 +286,10 @@ def test_a_refused_trigger_request_is_never_repeated(
 
 
 def test_it_waits_until_the_sync_has_succeeded(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_CONNECTION)
-    for word in ("running", "running", "succeeded"):
-        rudderstack.expect("GET", SYNC, sync(word))
-    ended = rudderstack.trigger(OF_CONNECTION, WAIT="TRUE")
-    assert ended == SUCCEEDED
-    assert ended.message.startswith(f"sync sync-1 of connection {CONNECTION} succeeded at 2026-11-22T12:09:00Z")
+    rudderstack.expect_trigger()
+    rudderstack.polls(SYNC, *map(sync, ("running", "running", "succeeded")))
+    words = f"sync sync-1 of connection {CONNECTION} succeeded at 2026-11-22T12:09:00Z"
+    assert rudderstack.trigger(WAIT="TRUE") == (*SUCCEEDED, words)
     assert rudderstack.run.report.sync_id == "sync-1"
     assert rudderstack.run.report.details["rows"] == {"total": 90, "succeeded": 90, "failed": 0, "changed": 90}
 
@@ -319,16 +300,13 @@ def test_it_waits_for_a_run_by_its_id(rudderstack: RudderStack) -> None:
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
 
 
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [("failed", FAILED), ("aborted", CANCELLED), ("resting", UNKNOWN)],
-)
+@pytest.mark.parametrize(("word", "expected"), [("failed", FAILED), ("aborted", CANCELLED), ("resting", UNKNOWN)])
 def test_the_handoff_is_saved_whatever_it_waited_for(
     rudderstack: RudderStack, word: str, expected: tuple[int, str]
 ) -> None:
-    rudderstack.expect_trigger(OF_CONNECTION)
+    rudderstack.expect_trigger()
     rudderstack.expect("GET", SYNC, sync(word, error="no such table"))
-    ended = rudderstack.trigger(OF_CONNECTION, WAIT="TRUE")
+    ended = rudderstack.trigger(WAIT="TRUE")
     assert ended == expected
     assert ended.message.count("no such table") == 1
     assert rudderstack.files()["sync_id.pickle"] == "sync-1"
