@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rudderstack_blueprints.responses import INVALID, UNREACHABLE, RudderStack
+from tests.rudderstack_blueprints.responses import BAD_REQUEST, INVALID, UNREACHABLE, RudderStack
 from tests.wire import HTML
 
 WORKSPACE, SOURCES = "/v2/workspace", "/v2/sources"
@@ -67,9 +67,7 @@ def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Rudd
     ("response", "status", "expected"),
     [
         ({"error": "no"}, 401, INVALID),
-        ({"error": "no"}, 403, INVALID),
         (HTML, 200, UNREACHABLE),
-        (None, 200, UNREACHABLE),
         (HTML, 502, UNREACHABLE),
     ],
 )
@@ -84,9 +82,7 @@ def test_the_sources_are_believed_no_more_than_the_workspace(
 def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", WORKSPACE, HTML, status=404)
     rudderstack.expect("GET", SOURCES, HTML, status=404)
-    ended = rudderstack.verify()
-    assert ended.code in (201, 220)
-    assert "RUDDERSTACK_API_URL" in ended.message
+    assert rudderstack.verify() == (*BAD_REQUEST, "RUDDERSTACK_API_URL")
 
 
 @pytest.mark.parametrize(
@@ -96,18 +92,13 @@ def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: Rudd
         ({"ACCESS_TOKEN": "None", "REGION": "APAC"}, ["ACCESS_TOKEN", "REGION"]),
         ({"ACCESS_TOKEN": "sesame-\u00e9", "API_URL": "api.rudderstack.com"}, ["ACCESS_TOKEN", "API_URL"]),
         ({"ACCESS_TOKEN": "sesame\nsesame"}, ["ACCESS_TOKEN"]),
-        (
-            {"ACCESS_TOKEN": "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"},
-            ["ACCESS_TOKEN", "custom credential group"],
-        ),
     ],
 )
 def test_a_fault_of_an_input_is_told_before_anything_is_sent(
     rudderstack: RudderStack, given: dict[str, str], named: list[str]
 ) -> None:
     ended = rudderstack.verify(**given)
-    assert ended == (206, "invalid_input")
-    assert all(word in ended.message for word in named)
+    assert ended == (206, "invalid_input", *named)
     assert "sesame" not in ended.message
     assert rudderstack.sent == []
 

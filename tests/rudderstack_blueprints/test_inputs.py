@@ -16,9 +16,10 @@ from shared.errors import InvalidPollIntervalError
 from tests.rudderstack_blueprints.responses import CONNECTION, OF_CONNECTION, OF_SOURCE, SOURCE, TOKEN
 
 
-def problems(script: Any, environment: dict[str, str]) -> str:
-    _, problem = inputs.read(script.Inputs, environment)
-    return str(problem or "")
+def read(script: Any, of: dict[str, str], **given: str) -> tuple[Any, str]:
+    """The inputs of a script, named without RUDDERSTACK_, and what is wrong with them."""
+    found, problem = inputs.read(script.Inputs, {**of, **{f"RUDDERSTACK_{name}": text for name, text in given.items()}})
+    return found, str(problem or "")
 
 
 @pytest.mark.parametrize(
@@ -36,8 +37,8 @@ def problems(script: Any, environment: dict[str, str]) -> str:
     ],
 )
 def test_profiles_parameters_are_one_a_line(text: str, expected: tuple[str, ...]) -> None:
-    given, problem = inputs.read(trigger_sync.Inputs, {**OF_SOURCE, "RUDDERSTACK_PARAMETERS": text})
-    assert problem is None
+    given, problem = read(trigger_sync, OF_SOURCE, PARAMETERS=text)
+    assert not problem
     assert given.body == {"parameters": list(expected)}
 
 
@@ -46,85 +47,68 @@ def test_profiles_parameters_are_one_a_line(text: str, expected: tuple[str, ...]
     ["--concurrency 5", "rebase_incremental", "--rebase_incremental\n-t prod", "--begin_times x", "--BEGIN_TIME x"],
 )
 def test_another_parameter_is_refused_naming_those_that_are_allowed(text: str) -> None:
-    problem = problems(trigger_sync, {**OF_SOURCE, "RUDDERSTACK_PARAMETERS": text})
+    _, problem = read(trigger_sync, OF_SOURCE, PARAMETERS=text)
     for words in ("RUDDERSTACK_PARAMETERS", "--model_refs", "--begin_time", "--end_time", "--rebase_incremental"):
         assert words in problem
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("of", "given", "expected"),
     [
-        (OF_CONNECTION, {"syncType": "incremental"}),
-        ({**OF_CONNECTION, "RUDDERSTACK_SYNC_TYPE": "Full"}, {"syncType": "full"}),
-        (OF_SOURCE, None),
-        ({**OF_SOURCE, "RUDDERSTACK_SYNC_TYPE": "full"}, None),
-        ({**OF_SOURCE, "RUDDERSTACK_PARAMETERS": "None"}, None),
+        (OF_CONNECTION, {}, {"syncType": "incremental"}),
+        (OF_CONNECTION, {"SYNC_TYPE": "Full"}, {"syncType": "full"}),
+        (OF_SOURCE, {}, None),
+        (OF_SOURCE, {"PARAMETERS": "None"}, None),
     ],
 )
-def test_a_trigger_request_sends_what_its_kind_takes(
-    environment: dict[str, str], expected: dict[str, Any] | None
-) -> None:
-    given, _ = inputs.read(trigger_sync.Inputs, environment)
-    assert given.body == expected
+def test_a_trigger_request_sends_what_its_kind_takes(of: dict[str, str], given: dict[str, str], expected: Any) -> None:
+    assert read(trigger_sync, of, **given)[0].body == expected
 
 
 def test_a_sync_type_with_a_source_is_ignored_with_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    given, _ = inputs.read(trigger_sync.Inputs, {**OF_SOURCE, "RUDDERSTACK_SYNC_TYPE": "full"})
+    given, _ = read(trigger_sync, OF_SOURCE, SYNC_TYPE="full")
     with caplog.at_level("INFO"):
         assert given.body is None
     assert "RUDDERSTACK_SYNC_TYPE" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("script", "environment", "words"),
+    ("script", "of", "given", "words"),
     [
-        (trigger_sync, TOKEN, ["RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"]),
-        (trigger_sync, {**OF_SOURCE, **OF_CONNECTION}, ["RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"]),
-        (check_sync_status, {**OF_SOURCE, **OF_CONNECTION}, ["RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"]),
-        (
-            trigger_sync,
-            {**OF_CONNECTION, "RUDDERSTACK_PARAMETERS": "--rebase_incremental"},
-            ["RUDDERSTACK_PARAMETERS", "RUDDERSTACK_CONNECTION_ID"],
-        ),
-        (trigger_sync, {**OF_SOURCE, "RUDDERSTACK_SOURCE_ID": "../x"}, ["RUDDERSTACK_SOURCE_ID"]),
-        (trigger_sync, {**OF_SOURCE, "RUDDERSTACK_SOURCE_ID": "x" * 256}, ["RUDDERSTACK_SOURCE_ID"]),
-        (
-            trigger_sync,
-            {**OF_SOURCE, "RUDDERSTACK_SOURCE_ID": f"https://app.rudderstack.com/sources/{SOURCE}?tab=x"},
-            ["RUDDERSTACK_SOURCE_ID", f"did you mean {SOURCE}?"],
-        ),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_CONNECTION_ID": "a/b"}, ["RUDDERSTACK_CONNECTION_ID"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_SYNC_TYPE": "complete"}, ["RUDDERSTACK_SYNC_TYPE"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_IF_RUNNING": "stop"}, ["RUDDERSTACK_IF_RUNNING"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_REGION": "AP"}, ["RUDDERSTACK_REGION"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_FAIL_ON_FAILED_ROWS": "yes"}, ["FAIL_ON_FAILED_ROWS"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_ACCESS_TOKEN": "None"}, ["RUDDERSTACK_ACCESS_TOKEN"]),
-        (trigger_sync, {**OF_CONNECTION, "RUDDERSTACK_WAIT_TIMEOUT": "0"}, ["RUDDERSTACK_WAIT_TIMEOUT"]),
-        (
-            trigger_sync,
-            {**OF_CONNECTION, "RUDDERSTACK_WAIT": "1", "RUDDERSTACK_POLL_INTERVAL": "0"},
-            ["RUDDERSTACK_WAIT", "RUDDERSTACK_POLL_INTERVAL"],
-        ),
-        (check_sync_status, {**OF_SOURCE, "RUDDERSTACK_MAX_AGE": "0"}, ["RUDDERSTACK_MAX_AGE"]),
-        (list_syncs, TOKEN, ["RUDDERSTACK_CONNECTION_ID"]),
-        (list_syncs, {**OF_CONNECTION, "RUDDERSTACK_LIMIT": "1001"}, ["RUDDERSTACK_LIMIT"]),
-        (list_syncs, {**OF_CONNECTION, "RUDDERSTACK_LIMIT": "0"}, ["RUDDERSTACK_LIMIT"]),
-        (list_syncs, {**OF_CONNECTION, "RUDDERSTACK_STATUS": "cancelled"}, ["RUDDERSTACK_STATUS"]),
-        (list_syncs, {**OF_CONNECTION, "RUDDERSTACK_STARTED_AFTER": "yesterday"}, ["RUDDERSTACK_STARTED_AFTER"]),
+        (trigger_sync, TOKEN, {}, ["SOURCE_ID", "CONNECTION_ID"]),
+        (trigger_sync, {**OF_SOURCE, **OF_CONNECTION}, {}, ["SOURCE_ID", "CONNECTION_ID"]),
+        (check_sync_status, {**OF_SOURCE, **OF_CONNECTION}, {}, ["SOURCE_ID", "CONNECTION_ID"]),
+        (trigger_sync, OF_CONNECTION, {"PARAMETERS": "--rebase_incremental"}, ["PARAMETERS", "CONNECTION_ID"]),
+        (trigger_sync, OF_SOURCE, {"SOURCE_ID": "../x"}, ["SOURCE_ID"]),
+        (trigger_sync, OF_SOURCE, {"SOURCE_ID": "x" * 256}, ["SOURCE_ID"]),
+        (trigger_sync, OF_SOURCE, {"SOURCE_ID": f"https://a.b/sources/{SOURCE}?x"}, [f"did you mean {SOURCE}?"]),
+        (trigger_sync, OF_CONNECTION, {"CONNECTION_ID": "a/b"}, ["CONNECTION_ID"]),
+        (trigger_sync, OF_CONNECTION, {"SYNC_TYPE": "complete"}, ["SYNC_TYPE"]),
+        (trigger_sync, OF_CONNECTION, {"IF_RUNNING": "stop"}, ["IF_RUNNING"]),
+        (trigger_sync, OF_CONNECTION, {"REGION": "AP"}, ["REGION"]),
+        (trigger_sync, OF_CONNECTION, {"FAIL_ON_FAILED_ROWS": "yes"}, ["FAIL_ON_FAILED_ROWS"]),
+        (trigger_sync, OF_CONNECTION, {"ACCESS_TOKEN": "None"}, ["ACCESS_TOKEN"]),
+        (trigger_sync, OF_CONNECTION, {"WAIT_TIMEOUT": "0"}, ["WAIT_TIMEOUT"]),
+        (trigger_sync, OF_CONNECTION, {"WAIT": "1", "POLL_INTERVAL": "0"}, ["WAIT", "POLL_INTERVAL"]),
+        (check_sync_status, OF_SOURCE, {"MAX_AGE": "0"}, ["MAX_AGE"]),
+        (list_syncs, TOKEN, {}, ["CONNECTION_ID"]),
+        (list_syncs, OF_CONNECTION, {"LIMIT": "1001"}, ["LIMIT"]),
+        (list_syncs, OF_CONNECTION, {"LIMIT": "0"}, ["LIMIT"]),
+        (list_syncs, OF_CONNECTION, {"STATUS": "cancelled"}, ["STATUS"]),
+        (list_syncs, OF_CONNECTION, {"STARTED_AFTER": "yesterday"}, ["STARTED_AFTER"]),
         (
             list_syncs,
-            {
-                **OF_CONNECTION,
-                "RUDDERSTACK_STARTED_AFTER": "2026-11-22",
-                "RUDDERSTACK_STARTED_BEFORE": "2026-11-22T01:00:00+01:00",
-            },
-            ["RUDDERSTACK_STARTED_AFTER", "RUDDERSTACK_STARTED_BEFORE"],
+            OF_CONNECTION,
+            {"STARTED_AFTER": "2026-11-22", "STARTED_BEFORE": "2026-11-22T01:00:00+01:00"},
+            ["STARTED_AFTER", "STARTED_BEFORE"],
         ),
     ],
 )
-def test_all_problems_of_inputs_are_named(script: Any, environment: dict[str, str], words: list[str]) -> None:
-    problem = problems(script, environment)
-    assert all(word in problem for word in words)
+def test_all_problems_of_inputs_are_named(
+    script: Any, of: dict[str, str], given: dict[str, str], words: list[str]
+) -> None:
+    _, problem = read(script, of, **given)
+    assert all((word if " " in word else f"RUDDERSTACK_{word}") in problem for word in words)
 
 
 def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
@@ -133,7 +117,7 @@ def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
 
 
 def test_a_check_needs_no_id() -> None:
-    assert problems(check_sync_status, TOKEN) == ""
+    assert not read(check_sync_status, TOKEN)[1]
 
 
 # Handoffs
@@ -176,21 +160,16 @@ def test_a_handoff_of_version_0_1_0_is_read(name: str, expected: tuple[Any, ...]
     ("files", "expected"),
     [
         ({}, []),
-        ({"sync_id.pickle": "s"}, []),
-        ({"source_id.pickle": SOURCE}, [Handoff(SOURCE, is_source=True)]),
+        ({"sync_id": "s"}, []),
+        ({"source_id": SOURCE}, [Handoff(SOURCE, is_source=True)]),
+        ({"source_id": SOURCE, "sync_id": "run-1"}, [Handoff(SOURCE, is_source=True, sync_id="run-1")]),
+        ({"connection_id": CONNECTION, "sync_id": "s-1"}, [Handoff(CONNECTION, is_source=False, sync_id="s-1")]),
         (
-            {"source_id.pickle": SOURCE, "sync_id.pickle": "run-1"},
-            [Handoff(SOURCE, is_source=True, sync_id="run-1")],
-        ),
-        (
-            {"connection_id.pickle": CONNECTION, "sync_id.pickle": "sync-1"},
-            [Handoff(CONNECTION, is_source=False, sync_id="sync-1")],
-        ),
-        (
-            {"connection_id.pickle": CONNECTION, "source_id.pickle": SOURCE, "sync_id.pickle": "sync-1"},
+            {"connection_id": CONNECTION, "source_id": SOURCE, "sync_id": "sync-1"},
             [Handoff(SOURCE, is_source=True), Handoff(CONNECTION, is_source=False)],
         ),
     ],
 )
 def test_the_files_of_other_programs_are_read(files: dict[str, Any], expected: list[Handoff]) -> None:
-    assert list(Handoff.from_other_files(files.get)) == expected
+    there = {f"{name}.pickle": value for name, value in files.items()}
+    assert list(Handoff.from_other_files(there.get)) == expected

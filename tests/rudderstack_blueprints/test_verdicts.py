@@ -21,14 +21,10 @@ from shared.status import SyncStatus, Verdict
 from tests.rudderstack_blueprints.responses import ZERO, a_run, at, sync
 from tests.support import NOW
 
-RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN = (
-    SyncStatus.RUNNING,
-    SyncStatus.SUCCEEDED,
-    SyncStatus.FAILED,
-    SyncStatus.CANCELLED,
-    SyncStatus.UNKNOWN,
-)
+RUNNING, SUCCEEDED, FAILED, CANCELLED, UNKNOWN = SyncStatus
 NOON = at("12:00:00")
+SHOWS_LATEST = "RudderStack shows only the latest"
+FAIL_ON = "RUDDERSTACK_FAIL_ON_FAILED_ROWS"
 
 
 def of_sync(data: dict[str, Any], *, fail_on_failed_rows: bool = False) -> Verdict:
@@ -39,21 +35,13 @@ def of_run(data: dict[str, Any]) -> Verdict:
     return judge(parse_run(data))
 
 
-COMMON = [
-    ("running", RUNNING),
-    ("RUNNING", RUNNING),
-    ("processing", RUNNING),
-    ("pending", RUNNING),
-    ("queued", RUNNING),
-    ("failed", FAILED),
-    ("stopped", CANCELLED),
-    ("cancelled", CANCELLED),
-    ("canceled", CANCELLED),
-    ("aborted", CANCELLED),
-    ("resting", UNKNOWN),
-    ("success", UNKNOWN),
-    ("None", UNKNOWN),
-]
+WORDS = {
+    RUNNING: ("running", "RUNNING", "processing", "pending", "queued"),
+    FAILED: ("failed",),
+    CANCELLED: ("stopped", "cancelled", "canceled", "aborted"),
+    UNKNOWN: ("resting", "success", "None"),
+}
+COMMON = [(word, status) for status, words in WORDS.items() for word in words]
 
 
 @pytest.mark.parametrize(("word", "expected"), [*COMMON, ("succeeded", SUCCEEDED), ("finished", UNKNOWN)])
@@ -87,29 +75,22 @@ def test_a_running_sync_is_running_although_its_end_is_shown(word: str) -> None:
     ("run", "expected"),
     [
         ({"status": "finished", "error": "no such table"}, FAILED),
-        ({"status": "finished", "error": ""}, SUCCEEDED),
-        ({"status": "finished", "error": None}, SUCCEEDED),
-        ({"status": "finished", "error": {"code": 3}}, FAILED),
-        ({"status": "finished", "error": ["x"]}, FAILED),
-        ({"status": "finished", "error": []}, UNKNOWN),
-        ({"status": "finished", "error": {}}, UNKNOWN),
-        ({"status": "finished", "error": False}, UNKNOWN),
+        *(({"status": "finished", "error": none}, SUCCEEDED) for none in ("", None)),
+        *(({"status": "finished", "error": some}, FAILED) for some in ({"code": 3}, ["x"])),
+        *(({"status": "finished", "error": empty}, UNKNOWN) for empty in ([], {}, False)),
         ({"status": "finished"}, SUCCEEDED),
         ({"status": "failed", "error": None}, FAILED),
         ({"status": "running", "finishedAt": NOON}, RUNNING),
         ({"status": "running", "error": "a warning"}, RUNNING),
         ({"status": "finished", "finishedAt": ZERO}, SUCCEEDED),
         ({}, RUNNING),
-        ({"finishedAt": ZERO}, RUNNING),
         ({"finished_at": ZERO}, RUNNING),
-        ({"finishedAt": None}, RUNNING),
-        ({"finishedAt": ""}, RUNNING),
+        *(({"finishedAt": none}, RUNNING) for none in (ZERO, None, "")),
         ({"finishedAt": NOON}, SUCCEEDED),
         ({"finished_at": at("12:00:00.123456789")}, SUCCEEDED),
         ({"status": "", "finished_at": NOON}, SUCCEEDED),
         ({"status": None, "finishedAt": NOON}, SUCCEEDED),
         ({"finishedAt": NOON, "error": "no such table"}, FAILED),
-        ({"finished_at": NOON, "error": "no such table"}, FAILED),
     ],
 )
 def test_an_error_is_a_failure_and_without_a_word_the_end_decides(run: dict[str, Any], expected: SyncStatus) -> None:
@@ -195,13 +176,7 @@ def rejected(rows: int) -> dict[str, Any]:
         (0, True, SUCCEEDED, ""),
         (1, False, SUCCEEDED, "; the destination rejected 1 row"),
         (2, False, SUCCEEDED, "; the destination rejected 2 rows"),
-        (
-            2,
-            True,
-            FAILED,
-            "; the destination rejected 2 rows, which counts as a failure because "
-            "RUDDERSTACK_FAIL_ON_FAILED_ROWS is TRUE",
-        ),
+        (2, True, FAILED, f"; the destination rejected 2 rows, which counts as a failure because {FAIL_ON} is TRUE"),
     ],
 )
 def test_rejected_rows_fail_a_sync_only_if_so_wished(rows: int, fails: bool, expected: SyncStatus, words: str) -> None:
@@ -254,10 +229,7 @@ def test_a_run_without_an_id_is_told_by_its_start(
     ("ours", "message"),
     [
         ("12:30:00", "is not shown yet, only the run before it"),
-        (
-            "11:30:00",
-            "cannot be checked any more: another run has started since, and RudderStack shows only the latest",
-        ),
+        ("11:30:00", f"cannot be checked any more: another run has started since, and {SHOWS_LATEST}"),
     ],
 )
 def test_another_runs_times_are_shown_and_not_its_outcome(ours: str, message: str) -> None:
@@ -321,16 +293,10 @@ def test_of_new_syncs_the_first_one_since_the_read_is_ours(starts: list[str | No
 
 
 def test_the_newest_sync_comes_first_and_a_queued_one_before_it() -> None:
-    found = [
-        parse_sync(one)
-        for one in (
-            sync("failed", "old", "10:00:00"),
-            {"id": "queued", "status": "queued"},
-            sync("succeeded", "new", "11:00:00"),
-            {"id": "odd", "status": "succeeded"},
-        )
-    ]
-    assert [one.id for one in newest_first(found)] == ["queued", "new", "old", "odd"]
+    queued, undated = {"id": "queued", "status": "queued"}, {"id": "odd", "status": "succeeded"}
+    dated = sync("failed", "old", "10:00:00"), sync("succeeded", "new", "11:00:00")
+    found = newest_first(map(parse_sync, (dated[0], queued, dated[1], undated)))
+    assert [one.id for one in found] == ["queued", "new", "old", "odd"]
 
 
 @pytest.mark.parametrize(
