@@ -52,22 +52,16 @@ class Handoff(Protocol):
     @property
     def is_latest(self) -> bool: ...
 
-    def plain(self) -> dict[str, Plain]:
-        """All of it as plain values, for `sync.pickle`."""
-
-    def other_files(self) -> Mapping[str, Plain]:
-        """The files that other programs read, by name; None removes an older one."""
-
-    def is_exactly(self, given: Any) -> bool:
-        """Whether it is just what a check's inputs select, where several could be meant."""
-
+    # Whether it is just what a check's inputs select, where several could be meant.
+    def is_exactly(self, given: Any) -> bool: ...
+    # All of it as plain values, for `sync.pickle`; and the files that other programs read, where None removes one.
+    def plain(self) -> dict[str, Plain]: ...
+    def other_files(self) -> Mapping[str, Plain]: ...
+    # The way back; `file(name)` is a file's content, or None. Both raise ValueError, LookupError or TypeError.
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> Any:
-        """Raises ValueError, LookupError or TypeError for what is not one; so does `from_other_files`."""
-
+    def from_plain(cls, plain: dict[str, Any]) -> Any: ...
     @classmethod
-    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Any]:
-        """From the files of other programs; `file(name)` is its content, or None if it is not there."""
+    def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Any]: ...
 
 
 H = TypeVar("H", bound=Handoff)

@@ -5,7 +5,6 @@
         wait: bool = inputs.boolean("FIVETRAN_WAIT")
 
 A declarator makes a Field; in the instance that `read` makes, the attribute is the value.
-(No dataclasses: importing them costs a run more than all else that it does itself.)
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ IDENTIFIER = "[A-Za-z0-9_-]+"
 IN_URL = r"/(?:connections|connectors|retl-connections|sources|integrations)/([^/?#]+)"  # where dashboards show an id
 MAX_IDENTIFIER = 255
 MAX_INTEGER = 999_999_999
-MAX_SECRET_FILE = 65_536  # characters
 
 
 class InputError(ValueError):
@@ -82,8 +80,8 @@ Given = TypeVar("Given", bound=Inputs)
 
 def fields(kind: type[object]) -> dict[str, Field]:
     """The inputs that a class and those it inherits from declare, by the names of their attributes."""
-    classes = reversed(kind.__mro__)
-    return {name: field for one in classes for name, field in vars(one).items() if isinstance(field, Field)}
+    declared = [vars(one) for one in reversed(kind.__mro__)]
+    return {name: field for one in declared for name, field in one.items() if isinstance(field, Field)}
 
 
 def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, InvalidInputError | None]:
@@ -141,10 +139,13 @@ def password(variable: str) -> Any:
     def parse(text: str) -> str:
         if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
             raise InputError("is in quotes; set it without them")
-        if re.fullmatch(r"\$\(.*\)|\$\{.*\}|\{\{.*\}\}|\$[A-Z]+(_[A-Z0-9]+)+", text):
+        if f"{text[:2]}{text[-1:]}" in ("$()", "${}", "{{}") or (
+            text[:1] == "$" and text[1:].isupper() and "_" in text
+        ):
             raise InputError("looks like an unresolved placeholder; set the secret itself")
-        if re.match(r"(bearer|basic)\s", text, re.IGNORECASE):
-            raise InputError(f"starts with {text.split()[0].title()!r}; set the token or key alone, without that word")
+        scheme, *token = text.title().split(maxsplit=1)
+        if token and scheme in ("Bearer", "Basic"):
+            raise InputError(f"starts with {scheme!r}; set the token or key alone, without that word")
         if not (text.isascii() and text.isprintable()):
             raise InputError(
                 "contains characters that are not allowed in a key (line breaks, control or non-ASCII characters)"
@@ -295,7 +296,6 @@ def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
     if path is None:
         return None
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            return file.read(MAX_SECRET_FILE)
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None

@@ -44,43 +44,35 @@ class State(Protocol):
 
 
 class Syncs(Protocol[S, H]):
-    """What starting and polling need of a vendor. `label` names what is synced; `min_interval` is seconds."""
+    """What starting and polling need of a vendor.
+
+    `label` names what is synced, in messages. `min_interval` is seconds between two polls. `now` is the server's clock,
+    None as long as it is unknown. `poll` is what the vendor shows now, and the handoff with what the next poll must
+    know.
+    """
 
     vendor: str
     min_interval: float
 
     @property
     def label(self) -> str: ...
+    def now(self) -> datetime | None: ...
+    def poll(self, handoff: H) -> tuple[Verdict, H]: ...
 
-    def now(self) -> datetime | None:
-        """The server's clock, None as long as it is unknown."""
+    # Before a start; raises SyncNotFoundError, and BadRequestError for what cannot run.
+    def read(self) -> S: ...
+    # The handoff of the running sync; what replaces it, or SyncAlreadyRunningError if it cannot be stopped.
+    def join(self, state: S) -> H: ...
+    def restart(self, state: S, pace: Pace) -> S: ...
 
-    def poll(self, handoff: H) -> tuple[Verdict, H]:
-        """What the vendor shows now, and the handoff with what the next poll must know."""
-
-    def read(self) -> S:
-        """What is there before a start. Raises SyncNotFoundError, BadRequestError for what cannot run."""
-
-    def join(self, state: S) -> H:
-        """The handoff of the sync that is running."""
-
-    def restart(self, state: S, pace: Pace) -> S:
-        """What a start needs to replace the running sync. Raises SyncAlreadyRunningError if it cannot be stopped."""
-
-    def draft(self, state: S) -> H:
-        """The handoff as far as it is known before the request."""
-
-    def send(self, state: S, *, again: bool) -> H:
-        """The one request that starts; `again` after a lost one that nothing shows to have been accepted."""
-
-    def may_send_again(self, state: S) -> bool:
-        """Whether a second request is harmless, should the first one have been accepted after all."""
-
-    def find_started(self, state: S) -> H | None:
-        """After a lost response: the sync that the request started, None if nothing shows one.
-
-        Raises StartUnclearError if no later poll can show it.
-        """
+    # The handoff as far as it is known before the request, and the one request that starts. `again` is after a lost one
+    # that nothing shows to have been accepted, if a second one is harmless should it have been accepted after all.
+    def draft(self, state: S) -> H: ...
+    def send(self, state: S, *, again: bool) -> H: ...
+    def may_send_again(self, state: S) -> bool: ...
+    # After a lost response: the sync that the request started, None if nothing shows one; raises StartUnclearError if
+    # no later poll can show it.
+    def find_started(self, state: S) -> H | None: ...
 
 
 class Pending(Record):

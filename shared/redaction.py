@@ -49,7 +49,7 @@ class Redactor:
     def json(self, value: Any) -> str:
         """Parsed JSON as indented text, redacted like `tree`."""
         text = json.dumps(value, indent=2, ensure_ascii=False)
-        unescaped = re.sub(r"\\([\\\"])", r"\1", text)
+        unescaped = text.replace('\\"', '"').replace("\\\\", "\\")
         return text if self(unescaped) == unescaped else json.dumps(self.tree(value), indent=2, ensure_ascii=False)
 
     def excerpt(self, text: object, max_length: int = 500) -> str:
