@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 from collections.abc import Mapping
@@ -14,7 +13,13 @@ from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.inputs import Credentials
 from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline, Connection, judge, judge_latest
 from shared.context import Run
-from shared.errors import BadRequestError, StartUnclearError, SyncAlreadyRunningError, SyncNotStartedError
+from shared.errors import (
+    BadRequestError,
+    StartUnclearError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
+    SyncNotStartedError,
+)
 from shared.files import response_file
 from shared.polling import Pace
 from shared.record import Record
@@ -171,10 +176,10 @@ class FivetranSyncs:
         return self._with_history(handoff, verdict, now), handoff
 
     def _resumed(self, verdict: Verdict, due: datetime | None) -> Verdict:
-        """While waiting: triggers again what was rescheduled for `due`, once that is over, until that is accepted.
+        """While waiting: triggers again what was rescheduled for `due`, once that is over.
 
-        The verdict asks for a poll beyond the deadline where `due` is too late. Nothing is interrupted or started
-        twice: with force false Fivetran runs it only if none is running.
+        The verdict asks for a poll beyond the deadline where `due` is too late. Nothing is interrupted: with force
+        false Fivetran runs it only if none is running. A request that may still be at work is not sent again.
         """
         clock = self._run.clock.monotonic()
         if self._deadline is None or due is None or due == self._resumed_for or clock - self._sent < STALE_FOR:
@@ -186,11 +191,14 @@ class FivetranSyncs:
         if seconds <= 0:
             self._sent = clock
             try:
-                with contextlib.suppress(SyncAlreadyRunningError):
-                    self.request(force=False)
-                self._resumed_for = due
+                self.request(force=False)
             except SyncNotStartedError as error:
-                log.warning("triggering the rescheduled sync again: %s; will retry", error)
+                log.warning("triggering the rescheduled sync again: %s", error)
+                if error.may_send_again:
+                    return verdict
+            except (BadRequestError, StatusCheckFailedError, SyncAlreadyRunningError) as error:
+                log.warning("triggering the rescheduled sync again: %s; the next poll shows what it does", error)
+            self._resumed_for = due
         return verdict
 
     def _with_history(self, handoff: Handoff, verdict: Verdict, now: Connection) -> Verdict:

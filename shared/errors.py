@@ -36,6 +36,7 @@ class SyncNotStartedError(BlueprintError):
     """The trigger could not reach the vendor (429, 5xx, timeout); the message says whether a sync may have started."""
 
     exit_code, outcome, retryable = 202, "not_started", "yes"
+    may_send_again = True
 
 
 class StartUnclearError(SyncNotStartedError):
@@ -46,6 +47,8 @@ class StartUnclearError(SyncNotStartedError):
     def __init__(self, message: str, status: int | None = None, *, timed_out: bool = False) -> None:
         super().__init__(message, status)
         self.timed_out = timed_out
+        has_good_status = status is not None and status < 300
+        self.may_send_again = not (timed_out or has_good_status)  # else the request may still be at work
 
 
 class SyncAlreadyRunningError(BlueprintError):

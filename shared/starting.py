@@ -132,12 +132,11 @@ def _sent(syncs: Syncs[S, H], state: S, *, again: bool) -> H:
 
 def _resolved(syncs: Syncs[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
     """What a request without a usable response started."""
-    has_good_status = lost.status is not None and lost.status < 300
     try:
         found = _find(syncs, state, run, timed_out=lost.timed_out)
         if found is not None:
             return found
-        if lost.timed_out or has_good_status or not syncs.may_send_again(state):
+        if not (lost.may_send_again and syncs.may_send_again(state)):
             raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
         log.warning("there is no sign that it was accepted; sending it once more")
         try:

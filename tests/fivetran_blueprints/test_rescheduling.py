@@ -26,12 +26,13 @@ from tests.fivetran_blueprints.responses import (
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
-AGAIN: dict[str, tuple[Any, int]] = {
-    "lost": (LOST, 0),
-    "time-out": (TIMED_OUT, 0),
-    "502": (HTML, 502),
-    "504": (HTML, 504),
+AGAIN: dict[str, tuple[Any, int]] = {"lost": (LOST, 0), "502": (HTML, 502)}
+ONCE: dict[str, tuple[Any, int]] = {
+    "accepted": (ACCEPTED, 200),
+    "it is running": (CONFLICT, 409),
     "unexpected": (HTML, 200),
+    "it may still be at work": (TIMED_OUT, 0),
+    "a gateway gave up on it": (HTML, 504),
 }
 
 
@@ -133,6 +134,14 @@ def test_another_request_that_is_refused_is_not_sent_every_two_seconds(fivetran:
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
+def test_a_pause_between_a_poll_and_the_request_cancels_it(fivetran: Fivetran) -> None:
+    """Seed 30098790: the refusal of that request ended the wait as if the inputs were wrong."""
+    fivetran.expect_trigger()
+    expect_again(fivetran, rescheduled(), {"code": "InvalidInput", "message": "the connection is paused"}, 400)
+    fivetran.shows(connection("paused", paused=True), many=True)
+    assert fivetran.trigger(WAIT="TRUE") == CANCELLED
+
+
 BEFORE = rescheduled("11:00:00")
 
 
@@ -165,7 +174,7 @@ def test_what_was_rescheduled_before_the_start_and_still_is_after_a_minute_is_tr
     assert 60 <= requests_at(fivetran)[1] < 90
 
 
-@pytest.mark.parametrize(("response", "status"), [(ACCEPTED, 200), (CONFLICT, 409)], ids=["accepted", "it is running"])
+@pytest.mark.parametrize(("response", "status"), ONCE.values(), ids=ONCE)
 def test_what_was_triggered_again_is_not_triggered_once_more_for_the_same_time(
     fivetran: Fivetran, response: Any, status: int
 ) -> None:
