@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Mapping
@@ -104,15 +103,6 @@ def test_a_good_status_is_a_response(clock: FakeClock, call: Call, status: int) 
     assert call(api(clock, status)[0]).status == status
 
 
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [(401, "the credentials are wrong"), (403, "the credentials lack a permission")],
-)
-def test_wrong_credentials_and_a_missing_permission_are_told_apart(clock: FakeClock, status: int, said: str) -> None:
-    with pytest.raises(errors.InvalidCredentialsError, match=rf"\({said}\)$"):
-        api(clock, status)[0].get("/x")
-
-
 @every_read
 def test_a_status_without_a_meaning_is_an_unexpected_response(clock: FakeClock, call: Call) -> None:
     with pytest.raises(errors.StatusCheckFailedError, match="unexpected response from Acme: 103: null") as caught:
@@ -163,11 +153,6 @@ def test_the_vendors_message_is_found_in_every_shape(clock: FakeClock, body: Any
     assert api(clock, 200)[0].describe(Response(400, body)) == f"400: {words}"
 
 
-def test_an_excerpt_of_a_text_is_cut_and_redacted(clock: FakeClock) -> None:
-    assert api(clock, 200)[0].excerpt(TOKEN + "x" * 600) == "***" + "x" * 496 + "…"
-    assert api(clock, 200)[0].excerpt(TOKEN + "x" * 600, 20) == "***" + "x" * 16 + "…"
-
-
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -184,12 +169,6 @@ def test_of_a_body_that_is_not_json_the_text_is_shown(clock: FakeClock, text: st
     found = api(clock, 200)[0].describe(Response(502, NOT_JSON, text))
     assert words is None or found == f"502: {words}"
     assert not any(TOKEN[:length] in found for length in range(6, len(TOKEN)))
-
-
-def test_an_error_nested_deeply_is_still_the_error_that_it_is(clock: FakeClock) -> None:
-    deep = json.loads('{"message":' + "[" * 98 + "]" * 98 + "}")
-    with pytest.raises(errors.BadRequestError):
-        api(clock, Response(400, deep))[0].get("/x")
 
 
 # What is retried
@@ -225,13 +204,6 @@ def test_a_read_may_be_tried_once_only(clock: FakeClock) -> None:
     with pytest.raises(errors.StatusCheckFailedError, match=r"500: no message \(1 try\)"):
         api(clock, response(500, {}))[0].get("/x", tries=1)
     assert clock.sleeps == []
-
-
-def test_a_trigger_request_is_sent_once_where_no_time_is_left(clock: FakeClock) -> None:
-    one, _ = api(clock, REFUSED)
-    one.deadline = clock.monotonic()
-    with pytest.raises(errors.SyncNotStartedError, match=r"^Acme could not be reached: connection refused \(1 try\)$"):
-        one.start("/x")
 
 
 def test_the_pauses_have_jitter(clock: FakeClock) -> None:

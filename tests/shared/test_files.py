@@ -51,11 +51,6 @@ def test_folders_of_ours_that_others_can_read_are_closed_and_the_users_own_keeps
     assert [mode(one) for one in (folder, folder.parent, folder.parent.parent)] == [0o700, 0o700, 0o755]
 
 
-def test_folders_of_any_depth_are_made(tmp_path: Path) -> None:
-    files.try_writing(tmp_path / "a" / "b" / "c" / "d" / "e")
-    assert (tmp_path / "a" / "b" / "c" / "d" / "e").is_dir()
-
-
 @posix_only
 def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
     files.make_private_folder(folder)
@@ -68,12 +63,6 @@ def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_p
         assert ((folder / name).read_bytes(), mode(folder / name)) == (b"new", 0o600)
     assert (tmp_path / "precious").read_text() == "precious"
     assert {path.name for path in folder.iterdir()} == {"open.pickle", "link.pickle"}
-
-
-def test_a_name_as_long_as_the_system_allows_can_be_written(folder: Path) -> None:
-    files.make_private_folder(folder)
-    files.write(folder / ("x" * 250 + ".json"), b"{}")
-    assert len(next(folder.iterdir()).name) == 255
 
 
 @posix_only

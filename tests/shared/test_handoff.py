@@ -214,11 +214,6 @@ def test_the_pending_start_says_how_the_trigger_ended_where_it_surely_started_no
         assert (pending(variables)["exit_code"], pending(variables)["outcome"]) == (exit_code, "its_outcome")
 
 
-def test_a_run_that_begins_no_start_keeps_no_pending_start(tmp_path: Path) -> None:
-    artifacts(tmp_path).end_start(220, "unreachable")
-    assert list(tmp_path.iterdir()) == []
-
-
 LEFT = {"sent": "a sync may be running", "reading": "killed before it started", "ended": "ended with exit code 204"}
 
 
@@ -346,10 +341,6 @@ def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(tmp
 
 
 # What a check takes
-
-
-def test_without_files_there_is_no_handoff(tmp_path: Path) -> None:
-    assert find(tmp_path, None, "log1") is None
 
 
 @pytest.mark.parametrize("gone", range(6))

@@ -127,12 +127,6 @@ def test_what_the_last_poll_shows_counts(clock: FakeClock, news: tuple[News, ...
     assert poll_until(in_turn(*news), pace_of(clock, 100, least=40, most=40)) == expected
 
 
-def test_with_no_time_left_there_is_one_poll(clock: FakeClock) -> None:
-    times, poll = timed(clock, in_turn(RUNNING))
-    assert poll_until(poll, pace_of(clock, -5)) == RUNNING
-    assert (len(times), clock.sleeps) == (1, [])
-
-
 # What is survived
 
 
@@ -206,12 +200,6 @@ def test_a_long_retry_after_is_honored(clock: FakeClock, seconds: float) -> None
     times, poll = timed(clock, in_turn(RUNNING, errors.StatusCheckFailedError("busy", retry_after=seconds), "done"))
     assert poll_until(poll, pace_of(clock, HOUR)) == "done"
     assert times[2] - times[1] == pytest.approx(seconds)
-
-
-def test_a_retry_after_that_ends_with_the_time_is_waited_for(clock: FakeClock) -> None:
-    busy = errors.StatusCheckFailedError("busy", retry_after=98)
-    assert poll_until(in_turn(Pending("settling", 2), busy, "done"), pace_of(clock, 100)) == "done"
-    assert clock.elapsed == 100
 
 
 def test_polls_are_given_up_once_they_have_failed_for_15_minutes(clock: FakeClock) -> None:
@@ -346,16 +334,6 @@ def test_a_check_that_does_not_wait_polls_once_or_a_few_times_briefly(
     except errors.SyncNotFoundError as error:
         found = error
     assert (found, syncs.polled) == (status, polled)
-
-
-def test_a_sync_that_is_not_visible_yet_is_reported_as_running(run: Run, clock: FakeClock) -> None:
-    found = follow(Syncs(clock, NOT_FOUND), Sync(), given(wait=False), run)
-    assert found.message == "not visible yet (Acme responded with 404)"
-
-
-@pytest.mark.parametrize("ended", [S, F, C])
-def test_waiting_ends_with_the_verdict(run: Run, clock: FakeClock, ended: Verdict) -> None:
-    assert follow(Syncs(clock, R, R, ended), OLD, given(wait=True), run) == ended
 
 
 def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run, clock: FakeClock) -> None:

@@ -204,12 +204,6 @@ def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported
     assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
 
 
-def test_a_restart_gives_the_state_that_is_started_from(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock, read=RUNNING)
-    start(run, syncs, "restart")
-    assert syncs.states_sent == [State(after="restart")]
-
-
 @pytest.mark.parametrize(
     ("policy", "responses", "seconds", "message"),
     [
@@ -385,36 +379,6 @@ def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock
 
 
 TRIGGERING = "triggering a sync of source source_1"
-
-
-@pytest.mark.parametrize(
-    ("policy", "responses", "lines"),
-    [
-        ("join", {"read": RUNNING}, ["joining the running sync of source source_1"]),
-        (
-            "wait",
-            {"read": [RUNNING, RUNNING, IDLE]},
-            ["another sync of source source_1 is running; nothing new was started yet", TRIGGERING],
-        ),
-        ("restart", {"send": [CONFLICT, STARTED]}, [TRIGGERING, "responded with 409; will retry", TRIGGERING]),
-        (
-            "fail",
-            {"send": [LOST, STARTED], "find_started": [UNREACHABLE, None]},
-            [
-                TRIGGERING,
-                "no response; finding out whether it was accepted",
-                "could not be reached; will retry",
-                "there is no sign that it was accepted; sending it once more",
-            ],
-        ),
-    ],
-)
-def test_each_step_is_logged(
-    run: Run, clock: FakeClock, caplog: pytest.LogCaptureFixture, policy: str, responses: Any, lines: list[str]
-) -> None:
-    caplog.set_level("INFO")
-    start(run, Syncs(clock, **responses), policy)
-    assert caplog.messages == lines
 
 
 # A run that ends in the middle
