@@ -122,8 +122,8 @@ def in_parallel(act: Callable[[T], U], items: Iterable[T], at_a_time: int = AT_A
         return list(pool.map(act, items))
 
 
-def wait_until(done: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_until(done: Callable[[], object], patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
     while not done():
         assert time.monotonic() < deadline, "what the test waits for never comes"
         time.sleep(0.02)

@@ -18,7 +18,8 @@ import pytest
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import exported
+from tests.exporting import CHECK, TRIGGER, exported
+from tests.processes import wait_until
 
 AIRFLOW = os.environ.get("AIRFLOW", "")
 PATIENCE = 300  # seconds; a DAG takes about ten on a machine that has nothing else to do
@@ -70,47 +71,33 @@ class Airflow:
             "SCARF_ANALYTICS": "false",
         }
 
-    def migrate(self) -> None:
-        (self.home / "dags").mkdir()
-        command = [AIRFLOW, "db", "migrate"]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=PATIENCE)
+    def add(self, name: str, sandbox: Sandbox, *arguments: str) -> None:
+        """A DAG as it is exported."""
+        url = ("--input", f"FIVETRAN_API_URL={sandbox.url}")
+        text = exported("airflow", *arguments, *url, "--name", name)
+        (self.home / f"dags/{name}.py").write_text(text, encoding="utf-8")
 
     def test(
         self, dag_id: str, variables: Mapping[str, str], terminate_when: Callable[[], bool] | None = None
     ) -> Outcome:
         """Run a DAG with `airflow dags test`; it gets SIGTERM once `terminate_when` says so."""
-        with subprocess.Popen(
-            [AIRFLOW, "dags", "test", dag_id],
-            env={**self.environment, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
+        command, environment = [AIRFLOW, "dags", "test", dag_id], {**self.environment, **variables}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
             try:
                 if terminate_when is not None:
-                    wait_until(terminate_when)
+                    wait_until(terminate_when, PATIENCE)
                     process.terminate()
                 log, _ = process.communicate(timeout=PATIENCE)
             finally:
                 process.kill()
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
-            tasks = database.execute(
-                "select task_id, state, try_number from task_instance where dag_id = ?", [dag_id]
-            ).fetchall()
-            xcoms = database.execute("select task_id, key, value from xcom where dag_id = ?", [dag_id]).fetchall()
+            select = "select task_id, state, try_number from task_instance where dag_id = ?"
+            tasks = {task: (state, attempts) for task, state, attempts in database.execute(select, [dag_id])}
+            select = "select task_id, key, value from xcom where dag_id = ?"
+            xcoms = {(task, key): json.loads(value) for task, key, value in database.execute(select, [dag_id])}
         assert tasks, log
-        return Outcome(
-            {task: (state, attempts) for task, state, attempts in tasks},
-            {(task, key): json.loads(value) for task, key, value in xcoms},
-            log,
-        )
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        return Outcome(tasks, xcoms, log)
 
 
 def secrets_of(sandbox: Sandbox) -> dict[str, str]:
@@ -120,7 +107,9 @@ def secrets_of(sandbox: Sandbox) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
     one = Airflow(tmp_path_factory.mktemp("airflow"))
-    one.migrate()
+    (one.home / "dags").mkdir()
+    command = [AIRFLOW, "db", "migrate"]
+    subprocess.run(command, env=one.environment, check=True, capture_output=True, timeout=PATIENCE)
     return one
 
 
@@ -192,10 +181,8 @@ def test_an_exported_dag_waits_without_a_failed_attempt(airflow: Airflow) -> Non
     clock = ClockOfCalls()
     with Sandbox(clock=clock) as sandbox:
         clock.sandbox = sandbox
-        inputs = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_45", "--input", f"FIVETRAN_API_URL={sandbox.url}")
-        names = ("Fivetran - Execute Sync", "Fivetran - Check Sync Status")
-        text = exported("airflow", *names, *inputs, "--name", "exported", "--retry-wait", "1s")
-        (airflow.home / "dags/exported.py").write_text(text, encoding="utf-8")
+        connector = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_45")
+        airflow.add("exported", sandbox, TRIGGER, CHECK, *connector, "--retry-wait", "1s")
         ended = airflow.test("exported", secrets_of(sandbox))
         assert len(sandbox.starts) == 1
     assert ended.tasks == {"fivetran_execute_sync": ("success", 1), "fivetran_check_sync_status": ("success", 1)}
@@ -205,10 +192,8 @@ def test_an_exported_dag_waits_without_a_failed_attempt(airflow: Airflow) -> Non
 
 def test_a_task_that_is_terminated_ends_its_script(airflow: Airflow) -> None:
     with Sandbox() as sandbox:
-        inputs = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_600", "--input", f"FIVETRAN_API_URL={sandbox.url}")
-        waits = ("--input", "FIVETRAN_WAIT=TRUE", "--input", "FIVETRAN_POLL_INTERVAL=1")
-        text = exported("airflow", "Fivetran - Execute Sync", *inputs, *waits, "--name", "terminated")
-        (airflow.home / "dags/terminated.py").write_text(text, encoding="utf-8")
+        inputs = ("FIVETRAN_CONNECTOR_ID=succeeds_in_600", "FIVETRAN_WAIT=TRUE", "FIVETRAN_POLL_INTERVAL=1")
+        airflow.add("terminated", sandbox, TRIGGER, *(word for one in inputs for word in ("--input", one)))
         ended = airflow.test("terminated", secrets_of(sandbox), lambda: len(sandbox.requests) >= 5)
         asked = len(sandbox.requests)
         time.sleep(3)  # it would have polled again

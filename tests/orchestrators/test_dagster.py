@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +13,12 @@ dg = pytest.importorskip("dagster", reason="script/test-orchestrators installs D
 
 from sync_blueprints.dagster import sync_asset, sync_schedule  # noqa: E402
 from sync_blueprints.sandbox import Sandbox  # noqa: E402
+from tests.processes import finish, start, wait_until  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
 EXAMPLE = Path(__file__).parents[2] / "examples/orchestrators/dagster_assets.py"
 SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
-
-
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        for name in SECRETS:
-            monkeypatch.setenv(name, one.environment[name])
-        yield one
 
 
 def asset(sandbox: Sandbox, connector: str, **options: Any) -> Any:
@@ -124,21 +114,16 @@ def test_a_run_that_is_terminated_leaves_no_script_behind(sandbox: Sandbox, tmp_
     text = EXAMPLE.read_text(encoding="utf-8")
     url = f'"FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_POLL_INTERVAL": 1,'
     (tmp_path / "assets.py").write_text(text.replace('"speak_inexpensive",', f'"succeeds_in_600", {url}'), "utf-8")
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "*", "-f", "assets.py"]
     environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(EXAMPLE.parents[2])}
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            until = time.monotonic() + 120
-            while len(sandbox.requests) < 4 and time.monotonic() < until:
-                time.sleep(0.1)
-            process.terminate()
-            log, _ = process.communicate(timeout=60)
-        finally:
-            process.kill()
-    assert sandbox.starts, log
+    arguments = ["-m", "dagster", "asset", "materialize", "--select", "*", "-f", "assets.py"]
+    process = start(arguments, environment, tmp_path)
+    try:
+        wait_until(lambda: len(sandbox.requests) >= 4)
+        process.terminate()
+    finally:
+        ended = finish(process)
+    assert sandbox.starts
     asked = len(sandbox.requests)
     time.sleep(3)  # it would have polled again
-    assert len(sandbox.requests) <= asked
-    assert "interrupted (exit code 143)" in log
+    assert len(sandbox.requests) == asked
+    assert "interrupted (exit code 143)" in ended.stdout + ended.stderr

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
-from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.sandbox import Request, Response, Sandbox
 
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
 EXAMPLE = yaml.safe_load((REPOSITORY / "examples" / "github-actions" / "sync.yml").read_text(encoding="utf-8"))
@@ -78,8 +74,9 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            # Where the tests themselves run in the background, SIGINT is ignored, and would stay so.
-            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # ignored where tests run in the background
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Step:
@@ -131,33 +128,19 @@ def connector(behaviour: str) -> str:
     return f"{behaviour}_x{uuid.uuid4().hex[:8]}"
 
 
-@contextlib.contextmanager
-def vendor_that_says(status: int, body: str) -> Iterator[str]:
-    """The URL of a server that responds to every request like that."""
+class Hostile(Sandbox):
+    """Rejects everything with workflow commands and outputs of its own."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    def respond(self, _: Request) -> Response:
+        outputs = "no\r\nexit-code=0\noutcome=succeeded\n"
+        commands = "::error::x\n::add-mask::o\nmessage<<EOF\nEOF\u2028::stop-commands::x"
+        return Response(401, {"code": "AuthFailed", "message": outputs + commands})
 
 
 @pytest.mark.parametrize("python_version", ["", "3.x"])
 @pytest.mark.parametrize(
     ("behaviour", "exit_code", "outcome"),
-    [("succeeds_in_1", 0, "succeeded"), ("fails_in_0", 211, "failed"), ("paused", 201, "refused")],
+    [("succeeds_in_1", 0, "succeeded"), ("fails_in_0", 211, "failed"), ("not an id", 206, "invalid_input")],
 )
 def test_the_step_ends_with_the_blueprints_exit_code_and_has_its_outputs(
     job: Job, behaviour: str, exit_code: int, outcome: str, python_version: str
@@ -172,14 +155,6 @@ def test_the_step_ends_with_the_blueprints_exit_code_and_has_its_outputs(
     assert {f"${{{{ steps.run.outputs.{name} }}}}" for name in step.outputs} == {
         output["value"] for output in ACTION["outputs"].values()
     }
-
-
-def test_a_later_step_of_the_job_finds_what_was_handed_over(job: Job) -> None:
-    one = connector("succeeds_in_1")
-    assert job.run(TRIGGER, FIVETRAN_CONNECTOR_ID=one).exit_code == 0
-    step = job.run(CHECK, FIVETRAN_WAIT="TRUE")
-    assert (step.exit_code, step.outputs["outcome"]) == (0, "succeeded")
-    assert f'"id": "{one}"' in step.stdout
 
 
 def test_the_example_goes_through_and_says_what_came_of_it(job: Job) -> None:
@@ -201,7 +176,7 @@ def test_several_blueprints_run_one_after_the_other(job: Job) -> None:
     assert re.findall(r"^\| (Fivetran.*?) \|", step.summary, re.MULTILINE) == [TRIGGER, CHECK]
 
 
-def test_with_retries_the_last_attempt_alone_is_told(job: Job) -> None:
+def test_with_retries_the_last_attempt_alone_is_reported(job: Job) -> None:
     with_ = {"retry-count": "2", "retry-wait": "0s"}
     step = job.run(CHECK, with_, FIVETRAN_CONNECTOR_ID=connector("running_in_60"))
     assert (step.exit_code, step.outputs["outcome"]) == (210, "running")
@@ -213,11 +188,6 @@ def test_with_retries_the_last_attempt_alone_is_told(job: Job) -> None:
 def test_a_file_does_as_well_as_a_name(job: Job, file: str) -> None:
     step = job.run(file)
     assert (step.exit_code, step.outputs["outcome"]) == (0, "valid")
-
-
-def test_a_missing_input_of_the_blueprint_is_206(job: Job) -> None:
-    step = job.run(TRIGGER)
-    assert (step.exit_code, step.outputs["exit-code"], step.outputs["outcome"]) == (206, "206", "invalid_input")
 
 
 @pytest.mark.parametrize(
@@ -252,16 +222,14 @@ def test_the_secrets_are_masked_before_anything_else_is_printed(job: Job) -> Non
     assert "half" not in "".join(said[4:]) + step.stderr
 
 
-def test_a_hostile_vendor_gives_no_orders_to_the_runner(job: Job) -> None:
-    said = "no\r\nexit-code=0\noutcome=succeeded\n::error::x\n::add-mask::o\nmessage<<EOF\nEOF"
-    with vendor_that_says(401, json.dumps({"code": "AuthFailed", "message": f"{said}\u2028::stop-commands::x"})) as url:
-        step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_URL=url)
+def test_a_hostile_vendor_gives_the_runner_no_commands(job: Job) -> None:
+    with Hostile() as vendor:
+        step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_URL=vendor.url)
     assert (step.exit_code, step.outputs["exit-code"]) == (200, "200")
     assert (step.outputs["outcome"], step.outputs["sync-id"]) == ("invalid_credentials", "")
     assert "no exit-code=0 outcome=succeeded ::error::x" in step.outputs["message"]
-    printed = (step.stdout + step.stderr).splitlines()
-    orders = [line for line in printed if line.strip().startswith("::")]
-    assert [line.split("::")[1] for line in orders] == ["add-mask", "add-mask", f"error title={TRIGGER}"]
+    commands = [line for line in (step.stdout + step.stderr).splitlines() if line.strip().startswith("::")]
+    assert [line.split("::")[1] for line in commands] == ["add-mask", "add-mask", f"error title={TRIGGER}"]
 
 
 def test_what_lies_in_the_checkout_is_not_imported(job: Job) -> None:
@@ -298,10 +266,9 @@ def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -
 
 def test_without_a_usable_python_the_step_says_what_to_do(job: Job) -> None:
     with_ = {"blueprint": TRIGGER}
-    (job.folder / "no python").mkdir(exist_ok=True)
-    bash = Path("/bin/bash" if Path("/bin/bash").exists() else "/usr/bin/bash")
-    if not (job.folder / "no python" / "bash").exists():
-        (job.folder / "no python" / "bash").symlink_to(bash)
-    step = job.finish(job.start(with_, {"PATH": str(job.folder / "no python")}))
+    folder = job.folder / "no python"
+    folder.mkdir()
+    (folder / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
+    step = job.finish(job.start(with_, {"PATH": str(folder)}))
     assert step.exit_code == 1
     assert "::error title=sync-blueprints::no Python 3.9 or newer" in step.stdout

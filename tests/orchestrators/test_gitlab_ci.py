@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -41,7 +40,7 @@ class Runner:
 
     def run(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """One job: a new checkout, the artifacts of the jobs before it, before_script and script in one shell."""
-        description = merged(PIPELINE[PIPELINE[job]["extends"]], PIPELINE[job])
+        description = {**PIPELINE[PIPELINE[job]["extends"]], **PIPELINE[job]}
         checkout = self.folder / f"check out {uuid.uuid4().hex[:8]}"
         checkout.mkdir()
         for path in REPOSITORY.iterdir():  # by links, and no .venv
@@ -52,17 +51,9 @@ class Runner:
         given = {**PIPELINE["variables"], **description["variables"], **self.variables, **variables}
         given["CI_PROJECT_DIR"] = str(checkout)
         expanded = {name: text.replace("$CI_PROJECT_DIR", str(checkout)) for name, text in given.items()}
-        shell = ["bash", "-e", "-o", "pipefail", "-c"]
         script = "\n".join([*description["before_script"], *description["script"]])
-        done = subprocess.run(
-            [*shell, script],
-            cwd=checkout,
-            env=expanded,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        command = ["bash", "-e", "-o", "pipefail", "-c", script]
+        done = subprocess.run(command, cwd=checkout, env=expanded, capture_output=True, text=True, timeout=120)
         if done.returncode == 0 or description["artifacts"]["when"] == "always":
             shutil.rmtree(self.artifacts, ignore_errors=True)
             (path,) = description["artifacts"]["paths"]
@@ -71,25 +62,13 @@ class Runner:
         return done
 
 
-def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """As `extends` does; the jobs here share no nested keys."""
-    assert not [key for key in base.keys() & own.keys() if isinstance(base[key], dict)]
-    return {**base, **own}
-
-
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
     with Sandbox() as sandbox:
-        yield Runner(
-            tmp_path,
-            {
-                **sandbox.environment,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                # No index: the requirements are found installed, among the packages of the tests' own Python.
-                "PIP_NO_INDEX": "1",
-                "PYTHONPATH": sysconfig.get_path("purelib"),
-            },
-        )
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # No index: the requirements are found installed, among the packages of the tests' own Python.
+        pip = {"PIP_NO_INDEX": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
+        yield Runner(tmp_path, {**sandbox.environment, **pip, "PATH": path})
 
 
 @pytest.mark.parametrize(("connector", "expected"), [("succeeds_in_1", 0), ("fails_in_1", 211)])

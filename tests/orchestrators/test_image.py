@@ -41,6 +41,10 @@ def docker_says(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def unique(name: str) -> str:
+    return f"{name}_x{uuid.uuid4().hex[:8]}"
+
+
 def logs(container: str) -> str:
     done = docker("logs", container)
     return done.stdout + done.stderr
@@ -58,7 +62,7 @@ def wait_for(text: str, container: str) -> str:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """What another container needs to talk to a sandbox in a container: its network, and the variables as a file."""
-    name = f"sandbox-{uuid.uuid4().hex[:12]}"
+    name = unique("sandbox")
     docker_says("run", "--detach", "--name", name, *(NETWORK or ["--network=none"]), IMAGE, "sandbox", "--port", "0")
     try:
         told = wait_for("# ", name)
@@ -74,7 +78,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 
 @pytest.fixture
 def volume() -> Iterator[str]:
-    name = f"artifacts-{uuid.uuid4().hex[:12]}"
+    name = unique("artifacts")
     docker_says("volume", "create", name)
     yield name
     docker_says("volume", "rm", "--force", name)
@@ -99,7 +103,7 @@ def test_a_sync_is_handed_from_one_container_to_the_next_over_a_new_volume(
     sandbox: list[str], volume: str, connector: str, wait: str, expected: int
 ) -> None:
     mounted = [*sandbox, f"--volume={volume}:/artifacts", IMAGE]
-    connector = f"{connector}_x{uuid.uuid4().hex[:8]}"
+    connector = unique(connector)
     started = run(*mounted, TRIGGER, FIVETRAN_CONNECTOR_ID=connector)
     assert (started.returncode, result(started)["outcome"]) == (0, "started"), started.stderr
     judged = run(*mounted, CHECK, FIVETRAN_WAIT=wait)
@@ -113,16 +117,11 @@ def test_without_an_id_nothing_is_started(sandbox: list[str]) -> None:
 
 
 def test_run_applies_the_guardrails_inside(sandbox: list[str]) -> None:
-    names = ("Fivetran - Execute Sync", "Fivetran - Check Sync Status")
-    connector = f"succeeds_in_4_x{uuid.uuid4().hex[:8]}"
-    done = run(*sandbox, IMAGE, "run", *names, "--retry-wait", "1s", FIVETRAN_CONNECTOR_ID=connector)
+    command = [*sandbox, IMAGE, "run", "Fivetran - Execute Sync", "Fivetran - Check Sync Status", "--retry-wait", "1s"]
+    done = run(*command, FIVETRAN_CONNECTOR_ID=unique("succeeds_in_4"))
     assert (done.returncode, result(done)["outcome"]) == (0, "succeeded"), done.stderr
     assert "Check Sync Status: attempt 1 ended with exit code 210" in done.stderr
-
-    connector = f"fails_in_0_x{uuid.uuid4().hex[:8]}"
-    done = run(
-        *sandbox, IMAGE, "run", *names, "--retry-wait", "1s", FIVETRAN_CONNECTOR_ID=connector, FIVETRAN_WAIT="TRUE"
-    )
+    done = run(*command, FIVETRAN_CONNECTOR_ID=unique("fails_in_0"), FIVETRAN_WAIT="TRUE")
     assert (done.returncode, result(done)["outcome"]) == (211, "failed"), done.stderr
     assert "attempt 1 ended with exit code 211" in done.stderr
     assert "attempt 2" not in done.stderr
@@ -136,11 +135,10 @@ def test_a_signal_ends_a_container_within_two_seconds(
 ) -> None:
     if command[0] == "run":
         moment = moment.replace("runpy", "sync_blueprints")
-    connector = f"succeeds_in_600_x{uuid.uuid4().hex[:8]}"
-    given = ["--env=FIVETRAN_WAIT=TRUE", f"--env=FIVETRAN_CONNECTOR_ID={connector}", "--env=PYTHONVERBOSE=1"]
-    container = docker_says(
-        "run", "--detach", f"--stop-signal=SIG{signal}", *HARDENED, *sandbox, *given, IMAGE, *command
-    )
+    inputs = {"FIVETRAN_WAIT": "TRUE", "FIVETRAN_CONNECTOR_ID": unique("succeeds_in_600"), "PYTHONVERBOSE": "1"}
+    given = [f"--env={name}={value}" for name, value in inputs.items()]
+    options = ("--detach", f"--stop-signal=SIG{signal}", *HARDENED, *sandbox, *given)
+    container = docker_says("run", *options, IMAGE, *command)
     try:
         wait_for(moment, container)
         docker_says("stop", "--time", "2", container)  # killed after two seconds, and the exit code were 137
@@ -174,9 +172,7 @@ def test_what_is_not_there_is_a_message_and_2(arguments: list[str], said: str) -
 
 def test_a_folder_that_root_owns_is_221_with_what_to_do(sandbox: list[str], volume: str) -> None:
     mounted = [f"--volume={volume}:/artifacts"]
-    closed = (
-        "touch /artifacts/something; chmod 0755 /artifacts"  # an empty volume would become the image's folder again
-    )
+    closed = "touch /artifacts/it; chmod 0755 /artifacts"  # an empty volume would become the image's folder again
     docker_says("run", "--rm", "--user=0", "--network=none", *mounted, "--entrypoint=sh", IMAGE, "-c", closed)
     done = run(*sandbox, *mounted, IMAGE, TRIGGER, FIVETRAN_CONNECTOR_ID="succeeds_in_0_xroot")
     assert (done.returncode, result(done)["outcome"]) == (221, "artifact_error")
@@ -222,7 +218,7 @@ def test_what_the_docs_show_goes_through(sandbox: list[str], volume: str) -> Non
     page = (REPOSITORY / "docs" / "orchestrators" / "docker.md").read_text(encoding="utf-8")
     lines = re.findall(r"^docker run (.+--env-file \.env .+)$", page, re.MULTILINE)
     assert len(lines) == 3
-    connector = f"--env=FIVETRAN_CONNECTOR_ID=succeeds_in_1_x{uuid.uuid4().hex[:8]}"
+    connector = f"--env=FIVETRAN_CONNECTOR_ID={unique('succeeds_in_1')}"
     for line in lines:
         words = [IMAGE if word == "sync-blueprints" else word for word in shlex.split(line)]
         words[words.index("artifacts:/artifacts")] = f"{volume}:/artifacts"
@@ -234,7 +230,7 @@ def test_what_the_docs_show_goes_through(sandbox: list[str], volume: str) -> Non
 @pytest.mark.skipif(bool(NETWORK), reason="needs a network of its own, because the port is fixed")
 def test_the_services_of_compose_work_together(volume: str) -> None:
     services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8"))["services"]
-    name = f"sandbox-{uuid.uuid4().hex[:12]}"
+    name = unique("sandbox")
     docker_says("run", "--detach", "--name", name, *HARDENED, "--network=none", IMAGE, *services["sandbox"]["command"])
     try:
         wait_for("# ", name)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +22,7 @@ from prefect.testing.utilities import prefect_test_harness
 from sync_blueprints import BlueprintFailed
 from sync_blueprints.prefect import sync_task
 from sync_blueprints.sandbox import Sandbox
+from tests.processes import finish, start, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
@@ -37,14 +36,6 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("prefect")
     with temporary_settings({PREFECT_HOME: home}), prefect_test_harness(server_startup_timeout=180):
         yield
-
-
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        for name in SECRETS:
-            monkeypatch.setenv(name, one.environment[name])
-        yield one
 
 
 def task(sandbox: Sandbox, blueprint: str = TRIGGER, **options: Any) -> Any:
@@ -159,19 +150,13 @@ def test_a_flow_that_is_killed_leaves_no_script_behind(sandbox: Sandbox, tmp_pat
     text = EXAMPLE.read_text(encoding="utf-8").replace("sync.serve", "sync() if True else sync.serve")
     inputs = f'"succeeds_in_600", "FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_WAIT": True,'
     (tmp_path / "flow.py").write_text(text.replace('"speak_inexpensive",', inputs), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "PREFECT_API_URL": PREFECT_API_URL.value(),
-        "PREFECT_HOME": str(tmp_path),
-        "PYTHONPATH": str(EXAMPLE.parents[2]),
-    }
-    with subprocess.Popen([sys.executable, "flow.py"], cwd=tmp_path, env=environment) as process:
-        try:
-            until = time.monotonic() + 120
-            while len(sandbox.requests) < 3 and time.monotonic() < until:
-                time.sleep(0.1)
-        finally:
-            process.kill()
+    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_HOME": str(tmp_path)}
+    process = start(["flow.py"], {**environment, "PYTHONPATH": str(EXAMPLE.parents[2])}, tmp_path)
+    try:
+        wait_until(lambda: len(sandbox.requests) >= 3)
+    finally:
+        process.kill()
+        finish(process)
     assert sandbox.starts
     time.sleep(1)
     asked = len(sandbox.requests)

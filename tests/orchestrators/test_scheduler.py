@@ -18,6 +18,7 @@ import pytest
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.support import MovableClock
 
 AIRFLOW = os.environ.get("AIRFLOW", "")
 PATIENCE = 600  # seconds for each step
@@ -27,18 +28,6 @@ pytestmark = [
     pytest.mark.sockets,
     pytest.mark.skipif(not AIRFLOW, reason="script/test-orchestrators scheduler names an Airflow 3 in AIRFLOW"),
 ]
-
-
-class Clock:
-    """The time, which a test may advance: no sync of the sandbox ends before."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.ahead
-
-    def time(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass(frozen=True)
@@ -68,12 +57,13 @@ class Airflow:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MovableClock:
+    """No sync of the sandbox ends before a test advances it."""
+    return MovableClock()
 
 
 @pytest.fixture
-def sandbox(clock: Clock) -> Iterator[Sandbox]:
+def sandbox(clock: MovableClock) -> Iterator[Sandbox]:
     with Sandbox(clock=clock) as one:
         yield one
 
@@ -137,7 +127,7 @@ def scripts(url: str) -> list[tuple[int, int]]:
 
 
 def test_a_task_that_is_killed_joins_its_sync_and_a_sensor_is_rescheduled(
-    airflow: Airflow, sandbox: Sandbox, clock: Clock
+    airflow: Airflow, sandbox: Sandbox, clock: MovableClock
 ) -> None:
     def polls() -> int:
         return sum(one.method == "GET" and one.path.endswith("_xwaits") for one in sandbox.requests)
