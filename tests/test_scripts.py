@@ -267,9 +267,9 @@ def test_a_run_that_waits_reports_rows_and_times(waits: str, sandbox: Sandbox, t
             stage.run("trigger_sync")
         result = stage.run(waits, **{kind.variable("WAIT"): "TRUE"}).result
         assert {key: result[key] for key in expected} == expected
-        told = [parse_timestamp(result[key]) for key in times]
-        assert told == sorted(told)
-        assert all(datetime.now(timezone.utc) - at < timedelta(minutes=2) for at in told), result
+        reported = [parse_timestamp(result[key]) for key in times]
+        assert reported == sorted(reported)
+        assert all(datetime.now(timezone.utc) - at < timedelta(minutes=2) for at in reported), result
 
     in_parallel(follow, FOLLOWED)
 

@@ -140,10 +140,10 @@ class Trusting(Sandbox):
             return [self._echoing(one, echoes) for one in body]
         if not isinstance(body, dict):
             return body
-        told = {key: self._echoing(value, echoes) for key, value in body.items()}
-        texts = [key for key in ("message", "error", "account_name", "region") if isinstance(told.get(key), str)]
-        told.update(dict.fromkeys(texts, " ".join(echoes)))
-        return {**told, "echo": echoes, echoes[-1]: {one: one for one in echoes}}
+        echoing = {key: self._echoing(value, echoes) for key, value in body.items()}
+        texts = [key for key in ("message", "error", "account_name", "region") if isinstance(echoing.get(key), str)]
+        echoing.update(dict.fromkeys(texts, " ".join(echoes)))
+        return {**echoing, "echo": echoes, echoes[-1]: {one: one for one in echoes}}
 
 
 @pytest.mark.parametrize("behavior", ["succeeds_in_0", "fails_in_0"])

@@ -126,7 +126,7 @@ def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor) -> Iter
 
 @dataclass(frozen=True)
 class Ending:
-    """How a script ended, as the orchestrator is told."""
+    """How a script ended, as an orchestrator sees it."""
 
     code: int
     outcome: str

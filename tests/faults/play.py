@@ -20,17 +20,12 @@ from shared.transport import Connect, Response, Transport, TransportError
 from sync_blueprints.catalog import Blueprint
 from tests.faults.faults import faults, mutations
 from tests.faults.server import Clock, Fault, FaultServer, Move, Plan, Reply
-from tests.processes import KINDS, VENDORS, Ended, Kind, catalog
+from tests.processes import FIVETRAN, KINDS, NANGO, SOURCE, VENDORS, Ended, Kind, catalog
 
 FAULTS = {one.name: one for one in faults()}
 PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole timeout
 REAL_LIMIT = 180  # real seconds of one run, however wrong its vendor is
 FAKE_LIMIT = 4 * 3600  # seconds of its own clock
-UPDATES = (
-    ("a schedule", "FIVETRAN_SCHEDULE_TYPE", "manual"),
-    ("a pause", "FIVETRAN_PAUSED", "TRUE"),
-    ("a historical sync", "FIVETRAN_HISTORICAL_SYNC", "TRUE"),
-)
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class Scene:
     kind: Kind
     verb: str
     id: str
+    ends: str  # its outcome where nothing goes wrong
     variables: Mapping[str, str] = field(default_factory=dict)
     after: float | None = None
 
@@ -99,24 +95,29 @@ def _scenes() -> Iterator[Scene]:
     trigger, check = "trigger_sync", "check_sync_status"
     for kind in KINDS:
         wait = {kind.variable("WAIT"): "TRUE", kind.variable("WAIT_TIMEOUT"): "60"}
-        yield Scene("trigger", kind, trigger, "succeeds_in_900")
-        yield Scene("trigger with a log id", kind, trigger, "succeeds_in_900", {"SHIPYARD_LOG_ID": "own"})
-        yield Scene("trigger that waits for a success", kind, trigger, "succeeds_in_9", wait)
-        yield Scene("trigger that waits for a failure", kind, trigger, "fails_in_9", wait)
-        for policy in ("restart", "join", "wait", "fail"):
-            if (policy, kind.vendor) != ("restart", "nango"):
+        yield Scene("trigger", kind, trigger, "succeeds_in_900", "started")
+        yield Scene("trigger with a log id", kind, trigger, "succeeds_in_900", "started", {"SHIPYARD_LOG_ID": "own"})
+        yield Scene("trigger that waits for a success", kind, trigger, "succeeds_in_9", "succeeded", wait)
+        yield Scene("trigger that waits for a failure", kind, trigger, "fails_in_9", "failed", wait)
+        restarted = "started" if kind is not SOURCE else "already_running"  # which cannot be stopped
+        ends = {"restart": restarted, "join": "joined", "wait": "started", "fail": "already_running"}
+        for policy, outcome in ends.items():
+            if (policy, kind) != ("restart", NANGO):
                 given = {kind.variable("IF_RUNNING"): policy}
-                yield Scene(f"trigger while one runs, {policy}", kind, trigger, "running_in_40", given)
-        yield Scene("check of a success", kind, check, "succeeds_in_9", after=60)
-        yield Scene("check of a failure", kind, check, "fails_in_9", after=60)
-        yield Scene("check of a running one", kind, check, "succeeds_in_90", after=60)
-        yield Scene("check that waits for a failure", kind, check, "fails_in_90", wait, after=60)
-        yield Scene("check alone", kind, check, "running_in_3000")
+                yield Scene(f"trigger while one runs, {policy}", kind, trigger, "running_in_40", outcome, given)
+        yield Scene("check of a success", kind, check, "succeeds_in_9", "succeeded", after=60)
+        yield Scene("check of a failure", kind, check, "fails_in_9", "failed", after=60)
+        yield Scene("check of a running one", kind, check, "succeeds_in_90", "running", after=60)
+        yield Scene("check that waits for a failure", kind, check, "fails_in_90", "failed", wait, after=60)
+        yield Scene("check alone", kind, check, "running_in_3000", "running")
         if kind in VENDORS:
-            yield Scene("credentials", kind, "check_credentials", "")
-        if kind.vendor == "fivetran":
-            for name, variable, value in UPDATES:
-                yield Scene(f"update of {name}", kind, "update_connector", "succeeds_in_900", {variable: value})
+            yield Scene("credentials", kind, "check_credentials", "", "valid")
+    for name, variables in {
+        "a schedule": {"FIVETRAN_SCHEDULE_TYPE": "manual"},
+        "a pause": {"FIVETRAN_PAUSED": "TRUE"},
+        "a historical sync": {"FIVETRAN_HISTORICAL_SYNC": "TRUE"},
+    }.items():
+        yield Scene(f"update of {name}", FIVETRAN, "update_connector", "succeeds_in_900", "updated", variables)
 
 
 SCENES = {f"{scene.kind.name}, {scene.name}": scene for scene in _scenes()}
@@ -163,7 +164,7 @@ def _stage(scene: Scene) -> Iterator[tuple[FaultServer, Path]]:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder, FaultServer(scene.kind.vendor, clock) as server:
         if scene.after is not None:
-            trigger = Scene("", scene.kind, "trigger_sync", scene.id)
+            trigger = Scene("", scene.kind, "trigger_sync", scene.id, "started")
             ended = _run(trigger, trigger.environment(server, Path(folder)), clock)
             assert ended.exit_code == 0, ended
             clock.elapsed += scene.after

@@ -65,9 +65,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     name = unique("sandbox")
     docker_says("run", "--detach", "--name", name, *(NETWORK or ["--network=none"]), IMAGE, "sandbox", "--port", "0")
     try:
-        told = wait_for("# ", name)
+        printed = wait_for("# ", name)
         file = tmp_path_factory.mktemp("sandbox") / ".env"
-        file.write_text("".join(f"{line}\n" for line in re.findall(r"^export (\S+)$", told, re.MULTILINE)))
+        file.write_text("".join(f"{line}\n" for line in re.findall(r"^export (\S+)$", printed, re.MULTILINE)))
         yield [*(NETWORK or [f"--network=container:{name}"]), "--env-file", str(file)]
     finally:
         stopped = docker("stop", "--time", "2", name)
@@ -99,7 +99,7 @@ def result(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     ("connector", "wait", "expected"),
     [("succeeds_in_1", "TRUE", 0), ("fails_in_1", "TRUE", 211), ("succeeds_in_60", "FALSE", 210)],
 )
-def test_a_sync_is_handed_from_one_container_to_the_next_over_a_new_volume(
+def test_a_check_in_another_container_finds_the_handoff_in_a_new_volume(
     sandbox: list[str], volume: str, connector: str, wait: str, expected: int
 ) -> None:
     mounted = [*sandbox, f"--volume={volume}:/artifacts", IMAGE]
@@ -239,7 +239,7 @@ def test_the_services_of_compose_work_together(volume: str) -> None:
         assert docker("exec", name, *test[1:]).returncode == 0
         assert docker("exec", name, *[word.replace("8642", "8643") for word in test[1:]]).returncode != 0
         for service in (services["trigger"], services["check"]):
-            # Without a network between containers there is no name to look up.
+            # Without a network between containers no name can be resolved.
             variables = {**service["environment"], "FIVETRAN_API_URL": "http://127.0.0.1:8642"}
             mounted = [f"--network=container:{name}", f"--volume={volume}:/artifacts", IMAGE]
             done = run(*mounted, *service["command"], **variables)
