@@ -53,7 +53,7 @@ class Runner:
         expanded = {name: text.replace("$CI_PROJECT_DIR", str(checkout)) for name, text in given.items()}
         script = "\n".join([*description["before_script"], *description["script"]])
         command = ["bash", "-e", "-o", "pipefail", "-c", script]
-        done = subprocess.run(command, cwd=checkout, env=expanded, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=checkout, env=expanded, capture_output=True, text=True, timeout=300)
         if done.returncode == 0 or description["artifacts"]["when"] == "always":
             shutil.rmtree(self.artifacts, ignore_errors=True)
             (path,) = description["artifacts"]["paths"]
