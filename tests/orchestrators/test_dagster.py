@@ -119,8 +119,8 @@ def test_a_run_that_is_terminated_leaves_no_script_behind(sandbox: Sandbox, tmp_
     process = start(arguments, environment, tmp_path)
     try:
         wait_until(lambda: len(sandbox.requests) >= 4)
-        process.terminate()
     finally:
+        process.terminate()
         ended = finish(process)
     assert sandbox.starts
     asked = len(sandbox.requests)
