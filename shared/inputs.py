@@ -293,9 +293,7 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
 def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
     """The content of the file that holds a secret; None where there is none."""
     path = given_text(environment, f"{field.variable}_FILE")
-    if path is None:
-        return None
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8") if path else None
     except (OSError, ValueError):
         return None
