@@ -212,7 +212,7 @@ def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
     fivetran: Fivetran, response: Any, status: int, takes: float
 ) -> None:
     fivetran.expect_trigger(response, SYNCING, status=status, takes=takes)
-    fivetran.shows(SYNCING, many=True)
+    fivetran.shows(SYNCING, many=takes > 0)  # after a quick response a later poll might take its end for the request's
     is_unclear(fivetran, FORCE)
 
 
