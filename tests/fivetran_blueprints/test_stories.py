@@ -9,7 +9,6 @@ from tests.fivetran_blueprints.responses import (
     FAILED,
     FORCE,
     HISTORY,
-    NO_FORCE,
     RUNNING,
     START,
     SUCCEEDED,
@@ -21,25 +20,6 @@ from tests.wire import TIMED_OUT
 
 IDLE, SYNCING = connection(), connection("syncing")
 WEEK = {"start_time": "2026-11-15T12:09:46Z", "end_time": at("12:04:46"), "limit": "1000"}
-
-
-def test_a_sync_that_ran_and_was_paused_while_its_request_hung_is_not_started_again(fivetran: Fivetran) -> None:
-    """Seed 100902346: paused without a stamp and un-paused before the first poll, it leaves no trace at all."""
-    fivetran.shows(IDLE)
-    fivetran.expect("POST", START, TIMED_OUT, body=FORCE, takes=120)
-    fivetran.shows(IDLE, many=True)
-    assert fivetran.trigger() == (202, "unclear")
-    assert fivetran.starts("/sync") == [FORCE]
-    assert fivetran.check() == (221, "artifact_error")
-
-
-def test_a_joined_sync_whose_stamp_has_fewer_digits_than_the_one_before_has_ended(fivetran: Fivetran) -> None:
-    """Seed 100576043: the sync before failed in the same second, so that the new stamp is the smaller one."""
-    fivetran.shows(connection("syncing", failed_at=at("12:00:00.047")))
-    assert fivetran.trigger(IF_RUNNING="join") == (0, "joined")
-    fivetran.shows(connection(failed_at=at("12:00:00")))
-    fivetran.expect_history(None, "12:00:00")
-    assert fivetran.check() == FAILED
 
 
 def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hour(fivetran: Fivetran) -> None:
@@ -57,17 +37,6 @@ def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hou
     fivetran.shows(over, many=True)
     fivetran.expect_history("11:59:58", "12:00:45")
     assert fivetran.check() == SUCCEEDED
-
-
-def test_a_sync_that_was_paused_and_unpaused_before_the_response_is_never_told_as_a_success(fivetran: Fivetran) -> None:
-    """Seed 100457517: no client can know; the model took it for knowable, and Fivetran shows nothing of a pause."""
-    fivetran.shows(IDLE)
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE, takes=38)
-    assert fivetran.trigger(FORCE="FALSE") == (0, "started")
-    for _ in range(3):
-        fivetran.clock.elapsed += 3600
-        fivetran.shows(IDLE)
-        assert fivetran.check() == RUNNING
 
 
 def test_a_sync_that_ended_in_the_second_in_which_it_was_found_is_told_after_an_hour(fivetran: Fivetran) -> None:
