@@ -48,11 +48,11 @@ def test_a_historical_sync_that_begins_is_saved_for_the_check(fivetran: Fivetran
 
 @pytest.mark.parametrize(
     "shown",
-    [IDLE, connection(succeeded_at=at("11:58:00")), connection(succeeded_at=at("11:59:50"))],
-    ids=["nothing", "an older sync late", "one of ten seconds before"],
+    [IDLE, connection(succeeded_at=at("11:58:00")), connection(succeeded_at=at("11:59:50")), connection("syncing")],
+    ids=["nothing", "an older sync late", "one of ten seconds before", "one that was running before"],
 )
 def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(fivetran: Fivetran, shown: Any) -> None:
-    fivetran.expect_update(HISTORICAL, shown)
+    fivetran.expect_update(HISTORICAL, shown, before=shown if shown == connection("syncing") else IDLE)
     fivetran.shows(shown, many=True)
     assert fivetran.update(**START) == (201, "refused", "is_historical_sync is false, not true")
     assert fivetran.files()["starting.pickle"]["state"] == "ended"
@@ -159,3 +159,9 @@ def test_one_that_cannot_be_found_out_about_is_never_said_not_to_be(
     assert "nothing was started" not in ended.message
     assert len(fivetran.updates) == 1
     assert fivetran.files()["starting.pickle"]["state"] == "sent"
+
+
+def test_a_poll_after_it_that_is_refused_is_not_repeated(fivetran: Fivetran) -> None:
+    fivetran.expect_update(HISTORICAL, DUE)
+    fivetran.shows(None, status=401)
+    assert fivetran.update(**START) == (220, "unreachable", ID)
