@@ -24,7 +24,6 @@ from sync_blueprints.sandbox import Sandbox
 from sync_blueprints.vessel_run import Console
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 CODE = """\
 name: one
 vessels:
@@ -280,10 +279,6 @@ def test_a_bad_fleet_is_exit_code_2_and_nothing_is_run(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert re.search(rf"^{re.escape(str(file))}:\d+: there is no vessel 'b'", done.stderr, re.MULTILINE)
     assert not (tmp_path / "ran").exists()
-
-
-def test_either_names_or_a_fleet_are_given() -> None:
-    assert command("--fleet", EXAMPLES[0], "Fivetran - Execute Sync").returncode == 2
 
 
 def test_a_process_that_cannot_be_started_is_a_failed_vessel(tmp_path: Path) -> None:

@@ -222,13 +222,13 @@ def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
     assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
 
 
-def test_an_unknown_blueprint_is_refused_with_the_nearest_name() -> None:
-    done = command("Fivetran - Excute Sync")
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert b"Fivetran - Execute Sync" in done.stderr
-
-
-@pytest.mark.parametrize("arguments", [[], ["x.py", "--retry-wait", "5"], ["x.py", "--retry-count", "-1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["x.py", "--retry-wait", "5"], ["x.py", "--retry-count", "-1"], ["Fivetran - Excute Sync"]),
+        ["--fleet", str(REPOSITORY / "examples" / "nango.yaml"), "Fivetran - Execute Sync"],
+    ],
+)
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
     assert command(*arguments).returncode == 2
 
