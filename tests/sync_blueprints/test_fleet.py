@@ -215,15 +215,6 @@ def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_bluepr
     assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 
-def test_names_that_differ_in_case_or_hold_a_path_are_names_like_any_other(tmp_path: Path) -> None:
-    artifacts = tmp_path / "deep" / "artifacts"
-    file = fleet_of(tmp_path, {"Check": TELLS, "check": TELLS, "../../x": TELLS}, {"Check": {"check": "SUCCESS"}})
-    done = run_fleet(read(file), ENVIRONMENT, Console(), artifacts=artifacts)
-    assert len({one["SHIPYARD_LOG_ID"] for one in results(done).values()}) == 3
-    assert results(done)["check"]["SHIPYARD_FLEET_UPSTREAM_LOG_IDS"] == results(done)["Check"]["SHIPYARD_LOG_ID"]
-    assert {path.name for path in tmp_path.iterdir()} <= {"fleet.yaml", "deep", *(f"script_{n}.py" for n in range(3))}
-
-
 # The command
 
 

@@ -78,28 +78,13 @@ def problem(folder: Path, text: str | bytes) -> str:
         (CODE + "      git: {repo: x}\n", "8: vessels, Mine, source, git: 'repo' is not a known key; expected"),
         (CODE + "      inputs: {}\n", "4: vessels, Mine, source: 'inputs' is not a known key"),
         (CODE + "      environment: {A: 1}\n", "8: vessels, Mine, source, environment: expected a list of variables"),
-        (
-            CODE + "      environment: [{name: A=B}]\n",
-            "8: vessels, Mine, source, environment, 0, name: expected a vari",
-        ),
-        (
-            CODE + "    guardrails: {retry_count: 25}\n",
-            "8: vessels, Mine, guardrails, retry_count: expected a number of",
-        ),
-        (
-            CODE + "    guardrails: {retry_wait: 5}\n",
-            "8: vessels, Mine, guardrails, retry_wait: expected a duration such",
-        ),
+        (CODE + "      environment: [{name: A=B}]\n", "8: vessels, Mine, source, environment, 0, name: expected a var"),
+        (CODE + "    guardrails: {retry_count: 25}\n", "8: vessels, Mine, guardrails, retry_count: expected a number "),
+        (CODE + "    guardrails: {retry_wait: 5}\n", "8: vessels, Mine, guardrails, retry_wait: expected a duration s"),
         (CODE + '    guardrails: {exclude_exit_code_ranges: ["300"]}\n', "8: '300' is not a valid range of exit codes"),
         (BLUEPRINT.replace("Execute", "Excute"), "6: there is no blueprint 'Fivetran - Excute Sync'; did you mean"),
-        (
-            BLUEPRINT.replace("CONNECTOR", "CONECTOR"),
-            "8: Fivetran - Execute Sync has no input 'FIVETRAN_CONECTOR_ID'; d",
-        ),
-        (
-            BLUEPRINT.replace("abc", "[abc]"),
-            "8: vessels, Start, source, inputs, FIVETRAN_CONNECTOR_ID: expected a text",
-        ),
+        (BLUEPRINT.replace("CONNECTOR", "CONECTOR"), "8: Fivetran - Execute Sync has no input 'FIVETRAN_CONECTOR_ID';"),
+        (BLUEPRINT.replace("abc", "[abc]"), "8: vessels, Start, source, inputs, FIVETRAN_CONNECTOR_ID: expected a tex"),
         (CODE + "connections: [Mine]\n", "8: connections: expected a mapping of vessels"),
         (CODE + "connections: {Mine: {Yours: SUCCESS}}\n", "8: there is no vessel 'Yours'; expected Mine"),
         (CODE + "connections: {mine: {Mine: SUCCESS}}\n", "8: there is no vessel 'mine'; did you mean Mine?"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import requests
 
 from sync_blueprints.sandbox import BEHAVIORS, Sandbox
 from sync_blueprints.sandbox.behaviors import read_id
@@ -64,71 +63,6 @@ def test_a_lazy_one_goes_on_showing_the_previous_run(call: Call, clock: Clock, v
     assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
     clock.passed += 1
     assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
-
-
-@every_vendor
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
-def test_every_response_for_an_id_is_what_it_says(call: Call, sandbox: Sandbox, vendor: str, status: int) -> None:
-    start, body, read = VENDORS[vendor](f"answers_{status}")
-    for response in (call("GET", read), call("POST", start, body)):
-        assert response.status_code == status
-        assert not str(response.json().get("code")).startswith("NotFound")
-        assert response.headers.get("Retry-After") == ("1" if status == 429 else None)
-    assert sandbox.starts == []
-
-
-@every_vendor
-def test_unexpected_bodies_and_redirects(call: Call, vendor: str) -> None:
-    read = {name: call("GET", VENDORS[vendor](f"answers_{name}")[2]) for name in ("html", "empty", "garbage")}
-    assert [response.status_code for response in read.values()] == [200, 200, 200]
-    assert read["html"].headers["Content-Type"].startswith("text/html")
-    assert read["empty"].content == b""
-    with pytest.raises(ValueError, match="Unterminated"):
-        read["garbage"].json()
-    assert call("GET", VENDORS[vendor]("answers_redirect")[2]).headers["Location"] == "/elsewhere"
-    late = call("GET", VENDORS[vendor]("answers_429_in_3600")[2])
-    assert late.headers["Retry-After"] == "3600"
-
-
-@every_vendor
-def test_a_start_can_be_a_409_forever(call: Call, clock: Clock, vendor: str) -> None:
-    start, body, read = VENDORS[vendor]("answers_409")
-    assert call("POST", start, body).status_code == 409
-    clock.passed += 10_000
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-
-
-@every_vendor
-@pytest.mark.parametrize(
-    ("behavior", "status", "accepted"),
-    [
-        ("loses_answer", None, True),
-        ("loses_request", None, False),
-        ("start_500_accepted", 500, True),
-        ("start_500", 500, False),
-    ],
-)
-def test_the_first_start_alone_goes_wrong(
-    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, behavior: str, status: int | None, accepted: bool
-) -> None:
-    start, body, read = VENDORS[vendor](f"{behavior}_in_1")
-    if status is None:
-        with pytest.raises(requests.ConnectionError):
-            call("POST", start, body)
-    else:
-        assert call("POST", start, body).status_code == status
-    assert len(sandbox.starts) == accepted
-    assert sandbox.requests[-1].status == status
-    assert (word(vendor, call("GET", read)) == WORDS[vendor]["running"]) is accepted
-    clock.passed += 1
-    assert call("POST", start, body).status_code == 200
-    assert len(sandbox.starts) == accepted + 1
-
-
-@every_vendor
-def test_a_flaky_one_fails_the_first_two_reads(call: Call, vendor: str) -> None:
-    read = VENDORS[vendor]("flaky")[2]
-    assert [call("GET", read).status_code for _ in range(4)] == [503, 503, 200, 200]
 
 
 @every_vendor

@@ -80,18 +80,6 @@ def test_with_a_connection_the_syncs_before_an_unknown_one_are_started(call: Cal
     assert sandbox.starts == [("nango", "succeeds")]
 
 
-def test_no_syncs_named_means_all_of_them(call: Call, sandbox: Sandbox) -> None:
-    assert post(call, "succeeds", []).status_code == 200
-    assert len(sandbox.starts) == 3
-
-
-def test_it_shows_no_run_where_there_was_none(call: Call) -> None:
-    never = entries(call, "never_run", "customers")[0]
-    assert never["status"] == "SUCCESS"
-    assert "latestExecutionStatus" not in never
-    assert "finishedAt" not in never
-
-
 NAMES = {
     "lab-int": "sandbox",
     "lab-empty": "sandbox-empty",
