@@ -68,11 +68,10 @@ def run_fleet(
         except BaseException:
             console.stop.signal_number = console.stop.signal_number or signal.SIGTERM  # let nothing run on unseen
             raise
-    exit_code = next((run.exit_code for run in runs.values() if run.exit_code), 0)
-    if console.stop() and (exit_code or INTERRUPTED in skipped.values()):
-        exit_code = console.stop.exit_code
+    failed = next((run.exit_code for run in runs.values() if run.exit_code), 0)
+    cut_short = console.stop() and (failed or INTERRUPTED in skipped.values())
     reasons = [(fleet.vessels[place].name, reason) for place, reason in sorted(skipped.items())]
-    return FleetRun(list(runs.values()), reasons, exit_code)
+    return FleetRun(list(runs.values()), reasons, console.stop.exit_code if cut_short else failed)
 
 
 def fleet_environments(fleet: Fleet, environment: Mapping[str, str]) -> list[dict[str, str]]:

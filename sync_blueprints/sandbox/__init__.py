@@ -51,14 +51,9 @@ class Sandbox:
         self._server = _Server((host, port), self)
         self._thread: threading.Thread | None = None
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self._server.server_port}"  # noqa: S104
-        self.environment = {
-            "RUDDERSTACK_API_URL": self.url,
-            **rudderstack.VARIABLES,
-            "FIVETRAN_API_URL": self.url,
-            **fivetran.VARIABLES,
-            "NANGO_API_URL": self.url,
-            **nango.VARIABLES,
-        }
+        self.environment: dict[str, str] = {}
+        for name, vendor in {"RUDDERSTACK": rudderstack, "FIVETRAN": fivetran, "NANGO": nango}.items():
+            self.environment.update({f"{name}_API_URL": self.url, **vendor.VARIABLES})
 
     def __enter__(self) -> Sandbox:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), name="sandbox")

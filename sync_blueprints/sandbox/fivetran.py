@@ -103,7 +103,7 @@ def sync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Response
     force = body.get("force", False)
     if not isinstance(force, bool) or set(body) - {"force"}:
         return refuse(400, "Only 'force' is accepted, and it must be a boolean")
-    if item.settings["paused"] or item.behavior == "incomplete":
+    if item.settings()["paused"] or item.behavior == "incomplete":
         return refuse(400, f"Connection with id '{item.id}' cannot be synced: paused, or its setup is incomplete")
     if item.is_busy(world.now()) and not force:
         return refuse(409, "A sync is already in progress")
@@ -118,7 +118,7 @@ def resync(world: World, _: Request, item: Item, body: dict[str, Any]) -> Respon
         return refuse(400, "'scope' must name at least one schema with its tables")
     if item.behavior == "incomplete" or (item.behavior == "no_scope" and body):
         return refuse(400, f"Connection with id '{item.id}' cannot be re-synced: incomplete, or without table re-syncs")
-    if item.settings["paused"]:
+    if item.settings()["paused"]:
         item.changes.append((world.now(), {"queued": True}))  # until it is unpaused
     else:
         _begin(world, item, forced=True, historical=True)
@@ -135,7 +135,7 @@ def modify(world: World, _: Request, item: Item, body: dict[str, Any]) -> Respon
     wrong = [one for one, value in body.items() if one not in objects and json.dumps(value) not in allowed.get(one, ())]
     if wrong or not set(body) - {"run_setup_tests"}:
         return refuse(400, f"Invalid or unknown: {', '.join(wrong)}" if wrong else "Nothing to change was given")
-    before, now = item.settings, world.now()
+    before, now = item.settings(), world.now()
     change = {name: value for name, value in body.items() if name != "run_setup_tests"}
     change.update({name: {**before.get(name, {}), **body[name]} for name in objects})
     if "daily_sync_time" in change:
@@ -231,7 +231,7 @@ def _begin(world: World, item: Item, *, forced: bool, historical: bool = False) 
 
 def _details(world: World, item: Item) -> dict[str, Any]:
     now = world.shown(item)
-    settings = item.settings_at(now)
+    settings = item.settings(now)
     historical = settings.pop("queued") or any(run.historical and run.accepted <= now < run.ends for run in item.runs)
     last = item.seen(now)[-1] if item.seen(now) else None
     has_failed = last and last.ends <= now and last.outcome == "failed"

@@ -91,11 +91,7 @@ class Item:
     runs: list[Run] = field(default_factory=list)
     changes: list[tuple[float, dict[str, Any]]] = field(default_factory=list)  # of settings, since when
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        return self.settings_at(math.inf)
-
-    def settings_at(self, now: float) -> dict[str, Any]:
+    def settings(self, now: float = math.inf) -> dict[str, Any]:
         return {name: value for since, changed in self.changes if since <= now for name, value in changed.items()}
 
     def seen(self, now: float) -> list[Run]:

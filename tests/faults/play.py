@@ -268,7 +268,7 @@ def _wrongly_good(scene: Scene, fault: Fault, server: FaultServer, outcome: str)
         asked = {"schedule_type": "manual"} if "SCHEDULE" in str(scene.variables) else {"paused": True}
         if "HISTORICAL" in str(scene.variables):
             asked = {"is_historical_sync": True}
-        if not any(asked.items() <= item.settings.items() for item in server.world.items.values()):
+        if not any(asked.items() <= item.settings().items() for item in server.world.items.values()):
             yield "nothing was updated"
     first = next((number for number, one in enumerate(server.exchanges) if one.began), 0)
     if fault.kind != "fields" and not any(one.confirmed for one in server.exchanges[first:]):
