@@ -9,12 +9,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
+
+import jinja2
 
 from sync_blueprints.catalog import CUT_SHORT, Blueprint, Guardrails, find, format_duration, guardrails_for, version
-
-if TYPE_CHECKING:
-    import jinja2
+from sync_blueprints.templates import environment
 
 # Characters that JSON leaves as they are and YAML 1.1 rejects or takes for a line break.
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -191,8 +191,6 @@ def _timedelta(seconds: float) -> str:
 
 @functools.cache
 def _templates() -> jinja2.Environment:
-    from sync_blueprints.templates import environment
-
     filters: dict[str, Callable[..., Any]] = {
         "comment": _comment,
         "duration": format_duration,
