@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -340,34 +340,26 @@ def test_a_signal_ends_all_that_runs_starts_nothing_more_and_the_table_is_printe
     assert log.splitlines()[-1] == f"run: the fleet a fleet ended with exit code {128 + number}"
 
 
-# The examples
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
-
-
-def run_example(file: Path, sandbox: Sandbox, folder: Path) -> tuple[int, list[dict[str, Any]], str]:
-    environment = {**ENVIRONMENT, **sandbox.environment}
-    done = command("--fleet", file, "--retry-wait", "1s", "--artifacts", folder / "artifacts", env=environment)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
-
-
-def ends(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
-    return {line["vessel"]: (line["outcome"], line["exit_code"]) for line in lines}
-
-
 @pytest.mark.sockets
 @pytest.mark.slow
-def test_the_example_with_two_vendors_alerts_and_fails_if_the_load_fails(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_example_with_two_vendors_alerts_and_fails_if_the_load_fails(tmp_path: Path) -> None:
     examples = REPOSITORY / "examples"
     text = (examples / "two_vendors.yaml").read_text(encoding="utf-8").replace("succeeds_in_3", "fails_in_1")
     (tmp_path / "report.py").write_bytes((examples / "report.py").read_bytes())
-    exit_code, lines, log = run_example(written(tmp_path, text), sandbox, tmp_path)
-    assert exit_code == 211, log
-    assert ends(lines) == {
+    with Sandbox() as sandbox:
+        environment = {**ENVIRONMENT, **sandbox.environment}
+        done = command(
+            "--fleet",
+            written(tmp_path, text),
+            "--retry-wait",
+            "1s",
+            "--artifacts",
+            tmp_path / "artifacts",
+            env=environment,
+        )
+    log, lines = done.stderr, [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 211, log
+    assert {line["vessel"]: (line["outcome"], line["exit_code"]) for line in lines} == {
         "Load": ("started", 0),
         "Send": ("succeeded", 0),
         "Check the load": ("failed", 211),
