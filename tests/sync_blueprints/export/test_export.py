@@ -141,12 +141,16 @@ def test_a_schedule_stands_in_the_text_as_it_was_given(orchestrator: str, schedu
     assert f'"{schedule}"' in exported(orchestrator, TRIGGER, *CONNECTOR, "--schedule", schedule)
 
 
-@pytest.mark.parametrize("orchestrator", ["docker", "github"])
-def test_guardrails_other_than_the_catalogs_reach_the_runner(orchestrator: str) -> None:
-    usual = exported(orchestrator, TRIGGER, *CONNECTOR)
-    assert "retry-wait" not in usual
-    other = exported(orchestrator, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
-    assert "5m0s" in other
+@pytest.mark.parametrize(
+    ("orchestrator", "text"),
+    [
+        *(("docker", "--retry-wait 5m0s "), ("github", 'retry-wait: "5m0s"'), ("airflow", "=timedelta(minutes=5)")),
+        *(("dagster", "RetryPolicy(max_retries=1, delay=300)"), ("prefect", "retry_delay_seconds=300,")),
+    ],
+)
+def test_guardrails_other_than_the_catalogs_are_written_and_no_others(orchestrator: str, text: str) -> None:
+    assert text not in exported(orchestrator, TRIGGER, *CONNECTOR)
+    assert text in exported(orchestrator, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
 
 
 @pytest.mark.parametrize("orchestrator", ORCHESTRATORS)
