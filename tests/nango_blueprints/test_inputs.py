@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nango_blueprints import check_credentials, check_sync_status, trigger_sync
-from nango_blueprints.inputs import Selection, sync_names
+from nango_blueprints.inputs import sync_names
 from shared import inputs
 from tests.nango_blueprints.responses import ENVIRONMENT, KEY, OF_INTEGRATION
 
@@ -18,18 +18,6 @@ def read(script: Any = trigger_sync, of: dict[str, str] = ENVIRONMENT, **given: 
     if problem is not None:
         raise problem
     return found
-
-
-@pytest.mark.parametrize(
-    ("selection", "query"),
-    [
-        (Selection("i"), {"provider_config_key": "i", "syncs": "*"}),
-        (Selection("i", "c"), {"provider_config_key": "i", "syncs": "*", "connection_id": "c"}),
-        (Selection("i", None, ("a", "b::eu")), {"provider_config_key": "i", "syncs": "a,b::eu"}),
-    ],
-)
-def test_a_selection_is_asked_for_by_its_names(selection: Selection, query: dict[str, str]) -> None:
-    assert selection.query == query
 
 
 @pytest.mark.parametrize(
