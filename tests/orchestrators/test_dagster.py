@@ -118,7 +118,7 @@ def test_a_run_that_is_terminated_leaves_no_script_behind(sandbox: Sandbox, tmp_
     arguments = ["-m", "dagster", "asset", "materialize", "--select", "*", "-f", "assets.py"]
     process = start(arguments, environment, tmp_path)
     try:
-        wait_until(lambda: len(sandbox.requests) >= 4)
+        wait_until(lambda: len(sandbox.requests) >= 4, 300)  # Dagster takes its time to start
     finally:
         process.terminate()
         ended = finish(process)
