@@ -10,7 +10,7 @@ if __name__ == "__main__":
 
 from fivetran_blueprints.inputs import Connector, Waiting
 from fivetran_blueprints.syncs import FivetranSyncs
-from shared import inputs
+from shared import inputs, values
 from shared.context import Run
 from shared.polling import follow
 from shared.run import run
@@ -20,12 +20,12 @@ from shared.status import Result
 
 def tables_by_schema(text: str) -> dict[str, list[str]]:
     """`{"schema": ["table", …]}`. Raises InputError."""
-    scope = inputs.json_object(text)
+    scope = values.json_object(text)
     for tables in scope.values():
         if not isinstance(tables, list) or not tables or not all(isinstance(one, str) and one for one in tables):
-            raise inputs.InputError('must be a JSON object of the form {"schema": ["table", …]}')
+            raise values.InputError('must be a JSON object of the form {"schema": ["table", …]}')
     if not scope:
-        raise inputs.InputError("names no schema; leave it empty for all tables")
+        raise values.InputError("names no schema; leave it empty for all tables")
     return scope
 
 

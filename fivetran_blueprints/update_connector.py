@@ -13,7 +13,7 @@ if __name__ == "__main__":
 from fivetran_blueprints.changes import secret_texts
 from fivetran_blueprints.inputs import Connector
 from fivetran_blueprints.updates import OPTIONS, FivetranUpdate
-from shared import inputs
+from shared import inputs, values
 from shared.context import Run
 from shared.run import run
 from shared.status import Result
@@ -26,7 +26,7 @@ class Inputs(Connector):
     paused: str | None = inputs.choice("FIVETRAN_PAUSED", "None", "TRUE", "FALSE")
     historical_sync: str | None = inputs.choice("FIVETRAN_HISTORICAL_SYNC", "None", "TRUE")
     custom_update: dict[str, Any] | None = inputs.text(
-        "FIVETRAN_CUSTOM_UPDATE", inputs.json_object, secrets=secret_texts
+        "FIVETRAN_CUSTOM_UPDATE", values.json_object, secrets=secret_texts
     )
 
     @property

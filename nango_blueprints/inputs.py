@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from shared import inputs
+from shared import inputs, values
 from shared.record import Record
 
 CLOUD = "https://api.nango.dev"
@@ -58,8 +58,8 @@ def sync_names(text: str) -> tuple[str, ...]:
 
 def sync_name(name: str) -> str:
     """`name` or `name::variant`, each as long as an ID may be. Raises InputError, or TypeError for no string."""
-    if not all(inputs.fits(part, SYNC) for part in str.split(name, "::", 1)):
-        raise inputs.InputError(f"has {inputs.shown(name)}; must be a comma-separated list of name or name::variant")
+    if not all(values.fits(part, SYNC) for part in str.split(name, "::", 1)):
+        raise values.InputError(f"has {values.shown(name)}; must be a comma-separated list of name or name::variant")
     return plain_name(name)
 
 

@@ -23,10 +23,10 @@ from shared.errors import (
     SyncAlreadyRunningError,
     SyncNotFoundError,
 )
-from shared.inputs import fits
 from shared.status import SyncStatus
 from shared.timestamps import parse_timestamp
 from shared.transport import Response, bearer
+from shared.values import fits
 
 log = logging.getLogger(__name__)
 

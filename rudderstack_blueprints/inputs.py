@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shared import inputs
+from shared import inputs, values
 
 PROFILES_PARAMETERS = ("--model_refs", "--begin_time", "--end_time", "--rebase_incremental")
 
@@ -50,5 +50,5 @@ def profiles_parameters(text: str) -> tuple[str, ...]:
     for line in lines:
         if line.split()[0] not in PROFILES_PARAMETERS:
             allowed = ", ".join(PROFILES_PARAMETERS)
-            raise inputs.InputError(f"has the line {inputs.shown(line)}; a line must start with one of {allowed}")
+            raise values.InputError(f"has the line {values.shown(line)}; a line must start with one of {allowed}")
     return lines

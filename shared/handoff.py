@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Protocol, TypeVar
 
-from shared import files, inputs, pickles
+from shared import files, inputs, pickles, values
 from shared.choosing import Found, attempt, chosen, difference
 from shared.errors import ArtifactError
 from shared.pickles import NotPlainError, Plain
@@ -253,11 +253,11 @@ class Artifacts:
         return ArtifactError(f"{place} cannot be written ({why}); {consequence} ({hint})")
 
 
-def identifier(value: object, pattern: str = inputs.IDENTIFIER) -> str:
+def identifier(value: object, pattern: str = values.IDENTIFIER) -> str:
     """An id out of a file; it becomes part of URLs. Raises TypeError or ValueError."""
     if not isinstance(value, str):
         raise TypeError("an id is not a string")
-    if not inputs.fits(value, pattern):
+    if not values.fits(value, pattern):
         raise ValueError("an id has characters that are not allowed")
     return value
 

@@ -4,32 +4,28 @@
         connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
         wait: bool = inputs.boolean("FIVETRAN_WAIT")
 
-A declarator makes a Field; in the instance that `read` makes, the attribute is the value.
+A declarator's return type is that of the value, so that mypy checks the annotation; what it returns is a Field, and in
+the instance that `read` makes, the attribute is the value.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Literal, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
-from shared import strict_json
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 from shared.record import Record
 from shared.timestamps import parse_timestamp
+from shared.values import IDENTIFIER, MAX_IDENTIFIER, InputError, fits, shown
 
 PREDEFINED_GROUP = "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"
-IDENTIFIER = "[A-Za-z0-9_-]+"
 IN_URL = r"/(?:connections|connectors|retl-connections|sources|integrations)/([^/?#]+)"  # where dashboards show an id
-MAX_IDENTIFIER = 255
 MAX_INTEGER = 999_999_999
-
-
-class InputError(ValueError):
-    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
 
 
 class Field(Record):
@@ -76,6 +72,7 @@ class Inputs:
 
 
 Given = TypeVar("Given", bound=Inputs)
+T = TypeVar("T")
 
 
 def fields(kind: type[object]) -> dict[str, Field]:
@@ -133,7 +130,7 @@ def variables(kind: type[object]) -> set[str]:
     return names | {f"{field.variable}_FILE" for field in fields(kind).values() if field.type == "Password"}
 
 
-def password(variable: str) -> Any:
+def password(variable: str) -> str:
     """A secret; it is always required and never shown. `<variable>_FILE` may name a file that holds it."""
 
     def parse(text: str) -> str:
@@ -152,9 +149,15 @@ def password(variable: str) -> Any:
             )
         return text
 
-    return Field(variable, "Password", parse, required=True)
+    return cast(str, Field(variable, "Password", parse, required=True))
 
 
+@overload
+def identifier(variable: str, pattern: str = ..., *, alias: str = ..., in_url: str = ...) -> str: ...
+@overload
+def identifier(
+    variable: str, pattern: str = ..., *, required: Literal[False], alias: str = ..., in_url: str = ...
+) -> str | None: ...
 def identifier(
     variable: str, pattern: str = IDENTIFIER, *, required: bool = True, alias: str = "", in_url: str = IN_URL
 ) -> Any:
@@ -172,6 +175,10 @@ def identifier(
     return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 
 
+@overload
+def choice(variable: str, *options: str, default: str) -> str: ...
+@overload
+def choice(variable: str, *options: str) -> str | None: ...
 def choice(variable: str, *options: str, default: str | None = None) -> Any:
     """One of `options`, case-insensitive; the value is spelled as declared. The option `None` means not set."""
 
@@ -184,6 +191,10 @@ def choice(variable: str, *options: str, default: str | None = None) -> Any:
     return Field(variable, "Select", parse, default=default, options=options)
 
 
+@overload
+def boolean(variable: str) -> bool: ...
+@overload
+def boolean(variable: str, *, default: None) -> bool | None: ...
 def boolean(variable: str, *, default: bool | None = False) -> Any:
     """TRUE or FALSE, case-insensitive."""
 
@@ -195,6 +206,10 @@ def boolean(variable: str, *, default: bool | None = False) -> Any:
     return Field(variable, "Boolean", parse, default=default)
 
 
+@overload
+def integer(variable: str, *, unit: str, min: int, max: int = ..., default: int) -> int: ...
+@overload
+def integer(variable: str, *, unit: str, min: int, max: int = ...) -> int | None: ...
 def integer(variable: str, *, unit: str, min: int, max: int = MAX_INTEGER, default: int | None = None) -> Any:
     """A whole number of `unit` from `min` to `max`."""
 
@@ -207,7 +222,7 @@ def integer(variable: str, *, unit: str, min: int, max: int = MAX_INTEGER, defau
     return Field(variable, "Integer", parse, default=default)
 
 
-def timestamp(variable: str) -> Any:
+def timestamp(variable: str) -> datetime | None:
     """An optional date and time in ISO 8601, UTC without an offset; without a time it is the midnight of the date."""
 
     def parse(text: str) -> datetime:
@@ -217,20 +232,24 @@ def timestamp(variable: str) -> Any:
             raise InputError(f"is {shown(text)}; must be an ISO 8601 date such as 2026-11-28 or 2026-11-28T06:00:00Z")
         return found
 
-    return Field(variable, "Date", parse)
+    return cast("datetime | None", Field(variable, "Date", parse))
 
 
 def text(
     variable: str,
-    parse: Callable[[str], object],
+    parse: Callable[[str], T],
     *,
     multiline: bool = False,
     secrets: Callable[[str], Iterable[str]] = lambda _: (),
-) -> Any:
+) -> T | None:
     """Optional free text that `parse` turns into the value, or raises InputError."""
-    return Field(variable, "Alphanumeric", parse, multiline=multiline, secrets=secrets)
+    return cast("T | None", Field(variable, "Alphanumeric", parse, multiline=multiline, secrets=secrets))
 
 
+@overload
+def url(variable: str, *, default: str, cut: str = ...) -> str: ...
+@overload
+def url(variable: str, *, cut: str = ...) -> str | None: ...
 def url(variable: str, *, default: str | None = None, cut: str = "") -> Any:
     """An http(s) URL without credentials, query or fragment; a trailing `/` is cut, and then a trailing `cut`."""
 
@@ -245,27 +264,6 @@ def url(variable: str, *, default: str | None = None, cut: str = "") -> Any:
         return text.rstrip("/").removesuffix(cut).rstrip("/")
 
     return Field(variable, "Alphanumeric", parse, default=default)
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """A JSON object. Raises InputError."""
-    try:
-        parsed = strict_json.parse(text)
-    except ValueError as problem:
-        raise InputError(f"is not valid JSON: {problem}") from None
-    if not isinstance(parsed, dict):
-        raise InputError("is not a JSON object ({…})")
-    return parsed
-
-
-def fits(text: str, pattern: str = IDENTIFIER) -> bool:
-    """Whether a text may be part of URLs and file names as an id of that pattern."""
-    return len(text) <= MAX_IDENTIFIER and re.fullmatch(pattern, text) is not None
-
-
-def shown(text: str) -> str:
-    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
-    return ascii(text) if len(text) <= 60 else f"a value of {len(text)} characters"
 
 
 def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
@@ -293,7 +291,13 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
 def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
     """The content of the file that holds a secret; None where there is none."""
     path = given_text(environment, f"{field.variable}_FILE")
+    return _content(path) if path else None
+
+
+@functools.cache
+def _content(path: str) -> str | None:
+    """Read once, because it may be a pipe."""
     try:
-        return Path(path).read_text(encoding="utf-8") if path else None
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shared import VERSION
-from shared.inputs import given_text, shown
+from shared.inputs import given_text
 from shared.record import Record
 from shared.redaction import Redactor, printable
+from shared.values import shown
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from shared import inputs
+from shared import inputs, values
 from sync_blueprints import export
 from sync_blueprints.catalog import VENDORS, Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
@@ -87,7 +87,7 @@ def attributes(one: Input, blueprint: Blueprint) -> dict[str, object]:
     rules = inspect.getclosurevars(declared.parse)
     found = {name: value for name, value in rules.nonlocals.items() if name in ("min", "max", "pattern")}
     if "pattern" in found:
-        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": inputs.MAX_IDENTIFIER}
+        found = {"pattern": _for_browsers(str(found["pattern"])), "maxlength": values.MAX_IDENTIFIER}
     if one.type == "Integer":
         found |= {"type": "number"}
     elif one.reference.endswith("_API_URL"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared import inputs
+from shared import inputs, values
 from shared.errors import InvalidInputError, InvalidPollIntervalError
 
 SECRET = "s3cr3t-token"
@@ -28,7 +28,7 @@ class Inputs(inputs.Inputs):
     timeout: int = inputs.integer("ACME_WAIT_TIMEOUT", default=230, unit="minutes", min=1)
     poll_interval: int = inputs.integer("ACME_POLL_INTERVAL", default=60, unit="seconds", min=1, max=3600)
     after: datetime | None = inputs.timestamp("ACME_AFTER")
-    update: dict[str, Any] | None = inputs.text("ACME_UPDATE", inputs.json_object, secrets=lambda text: text.split("!"))
+    update: dict[str, Any] | None = inputs.text("ACME_UPDATE", values.json_object, secrets=lambda text: text.split("!"))
     lines: list[str] | None = inputs.text("ACME_LINES", str.split, multiline=True)
     api_url: str = inputs.url("ACME_API_URL", default="https://api.acme.test", cut="/v1")
 

@@ -9,9 +9,9 @@ from acme_blueprints.inputs import Credentials
 from acme_blueprints.verdict import JobRun
 from shared.context import Run
 from shared.errors import BlueprintError, InvalidCredentialsError, StartUnclearError, SyncNotFoundError
-from shared.inputs import fits
 from shared.timestamps import parse_timestamp
 from shared.transport import Response, bearer
+from shared.values import fits
 
 
 class AcmeApi:

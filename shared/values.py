@@ -1,0 +1,36 @@
+"""What the text of an input, or an id out of a file, may be."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from shared import strict_json
+
+IDENTIFIER = "[A-Za-z0-9_-]+"
+MAX_IDENTIFIER = 255
+
+
+class InputError(ValueError):
+    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
+
+
+def fits(text: str, pattern: str = IDENTIFIER) -> bool:
+    """Whether a text may be part of URLs and file names as an id of that pattern."""
+    return len(text) <= MAX_IDENTIFIER and re.fullmatch(pattern, text) is not None
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object. Raises InputError."""
+    try:
+        parsed = strict_json.parse(text)
+    except ValueError as problem:
+        raise InputError(f"is not valid JSON: {problem}") from None
+    if not isinstance(parsed, dict):
+        raise InputError("is not a JSON object ({…})")
+    return parsed
+
+
+def shown(text: str) -> str:
+    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
+    return ascii(text) if len(text) <= 60 else f"a value of {len(text)} characters"
