@@ -1,7 +1,11 @@
-"""Connections that note whether a request was written to them."""
+"""Connections that note whether a request was written to them, and that are cut when a response takes too long."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -12,6 +16,32 @@ class WatchedAdapter(HTTPAdapter):
 
     attempted = False  # a connection was opened or used
     written = False  # the head of the request was written to it; a proxy's CONNECT does not count
+    expired = False
+    _socket: Any = None
+
+    @contextlib.contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """Around one request. Its connection is cut after `seconds`: a server that sends a byte now and then runs into
+        no other timeout.
+        """
+        self.expired, self._socket = False, None
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def sending(self, connection_socket: Any) -> None:
+        self.attempted = True
+        self._socket = getattr(connection_socket, "socket", connection_socket)  # TLS within a proxy's TLS wraps it
+
+    def _expire(self) -> None:
+        self.expired = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it has just been closed
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -50,7 +80,7 @@ def _watched(base: Any, adapter: WatchedAdapter) -> Any:
         def send(self, data: Any) -> None:
             if self.sock is None and self.auto_open:
                 self.connect()
-            adapter.attempted = True
+            adapter.sending(self.sock)
             super().send(data)  # where this fails for the head, the vendor has no whole request
             adapter.written = adapter.written or not self.connecting
 

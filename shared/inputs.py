@@ -4,8 +4,7 @@
         connector_id: str = inputs.identifier("FIVETRAN_CONNECTOR_ID")
         wait: bool = inputs.boolean("FIVETRAN_WAIT")
 
-A declarator's return type is that of the value, so that mypy checks the annotation; what it returns is a Field, and in
-the instance that `read` makes, the attribute is the value.
+A declarator returns a Field; its return type is that of the value, so that mypy checks the annotation.
 """
 
 from __future__ import annotations
@@ -46,7 +45,6 @@ class Inputs:
     """The inputs of a blueprint; a class that declares its own inherits from this one."""
 
     vendor: str  # in lower case: it begins the artifacts' folder and, in upper case, the variables
-
     wait: bool  # where a script can wait, these say whether, how many minutes at most, and how long between two polls
     wait_timeout: int
     poll_interval: int
@@ -136,9 +134,8 @@ def password(variable: str) -> str:
     def parse(text: str) -> str:
         if text[:1] == text[-1:] and text[:1] in ("'", '"') and len(text) > 1:
             raise InputError("is in quotes; set it without them")
-        if f"{text[:2]}{text[-1:]}" in ("$()", "${}", "{{}") or (
-            text[:1] == "$" and text[1:].isupper() and "_" in text
-        ):
+        is_variable = text[:1] == "$" and text[1:].isupper() and "_" in text
+        if is_variable or f"{text[:2]}{text[-1:]}" in ("$()", "${}", "{{}"):
             raise InputError("looks like an unresolved placeholder; set the secret itself")
         scheme, *token = text.title().split(maxsplit=1)
         if token and scheme in ("Bearer", "Basic"):

@@ -138,10 +138,13 @@ class Transport:
         headers = {"Cache-Control": "no-cache"} if method == "GET" else {"Content-Type": "application/json"}
         timeout = (self._connect_timeout, read_timeout)
         try:
-            with self._session.request(
-                method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
-            ) as response:
-                text = _text(response)
+            with self._adapter.limited(sum(timeout)):
+                with self._session.request(
+                    method, self._url + path, params=params, json=body, headers=headers, timeout=timeout, stream=True
+                ) as response:
+                    text = _text(response)
+                if self._adapter.expired:  # a body whose end is the end of the connection was cut
+                    raise TimeoutError
         except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
             # requests raises a TypeError for a proxy without a host, such as http://user@
             raise self._failure(error, read_timeout) from error
@@ -159,8 +162,12 @@ class Transport:
             is_lost = isinstance(error, (requests.ConnectionError, requests.ReadTimeout))
             not_connected = any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain)
             maybe_delivered = is_lost and not not_connected
-        timed_out = any(isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain)
-        reason = f"no response within {read_timeout:.0f} s" if timed_out and maybe_delivered else _reason(error, chain)
+        expired = self._adapter.expired
+        timed_out = expired or any(isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain)
+        reason = _reason(error, chain)
+        if timed_out and maybe_delivered:
+            limit = read_timeout + self._connect_timeout * expired
+            reason = f"no {'complete ' * expired}response within {limit:.0f} s"
         return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
 
 

@@ -101,6 +101,14 @@ def _heads() -> Iterator[Fault]:
     endless: dict[str, Sends] = {
         "a header without end": lambda reply: [("flood", reply.head() + b"\r\n")],
         "one header line without end": lambda reply: [reply.head() + b"\r\nX: ", ("flood", b"x" * 999)],
+        "a header that drips": lambda reply: [("drip", reply.whole())],
+        "a header line that drips": lambda reply: [reply.head() + b"\r\nX: ", ("drip", b"y")],
+        "a body that drips": lambda reply: [reply.head(Content_Length="100000") + END, ("drip", b" ")],
+        "chunks that drip": lambda reply: [
+            reply.head(Transfer_Encoding="chunked") + END,
+            ("drip", b"1\r\n \r\n"),
+        ],
+        "100 Continue without end": lambda _: [("flood", b"HTTP/1.1 100 Continue\r\n\r\n")],
     }
     yield from _all("without end", endless, slow=True)
     interim: dict[str, Sends] = {

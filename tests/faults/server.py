@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import select
 import socket
@@ -66,7 +67,7 @@ class Reply:
             return json.loads(self.body)
 
 
-# Bytes to send, seconds to wait, one of close, reset and hang, or bytes to flood the client with until it gives up.
+# Bytes to send, seconds to wait, one of close, reset and hang, or bytes to drip or to flood until the client gives up.
 Move = Union[bytes, float, str, tuple[str, bytes]]
 Sends = Callable[[Reply], list[Move]]
 
@@ -257,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif isinstance(move, float):
                 time.sleep(move)
             elif isinstance(move, tuple):
-                self._flood(move[1])
+                self._pour(*move)
             else:
                 {"close": self._close, "reset": self._reset, "hang": self._hang}[move]()
 
@@ -274,8 +275,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _hang(self) -> None:
         self._until_gone(lambda: None, 0.05)
 
-    def _flood(self, content: bytes) -> None:
-        self._until_gone(lambda: self.connection.sendall(content), 0)
+    def _pour(self, how: str, content: bytes) -> None:
+        drops = itertools.cycle(content)
+        if how == "drip":
+            self._until_gone(lambda: self.connection.sendall(bytes([next(drops)])), 0.02)
+        else:
+            self._until_gone(lambda: self.connection.sendall(content), 0)
 
     def _until_gone(self, act: Callable[[], None], pause: float) -> None:
         self.close_connection = True

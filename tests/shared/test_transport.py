@@ -81,12 +81,14 @@ def read_request(connection: socket.socket) -> bytes:
     return content
 
 
-def says(*parts: bytes) -> Behavior:
-    """Reads a request, sends the parts and closes the connection."""
+def says(*parts: bytes, every: float = 0.0) -> Behavior:
+    """Reads a request, sends the parts, with a pause before each but the first, and closes the connection."""
 
     def behave(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(b"".join(parts))
+        for number, part in enumerate(parts):
+            time.sleep(every if number else 0)
+            connection.sendall(part)
 
     return behave
 
@@ -145,17 +147,24 @@ NOT_DELIVERED, LOST, TIMED_OUT = (False, False), (True, False), (True, True)
         (says(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 99_999), LOST, "(?i)header line"),
         (HANGS, TIMED_OUT, "no response within 1 s"),
         (says_and_hangs(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}"), TIMED_OUT, "no response within 1 s"),
+        (says(b"HTTP/1.1 200 OK\r\n", *[b"X"] * 200, every=0.1), TIMED_OUT, "no complete response within 1 s"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", *[b" "] * 200, every=0.1), TIMED_OUT, "complete"),
+        (says(b"HTTP/1.1 200 OK\r\n\r\n{}", *[b" "] * 200, every=0.1), TIMED_OUT, "complete"),
     ],
     ids=[
         *("reset", "closed", "body cut off", "chunk cut off", "no gzip", "no HTTP"),
-        *("endless headers", "an endless header", "no response", "body that stops"),
+        *("endless headers", "an endless header", "no response", "body that stops", "header byte by byte"),
+        *("body byte by byte", "body without length byte by byte"),
     ],
 )
 def test_a_request_whose_response_is_lost_may_have_been_delivered(
     behavior: Behavior, expected: tuple[bool, bool], reason: str
 ) -> None:
-    with Peer(behavior) as peer, pytest.raises(TransportError, match=reason) as caught:
-        send(connected_to(peer), read_timeout=1)
+    with Peer(behavior) as peer:
+        begun = time.monotonic()
+        with pytest.raises(TransportError, match=reason) as caught:
+            send(connected_to(peer, connect_timeout=0.3), read_timeout=1)
+        assert time.monotonic() - begun < 15  # what comes byte by byte, for 20 seconds, is cut
     assert facts(caught.value) == expected
 
 
