@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +16,7 @@ import pytest
 
 from shared import inputs, values
 from shared.errors import InvalidInputError, InvalidPollIntervalError
+from sync_blueprints.root import ROOT
 
 SECRET = "s3cr3t-token"
 
@@ -220,6 +225,26 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path, content: str) -> None:
     environment = {"ACME_SECRET_FILE": f" {tmp_path / 'secret'} ", "ACME_SYNC_ID": "sync_1"}
     assert read(environment).secret == SECRET
     assert SECRET in [one.strip() for one in inputs.secrets(Inputs, environment)[0]]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+def test_a_secret_may_come_from_a_pipe_that_can_be_read_only_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[SECRET])
+    writer.start()
+    environment = {"ACME_SECRET_FILE": str(tmp_path / "pipe"), "ACME_SYNC_ID": "sync_1"}
+    assert inputs.secrets(Inputs, environment)[0] == [SECRET]
+    given, problem = inputs.read(Inputs, environment)
+    assert (given.secret, problem) == (SECRET, None)
+    writer.join()
+
+
+@pytest.mark.slow
+def test_mypy_knows_that_an_optional_input_may_be_missing() -> None:
+    code = 'from shared import inputs\nclass Given:\n    x: str = inputs.identifier("X", required=False)\n'
+    checked = subprocess.run([sys.executable, "-m", "mypy", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert checked.returncode == 1
+    assert 'variable has type "str"' in checked.stdout
 
 
 def test_a_secret_may_not_be_set_twice_nor_come_from_a_file_that_cannot_be_read(tmp_path: Path) -> None:
