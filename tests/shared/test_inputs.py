@@ -242,7 +242,9 @@ def test_a_secret_may_come_from_a_pipe_that_can_be_read_only_once(tmp_path: Path
 @pytest.mark.slow
 def test_mypy_knows_that_an_optional_input_may_be_missing() -> None:
     code = 'from shared import inputs\nclass Given:\n    x: str = inputs.identifier("X", required=False)\n'
-    checked = subprocess.run([sys.executable, "-m", "mypy", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file=", "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
     assert checked.returncode == 1
     assert 'variable has type "str"' in checked.stdout
 
