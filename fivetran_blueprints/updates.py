@@ -108,10 +108,10 @@ class FivetranUpdate(FivetranSyncs):
 
     def _shows_start(self, data: dict[str, Any], before: Before) -> bool:
         now = parse_connection(data)
+        has_ended = now.has_ended_since(before.connection, before.at)
         if now.is_paused or self._changes.get("paused") is True:
-            return False
-        begins = now.is_historical_sync or (now.syncing and not before.running)
-        return begins or now.has_ended_since(before.connection, before.at)
+            return has_ended and not before.running  # it ran before the pause
+        return has_ended or now.is_historical_sync or (now.syncing and not before.running)
 
     def _polls(self, pauses: tuple[int, ...]) -> Iterator[dict[str, Any]]:
         """What Fivetran shows after the update. It has just confirmed that, so that a 404 is not its last word."""

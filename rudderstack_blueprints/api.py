@@ -128,14 +128,15 @@ class RudderStackApi:
         The second value is False where older ones were left out because there are too many.
         """
         found: dict[str, Sync] = {}
-        more, page = True, 0
+        more, page, repeated = True, 0, 0
         while more and page < MAX_PAGES and not (len(found) >= enough and are_newest_first(list(found.values()))):
             page += 1
             with self._named():
                 query = {**params, "page": str(page)} if page > 1 else params
                 response = self.http.get(f"{self._path}/syncs", query, keep_as=keep_as)
             new, more = self._parsed(self._page, self.http.json_object(response), response)
-            more = more and not new.keys() <= found.keys()
+            repeated += new.keys() <= found.keys()  # once where a new sync moves a page's syncs to the next one
+            more = more and repeated < 2
             found.update(new)
         return newest_first(found.values()), not more or page < MAX_PAGES
 

@@ -34,6 +34,7 @@ EITHER = {**LOST_OR_LATE, **GARBAGE}
         pytest.param([DUE], 200, id="it is due"),
         pytest.param([IDLE, IDLE, DUE], 200, id="its flag shows late"),
         pytest.param([connection(succeeded_at=at("12:00:01"))], 200, id="it is over, and its flag is gone again"),
+        pytest.param([connection("paused", paused=True, failed_at=at("12:00:01"))], 200, id="it failed before a pause"),
         pytest.param([NOT_FOUND] * 3, 404, id="the connection is not found for a while"),
     ],
 )

@@ -146,7 +146,17 @@ def test_a_few_syncs_that_come_newest_first_by_chance_prove_nothing(rudderstack:
 def test_pages_that_repeat_themselves_are_not_read_for_ever(rudderstack: RudderStack) -> None:
     rudderstack.shows_running()
     expect_list(rudderstack, HOUR, EARLY, LATE, next="2")
-    expect_list(rudderstack, HOUR, EARLY, LATE, page=2, next="2")
+    for page in (2, 3):
+        expect_list(rudderstack, HOUR, EARLY, LATE, page=page, next="2")
+    assert rudderstack.check() == SUCCEEDED
+
+
+def test_a_sync_that_begins_between_two_pages_hides_none(rudderstack: RudderStack) -> None:
+    """Seed 20490816: with it in front, the second page repeats the first."""
+    rudderstack.shows_running()
+    expect_list(rudderstack, HOUR, EARLY, next="2")
+    expect_list(rudderstack, HOUR, EARLY, page=2, next="3")
+    expect_list(rudderstack, HOUR, LATE, page=3)
     assert rudderstack.check() == SUCCEEDED
 
 

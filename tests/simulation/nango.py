@@ -24,7 +24,8 @@ Where no client can know (counted apart):
   reset that cancelled another one later than its STOPPED is waited for (30 s).
 - "joined one ended before the start": one of several that are joined ends between the baseline and the trigger of the
   others, which runs it once more.
-- "deleted without a baseline": a key that may not read triggers, and a connection is gone before the first check.
+- "missing without a baseline": a key that may not read triggers, and an entry is gone, or not shown yet, when a check
+  begins.
 - "an end within the request": without a baseline, a run that ends about then may be ours or the one before.
 """
 
@@ -50,7 +51,7 @@ CUT_UNSEEN = "cut without a due time"
 LATE = "queued longer than the grace"
 MIXED = "joined one ended before the start"
 WITHIN = "an end within the request"
-DELETED = "deleted without a baseline"
+MISSING = "missing without a baseline"
 
 KEY = "an-integration"
 SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
@@ -125,7 +126,7 @@ class Nango(Vendor):
         self.polled: dict[str, Run | None] = {}
         self.baseline: dict[str, Run | None] = {}
         self.posted = False
-        self.unshown: list[Entry] = []  # triggered without a baseline, and not seen since
+        self.unshown: list[Entry] = []  # triggered without a baseline, and not seen in this run
         self.plans = {entry.id: self._plan(rng) for entry in self.entries}
         self.delays = {
             entry.id: rng.uniform(0, 540) if self.busy and rng.random() < 0.5 else rng.uniform(0, 10)
@@ -260,9 +261,9 @@ class Nango(Vendor):
             seen = {"not_found", "failed"}
 
         def shown() -> None:
-            if any(entry.gone for entry in self.unshown):
-                self.unknowable(DELETED)
-            self.unshown = [entry for entry in self.unshown if entry.hidden(t)]
+            if any(entry.gone or entry.hidden(t) for entry in self.unshown):
+                self.unknowable(MISSING)
+            self.unshown = []
             if seen is not None:
                 self.seen = seen
             else:
@@ -341,6 +342,7 @@ class Nango(Vendor):
         super().begin_run(script)
         self.posted = False
         self.may_read = not (self.narrow and script is trigger_sync)
+        self.unshown = list(self.selected) if self.responded_at is not None else []
         if not self.selected:  # what a trigger before this one asked for is not this one's
             self.accepted_at = None
             for entry in self.entries:
@@ -359,7 +361,6 @@ class Nango(Vendor):
             self.grace -= max(0.0, early.total_seconds())
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
-            self.unshown = list(self.selected)
             self.responded_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
             if self.down and any(entry.running for entry in self.selected):  # it ends later, and nothing else runs
                 self.unknowable(SCHEDULED)
