@@ -20,19 +20,23 @@ MAX_TEXT = 100_000  # characters kept of one text in a response
 class Redactor:
     """Callable: a text without any secret, whatever its case, URL-quoted, JSON-escaped or base64-encoded."""
 
-    def __init__(self, secrets: Iterable[str] = (), pairs: Iterable[str] = ()) -> None:
-        """`secrets` are redacted one by one; of `pairs` also `a:b`, as Basic authorization sends them."""
+    def __init__(self, secrets: Iterable[str] = (), pairs: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        """`secrets` are redacted one by one; of `pairs` also `a:b`, as Basic authorization sends them.
+
+        A secret that is a word of one of `names`, those of variables, is not redacted there.
+        """
         pairs = list(pairs)
         joined = [":".join(pair) for pair in itertools.product({given.strip() for given in pairs}, repeat=2)]
         given = {text for one in (*secrets, *pairs, *joined) for text in (one, one.strip())}
         self._forms = {form for one in given if len(one.strip()) >= MIN_SECRET for form in _forms(one)}
         self._in_lower_case = {form.lower() for form in self._forms}
+        self._names = set(names)
 
     def __call__(self, text: str) -> str:
         lower = text.lower()
         if len(lower) == len(text) and not any(form in lower for form in self._in_lower_case):
             return text  # nearly always, and compiling the pattern costs a tenth of a short run
-        return self._pattern.sub(REDACTED, text)
+        return self._pattern.sub(lambda found: found[0] if found[0] in self._names else REDACTED, text)
 
     def tree(self, value: Any) -> Any:
         """The same for the keys and values of parsed JSON (a number may be a secret, too); longer texts are cut."""
@@ -49,8 +53,10 @@ class Redactor:
     def json(self, value: Any) -> str:
         """Parsed JSON as indented text, redacted like `tree`."""
         text = json.dumps(value, indent=2, ensure_ascii=False)
-        unescaped = text.replace('\\"', '"').replace("\\\\", "\\")
-        return text if self(unescaped) == unescaped else json.dumps(self.tree(value), indent=2, ensure_ascii=False)
+        bare = text.lower().replace("\\", "")  # a secret in it may be escaped once, or once more than it was
+        if any(form.replace("\\", "") in bare for form in self._in_lower_case):
+            text = json.dumps(self.tree(value), indent=2, ensure_ascii=False)
+        return text
 
     def excerpt(self, text: object, max_length: int = 500) -> str:
         """Text of a vendor, a file or the network, fit for one line: redacted first, then made printable, then cut."""
@@ -59,8 +65,9 @@ class Redactor:
 
     @functools.cached_property
     def _pattern(self) -> re.Pattern[str]:
-        longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-        return re.compile("|".join(map(re.escape, longest_first)) or "(?!)", re.IGNORECASE)
+        parts = {re.escape(form) for form in self._forms} | {f"(?-i:{name})" for name in self._names}
+        longest_first = sorted(parts, key=lambda part: (-len(part), part))
+        return re.compile("|".join(longest_first) or "(?!)", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
@@ -76,8 +83,10 @@ def _forms(secret: str) -> Iterator[str]:
     for safe in ("", "/", "!'()*"):  # everything, a path, and as JavaScript does it
         yield quote(secret, safe=safe, errors="replace")
     yield quote_plus(secret, errors="replace")
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        yield escaped
+        yield escaped.replace("/", "\\/")  # as PHP does it
+        yield re.sub("[<>&]", lambda found: f"\\u00{ord(found[0]):x}", escaped)  # as Go does it
     yield ascii(secret)[1:-1]  # in a traceback
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(secret.encode("utf-8", "surrogatepass")).decode().rstrip("=")

@@ -50,7 +50,7 @@ def run(
         print(f"sync-blueprints {VERSION}" if arguments[0] == "--version" else usage(name, kind))
         sys.exit(0)
     passwords, others = inputs.secrets(kind, environment)
-    redactor = Redactor([*others, *_proxy_secrets(environment)], pairs=passwords)
+    redactor = Redactor([*others, *_proxy_secrets(environment)], passwords, inputs.variables(kind))
     report.log_to_stderr(redactor, environment)
     artifacts = _artifacts(kind.vendor, environment, redactor, clock)
     context = Run(artifacts, redactor, clock, connect, report.Report(), {}, clock.monotonic())

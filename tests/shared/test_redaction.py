@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Callable
 from urllib.parse import quote, quote_plus
 
@@ -21,6 +22,7 @@ SECRETS = {
     "quotes and backslashes": "k'e\"y\\n\\u0041`${x}",
     "markup": "<k>&amp;e&#65;</y>",
     "like base64": "c2VjcmV0OnNlY3JldA==",
+    "lines and quotes": 'k"e\ny\t"-tOkEn',
     "digits": "8401239575",
     "a phrase": "correct horse battery",
     "not ASCII": "pässwörd-🔑",
@@ -37,6 +39,8 @@ ENCODERS: dict[str, Callable[[str], str]] = {
     "URL-quoted by JavaScript": lambda text: quote(text, safe="!'()*"),
     "JSON": lambda text: json.dumps(text)[1:-1],
     "JSON in UTF-8": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON by PHP": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "JSON by Go": lambda text: re.sub("[<>&]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text)[1:-1]),
     "a Python literal": lambda text: repr([text])[2:-2],
     "base64": lambda text: base64.b64encode(text.encode()).decode().rstrip("="),
     "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
@@ -57,6 +61,12 @@ def test_a_pair_of_secrets_is_redacted_as_basic_authorization_sends_it() -> None
     redact = Redactor(pairs=["key-A1b", "secr-t2"])
     assert redact(f"Basic {base64.b64encode(b'key-A1b:secr-t2').decode()}") == f"Basic {REDACTED}"
     assert redact("key-A1b:secr-t2 secr-t2:KEY-a1b") == f"{REDACTED} {REDACTED}"
+
+
+def test_a_secret_that_is_a_word_leaves_the_names_of_variables_alone() -> None:
+    redact = Redactor(pairs=["word", "secret"], names=["ACME_SECRET", "ACME_SECRET_FILE"])
+    assert redact("ACME_SECRET is no secret, nor ACME_secret") == f"ACME_SECRET is no {REDACTED}, nor ACME_{REDACTED}"
+    assert redact("ACME_SECRET_FILE holds the SECRET") == f"ACME_SECRET_FILE holds the {REDACTED}"
 
 
 @pytest.mark.parametrize("secret", ["", "   ", " " * 9, "x" * (MIN_SECRET - 1), f" {'x' * (MIN_SECRET - 1)} "])
