@@ -24,7 +24,8 @@ class WatchedAdapter(HTTPAdapter):
         """Around one request. Its connection is cut after `seconds`: a server that sends a byte now and then runs into
         no other timeout.
         """
-        self.expired, self._socket = False, None
+        self.attempted = self.written = self.expired = False
+        self._socket = None
         timer = threading.Timer(seconds, self._expire)
         timer.daemon = True
         timer.start()
@@ -53,10 +54,6 @@ class WatchedAdapter(HTTPAdapter):
         if is_new:
             self._watch(manager)
         return manager
-
-    def send(self, *args: Any, **kwargs: Any) -> Any:
-        self.attempted = self.written = False
-        return super().send(*args, **kwargs)
 
     def _watch(self, manager: Any) -> None:
         """Make the pools of a pool manager open watched connections."""

@@ -158,10 +158,11 @@ class Transport:
         chain = list(_chain(error))
         if self._adapter.attempted:
             maybe_delivered = self._adapter.written
-        else:  # by the kind of the error: mostly it was not even a request
-            is_lost = isinstance(error, (requests.ConnectionError, requests.ReadTimeout))
+        else:  # by the kind of the error: it was not even a request, its CA bundle is not there, or nobody listens
+            invalid = (ValueError, TypeError, requests.exceptions.InvalidJSONError)
+            is_invalid = isinstance(error, invalid) or type(error) is OSError
             not_connected = any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain)
-            maybe_delivered = is_lost and not not_connected
+            maybe_delivered = not (is_invalid or not_connected)
         expired = self._adapter.expired
         timed_out = expired or any(isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain)
         reason = _reason(error, chain)

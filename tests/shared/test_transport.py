@@ -17,7 +17,9 @@ from typing import Any, Callable, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 import trustme
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from shared import VERSION
 from shared.transport import NOT_JSON, Response, Transport, TransportError, bearer
@@ -381,6 +383,35 @@ def test_what_became_of_an_earlier_request_says_nothing_about_the_next() -> None
     with pytest.raises(TransportError) as caught:
         send(transport)
     assert facts(caught.value) == NOT_DELIVERED
+
+
+def test_a_request_that_cannot_be_made_is_not_delivered_whatever_became_of_an_earlier_one() -> None:
+    with Peer(says(OK)) as peer:
+        transport = connected_to(peer)
+        send(transport)
+        with pytest.raises(TransportError) as caught:
+            send(transport, body={"a": float("nan")})
+    assert facts(caught.value) == NOT_DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (requests.exceptions.ChunkedEncodingError("cut"), LOST),
+        (ProtocolError("cut"), LOST),
+        (ConnectionResetError(104, "reset"), LOST),
+        (ReadTimeoutError(None, "/", "late"), TIMED_OUT),  # type: ignore[arg-type]
+        (requests.exceptions.InvalidHeader("odd"), NOT_DELIVERED),
+    ],
+)
+def test_where_no_connection_tells_what_became_of_a_request_only_an_invalid_one_was_surely_not_delivered(
+    error: Exception, expected: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", fail)
+    assert facts(failure("http://127.0.0.1:9")) == expected
 
 
 # What goes out
