@@ -42,6 +42,8 @@ def try_writing(folder: Path) -> None:
     """Find out whether files can be written there, and sweep leftovers of killed processes away. Raises OSError."""
     make_private_folder(folder)
     for one in folder.iterdir():
+        if one.suffix in (".pickle", ".json") and one.is_dir():  # such as a container makes of a missing file to mount
+            raise IsADirectoryError(f"{one.name} is a folder")
         with contextlib.suppress(OSError):
             if one.suffix == ".tmp" and time.time() - one.stat().st_mtime > LEFTOVER_AGE:
                 one.unlink()

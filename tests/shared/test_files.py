@@ -101,6 +101,13 @@ def test_a_file_in_place_of_a_folder_is_found_out(folder: Path, depth: int) -> N
         files.try_writing(folder)
 
 
+@pytest.mark.parametrize("name", ["sync.pickle", "any.json"])
+def test_a_folder_in_place_of_a_file_is_found_out(folder: Path, name: str) -> None:
+    (folder / name).mkdir(parents=True)
+    with pytest.raises(OSError, match=f"{name} is a folder"):
+        files.try_writing(folder)
+
+
 @posix_only
 def test_a_full_disk_is_found_out_and_nothing_is_left_behind(folder: Path) -> None:
     code = f"""
