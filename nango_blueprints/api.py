@@ -49,6 +49,7 @@ class NangoApi:
 
     def __init__(self, given: Credentials, run: Run) -> None:
         self.http = run.api("Nango", given.api_url, bearer(given.secret_key), refusal)
+        self._redactor = run.redactor
 
     def entries(self, selection: Selection, keep_as: str = "") -> dict[str, Entry]:
         """What /sync/status shows of the selected syncs, by id. A name that Nango does not know is just missing."""
@@ -90,9 +91,13 @@ class NangoApi:
         response = self.http.get(STATUS, selection.query, keep_as=keep_as)
         body = self.http.json_object(response)
         try:
-            return body, parse_entries(body, selection.connection_id)
+            found = parse_entries(body, selection.connection_id)
         except (KeyError, TypeError, ValueError, AttributeError) as missing:
             raise self.http.unexpected(response, f"usable syncs ({missing})") from missing
+        ids = "\n".join(found)
+        if self._redactor(ids) != ids:  # they go into the handoff
+            raise self.http.unexpected(response, "syncs whose IDs hold no credential")
+        return body, found
 
     def _is_allowed(self, probe: Callable[[], Response]) -> bool:
         """Whether the key may do what a request asks for that Nango refuses anyway, as it names nothing."""

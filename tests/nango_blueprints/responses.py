@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from nango_blueprints import check_credentials, check_sync_status, trigger_sync
+from shared.redaction import Redactor
 from tests.support import make_run
 from tests.wire import Ending, Vendor, ending, files
 
@@ -140,7 +141,7 @@ class Nango(Vendor):
         self.expect_start(**more)
 
     def execute(self, script: ModuleType, of: Mapping[str, str], given: Mapping[str, str], **settings: Any) -> Ending:
-        self.run = make_run(self.folder, "nango", self.clock, **settings)
+        self.run = make_run(self.folder, "nango", self.clock, redactor=Redactor(pairs=[KEY]), **settings)
         return ending(script, {**of, **{f"NANGO_{name}": value for name, value in given.items()}}, self.run)
 
     def trigger(self, of: Mapping[str, str] = ENVIRONMENT, log_id: str | None = None, **given: str) -> Ending:

@@ -285,6 +285,11 @@ def test_a_first_read_with_an_unexpected_response_starts_nothing(nango: Nango, r
     assert nango.trigger() == (*NOT_STARTED, "nothing was started")
 
 
+def test_an_id_that_holds_a_credential_is_an_unexpected_response(nango: Nango) -> None:
+    nango.shows(entry(id=f"id-{KEY.upper()}"))
+    assert nango.trigger() == (*NOT_STARTED, "IDs hold no credential")
+
+
 def test_a_scheduler_that_is_down_is_known_not_to_have_started(nango: Nango) -> None:
     nango.responds(**replay("N2 status with orchestrator down"), many=True)
     assert nango.trigger() == (*NOT_STARTED, "generic_error_support")
