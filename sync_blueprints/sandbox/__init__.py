@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import shutil
 import signal
 import socket
@@ -151,11 +152,17 @@ class _Handler(BaseHTTPRequestHandler):
 def listing(width: int = 100) -> str:
     """The ids, an id for each exit code, and the credentials: what --list prints."""
     integrations = [(name, ", ".join(known) or "none") for name, known in nango.INTEGRATIONS.items()]
-    syncs = "Syncs: orders, orders::eu and customers. sandbox-old is a server that names no connections in its status."
-    credentials = [("token, key or secret key", "what is special about it"), *CREDENTIALS]
+    syncs = "Syncs: orders, orders::eu, and customers. sandbox-old is a server that names no connections in its status."
+    credentials = [("token, key, or secret key", "what is special about it"), *CREDENTIALS]
     known = table([("Nango integration", "its connections"), *integrations], width)
     lines = [*tables(width), "", *table(credentials, width), "", *known, paragraphs(syncs, width)]
     return "\n".join(lines) + "\n"
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; expected a number from 0 to 65535")
+    return int(text)
 
 
 def main(argv: list[str]) -> int:
@@ -166,9 +173,7 @@ def main(argv: list[str]) -> int:
         epilog="IDs and what they do, with one for each exit code: sync-blueprints sandbox --list",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=int, choices=range(65536), default=8642, metavar="N", help="0 picks a free port (default: 8642)"
-    )
+    parser.add_argument("--port", type=_port, default=8642, metavar="N", help="0 picks a free port (default: 8642)")
     parser.add_argument("--list", action="store_true", help="print the IDs and what they do, then exit")
     given = parser.parse_args(argv)
     if given.list:

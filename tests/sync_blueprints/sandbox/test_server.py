@@ -194,3 +194,10 @@ def test_the_list_names_every_id_and_fits_the_terminal(
     assert max(map(len, text.splitlines())) <= columns
     for credential in ("sandbox-rudderstack-viewer-token", "sandbox-fivetran-narrow-key", "sandbox-old"):
         assert credential in text
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_port_that_is_none_is_one_sentence(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"--port={port}"])
+    assert f"'{port}' is not a port; expected a number from 0 to 65535\n" in capsys.readouterr().err
