@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from sync_blueprints.__main__ import COMMANDS
-from sync_blueprints.catalog import load
+from sync_blueprints.catalog import VENDORS, load
 from sync_blueprints.export import ORCHESTRATORS
 
 
@@ -23,9 +23,11 @@ def complete() -> None:
         sub = commands.add_parser(command)
         if command == "export":
             sub.add_argument("orchestrator", choices=list(ORCHESTRATORS))
+        elif command == "list":
+            sub.add_argument("vendor", nargs="?", choices=VENDORS)
         if command in ("show", "run", "export"):
             sub.add_argument("names", nargs="*", choices=names)
         elif command == "explain":
             sub.add_argument("code")
             sub.add_argument("name", choices=names)
-    argcomplete.autocomplete(parser)
+    argcomplete.autocomplete(parser, validator=lambda name, typed: name.lower().startswith(typed.lower()))

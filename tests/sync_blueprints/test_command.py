@@ -154,6 +154,7 @@ def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:
 
     assert "explain" in completed("sync-blueprints e")
     assert {"airflow", "argo"} <= set(completed("sync-blueprints export a"))
+    assert completed("sync-blueprints list fiv") == ["Fivetran "]  # whatever the case
     assert {one.name for one in load()} <= {name.replace("\\", "") for name in completed("sync-blueprints run ")}
 
 

@@ -38,7 +38,7 @@ NOT_RUN = (
     "docker ",
 )
 NOT_RUN += ("sync-blueprints sandbox", "sync-blueprints bundle", "cp .env.example ", "kubectl ", "argo ", "printf ")
-NOT_RUN += ("systemctl ", "loginctl ", "journalctl ", "python -m venv ", "~/mutmut/")
+NOT_RUN += ("eval ", "systemctl ", "loginctl ", "journalctl ", "python -m venv ", "~/mutmut/")
 BASH = shutil.which("bash")
 ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")]
 DICTIONARY = ["look again", "hand-over", "handed over", "goes on at", "word that is not known", "is no JSON"]
