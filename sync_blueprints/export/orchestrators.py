@@ -41,7 +41,7 @@ def _fleet(steps: Sequence[Step], _options: Options) -> Mapping[str, Any]:
 
 
 def _cron(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
-    what = "a file's name here; it may have letters, digits, dots, - and _"
+    what = "a file's name here; it may have letters, digits, dots, -, and _"
     schedule = options.schedule or EVERY_NIGHT
     return {
         **_fleet(steps, options),
@@ -52,7 +52,7 @@ def _cron(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
 
 
 def _dag(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
-    what = "the id of a DAG; it may have letters, digits, dots, - and _"
+    what = "the ID of a DAG; it may have letters, digits, dots, -, and _"
     return {"name": checked_name(name_of(steps, options), "[A-Za-z0-9_.-]{1,250}", what)}
 
 
@@ -60,13 +60,13 @@ def _assets(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
     for step, trigger in zip(steps, _triggers(steps)):
         if trigger is not None:
             raise ExportError(f"an asset waits until its sync has ended; leave out {step.blueprint.name}")
-    what = "the name of a schedule; it may have letters, digits and _"
+    what = "the name of a schedule; it may have letters, digits, and _"
     return {"name": checked_name(slug(name_of(steps, options)).replace("-", "_"), "[a-z0-9_]{1,100}", what)}
 
 
 def _flow(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
-    flow = "the id of a flow; it may have letters, digits, dots, - and _"
-    namespace = "a namespace of Kestra; it may have lowercase letters, digits, dots, - and _"
+    flow = "the ID of a flow; it may have letters, digits, dots, -, and _"
+    namespace = "a namespace of Kestra; it may have lowercase letters, digits, dots, -, and _"
     return {
         "name": checked_name(name_of(steps, options), "[A-Za-z0-9][A-Za-z0-9._-]{0,99}", flow),
         "namespace": checked_name(options.namespace or "company.team", "[a-z0-9][a-z0-9._-]*", namespace),

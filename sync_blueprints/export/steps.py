@@ -168,7 +168,9 @@ def numbered(names: Sequence[str], before: str) -> list[str]:
 
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    if len(names) > 2:
+        return f"{', '.join(names[:-1])}, and {names[-1]}"
+    return " and ".join(names)
 
 
 def _comment(text: str) -> str:

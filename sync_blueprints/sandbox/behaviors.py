@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sync_blueprints.terminal import paragraphs, table
 
 INTRODUCTION = """\
-An id chooses what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
-NANGO_CONNECTION_ID with NANGO_PROVIDER_CONFIG_KEY=sandbox, to a name below, then perhaps _in_N, then perhaps _x and
-anything to make it an id of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. Without _in_N, N is as
-shown. All vendors understand all names."""
+An ID chooses what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
+NANGO_CONNECTION_ID with NANGO_PROVIDER_CONFIG_KEY=sandbox, to a name below, optionally followed by _in_N, and by _x
+and anything to make it an ID of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. Without _in_N, N is
+as shown. All vendors understand all names."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "lazy": Behavior(3, "a sync begins N seconds after it was accepted, runs 1 s; RudderStack: 404 until it begins"),
     "stale": Behavior(4, "every read shows what was true N seconds ago, settings too; a sync runs N seconds"),
     # What the server does wrong
-    "unknown": Behavior(0, "not found, in the vendor's own words; so is any id that is not in this list"),
+    "unknown": Behavior(0, "not found, in the vendor's own words; so is any ID that is not in this list"),
     **{f"answers_{status}": Behavior(0, f"every response is a {status}") for status in (400, 401, 403, 500, 503)},
     "answers_404": Behavior(0, "every response is a 404; Fivetran: without a NotFound code"),
     "answers_409": Behavior(0, "starts are a 409; reads show a sync that runs forever"),
@@ -121,7 +121,7 @@ def tables(width: int) -> Iterator[str]:
     yield paragraphs(INTRODUCTION, width)
     yield ""
     named = [(name, f"{one.number:g}" if one.number else "", one.meaning) for name, one in BEHAVIORS.items()]
-    yield from table([("id", "N", "what happens"), *named], width)
+    yield from table([("ID", "N", "what happens"), *named], width)
     yield ""
     examples = [(str(one.exit_code), one.id, one.command) for one in EXAMPLES]
-    yield from table([("exit code", "id", "script and inputs"), *examples], width)
+    yield from table([("exit code", "ID", "script and inputs"), *examples], width)

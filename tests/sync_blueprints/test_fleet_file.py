@@ -89,7 +89,7 @@ def problem(folder: Path, text: str | bytes) -> str:
         (CODE + "connections: {Mine: {Yours: SUCCESS}}\n", "8: there is no vessel 'Yours'; expected Mine"),
         (CODE + "connections: {mine: {Mine: SUCCESS}}\n", "8: there is no vessel 'mine'; did you mean Mine?"),
         (CODE + "connections:\n  Mine:\n    Mine: SUCCESS\n", "10: connections form a cycle: Mine -> Mine"),
-        (CODE + "connections: {Mine: {Mine: FAILED}}\n", "8: connections, Mine, Mine: expected SUCCESS, ERRORED or"),
+        (CODE + "connections: {Mine: {Mine: FAILED}}\n", "8: connections, Mine, Mine: expected SUCCESS, ERRORED, or"),
         ("name: x\nvessels:\n\tA: 1\n", "3: not valid YAML: while scanning for the next token found character"),
         ("name: [x\n", "2: not valid YAML: while parsing a flow sequence"),
         ("name: *x\n", "1: not valid YAML: found undefined alias"),

@@ -111,7 +111,7 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told
         (["kubernetes", TRIGGER, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
         (["argo", TRIGGER, "--name", "n" * 53], "at most 52"),
         (["kubernetes", TRIGGER, "--namespace", "a b"], "'a b' cannot be a name"),
-        (["airflow", TRIGGER, "--name", "a b"], "'a b' cannot be the id of a DAG"),
+        (["airflow", TRIGGER, "--name", "a b"], "'a b' cannot be the ID of a DAG"),
         (["docker", "Fivetran - Start"], "there is no blueprint 'Fivetran - Start'"),
         (["docker", TRIGGER, "--retry-wait", "5"], "'5' is not a valid duration"),
         (["docker", TRIGGER, "--retry-count", "-1"], "'-1' is not a number of retries"),
