@@ -45,7 +45,7 @@ def try_writing(folder: Path) -> None:
         if one.suffix in (".pickle", ".json") and one.is_dir():  # such as a container makes of a missing file to mount
             raise IsADirectoryError(f"{one.name} is a folder")
         with contextlib.suppress(OSError):
-            if one.suffix == ".tmp" and time.time() - one.stat().st_mtime > LEFTOVER_AGE:
+            if one.name.startswith(".") and one.suffix == ".tmp" and time.time() - one.stat().st_mtime > LEFTOVER_AGE:
                 one.unlink()
     probe = folder / ".probe.tmp"
     write(probe, PROBE)
