@@ -75,6 +75,7 @@ class FivetranSyncs:
         self._scope = scope
         self._keep_as = response_file("resync" if historical else "sync", connector_id)
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
+        self._due_before: datetime | None = None  # what was rescheduled before that may go on showing for a while
         self._resumed_for: datetime | None = None  # what was rescheduled for this time was triggered again
         self._polled_at: datetime | None = None
         self._deadline = deadline
@@ -104,6 +105,7 @@ class FivetranSyncs:
         if connection.schedule_type == "auto":
             why = "Fivetran may start syncs of its own; Update Connector can make it manual"
             log.info("%s has an automatic schedule: %s", self.connector_id, why)
+        self._due_before = connection.rescheduled_for
         return Before(connection, self.api.http.best_now())
 
     def join(self, state: Before) -> Handoff:
@@ -182,14 +184,15 @@ class FivetranSyncs:
         false Fivetran runs it only if none is running. A request that may still be at work is not sent again.
         """
         clock = self._run.clock.monotonic()
-        if self._deadline is None or due is None or due == self._resumed_for or clock - self._sent < STALE_FOR:
+        may_be_stale = due == self._due_before and clock - self._sent < STALE_FOR
+        if self._deadline is None or due is None or due == self._resumed_for or may_be_stale:
             return verdict
         seconds = (due - self.api.http.best_now()).total_seconds() + RESUME_MARGIN
         if clock + seconds > self._deadline:
             too_late = f"{verdict.message}; that is later than this run may wait"
             return verdict._replace(message=too_late, poll_again_in=seconds)
         if seconds <= 0:
-            self._sent = clock
+            self._sent, self._due_before = clock, due
             try:
                 self.request(force=False)
             except SyncNotStartedError as error:

@@ -108,10 +108,10 @@ def judge_latest(now: Connection) -> Verdict:
             return Verdict(SyncStatus.CANCELLED, message)
         failure = f" (the latest sync failed at {_shown(latest)})" if latest and now.failed_at == latest else ""
         return Verdict(SyncStatus.RUNNING, f"is due as a historical sync and has not started yet{failure}")
-    if now.sync_state not in ("scheduled", "paused"):
-        return _not_ended(now)
-    if latest is None:
+    if latest is None and not now.syncing:
         return Verdict(SyncStatus.RUNNING, "has never completed")
+    if latest is None or now.sync_state not in ("scheduled", "paused"):
+        return _not_ended(now)
     return _ended(latest, has_failed=now.failed_at == latest)
 
 

@@ -259,12 +259,12 @@ class NangoSyncs:
 
 
 def _id(value: object) -> str:
-    """A UUID as text; version 0.1 wrote it as a number. Raises ValueError."""
-    if type(value) is not int:
-        return str(value)
+    """A UUID as text; version 0.1 wrote it as a number. Raises TypeError or ValueError."""
+    if isinstance(value, str):
+        return value
     import uuid  # here, because it is needed rarely
 
-    return str(uuid.UUID(int=value))
+    return str(uuid.UUID(int=value))  # type: ignore[arg-type]  # which refuses what is no number
 
 
 def _time(value: object) -> datetime | None:

@@ -163,8 +163,8 @@ def identifier(
     def parse(text: str) -> str:
         if len(text) > MAX_IDENTIFIER:
             raise InputError(f"is {len(text)} characters long; the maximum is {MAX_IDENTIFIER}")
-        if not re.fullmatch(pattern, text):
-            found = re.search(in_url, text)
+        found = re.search(in_url, text)
+        if not re.fullmatch(pattern, text) or (found and text.startswith("https://")):
             hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
             raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
         return text

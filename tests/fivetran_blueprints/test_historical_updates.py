@@ -89,6 +89,20 @@ def test_a_connection_that_is_not_unpaused_for_a_historical_sync_is_refused(five
     assert fivetran.files()["starting.pickle"]["state"] == "ended"
 
 
+def test_a_connection_whose_state_is_paused_for_a_moment_after_it_was_unpaused_runs_it(fivetran: Fivetran) -> None:
+    fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
+    fivetran.shows(connection("paused", paused=False, **HISTORICAL), DUE)
+    assert fivetran.update(**START, PAUSED="FALSE") == (0, "updated", "its handoff is saved")
+    assert set(fivetran.files()) == PLAIN_FILES
+
+
+def test_a_flag_that_does_not_show_at_all_is_no_start(fivetran: Fivetran) -> None:
+    fivetran.expect_update(HISTORICAL, IDLE)
+    fivetran.shows(connection(is_historical_sync=None), many=True)
+    assert fivetran.update(**START) == (201, "refused", "no historical sync")
+    assert fivetran.files()["starting.pickle"]["state"] == "ended"
+
+
 def test_one_that_begins_beside_a_field_that_did_not_change_is_refused_with_its_handoff(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "schedule_type": "manual"}, LOST)
     fivetran.shows(connection("syncing", schedule_type="auto", **HISTORICAL), many=True)

@@ -300,6 +300,8 @@ RESCHEDULED = "is rescheduled for 2026-11-22T12:30:00Z"
         ("scheduled 06:00:00 06:00:00", FAILED, "failed at 2026-11-22T06:00:00Z"),
         ("scheduled - 06:00:00", FAILED, "failed at 2026-11-22T06:00:00Z"),
         ("scheduled - -", RUNNING, "has never completed"),
+        ("rescheduled - - by-flag", RUNNING, "has never completed"),
+        ("hibernating - - by-flag", RUNNING, "has never completed"),
         ("syncing - -", RUNNING, "is running"),
         ("syncing 06:00:00 05:00:00", RUNNING, "is running"),
         ("syncing - - historical", RUNNING, "is running as a historical sync"),

@@ -132,7 +132,7 @@ def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(nango: Nango) ->
 @pytest.mark.parametrize(
     "odd",
     [
-        *({"ids": odd} for odd in ([], [-1], [1 << 128], ["a", "b"])),
+        *({"ids": odd} for odd in ([], [None], [-1], [1 << 128], ["a", "b"])),
         *({"finished_at": [odd]} for odd in ([], "yesterday", 20261340060000123, -1, True)),
         *({"start_grace": odd} for odd in ("600", -1, 10**9, True)),
         {"labels": ["a", "b"]},

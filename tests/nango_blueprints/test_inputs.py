@@ -58,6 +58,7 @@ def test_another_list_of_names_is_an_invalid_input(text: str) -> None:
         ({"CONNECTION_ID": "a\nb"}, ["NANGO_CONNECTION_ID"]),
         ({"CONNECTION_ID": "a*b"}, ["NANGO_CONNECTION_ID"]),
         ({"CONNECTION_ID": "c" * 256}, ["NANGO_CONNECTION_ID"]),
+        ({"CONNECTION_ID": "https://app.nango.dev/dev/connections/github/abc-1"}, ["did you mean abc-1?"]),
         ({"CONNECTION_ID": "https://app.nango.dev/dev/connections/github/abc-1?tab=syncs"}, ["did you mean abc-1?"]),
         ({"PROVIDER_CONFIG_KEY": "https://app.nango.dev/dev/integrations/github"}, ["did you mean github?"]),
         ({"START_GRACE": "soon"}, ["NANGO_START_GRACE"]),
