@@ -32,7 +32,12 @@ def parsed(name: str) -> Any:
 
 
 SCRIPTS = [path for path in sorted((REPOSITORY / "script").iterdir()) if path.is_file()]
-SHELL = " ".join([".ci/run", *(str(path) for path in SCRIPTS if path.read_text("utf-8").startswith("#!/bin/sh\n"))])
+SHELL = " ".join(
+    [
+        ".ci/run",
+        *(str(path.relative_to(REPOSITORY)) for path in SCRIPTS if path.read_text("utf-8").startswith("#!/bin/sh\n")),
+    ]
+)
 
 
 def check(name: str, *arguments: str, stdin: str | None = None) -> None:
