@@ -264,7 +264,7 @@ def _id(value: object) -> str:
         return value
     import uuid  # here, because it is needed rarely
 
-    return str(uuid.UUID(int=value))  # type: ignore[arg-type]  # which refuses what is no number
+    return str(uuid.UUID(int=value))  # type: ignore[arg-type]  # raises for anything else
 
 
 def _time(value: object) -> datetime | None:
