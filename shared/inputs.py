@@ -163,11 +163,14 @@ def identifier(
     def parse(text: str) -> str:
         if len(text) > MAX_IDENTIFIER:
             raise InputError(f"is {len(text)} characters long; the maximum is {MAX_IDENTIFIER}")
+        is_valid = re.fullmatch(pattern, text) is not None
+        if is_valid and not text.startswith("https://"):
+            return text
         found = re.search(in_url, text)
-        if not re.fullmatch(pattern, text) or (found and text.startswith("https://")):
-            hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
-            raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
-        return text
+        if is_valid and not found:
+            return text
+        hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
+        raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
 
     return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 

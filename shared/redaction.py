@@ -15,6 +15,7 @@ REDACTED = "***"
 MIN_SECRET = 4  # redacting a shorter text would shred every message and protect nothing
 MAX_EXCERPT = 20_000  # characters of a text from outside, before it is cut to fit a sentence
 MAX_TEXT = 100_000  # characters kept of one text in a response
+_AS_GO = {ord(one): f"\\u00{ord(one):x}" for one in "<>&"}  # how Go escapes a text in JSON
 
 
 class Redactor:
@@ -86,7 +87,7 @@ def _forms(secret: str) -> Iterator[str]:
     for escaped in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
         yield escaped
         yield escaped.replace("/", "\\/")  # as PHP does it
-        yield re.sub("[<>&]", lambda found: f"\\u00{ord(found[0]):x}", escaped)  # as Go does it
+        yield escaped.translate(_AS_GO)
     yield ascii(secret)[1:-1]  # in a traceback
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(secret.encode("utf-8", "surrogatepass")).decode().rstrip("=")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MAX_LINE = 20_000  # characters of a log line
 MAX_MESSAGE = 2_000
+_IN_CELL = {ord(one): f"&#{ord(one)};" for one in "&<>|`\n"}
 
 
 class Report:
@@ -110,7 +110,7 @@ def write(result: Mapping[str, Any], redactor: Redactor, environment: Mapping[st
 
 def _cell(value: object) -> str:
     """A value in a Markdown table: what would end the cell, or start HTML, is escaped."""
-    return re.sub("[&<>|`\n]", lambda found: f"&#{ord(found[0])};", str(value))
+    return str(value).translate(_IN_CELL)
 
 
 def _append(environment: Mapping[str, str], variable: str, text: str) -> None:
