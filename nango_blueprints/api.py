@@ -14,6 +14,8 @@ from shared.errors import (
     BadRequestError,
     BlueprintError,
     InvalidCredentialsError,
+    StatusCheckFailedError,
+    SyncAlreadyRunningError,
     SyncNotFoundError,
 )
 from shared.status import Result
@@ -107,6 +109,8 @@ class NangoApi:
             return False
         except InvalidRequestError:
             return True
+        except SyncAlreadyRunningError as error:  # the request names no sync that could run
+            raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
         raise self.http.unexpected(response, "a refusal of a request that names no integration")
 
 

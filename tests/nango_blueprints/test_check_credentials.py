@@ -102,6 +102,7 @@ def test_a_403_of_somebody_else_proves_nothing(nango: Nango, response: Any) -> N
         ({"message": "bad request"}, 400, BAD_REQUEST),
         (recorded("trig: unknown path")[1], 404, BAD_REQUEST),
         (None, 302, BAD_REQUEST),
+        (None, 409, UNREACHABLE),
     ],
 )
 @pytest.mark.parametrize("path", [TRIGGER, STATUS])
