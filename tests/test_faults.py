@@ -36,7 +36,7 @@ def test_a_response_that_is_right_but_odd_changes_nothing(name: str) -> None:
 
 
 def test_no_fault_on_the_wire_breaks_a_promise() -> None:
-    played = survey(sample(CASES, SEED))
+    played = list(survey(sample(CASES, SEED)))
     broken = [f'{one.broken}; python -m tests.faults --one "{one.case}"' for one in played if one.broken]
     assert "\n".join(broken) == ""
     assert len(played) == CASES

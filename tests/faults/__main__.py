@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from sync_blueprints.sandbox import Sandbox
 from tests.faults import kills
@@ -32,10 +32,11 @@ def main() -> int:
     if given.one:
         return _one(given.one)
     began = time.monotonic()
-    broken = _kills(given) if given.kills else _faults(given)
-    for one in broken:
-        print(f"BROKEN: {one}")
-    print(f"{time.monotonic() - began:.0f} s, seed {given.seed}, broken promises: {len(broken)}")
+    broken = 0
+    for one in _kills(given) if given.kills else _faults(given):
+        broken += 1
+        print(f"BROKEN: {one}", flush=True)
+    print(f"{time.monotonic() - began:.0f} s, seed {given.seed}, broken promises: {broken}")
     return 1 if broken else 0
 
 
@@ -50,14 +51,24 @@ def _one(name: str) -> int:
     return 1 if played.broken else 0
 
 
-def _faults(given: argparse.Namespace) -> list[str]:
+def _faults(given: argparse.Namespace) -> Iterator[str]:
+    """The broken promises as they are found; the counts are printed on the way and at the end."""
     chosen = all_cases() if given.full else sample(given.cases, given.seed)
-    print(f"{len(SCENES)} scenes, {len(FAULTS)} faults; {len(chosen):,} cases")
-    played = survey(chosen)
-    _print("cases by kind of fault", (one.kind for one in played))
-    _print("endings", (f"{SCENES[one.case.scene].verb} {one.exit_code} {one.outcome}" for one in played))
-    print(f"syncs started: {sum(one.starts for one in played):,}; longest: {max(one.seconds for one in played):.1f} s")
-    return [f"{one.case}: {'; '.join(one.broken)}" for one in played if one.broken]
+    print(f"{len(SCENES)} scenes, {len(FAULTS)} faults; {len(chosen):,} cases", flush=True)
+    kinds: Counter[str] = Counter()
+    endings: Counter[str] = Counter()
+    starts, longest = 0, 0.0
+    for number, one in enumerate(survey(chosen), 1):
+        kinds[one.kind] += 1
+        endings[f"{SCENES[one.case.scene].verb} {one.exit_code} {one.outcome}"] += 1
+        starts, longest = starts + one.starts, max(longest, one.seconds)
+        if one.broken:
+            yield f"{one.case}: {'; '.join(one.broken)}"
+        if number % 5_000 == 0:
+            print(f"{number:,} cases played", flush=True)
+    _print("cases by kind of fault", kinds)
+    _print("endings", endings)
+    print(f"syncs started: {starts:,}; longest: {longest:.1f} s")
 
 
 def _kills(given: argparse.Namespace) -> list[str]:
@@ -69,15 +80,15 @@ def _kills(given: argparse.Namespace) -> list[str]:
         waiting = list(kills.at_random(len(chosen) // 4, rng))
         print(f"{len(moments):,} moments and signals, of which {len(chosen):,} here; {len(waiting):,} while waiting")
         found = kills.kill([*chosen, *waiting], sandbox, clock)
-    _print("triggers ended with", found.ended.elements())
-    _print("checks after that", found.checks.elements())
+    _print("triggers ended with", found.ended)
+    _print("checks after that", found.checks)
     print(f"of which had started a sync: {found.started:,}")
     print(f"from a signal to the end of a waiting trigger: {found.longest:.2f} s at most")
     return found.broken
 
 
-def _print(title: str, counted: Iterable[str]) -> None:
-    print(f"{title}: " + ", ".join(f"{name} {number:,}" for name, number in Counter(counted).most_common()))
+def _print(title: str, counted: Counter[str]) -> None:
+    print(f"{title}: " + ", ".join(f"{name} {number:,}" for name, number in counted.most_common()))
 
 
 if __name__ == "__main__":

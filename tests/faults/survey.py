@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tests.faults.play import FAULTS, Case, Played, cases, play
 
@@ -34,7 +35,12 @@ def sample(count: int, seed: int) -> list[Case]:
     return [*firsts.values(), *everything][:count]
 
 
-def survey(chosen: Sequence[Case]) -> list[Played]:
-    """Play the cases."""
-    with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
-        return list(pool.imap_unordered(play, chosen, chunksize=8))
+def survey(chosen: Sequence[Case]) -> Iterator[Played]:
+    """Play the cases; they come as they end."""
+    with multiprocessing.get_context("spawn").Pool(WORKERS, _clear_environment) as pool:
+        yield from pool.imap_unordered(play, chosen, chunksize=8)
+
+
+def _clear_environment() -> None:
+    """A case brings its own, and requests reads all of this process's at each request."""
+    os.environ.clear()
