@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable
 
-from bench import scale, startup, waiting
+from bench import many, scale, startup, waiting
 from bench.processes import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -35,7 +35,7 @@ def _marks(part: str) -> str:
 def main() -> None:
     """Print all tables, or some."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--only", metavar="PART,…", help="startup, instructions (needs valgrind), waiting, scale")
+    parser.add_argument("--only", metavar="PART,…", help="startup, instructions (needs valgrind), waiting, many, scale")
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md, draw the plots")
     given = parser.parse_args()
@@ -43,6 +43,7 @@ def main() -> None:
         "startup": lambda: startup.report(given.pairs),
         "instructions": startup.counts,
         "waiting": waiting.report,
+        "many": many.report,
         "scale": lambda: scale.report(picture=PAGE.with_name("scale.svg") if given.write else None),
     }
     if not shutil.which("valgrind"):
