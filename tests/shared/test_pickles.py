@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import decimal
-import io
 import os
 import pickle
 import pickletools
@@ -29,58 +28,27 @@ UTC = dt.timezone.utc
 MOMENT = dt.datetime(2026, 11, 22, 12, 30, 15, 123_456, UTC)
 
 PLAIN: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    -1,
-    2**31,
-    2**63,
-    -(2**200),
-    1.5,
-    "",
-    "text",
-    "déjà vu 🚀",
-    "x" * 70_000,
-    [],
-    {},
-    (),
-    [1, [2, [3]]],
-    (1,),
-    (1, 2),
-    (1, 2, 3),
-    (1, 2, 3, 4),
-    {"a": {"b": [None, True, 1.5, "c"]}},
-    MOMENT,
-    dt.datetime(2026, 11, 22, 12),
-    dt.datetime(2026, 11, 22, tzinfo=dt.timezone(dt.timedelta(hours=-5, minutes=-30))),
-    dt.timedelta(days=1, seconds=2, microseconds=3),
-    UTC,
-    dt.timezone(dt.timedelta(hours=1)),
-    ["connector", MOMENT],
-    {"a": MOMENT, "b": MOMENT, "c": "same", "d": "same"},
-    list(range(3000)),
+    *(None, True, False, 0, -1, 2**31, 2**63, -(2**200), 1.5),
+    *("", "text", "déjà vu 🚀", "x" * 70_000),
+    *([], {}, (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), [1, [2, [3]]], {"a": {"b": [None, True, 1.5, "c"]}}),
+    *(list(range(3000)), [str(number) for number in range(300)] * 2, {"a": MOMENT, "b": MOMENT, "c": "x", "d": "x"}),
+    *(MOMENT, dt.datetime(2026, 11, 22, 12), MOMENT.astimezone(dt.timezone(dt.timedelta(hours=-5, minutes=-30)))),
+    *(dt.timedelta(days=1, seconds=2, microseconds=3), UTC, dt.timezone(dt.timedelta(hours=1)), ["connector", MOMENT]),
 ]
+PROTOCOLS = (3, 4, 5)  # those of other programs
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:40])
-def test_a_plain_value_is_read_as_it_was_written(value: Any) -> None:
-    read = pickles.load(pickles.dump(value))
-    assert (type(read), read) == (type(value), value)
+def test_a_plain_value_is_read_as_it_was_written_here_or_by_another_program(value: Any) -> None:
+    for written in (pickles.dump(value), *(pickle.dumps(value, protocol) for protocol in PROTOCOLS)):
+        read = pickles.load(written)
+        assert (type(read), read) == (type(value), value)
 
 
-@pytest.mark.parametrize("protocol", [3, 4, 5])
-@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:40])
-def test_what_other_programs_write_is_read(value: Any, protocol: int) -> None:
-    assert pickles.load(pickle.dumps(value, protocol)) == value
-
-
-def test_pickles_are_written_in_protocol_4() -> None:
-    assert pickles.dump({"a": 1})[:2] == b"\x80\x04"
-
-
-def test_a_pickle_is_read_by_pickle_itself() -> None:
-    assert pickle.loads(pickles.dump(["connector", MOMENT])) == ["connector", MOMENT]  # noqa: S301
+def test_a_pickle_is_of_protocol_4_and_read_by_pickle_itself() -> None:
+    written = pickles.dump(["connector", MOMENT])
+    assert written[:2] == b"\x80\x04"
+    assert pickle.loads(written) == ["connector", MOMENT]  # noqa: S301
 
 
 def test_the_utc_of_pytz_is_read_as_utc_without_pytz() -> None:
@@ -105,16 +73,10 @@ class Command:
 @pytest.mark.parametrize(
     ("function", "arguments"),
     [
-        (os.system, ["touch {}"]),
-        (os.mkdir, ["{}"]),
-        (eval, ["open({!r}, 'w')"]),
-        (exec, ["open({!r}, 'w')"]),
-        (open, ["{}", "w"]),
-        (subprocess.Popen, ["{}"]),
-        (getattr, [str, "upper"]),
-        (__import__, ["os"]),
+        *((os.system, ["touch {}"]), (os.mkdir, ["{}"]), (open, ["{}", "w"]), (subprocess.Popen, ["{}"])),
+        *((eval, ["open({!r}, 'w')"]), (exec, ["open({!r}, 'w')"]), (getattr, [str, "upper"]), (__import__, ["os"])),
     ],
-    ids=["system", "mkdir", "eval", "exec", "open", "Popen", "getattr", "import"],
+    ids=lambda one: getattr(one, "__name__", ""),
 )
 def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
     function: Any, arguments: list[Any], protocol: int, tmp_path: Path
@@ -124,33 +86,6 @@ def test_a_pickle_that_calls_something_is_refused_and_calls_nothing(
     with pytest.raises(NotPlainError):
         pickles.load(pickle.dumps({"a": Command(function, *filled)}, protocol))
     assert not mark.exists()
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        b"bytes",
-        bytearray(b"bytes"),
-        {1, 2},
-        frozenset({1}),
-        1j,
-        decimal.Decimal("1.5"),
-        dt.date(2026, 11, 22),
-        dt.time(12),
-        Path("x"),
-        len,
-        dict,
-        object(),
-        range(3),
-        Ellipsis,
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_a_value_of_another_type_is_refused_on_both_sides(value: Any) -> None:
-    with pytest.raises(NotPlainError):
-        pickles.dump([value])
-    with pytest.raises(NotPlainError):
-        pickles.load(pickle.dumps([value], 4))
 
 
 class Word(str, Enum):
@@ -168,14 +103,18 @@ class Zone(dt.tzinfo):
 
 @pytest.mark.parametrize(
     "value",
-    [OrderedDict(a=1), Word.A, Number.ONE, MOMENT.replace(tzinfo=Zone())],
+    [
+        *(b"bytes", bytearray(b"bytes"), {1, 2}, frozenset({1}), 1j, decimal.Decimal("1.5"), range(3), Ellipsis),
+        *(dt.date(2026, 11, 22), dt.time(12), Path("x"), len, dict, object()),
+        *(OrderedDict(a=1), Word.A, Number.ONE, MOMENT.replace(tzinfo=Zone())),  # of kindred types
+    ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_value_of_a_kindred_type_is_refused_on_both_sides(value: Any) -> None:
-    with pytest.raises(NotPlainError):
-        pickles.load(pickle.dumps([value], 4))
+def test_a_value_of_another_type_is_refused_on_both_sides(value: Any) -> None:
     with pytest.raises(NotPlainError):
         pickles.dump([value])
+    with pytest.raises(NotPlainError):
+        pickles.load(pickle.dumps([value], 4))
 
 
 def text(value: str) -> bytes:
@@ -197,36 +136,14 @@ def frame(length: int) -> bytes:
 
 HOSTILE = {
     "empty": b"",
-    "one byte": b"\x80",
-    "no end": b"\x80\x04N",
     "no pickle at all": b"not a pickle",
     "JSON": b'{"version": 1}',
-    "HTML": b"<html></html>",
-    "zeros": b"\x00" * 1000,
-    "0xff": b"\xff" * 1000,
     "an empty stack": b"\x80\x04.",
     "two values": b"\x80\x04N.N.",
-    "something after its end": b"\x80\x04N.\n",
     "a protocol to come": b"\x80\xffN.",
     "a class itself": b"\x80\x04" + text("datetime") + text("datetime") + b"\x93.",
     "a class of the same module": b"\x80\x04" + text("datetime") + text("sys") + b"\x93.",
-    "an attribute of a class": b"\x80\x04" + text("datetime") + text("datetime.now") + b"\x93)R.",
     "a class by its dotted name": b"\x80\x04" + text("datetime") + text("datetime.__class__") + b"\x93.",
-    "a global in one line": b"\x80\x02cos\nsystem\n.",
-    "a global of builtins": b"\x80\x02cbuiltins\neval\n(X\x03\x00\x00\x001+1tR.",
-    "a global of Python 2": b"\x80\x02c__builtin__\neval\n(X\x03\x00\x00\x001+1tR.",
-    "an instance": b"(ios\nsystem\n.",
-    "an object": b"(cos\nsystem\nX\x02\x00\x00\x00lso.",
-    "a new object": b"\x80\x04cdatetime\ndatetime\n)\x81.",
-    "a new object with keywords": b"\x80\x04cdatetime\ntimedelta\n)}\x92.",
-    "a state": b"\x80\x04}}b.",
-    "a persistent id": b"Pos.system\n.",
-    "a persistent id off the stack": b"\x80\x04NQ.",
-    "an extension": b"\x80\x04\x82\x01.",
-    "an out-of-band buffer": b"\x80\x05\x97.",
-    "a text in quotes": b"S'a'\n.",
-    "a line of digits": b"I" + b"9" * 100_000 + b"\n.",
-    "a long line of digits": b"L" + b"9" * 100_000 + b"L\n.",
     "a long int with a length of 2 GB": b"\x80\x04\x8b\xff\xff\xff\x7f.",
     "a text with a length of 4 GB": b"\x80\x04X\xff\xff\xff\xff.",
     "a text with a length of 2**60": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b".",
@@ -241,7 +158,6 @@ HOSTILE = {
     "a dict of itself": b"\x80\x04}\x94X\x01\x00\x00\x00ah\x00s.",
     "laughs by the billion": b"\x80\x04]\x94" + b"".join(b"(" + b"h%c" % n * 10 + b"l\x94" for n in range(9)) + b".",
     "tuples doubled again and again": b"\x80\x04)\x94" + b"".join(b"h%ch%c\x86\x94" % (n, n) for n in range(60)) + b".",
-    "duplicates off the stack": b"\x80\x04]" + b"22\x87" * 60 + b".",
     "lists by the hundred thousand": b"\x80\x04](" + b"]" * 200_000 + b"e.",
     "longer than four megabytes": b"\x80\x04](" + b"N" * 4_000_000 + b"e.",
     "an unhashable key": b"\x80\x04}]Ns.",
@@ -254,14 +170,7 @@ HOSTILE = {
     "a timedelta without end": b"\x80\x04cdatetime\ntimedelta\n\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00\x85R.",
     "a time zone of a day": b"\x80\x04cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x02\x85R\x85R.",
     "half a character": b"\x80\x04X\x01\x00\x00\x00\xc3.",
-    "a float in text": b"F1.5\n.",
-    "an extension of two bytes": b"\x80\x04\x83\x01\x01.",
-    "an extension of four bytes": b"\x80\x04\x84\x01\x01\x01\x01.",
-    "a bytearray": b"\x80\x05\x96" + struct.pack("<Q", 3) + b"abc.",
     "a bytearray with a length of 2**60": b"\x80\x05\x96" + struct.pack("<Q", 2**60) + b".",
-    "a buffer made read-only": b"\x80\x05N\x98.",
-    "a set": b"\x80\x04\x8f(K\x01\x90.",
-    "a frozenset": b"\x80\x04(K\x01\x91.",
     "a long int of a megabyte": b"\x80\x04\x8b" + struct.pack("<I", 900_000) + b"\x7f" * 900_000 + b".",
     "a line of a megabyte of digits": b"L" + b"9" * 999_000 + b"L\n.",
     "a memo index of a megabyte of digits": b"Np" + b"9" * 999_000 + b"\n.",
@@ -281,7 +190,6 @@ HOSTILE = {
     + b"h\x02h\x00h\x01\x86R" * 10_000
     + b"e.",
     "bytes that are no time": b"\x80\x02c_codecs\nencode\nX\x03\x00\x00\x00abcX\x06\x00\x00\x00latin1\x86R.",
-    "the 255th of a month": state(7, 234, 11, 255, 0, 0, 0, 0, 0, 0),
     "the 30th of February": state(7, 234, 2, 30, 0, 0, 0, 0, 0, 0),
     "the hour 99": state(7, 234, 11, 22, 99, 0, 0, 0, 0, 0),
     "the year 0": state(0, 0, 1, 1, 0, 0, 0, 0, 0, 0),
@@ -291,9 +199,6 @@ HOSTILE = {
     "a text with half a character": b"\x80\x04X\x03\x00\x00\x00\xed\xa0\x80.",
     "a key with half a character": b"\x80\x04}X\x03\x00\x00\x00\xed\xa0\x80Ns.",
     "an odd number of items": b"\x80\x04}(" + text("a") + b"u.",
-    "a class that is built": b"\x80\x04cdatetime\ntimezone\n}b.",
-    "a function of its own": b"\x80\x04cshared.pickles\nload\n)R.",
-    "a call that makes a call": b"\x80\x04cdatetime\ntimedelta\n)RcR.",
 }
 
 
@@ -357,16 +262,9 @@ def without_fold(moment: dt.datetime) -> dt.datetime:
 
 def trees() -> st.SearchStrategy[Any]:
     zones = st.none() | st.just(UTC) | st.timedeltas(-dt.timedelta(hours=23), dt.timedelta(hours=23)).map(dt.timezone)
-    atoms = st.one_of(
-        *(
-            st.none(),
-            st.booleans(),
-            st.integers(-(2**2000), 2**2000),
-            st.floats(allow_nan=False),
-            st.text(max_size=400),
-        ),
-        *(st.datetimes(timezones=zones).map(without_fold), st.timedeltas(), zones),
-    )
+    numbers = st.integers(-(2**2000), 2**2000) | st.floats(allow_nan=False)
+    times = st.datetimes(timezones=zones).map(without_fold) | st.timedeltas() | zones
+    atoms = st.booleans() | numbers | st.text(max_size=400) | times
     return st.recursive(
         atoms,
         lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner),
@@ -380,17 +278,23 @@ def test_whatever_is_plain_comes_back_as_it_was(value: Any, protocol: int) -> No
         assert repr(pickles.load(written)) == repr(value)
 
 
-def test_every_instruction_that_is_not_needed_is_refused() -> None:
-    needed = set()
-    for value in PLAIN:
-        for protocol in (3, 4, 5):
-            needed |= {opcode.name for opcode, _, _ in pickletools.genops(io.BytesIO(pickle.dumps(value, protocol)))}
-    dangerous = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "DUP"}
-    assert not needed & dangerous
-    for opcode in pickletools.opcodes:
-        if opcode.name in dangerous:
-            with pytest.raises(NotPlainError):
-                pickles.load(b"\x80\x04((K\x01K\x01" + opcode.code.encode("latin-1") + b"\x01\n\n\x00\x00\x00.")
+def argument_of(opcode: pickletools.OpcodeInfo) -> bytes:
+    """As short as its kind allows."""
+    if opcode.arg is None:
+        return b""
+    if opcode.arg.n == pickletools.UP_TO_NEWLINE:
+        return b"''\n" if opcode.name == "STRING" else b"1\n1\n"
+    return b"\0" * max(opcode.arg.n, 8)
+
+
+def test_every_instruction_that_no_plain_value_needs_is_refused() -> None:
+    written = [pickle.dumps(value, protocol) for value in PLAIN for protocol in PROTOCOLS]
+    needed = {opcode.name for one in written for opcode, _, _ in pickletools.genops(one)} | {"BINBYTES"}
+    unneeded = [opcode for opcode in pickletools.opcodes if opcode.name not in needed]
+    assert len(unneeded) > 30
+    for opcode in unneeded:
+        with pytest.raises(NotPlainError, match=rf"more than plain values \({opcode.name}\)"):
+            pickles.load(opcode.code.encode("latin-1") + argument_of(opcode) + b".")
 
 
 # Values out of a handoff
