@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import pytest
 
 from shared.context import Run
-from shared.run import run
 from shared.status import Result
-from tests.shared.acme import GOOD, Inputs
+from tests.shared.acme import GOOD
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 Main = Callable[[Any, Run], Result]
 Runner = Callable[..., "Ran"]
@@ -42,31 +37,6 @@ class Ran(NamedTuple):
     @property
     def last_line(self) -> str:
         return self.stderr.splitlines()[-1]
-
-
-def runner(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    """For a fixture: runs a `main` in this process, in `folder`; leaves signals and logging as they were."""
-    monkeypatch.chdir(folder)
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    root = logging.getLogger()
-    before = root.handlers[:], root.level, logging.raiseExceptions
-
-    def run_it(
-        main: Main,
-        environment: Mapping[str, str] = GOOD,
-        kind: type[Inputs] = Inputs,
-        arguments: Sequence[str] = (),
-    ) -> Ran:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            run("Acme - Trigger Sync", main, kind, environment, arguments=arguments)
-        return Ran(caught.value.code, *capsys.readouterr())
-
-    yield run_it
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    root.handlers[:], level, logging.raiseExceptions = before
-    root.setLevel(level)
 
 
 def succeeds(_given: Any, run: Run) -> Result:
@@ -99,13 +69,16 @@ def script(body: str) -> str:
     )
 
 
-def process(body: str, folder: Path, redirect: str = "", **more: Any) -> Ran:
-    """The script as a process of its own, with nothing but credentials in its environment."""
-    command = [sys.executable, "-c", script(body)]
-    if redirect:
-        command = ["/bin/sh", "-c", f'"$0" "$@" {redirect}', *command]
-    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, **more.pop("environment", {})}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60, **more
-    )
+def process(body: str, folder: Path, shell: str = '"$0" "$@"', **more: Any) -> Ran:
+    """The script as a process of its own, with nothing but credentials in its environment; `shell` is what sh runs."""
+    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, **more}
+    command = ["/bin/sh", "-c", shell, sys.executable, "-c", script(body)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def python(code: str) -> str:
+    """What a process prints that runs this code in the repository, or its signal as a negative number."""
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
+    return done.stdout if done.returncode >= 0 else str(done.returncode)

@@ -7,10 +7,7 @@ import inspect
 import json
 import os
 import pickle
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +17,11 @@ from shared import errors
 from shared.context import Run
 from shared.status import Result
 from shared.transport import NOT_JSON, Response
+from tests.processes import finish, start
 from tests.shared.acme import GOOD, SECRET, Inputs, Sync, TriggerInputs
-from tests.shared.running import REPOSITORY, Main, Runner, process, raises, runner, script, succeeds
+from tests.shared.running import REPOSITORY, Main, Runner, process, raises, script, succeeds
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and descriptors of POSIX")
-
-
-@pytest.fixture
-def run_here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    yield from runner(tmp_path, capsys, monkeypatch)
+LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"
 
 
 @pytest.fixture
@@ -63,6 +56,7 @@ ENDINGS = [
     (errors.StatusCheckFailedError("x"), 220, "unreachable", "rr-"),
     (errors.ArtifactError("x"), 221, "artifact_error", "---"),
     *[(kind("x"), 249, "error", "---") for kind in (ValueError, KeyError, RecursionError, MemoryError, AssertionError)],
+    *[(errors.Interruption(number), 128 + number, "interrupted", "---") for number in (1, 2, 15)],
 ]
 
 
@@ -77,21 +71,16 @@ def test_every_ending_has_its_exit_code_its_outcome_and_whether_a_retry_helps(
         result = ran.result
         assert (ran.exit_code, result["exit_code"], result["outcome"]) == (exit_code, exit_code, outcome)
         assert result["retry"] is (letter == "r")
-        assert "x" in result["message"]
+        assert ("interrupted; nothing was started" if exit_code < 200 else "x") in result["message"]
         assert ("Traceback" in ran.stderr) == (exit_code == 249)
 
 
 def test_every_error_is_in_that_table_and_has_a_line_for_the_docs() -> None:
+    assert not issubclass(errors.Interruption, Exception)  # nothing survives it by mistake
     kinds = {one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, errors.BlueprintError)}
     abstract = {errors.BlueprintError, errors.UnexpectedError}  # the latter is that of any other exception
     assert kinds - abstract == {type(error) for error, *_ in ENDINGS if isinstance(error, errors.BlueprintError)}
     assert all((inspect.getdoc(kind) or "").splitlines()[0].endswith(".") for kind in kinds)
-
-
-@pytest.mark.parametrize(("number", "exit_code"), [(1, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_ends_with_the_code_of_its_signal_and_is_not_survived(number: int, exit_code: int) -> None:
-    assert errors.Interruption(number).exit_code == exit_code
-    assert not issubclass(errors.Interruption, Exception)
 
 
 def test_a_bug_is_shown_with_a_traceback_and_what_is_still_running(run_here: Runner) -> None:
@@ -191,18 +180,13 @@ def test_a_set_variable_that_no_script_of_the_vendor_reads_gets_one_warning(
     assert [line.split(" WARNING ")[1] for line in ran.stderr.splitlines()[:-1]] == warnings
 
 
-@pytest.mark.parametrize("value", [None, "", "None", " "])
-def test_artifacts_are_in_a_folder_of_the_working_folder_unless_told_otherwise(
-    run_here: Runner, variables: Path, value: str | None
+@pytest.mark.parametrize("value", [None, "", "None", " ", "a b"])
+def test_artifacts_are_where_the_platform_says_or_in_a_folder_of_the_working_folder(
+    run_here: Runner, tmp_path: Path, value: str | None
 ) -> None:
-    environment = {**GOOD, **({} if value is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": value})}
-    run_here(succeeds, environment, TriggerInputs)
-    assert variables.is_dir()
-
-
-def test_artifacts_are_where_the_platform_says(run_here: Runner, tmp_path: Path) -> None:
-    run_here(succeeds, {**GOOD, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "a b")}, TriggerInputs)
-    assert (tmp_path / "a b" / "acme-blueprints" / "responses").is_dir()
+    run_here(succeeds, {**GOOD, **({} if value is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": value})}, TriggerInputs)
+    artifacts = tmp_path / ("a b" if value == "a b" else "shipyard-artifacts") / "acme-blueprints"
+    assert {path.name for path in artifacts.iterdir()} == {"variables", "responses"}
 
 
 def saves(_given: Any, run: Run) -> Result:
@@ -312,17 +296,13 @@ def test_a_response_that_cannot_be_kept_is_a_warning_and_no_other_verdict(run_he
 # Signals, in processes of their own
 
 
-@posix_only
 @pytest.mark.sockets
 def test_a_hangup_that_is_ignored_ends_nothing(tmp_path: Path) -> None:
     body = "os.kill(os.getpid(), signal.SIGHUP)\nreturn Result('succeeded', 'still there')"
-    command = ["/bin/sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, script(body)]
-    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, json.loads(done.stdout)["message"]) == (0, "still there")
+    ran = process(body, tmp_path, 'trap "" HUP; exec "$0" "$@"')
+    assert (ran.exit_code, ran.result["message"]) == (0, "still there")
 
 
-@posix_only
 @pytest.mark.sockets
 def test_a_second_signal_does_not_cut_the_report_short(tmp_path: Path) -> None:
     body = """
@@ -340,36 +320,25 @@ def test_a_second_signal_does_not_cut_the_report_short(tmp_path: Path) -> None:
     assert (ran.exit_code, ran.result["outcome"]) == (143, "interrupted")
 
 
-@posix_only
 @pytest.mark.sockets
 def test_a_run_ends_once_the_program_that_started_it_is_gone(tmp_path: Path) -> None:
     reading, writing = os.pipe()
-    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), "SYNC_BLUEPRINTS_LIFELINE_FD": str(reading)}
-    command = [sys.executable, "-c", script("print('ready', file=sys.stderr, flush=True)\ntime.sleep(30)")]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        pass_fds=[reading],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as child:
-        os.close(reading)
-        assert child.stderr is not None
-        assert child.stderr.readline() == "ready\n"
-        assert child.poll() is None
-        os.close(writing)
-        out, err = child.communicate(timeout=20)
-    assert (child.returncode, json.loads(out)["outcome"]) == (143, "interrupted")
-    assert err.splitlines()[-1].startswith("interrupted (exit code 143)")
+    code = script("print('ready', file=sys.stderr, flush=True)\ntime.sleep(30)")
+    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), LIFELINE: str(reading)}
+    child = start(["-c", code], environment, tmp_path, pass_fds=[reading])
+    os.close(reading)
+    assert child.stderr is not None
+    assert child.stderr.readline() == "ready\n"
+    assert child.poll() is None
+    os.close(writing)
+    ended = finish(child)
+    assert (ended.exit_code, ended.result["outcome"]) == (143, "interrupted")
 
 
-@posix_only
 @pytest.mark.sockets
 @pytest.mark.parametrize("value", ["", "x", "-1", "99", "9999999999", "²"])
 def test_a_lifeline_that_is_none_changes_nothing(tmp_path: Path, value: str) -> None:
     body = "time.sleep(0.1)\nreturn Result('succeeded', 'fine')"
-    ran = process(body, tmp_path, environment={"SYNC_BLUEPRINTS_LIFELINE_FD": value})
+    ran = process(body, tmp_path, **{LIFELINE: value})
     assert (ran.exit_code, ran.result["message"]) == (0, "fine")
     assert len(ran.stderr.splitlines()) == 1
