@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import subprocess
-import sys
-import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared import files
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-posix_only = pytest.mark.skipif(os.name != "posix", reason="permissions and signals of POSIX")
+from tests.shared.running import python
 
 
 @pytest.fixture
@@ -29,7 +24,6 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-@posix_only
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_folders_and_files_are_private_from_the_first_moment(folder: Path, umask: int) -> None:
     before = os.umask(umask)
@@ -42,7 +36,6 @@ def test_folders_and_files_are_private_from_the_first_moment(folder: Path, umask
     assert mode(folder / "a.pickle") == 0o600
 
 
-@posix_only
 def test_folders_of_ours_that_others_can_read_are_closed_and_the_users_own_keeps_its_mode(folder: Path) -> None:
     folder.mkdir(parents=True)
     for one in (folder, folder.parent, folder.parent.parent):
@@ -51,7 +44,6 @@ def test_folders_of_ours_that_others_can_read_are_closed_and_the_users_own_keeps
     assert [mode(one) for one in (folder, folder.parent, folder.parent.parent)] == [0o700, 0o700, 0o755]
 
 
-@posix_only
 def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
     files.make_private_folder(folder)
     (folder / "open.pickle").write_bytes(b"old")
@@ -65,7 +57,6 @@ def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_p
     assert {path.name for path in folder.iterdir()} == {"open.pickle", "link.pickle"}
 
 
-@posix_only
 def test_a_writer_that_is_killed_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(
     folder: Path,
 ) -> None:
@@ -78,8 +69,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_whole_and_a_leftover_that_i
         Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         files.write(Path({str(folder)!r}) / "a.pickle", b"new")
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=REPOSITORY, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert python(code) == str(-signal.SIGKILL)
     assert (folder / "a.pickle").read_bytes() == b"old"
     (leftover,) = folder.glob(".*.tmp")
     files.try_writing(folder)
@@ -108,7 +98,6 @@ def test_a_folder_in_place_of_a_file_is_found_out(folder: Path, name: str) -> No
         files.try_writing(folder)
 
 
-@posix_only
 def test_a_full_disk_is_found_out_and_nothing_is_left_behind(folder: Path) -> None:
     code = f"""
         import resource, signal
@@ -121,8 +110,7 @@ def test_a_full_disk_is_found_out_and_nothing_is_left_behind(folder: Path) -> No
         except OSError:
             print("full")
     """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    assert subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout == b"full\n"
+    assert python(code) == "full\n"
     assert list(folder.iterdir()) == []
 
 

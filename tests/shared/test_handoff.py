@@ -6,9 +6,7 @@ import logging
 import os
 import pickle
 import random
-import resource
-import subprocess
-import sys
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,30 @@ from shared import errors, pickles
 from shared.handoff import Artifacts
 from shared.redaction import Redactor
 from tests.shared.acme import Sync, given, later
+from tests.shared.running import python
 from tests.support import NOW, FakeClock
 
 TOKEN = "tok-0123456789abcdef"
-posix_only = pytest.mark.skipif(os.name != "posix", reason="permissions and limits of POSIX")
-
-
-@pytest.fixture
-def variables(tmp_path: Path) -> Path:
-    return tmp_path / "acme-blueprints" / "variables"
 
 
 def artifacts(folder: Path, log_id: str | None = None, *upstream: str) -> Artifacts:
     return Artifacts(folder, "acme", Redactor([TOKEN]), FakeClock(), log_id, upstream)
 
 
-def begin(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> Artifacts:
+def trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None, *, until: str = "saved") -> Artifacts:
+    """A trigger that has saved its handoff, or that has left its pending start in the state `until`."""
+    sync = sync or Sync()
     one = artifacts(folder, log_id)
-    one.begin_start({"id": (sync or Sync()).id})
+    one.begin_start({"id": sync.id})
+    if until != "reading":
+        one.sending(sync)
+    if until == "ended":
+        one.not_sent()
+        one.end_start(204, "not_found")
+    elif until == "saved":
+        one.save(sync)
+        one.end_start(0, "started")
     return one
-
-
-def trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
-    """A trigger whose request was accepted."""
-    one = begin(folder, sync, log_id)
-    one.sending(sync or Sync())
-    one.save(sync or Sync())
-    one.end_start(0, "started")
-
-
-def lost_trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
-    """A trigger that was killed, or got no response, once its request may have been delivered."""
-    begin(folder, sync, log_id).sending(sync or Sync())
-
-
-def refused_trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None) -> None:
-    one = begin(folder, sync, log_id)
-    one.sending(sync or Sync())
-    one.not_sent()
-    one.end_start(204, "not_found")
 
 
 def find(folder: Path, sync: str | None = None, *upstream: str) -> Sync | None:
@@ -112,18 +95,15 @@ def test_a_file_that_a_trigger_has_nothing_for_is_removed(tmp_path: Path, variab
 
 
 def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path, variables: Path) -> None:
-    one = begin(tmp_path)
-    (variables / "starting.pickle").unlink()
-    variables.rmdir()
+    one = trigger(tmp_path, until="reading")
+    shutil.rmtree(variables)
     one.save(Sync())
     assert find(tmp_path) == Sync()
 
 
 def test_a_sync_that_is_running_but_cannot_be_saved_is_reported_with_its_id(tmp_path: Path, variables: Path) -> None:
-    one = begin(tmp_path)
-    one.sending(Sync())
-    (variables / "starting.pickle").unlink()
-    variables.rmdir()
+    one = trigger(tmp_path, until="sent")
+    shutil.rmtree(variables)
     variables.write_text("a file")
     with pytest.raises(errors.ArtifactError, match="the sync run_7 of source source_1 is running, but its handoff"):
         one.save(Sync())
@@ -135,31 +115,28 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("a file")
     with pytest.raises(errors.ArtifactError, match=r"nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
-        begin(tmp_path / "artifacts")
+        trigger(tmp_path / "artifacts", until="reading")
     assert str(blocked) in str(caught.value)
     assert "None" not in str(caught.value)
 
 
-@posix_only
 def test_a_folder_that_belongs_to_another_user_is_reported_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "artifacts").mkdir(mode=0o500)
     user = os.geteuid()
     os.seteuid(user or 12345)  # root may write anywhere
     cure = rf"give the user ID {user} write access to \1; SHIPYARD_ARTIFACTS_DIRECTORY names the folder"
+    message = rf"^(\S+) cannot be written \(Permission denied\); .* \({cure}\)$"
     try:
-        with pytest.raises(
-            errors.ArtifactError, match=rf"^(\S+) cannot be written \(Permission denied\); .* \({cure}\)$"
-        ):
-            begin(tmp_path / "artifacts")
+        with pytest.raises(errors.ArtifactError, match=message):
+            trigger(tmp_path / "artifacts", until="reading")
     finally:
         os.seteuid(user)
 
 
 def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
-    one = begin(tmp_path)
-    with pytest.raises(
-        errors.ArtifactError, match=r"\(.* bytes\); nothing was started \(trigger fewer syncs at a time\)$"
-    ):
+    one = trigger(tmp_path, until="reading")
+    message = r"\(.* bytes\); nothing was started \(trigger fewer syncs at a time\)$"
+    with pytest.raises(errors.ArtifactError, match=message):
         one.sending(Sync(sync_id="x" * pickles.MAX_BYTES))
 
 
@@ -177,7 +154,7 @@ def test_a_trigger_keeps_a_pending_start_from_its_first_step_until_its_handoff_i
     tmp_path: Path, variables: Path, log_id: str | None
 ) -> None:
     files = ["starting.pickle", f"{log_id}_starting.pickle"][: 1 + bool(log_id)]
-    one = begin(tmp_path, log_id=log_id)
+    one = trigger(tmp_path, log_id=log_id, until="reading")
     states = [(pending(variables, name)["state"], pending(variables, name)["id"]) for name in files]
     one.sending(Sync())
     states += [(pending(variables, name)["state"], pending(variables, name)["sync_id"]) for name in files]
@@ -202,7 +179,7 @@ def test_a_trigger_keeps_a_pending_start_from_its_first_step_until_its_handoff_i
 def test_the_pending_start_says_how_the_trigger_ended_where_it_surely_started_nothing(
     tmp_path: Path, variables: Path, steps: list[str], exit_code: int, state: str | None
 ) -> None:
-    one = begin(tmp_path)
+    one = trigger(tmp_path, until="reading")
     for step in steps:
         getattr(one, step)(*[Sync()] * (step != "not_sent"))
     one.end_start(exit_code, "its_outcome")
@@ -217,12 +194,6 @@ def test_the_pending_start_says_how_the_trigger_ended_where_it_surely_started_no
 LEFT = {"sent": "a sync may be running", "reading": "killed before it started", "ended": "ended with exit code 204"}
 
 
-def leave(folder: Path, state: str, sync: Sync, log_id: str | None = None) -> None:
-    """A trigger that leaves its pending start in a state."""
-    leaving = {"sent": lost_trigger, "reading": begin, "ended": refused_trigger}
-    leaving[state](folder, sync, log_id)
-
-
 @pytest.mark.parametrize("older", [None, Sync(server_time=NOW - timedelta(days=1))], ids=["nothing", "yesterday's"])
 @pytest.mark.parametrize("state", LEFT)
 @pytest.mark.parametrize(
@@ -234,7 +205,7 @@ def test_an_older_handoff_never_stands_for_a_trigger_that_saved_none(
 ) -> None:
     if older:
         trigger(tmp_path, older, log_id)
-    leave(tmp_path, state, later(60), log_id)
+    trigger(tmp_path, later(60), log_id, until=state)
     with pytest.raises(errors.ArtifactError, match=LEFT[state]) as caught:
         find(tmp_path, sync, *upstream)
     assert "starting.pickle" in str(caught.value)
@@ -246,7 +217,7 @@ def test_a_pending_start_of_another_log_id_or_another_sync_is_ignored(
     tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     trigger(tmp_path, log_id="log1")
-    leave(tmp_path, state, later(60, id="other"), "log2")
+    trigger(tmp_path, later(60, id="other"), "log2", until=state)
     assert find(tmp_path, "source_1", "log1") == Sync()
     assert caplog.messages == []
     assert find(tmp_path, "source_1") == Sync()
@@ -266,16 +237,15 @@ def test_a_trigger_whose_id_was_not_valid_may_have_meant_any(tmp_path: Path, syn
 @pytest.mark.parametrize("log_id", [None, "log1"])
 @pytest.mark.parametrize("state", LEFT)
 def test_the_next_trigger_clears_what_an_earlier_one_left(tmp_path: Path, log_id: str | None, state: str) -> None:
-    leave(tmp_path, state, Sync(), log_id)
+    trigger(tmp_path, Sync(), log_id, until=state)
     trigger(tmp_path, later(60), log_id)
     assert find(tmp_path) == later(60)
     assert find(tmp_path, None, "log1") == later(60)
 
 
 def test_a_trigger_does_not_clear_the_pending_start_of_one_beside_it(tmp_path: Path, variables: Path) -> None:
-    first = begin(tmp_path, Sync("first"), "log1")
-    first.sending(Sync("first"))
-    lost_trigger(tmp_path, Sync("second"), "log2")
+    first = trigger(tmp_path, Sync("first"), "log1", until="sent")
+    trigger(tmp_path, Sync("second"), "log2", until="sent")
     first.save(Sync("first"))
     assert {name for name in names(variables) if "starting" in name} == {"starting.pickle", "log2_starting.pickle"}
     assert find(tmp_path, "first") == find(tmp_path, None, "log1") == Sync("first")
@@ -288,8 +258,7 @@ def test_a_trigger_does_not_clear_the_pending_start_of_one_beside_it(tmp_path: P
 def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(
     tmp_path: Path, variables: Path, log_id: str | None
 ) -> None:
-    one = begin(tmp_path, log_id=log_id)
-    one.sending(Sync())
+    one = trigger(tmp_path, log_id=log_id, until="sent")
     left = contents(variables)
     one.save(Sync())
     for name, content in left.items():  # killed just before it removed them
@@ -297,16 +266,15 @@ def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(
     assert find(tmp_path) == find(tmp_path, None, "log1") == Sync()
 
 
-@posix_only
 @pytest.mark.parametrize("limit", [0, 50, 1000])
 def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(
     tmp_path: Path, limit: int
 ) -> None:
-    code = f"""if True:
+    code = f"""
         import resource, signal
         from pathlib import Path
         from shared.errors import ArtifactError
-        from tests.shared.test_handoff import Sync, artifacts
+        from tests.shared.test_handoff import artifacts
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
         one = artifacts(Path({str(tmp_path)!r}))
@@ -317,20 +285,16 @@ def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_
             print(error)
     """
     trigger(tmp_path)
-    repository = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
-    assert "nothing was started" in done.stdout
-    assert limit == resource.RLIM_INFINITY or not list(tmp_path.rglob(".*"))
+    assert "nothing was started" in python(code)
+    assert not list(tmp_path.rglob(".*"))
     if limit == 1000:  # too little for a handoff of any length, and enough for the pending start
         with pytest.raises(errors.ArtifactError, match=r"exit code 221 \(artifact_error\)"):
             find(tmp_path)
 
 
 def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(tmp_path: Path, variables: Path) -> None:
-    one = begin(tmp_path)
-    one.sending(Sync())
-    (variables / "starting.pickle").unlink()
-    variables.rmdir()
+    one = trigger(tmp_path, until="sent")
+    shutil.rmtree(variables)
     variables.write_text("a file")
     one.not_sent()
     one.end_start(203, "already_running")
