@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ from shared.context import Run
 from shared.polling import Pace
 from shared.starting import trigger
 from tests.shared.acme import Sync, given
+from tests.shared.running import in_turn
 from tests.support import FakeClock, make_run
 
 MINUTE = 60
@@ -21,10 +24,14 @@ TIMED_OUT = errors.StartUnclearError("no response within 120 s", timed_out=True)
 GATEWAY = errors.StartUnclearError("responded with 504", 504, timed_out=True)
 WITHOUT_ID = errors.StartUnclearError("responded without an id", 200)
 UNEXPECTED = errors.StatusCheckFailedError("unexpected response", status=200)
+UNAUTHORIZED = errors.InvalidCredentialsError("401")
+NOT_FOUND = errors.SyncNotFoundError("404")
+PAUSED = errors.BadRequestError("paused")
 UNREACHABLE = errors.StatusCheckFailedError("could not be reached")
 CONFLICT = errors.SyncAlreadyRunningError("responded with 409")
 RATE_LIMITED = errors.SyncNotStartedError("responded with 429")
 ALREADY = "a sync of source source_1 is already running"
+CONFLICTING = f"{ALREADY} (responded with 409); ACME_IF_RUNNING is"
 CANNOT_STOP = errors.SyncAlreadyRunningError("it cannot be stopped")
 STARTED = Sync(sync_id="run_7")
 JOINED = Sync(sync_id="run_6")
@@ -36,6 +43,7 @@ class State(NamedTuple):
 
 
 IDLE, RUNNING = State(), State(running=True)
+ENDING_TWICE = {"read": [RUNNING, IDLE, RUNNING, IDLE], "send": [CONFLICT, STARTED]}
 
 
 class Syncs:
@@ -49,7 +57,7 @@ class Syncs:
         """For `read`, `send`, `find_started` and `restart` a response, or a list of them."""
         usual = {"read": IDLE, "send": STARTED, "find_started": None, "restart": State(after="restart")}
         given = {**usual, **responses}
-        self.responses = {name: list(one) if isinstance(one, list) else [one] for name, one in given.items()}
+        self.responses = {name: in_turn(*one) if isinstance(one, list) else in_turn(one) for name, one in given.items()}
         self.harmless = True
         self.clock = clock
         self.asked: list[str] = []
@@ -58,11 +66,7 @@ class Syncs:
 
     def _next(self, name: str, shown: str = "") -> Any:
         self.asked.append(shown or name)
-        responses = self.responses[name]
-        one = responses.pop(0) if len(responses) > 1 else responses[0]
-        if isinstance(one, BaseException):
-            raise one
-        return one
+        return self.responses[name]()
 
     def read(self) -> State:
         found: State = self._next("read")
@@ -102,9 +106,14 @@ class Syncs:
         return [one for one in self.asked if one.startswith("send")]
 
 
+def begun(folder: Path) -> Run:
+    run = make_run(folder, "acme", FakeClock())
+    run.artifacts.begin_start({"id": "source_1"})
+    return run
+
+
 @pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    run = make_run(tmp_path, "acme", clock)
+def run(run: Run) -> Run:
     run.artifacts.begin_start({"id": "source_1"})
     return run
 
@@ -113,11 +122,8 @@ def start(run: Run, syncs: Syncs, policy: str = "fail", wait_timeout: int = 230)
     return trigger(syncs, policy, given(wait_timeout=wait_timeout), run)
 
 
-def state_of_the_pending_start(tmp_path: Path) -> Any:
-    import pickle
-
-    path = tmp_path / "acme-blueprints" / "variables" / "starting.pickle"
-    return pickle.loads(path.read_bytes())["state"]  # noqa: S301
+def state_of_the_pending_start(variables: Path) -> Any:
+    return pickle.loads((variables / "starting.pickle").read_bytes())["state"]  # noqa: S301
 
 
 # What is decided before
@@ -131,64 +137,41 @@ def test_a_trigger_reads_then_sends_once(run: Run, clock: FakeClock) -> None:
     assert run.report.still_running == "the sync of source source_1 is still running in Acme"
 
 
-@pytest.mark.parametrize(
-    ("failure", "kind"),
-    [
-        (UNREACHABLE, errors.SyncNotStartedError),
-        (errors.SyncNotFoundError("404"), errors.SyncNotFoundError),
-        (errors.BadRequestError("paused"), errors.BadRequestError),
-        (errors.InvalidCredentialsError("401"), errors.InvalidCredentialsError),
-    ],
-)
+@pytest.mark.parametrize("failure", [UNREACHABLE, NOT_FOUND, PAUSED, UNAUTHORIZED])
 def test_after_a_first_read_that_fails_nothing_is_sent(
-    run: Run, clock: FakeClock, tmp_path: Path, failure: errors.BlueprintError, kind: type[errors.BlueprintError]
+    run: Run, clock: FakeClock, variables: Path, failure: errors.BlueprintError
 ) -> None:
     syncs = Syncs(clock, read=failure)
     with pytest.raises(errors.BlueprintError) as caught:
         start(run, syncs)
-    assert type(caught.value) is kind
+    assert type(caught.value) is (errors.SyncNotStartedError if failure is UNREACHABLE else type(failure))
     assert ("nothing was started" in str(caught.value)) == (failure is UNREACHABLE)
     assert (syncs.asked, run.report.started) == (["read"], False)
-    assert state_of_the_pending_start(tmp_path) == "reading"
+    assert state_of_the_pending_start(variables) == "reading"
 
 
 @pytest.mark.parametrize(
     ("policy", "responses", "asked", "found"),
     [
-        ("fail", {"read": RUNNING}, ["read"], f"{ALREADY}; ACME_IF_RUNNING is fail"),
-        ("fail", {"send": CONFLICT}, ["read", "send"], f"{ALREADY} (responded with 409); ACME_IF_RUNNING is fail"),
-        ("join", {"read": RUNNING}, ["read", "join"], JOINED),
-        ("join", {"send": CONFLICT, "read": [IDLE, RUNNING]}, ["read", "send", "read", "join"], JOINED),
-        (
-            "join",
-            {"send": CONFLICT, "read": [IDLE, IDLE, RUNNING]},
-            ["read", "send", "read", "send", "read", "join"],
-            JOINED,
-        ),
-        ("join", {"send": [CONFLICT, STARTED]}, ["read", "send", "read", "send"], STARTED),
-        ("restart", {"read": RUNNING}, ["read", "restart", "send"], STARTED),
-        ("restart", {"read": RUNNING, "restart": CANNOT_STOP}, ["read", "restart"], "it cannot be stopped"),
-        ("restart", {"send": [CONFLICT, STARTED]}, ["read", "send", "restart", "send"], STARTED),
-        (
-            "restart",
-            {"send": CONFLICT, "restart": CANNOT_STOP},
-            ["read", "send", "restart"],
-            "it cannot be stopped (responded with 409)",
-        ),
-        ("wait", {"read": [RUNNING, RUNNING, IDLE]}, ["read", "read", "read", "send"], STARTED),
-        ("wait", {"send": [CONFLICT, STARTED]}, ["read", "send", "read", "send"], STARTED),
-        (
-            "wait",
-            {"read": [RUNNING, IDLE, RUNNING, IDLE], "send": [CONFLICT, STARTED]},
-            ["read", "read", "send", "read", "read", "send"],
-            STARTED,
-        ),
-        ("wait", {"read": [RUNNING, UNREACHABLE, IDLE]}, ["read", "read", "read", "send"], STARTED),
-        ("wait", {"read": [RUNNING, errors.BadRequestError("paused")]}, ["read", "read"], "paused"),
+        ("fail", {"read": RUNNING}, "read", f"{ALREADY}; ACME_IF_RUNNING is fail"),
+        ("fail", {"send": CONFLICT}, "read send", f"{CONFLICTING} fail"),
+        ("join", {"read": RUNNING}, "read join", JOINED),
+        ("join", {"send": CONFLICT, "read": [IDLE, RUNNING]}, "read send read join", JOINED),
+        ("join", {"send": CONFLICT, "read": [IDLE, IDLE, RUNNING]}, "read send read send read join", JOINED),
+        ("join", {"send": [CONFLICT, STARTED]}, "read send read send", STARTED),
+        ("restart", {"read": RUNNING}, "read restart send", STARTED),
+        ("restart", {"read": RUNNING, "restart": CANNOT_STOP}, "read restart", "it cannot be stopped"),
+        ("restart", {"send": [CONFLICT, STARTED]}, "read send restart send", STARTED),
+        ("restart", {"send": CONFLICT, "restart": CANNOT_STOP}, "read send restart", f"{CANNOT_STOP} ({CONFLICT})"),
+        ("wait", {"read": [RUNNING, RUNNING, IDLE]}, "read read read send", STARTED),
+        ("wait", {"send": [CONFLICT, STARTED]}, "read send read send", STARTED),
+        ("wait", ENDING_TWICE, "read read send read read send", STARTED),
+        ("wait", {"read": [RUNNING, UNREACHABLE, IDLE]}, "read read read send", STARTED),
+        ("wait", {"read": [RUNNING, PAUSED]}, "read read", "paused"),
     ],
 )
 def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported_by_a_409(
-    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], asked: list[str], found: Sync | str
+    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], asked: str, found: Sync | str
 ) -> None:
     syncs = Syncs(clock, **responses)
     if isinstance(found, Sync):
@@ -200,28 +183,23 @@ def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported
             start(run, syncs, policy)
         assert str(caught.value) == found
         assert not run.report.started
-    assert syncs.asked == asked
+    assert syncs.asked == asked.split()
     assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
+
+
+STILL_RUNNING = (
+    "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started"
+)
+NOT_STOPPED = "and the running sync was asked to stop but has not stopped in time"
 
 
 @pytest.mark.parametrize(
     ("policy", "responses", "seconds", "message"),
     [
-        (
-            "wait",
-            {"read": RUNNING},
-            7 * MINUTE,
-            "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started",
-        ),
-        ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{ALREADY} (responded with 409); ACME_IF_RUNNING is wait"),
-        (
-            "restart",
-            {"send": CONFLICT},
-            5 * MINUTE,
-            f"{ALREADY} (responded with 409); ACME_IF_RUNNING is restart, and the running sync was asked to stop but "
-            "has not stopped in time",
-        ),
-        ("join", {"send": CONFLICT}, 1 * MINUTE, f"{ALREADY} (responded with 409); ACME_IF_RUNNING is join"),
+        ("wait", {"read": RUNNING}, 7 * MINUTE, STILL_RUNNING),
+        ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{CONFLICTING} wait"),
+        ("restart", {"send": CONFLICT}, 5 * MINUTE, f"{CONFLICTING} restart, {NOT_STOPPED}"),
+        ("join", {"send": CONFLICT}, 1 * MINUTE, f"{CONFLICTING} join"),
     ],
 )
 def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
@@ -246,30 +224,28 @@ def test_an_unreachable_vendor_while_waiting_means_that_nothing_was_started(run:
 
 
 @pytest.mark.parametrize(
-    ("refusal", "kind"),
+    "refusal",
     [
-        (errors.BadRequestError("x"), errors.BadRequestError),
-        (errors.InvalidCredentialsError("x"), errors.InvalidCredentialsError),
-        (errors.SyncNotFoundError("x"), errors.SyncNotFoundError),
-        (RATE_LIMITED, errors.SyncNotStartedError),
-        (errors.StatusCheckFailedError("a path that is gone", status=404), errors.SyncNotStartedError),
-        (errors.StatusCheckFailedError("several choices", status=300), errors.SyncNotStartedError),
-        (CONFLICT, errors.SyncAlreadyRunningError),
+        *(PAUSED, UNAUTHORIZED, NOT_FOUND, RATE_LIMITED, CONFLICT),
+        errors.StatusCheckFailedError("a path that is gone", status=404),
+        errors.StatusCheckFailedError("several choices", status=300),
     ],
+    ids=str,
 )
 def test_a_request_that_was_refused_is_not_repeated_nor_looked_for(
-    run: Run, clock: FakeClock, tmp_path: Path, refusal: errors.BlueprintError, kind: type[errors.BlueprintError]
+    run: Run, clock: FakeClock, variables: Path, refusal: errors.BlueprintError
 ) -> None:
     syncs = Syncs(clock, send=refusal)
     with pytest.raises(errors.BlueprintError) as caught:
         start(run, syncs)
-    assert type(caught.value) is kind
-    assert caught.value.outcome == kind.outcome
+    kind = type(refusal)
+    if kind is errors.StatusCheckFailedError:
+        kind = errors.SyncNotStartedError
+    assert (type(caught.value), caught.value.outcome) == (kind, kind.outcome)
     assert str(refusal) in str(caught.value)
-    assert ("nothing was started" in str(caught.value)) == (kind is errors.SyncNotStartedError)
-    assert str(caught.value).count("nothing was started") <= 1
+    assert str(caught.value).count("nothing was started") == (kind is errors.SyncNotStartedError)
     assert syncs.asked == ["read", "send"]
-    assert state_of_the_pending_start(tmp_path) == "reading"
+    assert state_of_the_pending_start(variables) == "reading"
     assert run.report.still_running == "nothing was started by this run"
 
 
@@ -292,42 +268,38 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
     tmp_path: Path, lost: errors.BlueprintError, polls: list[float], sends_again: bool
 ) -> None:
     for shown_at in range(len(polls) + 1):
-        clock = FakeClock()
-        run = make_run(tmp_path / str(shown_at), "acme", clock)
-        run.artifacts.begin_start({"id": "source_1"})
-        syncs = Syncs(clock, send=[lost, Sync(sync_id="second")], find_started=[*[None] * shown_at, STARTED])
-        if shown_at == len(polls):
-            syncs.responses["find_started"] = [None]
-        try:
-            found: object = start(run, syncs)
-        except errors.StartUnclearError as error:
-            found = error.outcome if str(error).startswith(f"{lost}; it is not known whether") else str(error)
-        again = shown_at == len(polls) and sends_again
-        expected = Sync(sync_id="second") if again else "unclear" if shown_at == len(polls) else STARTED
-        assert found == expected
+        run = begun(tmp_path / str(shown_at))
+        is_shown = shown_at < len(polls)
+        shown = [*[None] * shown_at, STARTED] if is_shown else [None]
+        syncs = Syncs(run.clock, send=[lost, Sync(sync_id="second")], find_started=shown)
+        again = sends_again and not is_shown
+        if is_shown or again:
+            assert start(run, syncs) == (STARTED if is_shown else Sync(sync_id="second"))
+        else:
+            with pytest.raises(errors.StartUnclearError, match=f"^{lost}; it is not known whether"):
+                start(run, syncs)
         assert syncs.sends == ["send", "send again"][: 1 + again]
         assert syncs.found_at == polls[: shown_at + 1]
-        assert run.report.started == (found != "unclear")
-        assert state_of_the_pending_start(tmp_path / str(shown_at)) == "sent"
+        assert run.report.started == (is_shown or again)
+        assert state_of_the_pending_start(tmp_path / str(shown_at) / "acme-blueprints" / "variables") == "sent"
 
 
-@pytest.mark.parametrize("second", [LOST, LOST_500, CONFLICT, TIMED_OUT, UNEXPECTED], ids=lambda one: str(one))
+@pytest.mark.parametrize("is_shown", [True, False])
+@pytest.mark.parametrize("second", [LOST, LOST_500, CONFLICT, TIMED_OUT, UNEXPECTED], ids=str)
 def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_third_time(
-    tmp_path: Path, second: errors.BlueprintError
+    run: Run, clock: FakeClock, second: errors.BlueprintError, is_shown: bool
 ) -> None:
-    for found, expected in ((STARTED, STARTED), (None, "unclear")):
-        clock = FakeClock()
-        run = make_run(tmp_path / str(expected), "acme", clock)
-        run.artifacts.begin_start({"id": "source_1"})
-        syncs = Syncs(clock, send=[LOST, second], find_started=[*[None] * 6, found])
-        try:
-            outcome: object = start(run, syncs)
-        except errors.StartUnclearError as error:
-            outcome = error.outcome
-        assert outcome == expected
-        assert syncs.sends == ["send", "send again"]
-        pauses = [0, 5, 15, 30, 50, 70, 90] if second is TIMED_OUT else [0, 1, 3, 7, 15]
-        assert syncs.found_at == [0, 1, 3, 7, 15, *(15 + pause for pause in (pauses[:2] if found else pauses))]
+    syncs = Syncs(clock, send=[LOST, second], find_started=[*[None] * 6, STARTED if is_shown else None])
+    pauses = [0, 5, 15, 30, 50, 70, 90] if second is TIMED_OUT else [0, 1, 3, 7, 15]
+    if is_shown:
+        pauses = pauses[:2]
+        assert start(run, syncs) == STARTED
+    else:
+        with pytest.raises(errors.StartUnclearError) as caught:
+            start(run, syncs)
+        assert caught.value.outcome == "unclear"
+    assert syncs.sends == ["send", "send again"]
+    assert syncs.found_at == [0, 1, 3, 7, 15, *(15 + pause for pause in pauses)]
 
 
 def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: FakeClock) -> None:
@@ -341,20 +313,15 @@ def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: Fake
 @pytest.mark.parametrize(
     ("responses", "reason"),
     [
-        ({"send": [LOST, RATE_LIMITED]}, "429"),
-        ({"send": [LOST, errors.BadRequestError("400")]}, "400"),
-        ({"send": [LOST, errors.SyncNotFoundError("404")]}, "404"),
-        ({"send": [LOST, errors.InvalidCredentialsError("401")]}, "401"),
-        ({"send": LOST, "find_started": UNREACHABLE}, "could not be reached"),
-        ({"send": LOST, "find_started": [None, None, None, None, UNREACHABLE]}, "could not be reached"),
-        ({"send": LOST, "find_started": errors.InvalidCredentialsError("401")}, "401"),
-        ({"send": LOST, "find_started": errors.SyncNotFoundError("404")}, "404"),
+        *(({"send": [LOST, error]}, str(error)) for error in (RATE_LIMITED, PAUSED, NOT_FOUND, UNAUTHORIZED)),
+        *(({"send": LOST, "find_started": error}, str(error)) for error in (UNREACHABLE, NOT_FOUND, UNAUTHORIZED)),
+        ({"send": LOST, "find_started": [*[None] * 4, UNREACHABLE]}, "could not be reached"),
         ({"send": LOST, "find_started": errors.StartUnclearError("no poll can tell")}, "no poll can tell"),
     ],
     ids=str,
 )
 def test_no_sync_that_may_be_running_is_reported_as_not_started(
-    run: Run, clock: FakeClock, tmp_path: Path, responses: dict[str, Any], reason: str
+    run: Run, clock: FakeClock, variables: Path, responses: dict[str, Any], reason: str
 ) -> None:
     syncs = Syncs(clock, **responses)
     with pytest.raises(errors.StartUnclearError) as caught:
@@ -365,7 +332,7 @@ def test_no_sync_that_may_be_running_is_reported_as_not_started(
     assert message.startswith("no response; it is not known whether a sync of source source_1 was started (")
     assert reason in message
     assert message.endswith("check it in Acme before you trigger it again")
-    assert state_of_the_pending_start(tmp_path) == "sent"
+    assert state_of_the_pending_start(variables) == "sent"
     assert "may be running in Acme" in run.report.still_running
 
 
@@ -373,12 +340,6 @@ def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock
     syncs = Syncs(clock, send=LOST, find_started=[UNREACHABLE, UNREACHABLE, STARTED])
     assert start(run, syncs) == STARTED
     assert syncs.sends == ["send"]
-
-
-# What is logged
-
-
-TRIGGERING = "triggering a sync of source source_1"
 
 
 # A run that ends in the middle
@@ -394,19 +355,17 @@ TRIGGERING = "triggering a sync of source source_1"
     ],
 )
 def test_a_trigger_that_is_stopped_leaves_a_record_of_how_far_it_got(
-    run: Run, clock: FakeClock, tmp_path: Path, killer: BaseException, place: str, state: str, still_running: str
+    run: Run, clock: FakeClock, variables: Path, killer: BaseException, place: str, state: str, still_running: str
 ) -> None:
     with pytest.raises(type(killer)):
         start(run, Syncs(clock, **{"send": LOST, place: killer}))
     run.artifacts.end_start(143, "interrupted")
-    assert state_of_the_pending_start(tmp_path) == ("ended" if state == "reading" else state)
+    assert state_of_the_pending_start(variables) == ("ended" if state == "reading" else state)
     assert run.report.still_running == still_running
 
 
-def test_nothing_is_sent_without_a_pending_start(run: Run, clock: FakeClock, tmp_path: Path) -> None:
-    variables = tmp_path / "acme-blueprints" / "variables"
-    (variables / "starting.pickle").unlink()
-    variables.rmdir()
+def test_nothing_is_sent_without_a_pending_start(run: Run, clock: FakeClock, variables: Path) -> None:
+    shutil.rmtree(variables)
     variables.write_text("a file")
     syncs = Syncs(clock)
     with pytest.raises(errors.ArtifactError, match="nothing was started"):
