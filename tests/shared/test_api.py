@@ -15,6 +15,7 @@ from shared import errors
 from shared.api import BACK_OFF, Api, Refusal, retry_after
 from shared.redaction import Redactor
 from shared.transport import NOT_JSON, Response, TransportError
+from tests.shared.running import in_turn
 from tests.support import NOW, FakeClock
 
 TOKEN = "tok-0123456789abcdef"
@@ -28,7 +29,7 @@ class Sender:
 
     def __init__(self, clock: FakeClock, *responses: Any) -> None:
         self.clock = clock
-        self.responses = list(responses)
+        self.next_response = in_turn(*responses)
         self.sent: list[tuple[str, object, float]] = []
 
     def send(
@@ -36,9 +37,7 @@ class Sender:
     ) -> Response:
         assert (path, params or {}) == ("/x", {})
         self.sent.append((method, body, read_timeout))
-        given = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
-        if isinstance(given, Exception):
-            raise given
+        given = self.next_response()
         response = Response(given, None) if isinstance(given, int) else given
         return response._replace(received=self.clock.monotonic())
 

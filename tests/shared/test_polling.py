@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Union
 
 import pytest
@@ -15,7 +14,8 @@ from shared.context import Run
 from shared.polling import Pace, Pending, follow, next_interval, poll_until
 from shared.status import SyncStatus, Verdict
 from tests.shared.acme import Sync, given
-from tests.support import NOW, FakeClock, make_run
+from tests.shared.running import in_turn
+from tests.support import NOW, FakeClock
 
 MINUTE, HOUR = 60, 3600
 RUNNING = Pending("it is running")
@@ -24,19 +24,6 @@ UNAUTHORIZED = errors.InvalidCredentialsError("Acme responded with 401")
 NOT_FOUND = errors.SyncNotFoundError("Acme responded with 404")
 
 News = Union[object, BaseException]
-
-
-def in_turn(*news: News) -> Callable[[], Any]:
-    """A poll that raises or returns one of `news` after the other, and the last of them from then on."""
-    left = list(news)
-
-    def poll() -> object:
-        one = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(one, BaseException):
-            raise one
-        return one
-
-    return poll
 
 
 def timed(clock: FakeClock, poll: Callable[[], Any]) -> tuple[list[float], Callable[[], Any]]:
@@ -287,11 +274,6 @@ class Syncs:
 
     def now(self) -> datetime | None:
         return NOW + timedelta(seconds=self.clock.elapsed) if self.tells_time else None
-
-
-@pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    return make_run(tmp_path, "acme", clock)
 
 
 def verdict(status: SyncStatus, **more: Any) -> Verdict:

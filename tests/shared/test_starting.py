@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,19 +105,8 @@ class Syncs:
         return [one for one in self.asked if one.startswith("send")]
 
 
-def begun(folder: Path) -> Run:
-    run = make_run(folder, "acme", FakeClock())
-    run.artifacts.begin_start({"id": "source_1"})
-    return run
-
-
-@pytest.fixture
-def run(run: Run) -> Run:
-    run.artifacts.begin_start({"id": "source_1"})
-    return run
-
-
 def start(run: Run, syncs: Syncs, policy: str = "fail", wait_timeout: int = 230) -> Sync:
+    run.artifacts.begin_start({"id": "source_1"})
     return trigger(syncs, policy, given(wait_timeout=wait_timeout), run)
 
 
@@ -187,16 +175,14 @@ def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported
     assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
 
 
-STILL_RUNNING = (
-    "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started"
-)
+STILL_RUNS = "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started"
 NOT_STOPPED = "and the running sync was asked to stop but has not stopped in time"
 
 
 @pytest.mark.parametrize(
     ("policy", "responses", "seconds", "message"),
     [
-        ("wait", {"read": RUNNING}, 7 * MINUTE, STILL_RUNNING),
+        ("wait", {"read": RUNNING}, 7 * MINUTE, STILL_RUNS),
         ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{CONFLICTING} wait"),
         ("restart", {"send": CONFLICT}, 5 * MINUTE, f"{CONFLICTING} restart, {NOT_STOPPED}"),
         ("join", {"send": CONFLICT}, 1 * MINUTE, f"{CONFLICTING} join"),
@@ -268,7 +254,7 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
     tmp_path: Path, lost: errors.BlueprintError, polls: list[float], sends_again: bool
 ) -> None:
     for shown_at in range(len(polls) + 1):
-        run = begun(tmp_path / str(shown_at))
+        run = make_run(tmp_path / str(shown_at), "acme", FakeClock())
         is_shown = shown_at < len(polls)
         shown = [*[None] * shown_at, STARTED] if is_shown else [None]
         syncs = Syncs(run.clock, send=[lost, Sync(sync_id="second")], find_started=shown)
@@ -365,9 +351,8 @@ def test_a_trigger_that_is_stopped_leaves_a_record_of_how_far_it_got(
 
 
 def test_nothing_is_sent_without_a_pending_start(run: Run, clock: FakeClock, variables: Path) -> None:
-    shutil.rmtree(variables)
-    variables.write_text("a file")
+    variables.parent.write_text("a file")
     syncs = Syncs(clock)
     with pytest.raises(errors.ArtifactError, match="nothing was started"):
-        start(run, syncs)
+        trigger(syncs, "fail", given(), run)
     assert syncs.sends == []
