@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Union
 
@@ -21,6 +21,8 @@ MINUTE, HOUR = 60, 3600
 RUNNING = Pending("it is running")
 UNREACHABLE = errors.StatusCheckFailedError("Acme responded with 503")
 UNAUTHORIZED = errors.InvalidCredentialsError("Acme responded with 401")
+OLD = Sync(server_time=NOW - timedelta(hours=1))
+LATEST = Sync(server_time=None, is_latest=True)
 NOT_FOUND = errors.SyncNotFoundError("Acme responded with 404")
 
 News = Union[object, BaseException]
@@ -35,6 +37,10 @@ def timed(clock: FakeClock, poll: Callable[[], Any]) -> tuple[list[float], Calla
         return poll()
 
     return times, timing
+
+
+def gaps(times: list[float]) -> list[float]:
+    return [after - before for before, after in zip(times, times[1:])]
 
 
 def pace_of(clock: FakeClock, seconds: float = 4 * HOUR, least: float = 2, most: float = 60) -> Pace:
@@ -63,9 +69,8 @@ def test_the_interval_follows_the_time_waited_so_far(
 def test_the_intervals_are_within_a_tenth_of_the_rule_with_jitter(clock: FakeClock, least: float, most: float) -> None:
     times, poll = timed(clock, in_turn(RUNNING))
     poll_until(poll, pace_of(clock, least=least, most=most))
-    ratios = set()
-    for before, after in zip(times, times[1:-1]):
-        ratios.add(round((after - before) / next_interval(before, least, most), 6))
+    rule = [next_interval(elapsed, least, most) for elapsed in times]
+    ratios = {round(gap / interval, 6) for gap, interval in zip(gaps(times[:-1]), rule)}
     assert 0.9 <= min(ratios) < max(ratios) <= 1.1
     assert len(ratios) > 10
 
@@ -206,66 +211,52 @@ def test_a_retry_after_longer_than_the_time_left_ends_the_wait_at_once(clock: Fa
 # What is logged
 
 
-class Heard(logging.Handler):
-    """The seconds at which something was logged, and what."""
+class Times(logging.Filter):
+    """Notes the seconds at which something is logged."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
-        self.clock = clock
-        self.lines: list[tuple[float, str]] = []
+        self.clock, self.seen = clock, [0.0]
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append((self.clock.elapsed, record.getMessage()))
-
-    @property
-    def longest_silence(self) -> float:
-        times = [0.0, *(at for at, _ in self.lines), self.clock.elapsed]
-        return max(after - before for before, after in zip(times, times[1:]))
+    def filter(self, _: logging.LogRecord) -> bool:
+        self.seen.append(self.clock.elapsed)
+        return True
 
 
-@pytest.fixture
-def heard(clock: FakeClock) -> Iterator[Heard]:
-    handler, logger = Heard(clock), logging.getLogger("shared")
-    logger.addHandler(handler)
-    before = logger.level
-    logger.setLevel(logging.INFO)
-    yield handler
-    logger.removeHandler(handler)
-    logger.setLevel(before)
-
-
-def test_each_change_is_logged_once_and_each_failure(clock: FakeClock, heard: Heard) -> None:
+def test_each_change_is_logged_once_and_each_failure(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     queued = Pending("it is queued")
     poll_until(in_turn(queued, queued, RUNNING, RUNNING, UNREACHABLE, UNAUTHORIZED, RUNNING, "done"), pace_of(clock))
-    assert [text for _, text in heard.lines] == [
-        "it is queued",
-        "it is running",
-        "Acme responded with 503; will retry",
-        "Acme responded with 401; will retry",
-    ]
+    failures = [f"{error}; will retry" for error in (UNREACHABLE, UNAUTHORIZED)]
+    assert caplog.messages == ["it is queued", "it is running", *failures]
 
 
 @pytest.mark.parametrize("most", [7, 60, 299, 300, 301, 3600])
-def test_a_line_is_logged_at_least_every_five_minutes(clock: FakeClock, heard: Heard, most: float) -> None:
+def test_a_line_is_logged_at_least_every_five_minutes(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture, most: float
+) -> None:
+    caplog.set_level(logging.INFO)
     busy = errors.StatusCheckFailedError("busy", retry_after=3000)
-    poll_until(in_turn(RUNNING, RUNNING, busy, RUNNING), pace_of(clock, least=most, most=most))
-    assert heard.longest_silence <= 300 + 1e-6
-    assert "it is running (5 min so far)" in [text for _, text in heard.lines]
+    times = Times(clock)
+    with caplog.filtering(times):
+        poll_until(in_turn(RUNNING, RUNNING, busy, RUNNING), pace_of(clock, least=most, most=most))
+    assert max(gaps([*times.seen, clock.elapsed])) <= 300 + 1e-6
+    assert "it is running (5 min so far)" in caplog.messages
 
 
 # A check and a trigger that waits
 
 
 class Syncs:
-    """A vendor's syncs as far as polling needs them. `now` is the server's clock, or None."""
+    """A vendor's syncs as far as polling needs them."""
 
     vendor = "Acme"
     min_interval = 2.0
+    tells_time = True
 
-    def __init__(self, clock: FakeClock, *news: News, tells_time: bool = True) -> None:
-        self.clock = clock
-        self.tells_time = tells_time
-        self.polled, self._poll = timed(clock, in_turn(*news))
+    def __init__(self, run: Run, *news: News) -> None:
+        self.run = run
+        self.polled, self._poll = timed(run.clock, in_turn(*news))
         self.handoffs: list[Sync] = []
 
     def poll(self, handoff: Sync) -> tuple[Verdict, Sync]:
@@ -273,110 +264,101 @@ class Syncs:
         return self._poll(), handoff._replace(sync_id=f"{handoff.sync_id}+")
 
     def now(self) -> datetime | None:
-        return NOW + timedelta(seconds=self.clock.elapsed) if self.tells_time else None
+        return NOW + timedelta(seconds=self.run.clock.elapsed) if self.tells_time else None
+
+    def follow(self, handoff: Sync = OLD, max_age: int | None = None, **inputs: Any) -> Verdict:
+        return follow(self, handoff, given(**{"wait": True, **inputs}), self.run, max_age)
 
 
-def verdict(status: SyncStatus, **more: Any) -> Verdict:
-    return Verdict(status, f"it is {status.value}", **more)
+def verdict(status: str, **more: Any) -> Verdict:
+    return Verdict(SyncStatus(status), f"it is {status}", **more)
 
 
-R, S, F, C = (
-    verdict(one) for one in (SyncStatus.RUNNING, SyncStatus.SUCCEEDED, SyncStatus.FAILED, SyncStatus.CANCELLED)
-)
-OLD = Sync(server_time=NOW - timedelta(hours=1))
+R, S, F = (verdict(status) for status in ("running", "succeeded", "failed"))
 BRIEF = R._replace(poll_again_in=2.0, briefly=True)
 
 
 @pytest.mark.parametrize(
-    ("news", "handoff", "status", "polled"),
+    ("news", "handoff", "found", "polled"),
     [
-        ((R, S), OLD, SyncStatus.RUNNING, [0]),
-        ((S,), OLD, SyncStatus.SUCCEEDED, [0]),
+        ((R, S), OLD, R, [0]),
+        ((S,), OLD, S, [0]),
         # where a vendor's rule asks for a second poll
-        ((BRIEF, S), OLD, SyncStatus.SUCCEEDED, [0, 2]),
-        ((BRIEF, F), OLD, SyncStatus.FAILED, [0, 2]),
-        ((BRIEF,), OLD, SyncStatus.RUNNING, [0, 2, 4]),
-        ((BRIEF._replace(poll_again_in=3.0), S), OLD, SyncStatus.SUCCEEDED, [0, 3]),
-        ((R._replace(poll_again_in=2.0), S), OLD, SyncStatus.RUNNING, [0]),
+        ((BRIEF, S), OLD, S, [0, 2]),
+        ((BRIEF, F), OLD, F, [0, 2]),
+        ((BRIEF,), OLD, R, [0, 2, 4]),
+        ((BRIEF._replace(poll_again_in=3.0), S), OLD, S, [0, 3]),
+        ((R._replace(poll_again_in=2.0), S), OLD, R, [0]),
         # what the vendor has just confirmed may be invisible
-        ((NOT_FOUND, S), Sync(), SyncStatus.SUCCEEDED, [0, 2]),
-        ((NOT_FOUND, NOT_FOUND, R), Sync(), SyncStatus.RUNNING, [0, 2, 4]),
-        ((NOT_FOUND,), Sync(), SyncStatus.RUNNING, [0, 2, 4]),
+        ((NOT_FOUND, S), Sync(), S, [0, 2]),
+        ((NOT_FOUND, NOT_FOUND, R), Sync(), R, [0, 2, 4]),
+        ((NOT_FOUND,), Sync(), R, [0, 2, 4]),
         ((NOT_FOUND,), Sync(server_time=NOW - timedelta(seconds=59)), NOT_FOUND, [0, 2]),
         ((NOT_FOUND, S), OLD, NOT_FOUND, [0]),
         ((NOT_FOUND, S), Sync(server_time=None), NOT_FOUND, [0]),
     ],
 )
 def test_a_check_that_does_not_wait_polls_once_or_a_few_times_briefly(
-    run: Run, clock: FakeClock, news: tuple[News, ...], handoff: Sync, status: object, polled: list[float]
+    run: Run, news: tuple[News, ...], handoff: Sync, found: Any, polled: list[float]
 ) -> None:
-    syncs = Syncs(clock, *news)
-    try:
-        found: object = follow(syncs, handoff, given(wait=False), run).status
-    except errors.SyncNotFoundError as error:
-        found = error
-    assert (found, syncs.polled) == (status, polled)
+    syncs = Syncs(run, *news)
+    if found is NOT_FOUND:
+        with pytest.raises(errors.SyncNotFoundError):
+            syncs.follow(handoff, wait=False)
+    else:
+        assert syncs.follow(handoff, wait=False).status is found.status
+    assert syncs.polled == polled
 
 
-def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock, R, R, S)
-    follow(syncs, OLD, given(wait=True), run)
+def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run) -> None:
+    syncs = Syncs(run, R, R, S)
+    syncs.follow()
     assert [one.sync_id for one in syncs.handoffs] == ["run_7", "run_7+", "run_7++"]
 
 
 @pytest.mark.parametrize(("known", "expected"), [(None, "source_1"), ("given", "given")])
-def test_what_the_vendor_reports_is_kept_for_the_result(
-    run: Run, clock: FakeClock, known: str | None, expected: str
-) -> None:
+def test_what_the_vendor_reports_is_kept_for_the_result(run: Run, known: str | None, expected: str) -> None:
     run.report.id = known
-    news = (R._replace(details={"rows": 1}), R._replace(details={"rows": 2, "at": "x"}), S)
-    follow(Syncs(clock, *news), OLD, given(wait=True), run)
+    Syncs(run, R._replace(details={"rows": 1}), R._replace(details={"rows": 2, "at": "x"}), S).follow()
     assert (run.report.id, run.report.details) == (expected, {"rows": 2, "at": "x"})
     assert run.report.still_running == "the sync of source source_1 may still be running in Acme"
 
 
-def test_the_end_of_the_time_says_how_long_it_was_and_that_the_sync_is_still_running(
-    run: Run, clock: FakeClock
+@pytest.mark.parametrize("before", [0, 6 * MINUTE])
+def test_the_end_of_the_time_since_the_process_started_says_how_long_it_was_and_that_the_sync_is_still_running(
+    run: Run, before: float
 ) -> None:
-    found = follow(Syncs(clock, R), OLD, given(wait=True, wait_timeout=7), run)
-    assert found.status is SyncStatus.RUNNING
-    assert found.message == "timed out after 7 min (it is running); the sync is still running in Acme"
-    assert clock.elapsed == pytest.approx(7 * MINUTE)
+    run.clock.sleep(before)  # waiting for another sync, before this one was started
+    message = "timed out after 7 min (it is running); the sync is still running in Acme"
+    assert Syncs(run, R).follow(wait_timeout=7) == Verdict(SyncStatus.RUNNING, message)
+    assert run.clock.elapsed == pytest.approx(7 * MINUTE)
 
 
-def test_the_timeout_is_counted_from_the_start_of_the_process(run: Run, clock: FakeClock) -> None:
-    clock.sleep(6 * MINUTE)  # waiting for another sync, before this one was started
-    follow(Syncs(clock, R), OLD, given(wait=True, wait_timeout=7), run)
-    assert clock.elapsed == pytest.approx(7 * MINUTE)
-
-
-def test_after_a_start_of_this_run_no_poll_need_succeed(run: Run, clock: FakeClock) -> None:
+def test_after_a_start_of_this_run_no_poll_need_succeed(run: Run) -> None:
     run.report.started = True
-    assert follow(Syncs(clock, UNREACHABLE, S), OLD, given(wait=True), run) == S
-    found = follow(Syncs(clock, UNREACHABLE), OLD, given(wait=True, wait_timeout=7), run)
+    assert Syncs(run, UNREACHABLE, S).follow() == S
+    found = Syncs(run, UNREACHABLE).follow(wait_timeout=7)
     assert found.message == "timed out after 7 min (no poll has succeeded); the sync may still be running in Acme"
 
 
-def test_the_poll_interval_is_the_maximum_between_two_polls(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock, R)
+def test_the_poll_interval_is_the_maximum_between_two_polls(run: Run) -> None:
+    syncs = Syncs(run, R)
     syncs.min_interval = 10
-    follow(syncs, OLD, given(wait=True, wait_timeout=30, poll_interval=3), run)
-    assert max(after - before for before, after in zip(syncs.polled, syncs.polled[1:])) <= 3.3 + 1e-6
+    syncs.follow(wait_timeout=30, poll_interval=3)
+    assert max(gaps(syncs.polled)) <= 3.3 + 1e-6
 
 
-def test_a_sync_that_becomes_visible_within_a_minute_is_waited_for(
-    run: Run, clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_sync_that_becomes_visible_within_a_minute_is_waited_for(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    assert follow(Syncs(clock, *[NOT_FOUND] * 29, S), Sync(), given(wait=True), run) == S
-    assert clock.elapsed == 58
+    assert Syncs(run, *[NOT_FOUND] * 29, S).follow(Sync()) == S
+    assert run.clock.elapsed == 58
     assert caplog.messages == ["Acme responded with 404; not visible yet, will retry"] * 29
 
 
-def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: Run, clock: FakeClock) -> None:
+def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: Run) -> None:
     with pytest.raises(errors.SyncNotFoundError):
-        follow(Syncs(clock, NOT_FOUND), Sync(), given(wait=True), run)
-    assert clock.elapsed == 60
+        Syncs(run, NOT_FOUND).follow(Sync())
+    assert run.clock.elapsed == 60
 
 
 @pytest.mark.parametrize(
@@ -388,63 +370,54 @@ def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: R
     ],
 )
 def test_a_sync_that_is_rescheduled_beyond_the_time_left_is_running(
-    run: Run, clock: FakeClock, pause: float, message: str, elapsed: float
+    run: Run, pause: float, message: str, elapsed: float
 ) -> None:
-    rescheduled = R._replace(message="rescheduled", poll_again_in=pause)
-    found = follow(Syncs(clock, rescheduled), OLD, given(wait=True, wait_timeout=7), run)
-    assert (found.status, found.message, clock.elapsed) == (SyncStatus.RUNNING, message, elapsed)
+    found = Syncs(run, R._replace(message="rescheduled", poll_again_in=pause)).follow(wait_timeout=7)
+    assert (found.status, found.message, run.clock.elapsed) == (SyncStatus.RUNNING, message, elapsed)
 
 
 # A check as a sensor
 
-LATEST = Sync(server_time=None, is_latest=True)
 
-
-def ended(status: SyncStatus, minutes: float | None) -> Verdict:
+def ended(status: str, minutes: float | None) -> Verdict:
     return verdict(status, details={"rows": 1}, ended_at=minutes and NOW - timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
-    ("latest", "handoff", "tells_time", "status", "message"),
+    ("latest", "status", "message"),
     [
-        (ended(SyncStatus.SUCCEEDED, 60), LATEST, True, SyncStatus.SUCCEEDED, "it is succeeded"),
-        (
-            ended(SyncStatus.SUCCEEDED, 61),
-            LATEST,
-            True,
-            SyncStatus.RUNNING,
-            "T10:59:00Z, more than 60 min ago",
-        ),
-        (ended(SyncStatus.FAILED, 61), LATEST, True, SyncStatus.RUNNING, "no newer one yet"),
-        (ended(SyncStatus.FAILED, 59), LATEST, True, SyncStatus.FAILED, "it is failed"),
-        (ended(SyncStatus.RUNNING, 61), LATEST, True, SyncStatus.RUNNING, "it is running"),
-        (ended(SyncStatus.SUCCEEDED, None), LATEST, True, SyncStatus.RUNNING, "it is not known how long ago"),
-        (ended(SyncStatus.SUCCEEDED, 5), LATEST, False, SyncStatus.RUNNING, "it is not known how long ago"),
-        (ended(SyncStatus.CANCELLED, None), LATEST, True, SyncStatus.CANCELLED, "it is cancelled"),
-        (ended(SyncStatus.SUCCEEDED, 61), OLD, True, SyncStatus.SUCCEEDED, "it is succeeded"),
+        (ended("succeeded", 60), "succeeded", "it is succeeded"),
+        (ended("succeeded", 61), "running", "T10:59:00Z, more than 60 min ago; no newer one yet"),
+        (ended("failed", 61), "running", "no newer one yet"),
+        (ended("failed", 59), "failed", "it is failed"),
+        (ended("running", 61), "running", "it is running"),
+        (ended("succeeded", None), "running", "it is not known how long ago"),
+        (ended("cancelled", None), "cancelled", "it is cancelled"),
     ],
 )
 def test_a_latest_sync_that_ended_too_long_ago_counts_as_not_there_yet(
-    run: Run,
-    clock: FakeClock,
-    latest: Verdict,
-    handoff: Sync,
-    tells_time: bool,
-    status: SyncStatus,
-    message: str,
+    run: Run, latest: Verdict, status: str, message: str
 ) -> None:
-    found = follow(Syncs(clock, latest, tells_time=tells_time), handoff, given(wait=False), run, max_age=60)
-    assert (found.status, found.details) == (status, {"rows": 1})
-    assert message in found.message
+    found = Syncs(run, latest).follow(LATEST, 60, wait=False)
+    assert (found.status.value, found.details) == (status, {"rows": 1})
+    assert found.message.endswith(message)
 
 
-def test_a_sensor_that_times_out_does_not_claim_that_a_sync_is_running(run: Run, clock: FakeClock) -> None:
-    found = follow(Syncs(clock, ended(SyncStatus.SUCCEEDED, 61)), LATEST, given(wait=True, wait_timeout=7), run, 60)
+def test_a_sync_counts_however_old_where_it_is_handed_over_and_not_where_no_server_tells_the_time(run: Run) -> None:
+    syncs = Syncs(run, ended("succeeded", 61))
+    assert syncs.follow(OLD, 60, wait=False).status is SyncStatus.SUCCEEDED
+    syncs.tells_time = False
+    found = syncs.follow(LATEST, 60, wait=False)
+    assert found == R._replace(message="it is succeeded, but it is not known how long ago", details={"rows": 1})
+
+
+def test_a_sensor_that_times_out_does_not_claim_that_a_sync_is_running(run: Run) -> None:
+    found = Syncs(run, ended("succeeded", 61)).follow(LATEST, 60, wait_timeout=7)
     assert found.status is SyncStatus.RUNNING
     assert found.message.startswith("timed out after 7 min (the latest sync ended at 2026-11-22T10:59:00Z")
     assert found.message.endswith("no newer one yet)")
 
 
-def test_a_sensor_that_waits_goes_on_until_a_sync_is_new_enough(run: Run, clock: FakeClock) -> None:
-    old, new = ended(SyncStatus.SUCCEEDED, 61), verdict(SyncStatus.SUCCEEDED, ended_at=NOW + timedelta(minutes=1))
-    assert follow(Syncs(clock, old, old, R, new), LATEST, given(wait=True), run, max_age=60) == new
+def test_a_sensor_that_waits_goes_on_until_a_sync_is_new_enough(run: Run) -> None:
+    old, new = ended("succeeded", 61), ended("succeeded", -1)
+    assert Syncs(run, old, old, R, new).follow(LATEST, 60) == new
