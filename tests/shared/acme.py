@@ -1,4 +1,4 @@
-"""A vendor made up for the tests of what all vendors share: its inputs and its handoff."""
+"""A vendor made up for the tests of what all vendors share: its inputs, its handoff, its syncs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple
 
 from shared import inputs
+from shared.context import Run
 from shared.handoff import identifier, moment
+from shared.polling import Pace, follow
+from shared.starting import trigger
+from shared.status import Verdict
 from tests.support import NOW
 
 KEY = "key-A1b2C3d4e5f"
@@ -83,3 +87,96 @@ class Sync(NamedTuple):
 
 def later(seconds: float, sync_id: str = "run_8", id: str = "source_1") -> Sync:  # noqa: A002
     return Sync(id, sync_id, NOW + timedelta(seconds=seconds))
+
+
+class State(NamedTuple):
+    """What Acme shows before a start."""
+
+    running: bool = False
+    after: str = "read"
+
+
+class Syncs:
+    """Acme's syncs: the responses come in turn, the last one again and again. It remembers what it was asked and when.
+
+    `responses` are one, or a list of them, for `read`, `restart`, `send`, `find_started` and `poll`.
+    """
+
+    vendor, label, min_interval = "Acme", "source source_1", 2.0
+    tells_time = is_harmless = True
+
+    def __init__(self, run: Run, **responses: Any) -> None:
+        usual = {"read": State(), "restart": State(after="restart"), "send": Sync(), "find_started": None}
+        given = {**usual, **responses}
+        self.responses = {name: in_turn(*one) if isinstance(one, list) else in_turn(one) for name, one in given.items()}
+        self.run = run
+        self.asked: list[str] = []
+        self.asked_at: dict[str, list[float]] = {}
+        self.state_sent: State | None = None
+        self.handoffs: list[Sync] = []
+
+    def _next(self, name: str, shown: str = "") -> Any:
+        self.asked.append(shown or name)
+        self.asked_at.setdefault(name, []).append(self.run.clock.elapsed)
+        return self.responses[name]()
+
+    def now(self) -> datetime | None:
+        return NOW + timedelta(seconds=self.run.clock.elapsed) if self.tells_time else None
+
+    def poll(self, handoff: Sync) -> tuple[Verdict, Sync]:
+        self.handoffs.append(handoff)
+        return self._next("poll"), handoff._replace(sync_id=f"{handoff.sync_id}+")
+
+    def read(self) -> State:
+        return self._next("read")
+
+    def join(self, state: State) -> Sync:
+        assert state.running
+        self.asked.append("join")
+        return Sync(sync_id="run_6")
+
+    def restart(self, state: State, pace: Pace) -> State:  # noqa: ARG002
+        assert pace.left > 0
+        return self._next("restart")
+
+    def draft(self, state: State) -> Sync:  # noqa: ARG002
+        return Sync(sync_id=None)
+
+    def send(self, state: State, *, again: bool) -> Sync:
+        assert not again or state == self.state_sent
+        self.state_sent = state
+        return self._next("send", "send again" if again else "send")
+
+    def may_send_again(self, state: State) -> bool:
+        assert state == self.state_sent
+        return self.is_harmless
+
+    def find_started(self, state: State) -> Sync | None:
+        assert state == self.state_sent
+        return self._next("find_started")
+
+    @property
+    def sends(self) -> list[str]:
+        return [one for one in self.asked if one.startswith("send")]
+
+    def start(self, policy: str = "fail", wait_timeout: int = 230) -> Sync:
+        """A trigger's start, from its pending start on."""
+        self.run.artifacts.begin_start({"id": "source_1"})
+        return trigger(self, policy, given(wait_timeout=wait_timeout), self.run)
+
+    def follow(self, handoff: Sync, max_age: int | None = None, **inputs: Any) -> Verdict:
+        """What a check, or a trigger that waits, follows; it waits unless it is told not to."""
+        return follow(self, handoff, given(**{"wait": True, **inputs}), self.run, max_age)
+
+
+def in_turn(*news: object) -> Callable[[], Any]:
+    """A function that raises or returns one of `news` after the other, and the last of them from then on."""
+    left = list(news)
+
+    def next_one() -> object:
+        one = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(one, BaseException):
+            raise one
+        return one
+
+    return next_one

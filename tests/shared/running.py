@@ -52,19 +52,6 @@ def raises(error: BaseException) -> Main:
     return main
 
 
-def in_turn(*news: object) -> Callable[[], Any]:
-    """A function that raises or returns one of `news` after the other, and the last of them from then on."""
-    left = list(news)
-
-    def next_one() -> object:
-        one = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(one, BaseException):
-            raise one
-        return one
-
-    return next_one
-
-
 def script(body: str) -> str:
     """The text of a script whose `main` has that body."""
     head = """

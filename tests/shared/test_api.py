@@ -15,7 +15,7 @@ from shared import errors
 from shared.api import BACK_OFF, Api, Refusal, retry_after
 from shared.redaction import Redactor
 from shared.transport import NOT_JSON, Response, TransportError
-from tests.shared.running import in_turn
+from tests.shared.acme import in_turn
 from tests.support import NOW, FakeClock
 
 TOKEN = "tok-0123456789abcdef"
@@ -70,17 +70,15 @@ def assert_back_off(clock: FakeClock, pauses: int) -> None:
 # What a status means
 
 
+MEANINGS: dict[int, type[errors.BlueprintError]] = {
+    **dict.fromkeys((300, 301, 302, 308, 399, 400, 402, 405, 406, 410, 422, 499), errors.BadRequestError),
+    **{401: errors.InvalidCredentialsError, 403: errors.InvalidCredentialsError},
+    **{404: errors.SyncNotFoundError, 409: errors.SyncAlreadyRunningError},
+}
+
+
 @every_call
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        *[(status, errors.BadRequestError) for status in (300, 301, 302, 308, 399, 400, 402, 405, 406, 410, 422, 499)],
-        (401, errors.InvalidCredentialsError),
-        (403, errors.InvalidCredentialsError),
-        (404, errors.SyncNotFoundError),
-        (409, errors.SyncAlreadyRunningError),
-    ],
-)
+@pytest.mark.parametrize(("status", "kind"), MEANINGS.items())
 def test_a_refusal_is_raised_as_what_it_means_with_the_vendors_message_and_never_repeated(
     clock: FakeClock, call: Call, status: int, kind: type[errors.BlueprintError]
 ) -> None:
@@ -121,9 +119,8 @@ def test_a_vendors_own_meaning_of_a_status_wins(clock: FakeClock, call: Call) ->
 @pytest.mark.parametrize("body", [None, [], "text", 1, NOT_JSON])
 def test_a_good_status_without_a_json_object_is_an_error(clock: FakeClock, body: Any) -> None:
     one, _ = api(clock, Response(200, body, "<html>" if body is NOT_JSON else ""))
-    with pytest.raises(
-        errors.StatusCheckFailedError, match="unexpected response from Acme, without a JSON object"
-    ) as caught:
+    message = "unexpected response from Acme, without a JSON object"
+    with pytest.raises(errors.StatusCheckFailedError, match=message) as caught:
         one.json_object(one.get("/x"))
     assert (caught.value.exit_code, caught.value.status) == (220, 200)
 
@@ -240,10 +237,9 @@ def test_a_retry_after_of_up_to_60_s_is_honored(clock: FakeClock, call: Call, se
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_longer_retry_after_ends_the_call_at_once_and_is_named(clock: FakeClock, call: Call, status: int) -> None:
     one, sender = api(clock, response(status, Retry_After="3600"))
-    if call is CALLS["start"] and status == 503:
-        kind: type[errors.BlueprintError] = errors.StartUnclearError
-    else:
-        kind = errors.SyncNotStartedError if call is CALLS["start"] else errors.StatusCheckFailedError
+    kind: type[errors.BlueprintError] = errors.StatusCheckFailedError
+    if call is CALLS["start"]:
+        kind = errors.StartUnclearError if status == 503 else errors.SyncNotStartedError
     with pytest.raises(kind, match=r"asks to wait 1 h|503") as caught:
         call(one)
     assert type(caught.value) is kind
@@ -305,11 +301,7 @@ def test_a_trigger_request_whose_response_is_lost_is_never_repeated(
     with pytest.raises(errors.StartUnclearError) as caught:
         one.start("/x")
     assert (caught.value.status, caught.value.timed_out) == (status, timed_out)
-    said = (
-        f"did not respond to the trigger request: {failure}"
-        if status is None
-        else f"responded with {status}: no message"
-    )
+    said = f"responded with {status}: no message" if status else f"did not respond to the trigger request: {failure}"
     assert str(caught.value) == f"Acme {said}"
     assert (len(sender.sent), clock.sleeps) == (1, [])
 
@@ -317,10 +309,10 @@ def test_a_trigger_request_whose_response_is_lost_is_never_repeated(
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        (lambda one: one.get("/x"), ("GET", None, 60)),
-        (lambda one: one.change("/x"), ("POST", None, 120)),
-        (lambda one: one.change("/x", {"a": 1}, method="PATCH"), ("PATCH", {"a": 1}, 120)),
-        (lambda one: one.start("/x"), ("POST", None, 120)),
+        (CALLS["get"], ("GET", None, 60)),
+        (CALLS["change"], ("POST", {"a": 1}, 120)),
+        (lambda one: one.change("/x", method="PATCH"), ("PATCH", None, 120)),
+        (CALLS["start"], ("POST", {"a": 1}, 120)),
     ],
 )
 def test_a_request_that_changes_something_has_more_time(clock: FakeClock, call: Call, expected: object) -> None:

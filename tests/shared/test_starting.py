@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from shared import errors
 from shared.context import Run
-from shared.polling import Pace
 from shared.starting import trigger
-from tests.shared.acme import Sync, given
-from tests.shared.running import in_turn
+from tests.shared.acme import State, Sync, Syncs, given
 from tests.support import FakeClock, make_run
 
 MINUTE = 60
@@ -36,78 +34,8 @@ STARTED = Sync(sync_id="run_7")
 JOINED = Sync(sync_id="run_6")
 
 
-class State(NamedTuple):
-    running: bool = False
-    after: str = "read"
-
-
 IDLE, RUNNING = State(), State(running=True)
 ENDING_TWICE = {"read": [RUNNING, IDLE, RUNNING, IDLE], "send": [CONFLICT, STARTED]}
-
-
-class Syncs:
-    """Responds in turn, the last response again and again, and remembers what it was asked and when."""
-
-    vendor = "Acme"
-    label = "source source_1"
-    min_interval = 2.0
-
-    def __init__(self, clock: FakeClock, **responses: Any) -> None:
-        """For `read`, `send`, `find_started` and `restart` a response, or a list of them."""
-        usual = {"read": IDLE, "send": STARTED, "find_started": None, "restart": State(after="restart")}
-        given = {**usual, **responses}
-        self.responses = {name: in_turn(*one) if isinstance(one, list) else in_turn(one) for name, one in given.items()}
-        self.harmless = True
-        self.clock = clock
-        self.asked: list[str] = []
-        self.found_at: list[float] = []
-        self.states_sent: list[State] = []
-
-    def _next(self, name: str, shown: str = "") -> Any:
-        self.asked.append(shown or name)
-        return self.responses[name]()
-
-    def read(self) -> State:
-        found: State = self._next("read")
-        return found
-
-    def join(self, state: State) -> Sync:
-        assert state.running
-        self.asked.append("join")
-        return JOINED
-
-    def restart(self, state: State, pace: Pace) -> State:  # noqa: ARG002
-        assert pace.left > 0
-        found: State = self._next("restart")
-        return found
-
-    def draft(self, state: State) -> Sync:  # noqa: ARG002
-        return Sync(sync_id=None)
-
-    def send(self, state: State, *, again: bool) -> Sync:
-        assert not again or state == self.states_sent[-1]
-        self.states_sent.append(state)
-        found: Sync = self._next("send", "send again" if again else "send")
-        return found
-
-    def may_send_again(self, state: State) -> bool:
-        assert state == self.states_sent[-1]
-        return self.harmless
-
-    def find_started(self, state: State) -> Sync | None:
-        assert state == self.states_sent[-1]
-        self.found_at.append(round(self.clock.elapsed))
-        found: Sync | None = self._next("find_started")
-        return found
-
-    @property
-    def sends(self) -> list[str]:
-        return [one for one in self.asked if one.startswith("send")]
-
-
-def start(run: Run, syncs: Syncs, policy: str = "fail", wait_timeout: int = 230) -> Sync:
-    run.artifacts.begin_start({"id": "source_1"})
-    return trigger(syncs, policy, given(wait_timeout=wait_timeout), run)
 
 
 def state_of_the_pending_start(variables: Path) -> Any:
@@ -117,21 +45,21 @@ def state_of_the_pending_start(variables: Path) -> Any:
 # What is decided before
 
 
-def test_a_trigger_reads_then_sends_once(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock)
-    assert start(run, syncs) == STARTED
-    assert (syncs.asked, clock.sleeps) == (["read", "send"], [])
+def test_a_trigger_reads_then_sends_once(run: Run) -> None:
+    syncs = Syncs(run)
+    assert syncs.start() == STARTED
+    assert (syncs.asked, run.clock.sleeps) == (["read", "send"], [])
     assert (run.report.started, run.report.sync_id) == (True, "run_7")
     assert run.report.still_running == "the sync of source source_1 is still running in Acme"
 
 
 @pytest.mark.parametrize("failure", [UNREACHABLE, NOT_FOUND, PAUSED, UNAUTHORIZED])
 def test_after_a_first_read_that_fails_nothing_is_sent(
-    run: Run, clock: FakeClock, variables: Path, failure: errors.BlueprintError
+    run: Run, variables: Path, failure: errors.BlueprintError
 ) -> None:
-    syncs = Syncs(clock, read=failure)
+    syncs = Syncs(run, read=failure)
     with pytest.raises(errors.BlueprintError) as caught:
-        start(run, syncs)
+        syncs.start()
     assert type(caught.value) is (errors.SyncNotStartedError if failure is UNREACHABLE else type(failure))
     assert ("nothing was started" in str(caught.value)) == (failure is UNREACHABLE)
     assert (syncs.asked, run.report.started) == (["read"], False)
@@ -159,20 +87,20 @@ def test_after_a_first_read_that_fails_nothing_is_sent(
     ],
 )
 def test_the_policy_decides_about_a_running_sync_whether_it_is_shown_or_reported_by_a_409(
-    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], asked: str, found: Sync | str
+    run: Run, policy: str, responses: dict[str, Any], asked: str, found: Sync | str
 ) -> None:
-    syncs = Syncs(clock, **responses)
+    syncs = Syncs(run, **responses)
     if isinstance(found, Sync):
-        assert start(run, syncs, policy) == found
+        assert syncs.start(policy) == found
         assert run.report.started
         assert run.report.sync_id == found.sync_id
     else:
         with pytest.raises((errors.SyncAlreadyRunningError, errors.BadRequestError)) as caught:
-            start(run, syncs, policy)
+            syncs.start(policy)
         assert str(caught.value) == found
         assert not run.report.started
     assert syncs.asked == asked.split()
-    assert len(syncs.sends) <= 1 or clock.elapsed >= 1.8  # a conflict is no reason to hurry
+    assert len(syncs.sends) <= 1 or run.clock.elapsed >= 1.8  # a conflict is no reason to hurry
 
 
 STILL_RUNS = "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started"
@@ -189,21 +117,21 @@ NOT_STOPPED = "and the running sync was asked to stop but has not stopped in tim
     ],
 )
 def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
-    run: Run, clock: FakeClock, policy: str, responses: dict[str, Any], seconds: float, message: str
+    run: Run, policy: str, responses: dict[str, Any], seconds: float, message: str
 ) -> None:
-    syncs = Syncs(clock, **responses)
+    syncs = Syncs(run, **responses)
     with pytest.raises(errors.SyncAlreadyRunningError) as caught:
-        start(run, syncs, policy, wait_timeout=7)
+        syncs.start(policy, wait_timeout=7)
     assert str(caught.value) == message
-    assert clock.elapsed == pytest.approx(seconds)
+    assert run.clock.elapsed == pytest.approx(seconds)
     assert len(syncs.asked) < 150
     assert not run.report.started
 
 
-def test_an_unreachable_vendor_while_waiting_means_that_nothing_was_started(run: Run, clock: FakeClock) -> None:
+def test_an_unreachable_vendor_while_waiting_means_that_nothing_was_started(run: Run) -> None:
     for timeout, message in ((7, "could not be reached; nothing was started"), (230, "polls have failed for 15 min")):
         with pytest.raises(errors.SyncNotStartedError, match=message):
-            start(run, Syncs(clock, read=[RUNNING, UNREACHABLE]), "wait", wait_timeout=timeout)
+            Syncs(run, read=[RUNNING, UNREACHABLE]).start("wait", timeout)
 
 
 # A request that was refused
@@ -219,11 +147,11 @@ def test_an_unreachable_vendor_while_waiting_means_that_nothing_was_started(run:
     ids=str,
 )
 def test_a_request_that_was_refused_is_not_repeated_nor_looked_for(
-    run: Run, clock: FakeClock, variables: Path, refusal: errors.BlueprintError
+    run: Run, variables: Path, refusal: errors.BlueprintError
 ) -> None:
-    syncs = Syncs(clock, send=refusal)
+    syncs = Syncs(run, send=refusal)
     with pytest.raises(errors.BlueprintError) as caught:
-        start(run, syncs)
+        syncs.start()
     kind = type(refusal)
     if kind is errors.StatusCheckFailedError:
         kind = errors.SyncNotStartedError
@@ -257,15 +185,15 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
         run = make_run(tmp_path / str(shown_at), "acme", FakeClock())
         is_shown = shown_at < len(polls)
         shown = [*[None] * shown_at, STARTED] if is_shown else [None]
-        syncs = Syncs(run.clock, send=[lost, Sync(sync_id="second")], find_started=shown)
+        syncs = Syncs(run, send=[lost, Sync(sync_id="second")], find_started=shown)
         again = sends_again and not is_shown
         if is_shown or again:
-            assert start(run, syncs) == (STARTED if is_shown else Sync(sync_id="second"))
+            assert syncs.start() == (STARTED if is_shown else Sync(sync_id="second"))
         else:
             with pytest.raises(errors.StartUnclearError, match=f"^{lost}; it is not known whether"):
-                start(run, syncs)
+                syncs.start()
         assert syncs.sends == ["send", "send again"][: 1 + again]
-        assert syncs.found_at == polls[: shown_at + 1]
+        assert syncs.asked_at["find_started"] == polls[: shown_at + 1]
         assert run.report.started == (is_shown or again)
         assert state_of_the_pending_start(tmp_path / str(shown_at) / "acme-blueprints" / "variables") == "sent"
 
@@ -273,26 +201,26 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
 @pytest.mark.parametrize("is_shown", [True, False])
 @pytest.mark.parametrize("second", [LOST, LOST_500, CONFLICT, TIMED_OUT, UNEXPECTED], ids=str)
 def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_third_time(
-    run: Run, clock: FakeClock, second: errors.BlueprintError, is_shown: bool
+    run: Run, second: errors.BlueprintError, is_shown: bool
 ) -> None:
-    syncs = Syncs(clock, send=[LOST, second], find_started=[*[None] * 6, STARTED if is_shown else None])
+    syncs = Syncs(run, send=[LOST, second], find_started=[*[None] * 6, STARTED if is_shown else None])
     pauses = [0, 5, 15, 30, 50, 70, 90] if second is TIMED_OUT else [0, 1, 3, 7, 15]
     if is_shown:
         pauses = pauses[:2]
-        assert start(run, syncs) == STARTED
+        assert syncs.start() == STARTED
     else:
         with pytest.raises(errors.StartUnclearError) as caught:
-            start(run, syncs)
+            syncs.start()
         assert caught.value.outcome == "unclear"
     assert syncs.sends == ["send", "send again"]
-    assert syncs.found_at == [0, 1, 3, 7, 15, *(15 + pause for pause in pauses)]
+    assert syncs.asked_at["find_started"] == [0, 1, 3, 7, 15, *(15 + pause for pause in pauses)]
 
 
-def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock, send=LOST)
-    syncs.harmless = False
+def test_where_a_second_request_might_do_harm_none_is_sent(run: Run) -> None:
+    syncs = Syncs(run, send=LOST)
+    syncs.is_harmless = False
     with pytest.raises(errors.StartUnclearError, match=r"\(nothing shows that it was accepted, nor that it was not\)"):
-        start(run, syncs)
+        syncs.start()
     assert syncs.sends == ["send"]
 
 
@@ -307,11 +235,11 @@ def test_where_a_second_request_might_do_harm_none_is_sent(run: Run, clock: Fake
     ids=str,
 )
 def test_no_sync_that_may_be_running_is_reported_as_not_started(
-    run: Run, clock: FakeClock, variables: Path, responses: dict[str, Any], reason: str
+    run: Run, variables: Path, responses: dict[str, Any], reason: str
 ) -> None:
-    syncs = Syncs(clock, **responses)
+    syncs = Syncs(run, **responses)
     with pytest.raises(errors.StartUnclearError) as caught:
-        start(run, syncs)
+        syncs.start()
     assert len(syncs.sends) == (2 if isinstance(responses["send"], list) else 1)
     assert (caught.value.exit_code, caught.value.outcome) == (202, "unclear")
     message = str(caught.value)
@@ -322,9 +250,9 @@ def test_no_sync_that_may_be_running_is_reported_as_not_started(
     assert "may be running in Acme" in run.report.still_running
 
 
-def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock) -> None:
-    syncs = Syncs(clock, send=LOST, find_started=[UNREACHABLE, UNREACHABLE, STARTED])
-    assert start(run, syncs) == STARTED
+def test_a_failed_poll_for_a_lost_request_is_survived(run: Run) -> None:
+    syncs = Syncs(run, send=LOST, find_started=[UNREACHABLE, UNREACHABLE, STARTED])
+    assert syncs.start() == STARTED
     assert syncs.sends == ["send"]
 
 
@@ -341,18 +269,18 @@ def test_a_failed_poll_for_a_lost_request_is_survived(run: Run, clock: FakeClock
     ],
 )
 def test_a_trigger_that_is_stopped_leaves_a_record_of_how_far_it_got(
-    run: Run, clock: FakeClock, variables: Path, killer: BaseException, place: str, state: str, still_running: str
+    run: Run, variables: Path, killer: BaseException, place: str, state: str, still_running: str
 ) -> None:
     with pytest.raises(type(killer)):
-        start(run, Syncs(clock, **{"send": LOST, place: killer}))
+        Syncs(run, **{"send": LOST, place: killer}).start()
     run.artifacts.end_start(143, "interrupted")
     assert state_of_the_pending_start(variables) == ("ended" if state == "reading" else state)
     assert run.report.still_running == still_running
 
 
-def test_nothing_is_sent_without_a_pending_start(run: Run, clock: FakeClock, variables: Path) -> None:
+def test_nothing_is_sent_without_a_pending_start(run: Run, variables: Path) -> None:
     variables.parent.write_text("a file")
-    syncs = Syncs(clock)
+    syncs = Syncs(run)
     with pytest.raises(errors.ArtifactError, match="nothing was started"):
         trigger(syncs, "fail", given(), run)
     assert syncs.sends == []
