@@ -222,23 +222,6 @@ def test_the_result_is_put_out_for_the_next_steps_and_as_a_table(run_here: Runne
     ]
 
 
-@pytest.mark.parametrize(
-    "hostile", ["a\nexit-code=0", "a\r\nexit-code=0", "a\u2028exit-code=0", "a\x85b=0", "a | b", "`a`", "<img src=x>"]
-)
-def test_no_message_forges_an_output_or_a_cell(run_here: Runner, tmp_path: Path, hostile: str) -> None:
-    def main(_given: Any, run: Run) -> Result:
-        run.report.sync_id = hostile
-        raise errors.SyncFailedError(hostile)
-
-    output, summary = tmp_path / "output", tmp_path / "summary"
-    run_here(main, {**GOOD, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
-    lines = output.read_text().splitlines()
-    assert [line.split("=")[0] for line in lines] == ["exit-code", "outcome", "sync-id", "message"]
-    table = summary.read_text().strip().splitlines()
-    assert {line.count("|") for line in table} == {3}
-    assert not any(sign in "".join(table) for sign in "`<")
-
-
 @pytest.mark.parametrize("variable", ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"])
 def test_a_file_of_a_ci_that_cannot_be_written_is_a_warning(run_here: Runner, tmp_path: Path, variable: str) -> None:
     ran = run_here(succeeds, {**GOOD, variable: str(tmp_path)})
