@@ -359,9 +359,7 @@ def test_without_a_date_of_the_server_its_time_is_not_known(clock: FakeClock, he
 
 
 @every_call
-def test_no_secret_is_in_a_message_or_in_the_log(
-    clock: FakeClock, call: Call, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_secret_is_in_a_message_or_the_log(clock: FakeClock, call: Call, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     proxy = TransportError(f"cannot parse http://{TOKEN}@proxy", maybe_delivered=False)
     with pytest.raises(errors.BlueprintError) as caught:

@@ -57,9 +57,7 @@ def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_p
     assert {path.name for path in folder.iterdir()} == {"open.pickle", "link.pickle"}
 
 
-def test_a_writer_that_is_killed_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(
-    folder: Path,
-) -> None:
+def test_a_killed_writer_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(folder: Path) -> None:
     files.try_writing(folder)
     files.write(folder / "a.pickle", b"old")
     code = f"""

@@ -23,42 +23,55 @@ from tests.support import NOW, FakeClock
 TOKEN = "tok-0123456789abcdef"
 
 
-def artifacts(folder: Path, log_id: str | None = None, *upstream: str) -> Artifacts:
-    return Artifacts(folder, "acme", Redactor([TOKEN]), FakeClock(), log_id, upstream)
+class Acme:
+    """Acme's triggers and checks in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.variables = folder / "acme-blueprints" / "variables"
+
+    def artifacts(self, log_id: str | None = None, *upstream: str) -> Artifacts:
+        return Artifacts(self.folder, "acme", Redactor([TOKEN]), FakeClock(), log_id, upstream)
+
+    def trigger(self, sync: Sync | None = None, log_id: str | None = None, *, until: str = "saved") -> Artifacts:
+        """A trigger that has saved its handoff, or that has left its pending start in the state `until`."""
+        sync = sync or Sync()
+        one = self.artifacts(log_id)
+        one.begin_start({"id": sync.id})
+        if until != "reading":
+            one.sending(sync)
+        if until == "ended":
+            one.not_sent()
+            one.end_start(204, "not_found")
+        elif until == "saved":
+            one.save(sync)
+            one.end_start(0, "started")
+        return one
+
+    def find(self, sync: str | None = None, *upstream: str) -> Sync | None:
+        """What a check takes."""
+        return self.artifacts(None, *upstream).find(Sync, given(sync=sync))
+
+    def put(self, name: str, value: Any) -> None:
+        self.variables.mkdir(parents=True, exist_ok=True)
+        (self.variables / name).write_bytes(value if isinstance(value, bytes) else pickle.dumps(value, 4))
+
+    def block(self) -> None:
+        """Put a file in place of the folder."""
+        shutil.rmtree(self.variables)
+        self.variables.write_text("a file")
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.variables.iterdir()}
+
+    def read(self, name: str = "starting.pickle") -> Any:
+        return pickle.loads(self.files[name])  # noqa: S301
 
 
-def trigger(folder: Path, sync: Sync | None = None, log_id: str | None = None, *, until: str = "saved") -> Artifacts:
-    """A trigger that has saved its handoff, or that has left its pending start in the state `until`."""
-    sync = sync or Sync()
-    one = artifacts(folder, log_id)
-    one.begin_start({"id": sync.id})
-    if until != "reading":
-        one.sending(sync)
-    if until == "ended":
-        one.not_sent()
-        one.end_start(204, "not_found")
-    elif until == "saved":
-        one.save(sync)
-        one.end_start(0, "started")
-    return one
-
-
-def find(folder: Path, sync: str | None = None, *upstream: str) -> Sync | None:
-    """What a check takes."""
-    return artifacts(folder, None, *upstream).find(Sync, given(sync=sync))
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def put(variables: Path, name: str, value: Any) -> None:
-    variables.mkdir(parents=True, exist_ok=True)
-    (variables / name).write_bytes(value if isinstance(value, bytes) else pickle.dumps(value, 4))
+@pytest.fixture
+def acme(tmp_path: Path) -> Acme:
+    return Acme(tmp_path)
 
 
 def saved(sync: Sync) -> dict[str, Any]:
@@ -73,38 +86,35 @@ def saved(sync: Sync) -> dict[str, Any]:
     [(None, set()), ("log1", {"log1_sync.pickle", "log1_force_sync.pickle"})],
     ids=["no log id", "log1"],
 )
-def test_a_trigger_saves_its_handoff_and_the_files_of_other_programs(
-    tmp_path: Path, variables: Path, log_id: str | None, more: set[str]
-) -> None:
-    trigger(tmp_path, log_id=log_id)
+def test_a_trigger_saves_its_handoff_and_other_programs_files(acme: Acme, log_id: str | None, more: set[str]) -> None:
+    acme.trigger(log_id=log_id)
     expected = {"force_sync.pickle": ["source_1", NOW], "source_id.pickle": "source_1", "sync_id.pickle": "run_7"}
-    assert names(variables) == {"sync.pickle", *expected, *more}
+    assert set(acme.files) == {"sync.pickle", *expected, *more}
     for name, value in expected.items():
-        assert pickle.loads((variables / name).read_bytes()) == value  # noqa: S301
+        assert acme.read(name) == value
     for name in ("sync.pickle", f"{log_id}_sync.pickle")[: 1 + bool(log_id)]:
-        plain = pickle.loads((variables / name).read_bytes())  # noqa: S301
+        plain = acme.read(name)
         assert plain["version"] == 1
         assert plain.items() >= Sync().plain().items()
-    assert {content[:2] for content in contents(variables).values()} == {b"\x80\x04"}
+    assert {content[:2] for content in acme.files.values()} == {b"\x80\x04"}
 
 
-def test_a_file_that_a_trigger_has_nothing_for_is_removed(tmp_path: Path, variables: Path) -> None:
-    trigger(tmp_path)
-    trigger(tmp_path, Sync(sync_id=None))
-    assert "sync_id.pickle" not in names(variables)
+def test_a_file_that_a_trigger_has_nothing_for_is_removed(acme: Acme) -> None:
+    acme.trigger()
+    acme.trigger(Sync(sync_id=None))
+    assert "sync_id.pickle" not in set(acme.files)
 
 
-def test_a_folder_that_was_removed_meanwhile_is_made_again(tmp_path: Path, variables: Path) -> None:
-    one = trigger(tmp_path, until="reading")
-    shutil.rmtree(variables)
+def test_a_folder_that_was_removed_meanwhile_is_made_again(acme: Acme) -> None:
+    one = acme.trigger(until="reading")
+    shutil.rmtree(acme.variables)
     one.save(Sync())
-    assert find(tmp_path) == Sync()
+    assert acme.find() == Sync()
 
 
-def test_a_sync_that_is_running_but_cannot_be_saved_is_reported_with_its_id(tmp_path: Path, variables: Path) -> None:
-    one = trigger(tmp_path, until="sent")
-    shutil.rmtree(variables)
-    variables.write_text("a file")
+def test_a_sync_that_is_running_but_cannot_be_saved_is_reported_with_its_id(acme: Acme) -> None:
+    one = acme.trigger(until="sent")
+    acme.block()
     with pytest.raises(errors.ArtifactError, match="the sync run_7 of source source_1 is running, but its handoff"):
         one.save(Sync())
 
@@ -115,7 +125,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started
     blocked.parent.mkdir(parents=True, exist_ok=True)
     blocked.write_text("a file")
     with pytest.raises(errors.ArtifactError, match=r"nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
-        trigger(tmp_path / "artifacts", until="reading")
+        Acme(tmp_path / "artifacts").trigger(until="reading")
     assert str(blocked) in str(caught.value)
     assert "None" not in str(caught.value)
 
@@ -128,13 +138,13 @@ def test_a_folder_that_belongs_to_another_user_is_reported_with_what_to_do(tmp_p
     message = rf"^(\S+) cannot be written \(Permission denied\); .* \({cure}\)$"
     try:
         with pytest.raises(errors.ArtifactError, match=message):
-            trigger(tmp_path / "artifacts", until="reading")
+            Acme(tmp_path / "artifacts").trigger(until="reading")
     finally:
         os.seteuid(user)
 
 
-def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_sent(tmp_path: Path) -> None:
-    one = trigger(tmp_path, until="reading")
+def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_sent(acme: Acme) -> None:
+    one = acme.trigger(until="reading")
     message = r"\(.* bytes\); nothing was started \(trigger fewer syncs at a time\)$"
     with pytest.raises(errors.ArtifactError, match=message):
         one.sending(Sync(sync_id="x" * pickles.MAX_BYTES))
@@ -143,24 +153,16 @@ def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_s
 # The pending start
 
 
-def pending(variables: Path, name: str = "starting.pickle") -> dict[str, Any]:
-    found = pickle.loads((variables / name).read_bytes())  # noqa: S301
-    assert isinstance(found, dict)
-    return found
-
-
 @pytest.mark.parametrize("log_id", [None, "log1"])
-def test_a_trigger_keeps_a_pending_start_from_its_first_step_until_its_handoff_is_saved(
-    tmp_path: Path, variables: Path, log_id: str | None
-) -> None:
+def test_a_trigger_keeps_a_pending_start_until_its_handoff_is_saved(acme: Acme, log_id: str | None) -> None:
     files = ["starting.pickle", f"{log_id}_starting.pickle"][: 1 + bool(log_id)]
-    one = trigger(tmp_path, log_id=log_id, until="reading")
-    states = [(pending(variables, name)["state"], pending(variables, name)["id"]) for name in files]
+    one = acme.trigger(log_id=log_id, until="reading")
+    states = [(acme.read(name)["state"], acme.read(name)["id"]) for name in files]
     one.sending(Sync())
-    states += [(pending(variables, name)["state"], pending(variables, name)["sync_id"]) for name in files]
+    states += [(acme.read(name)["state"], acme.read(name)["sync_id"]) for name in files]
     assert states == [("reading", "source_1")] * len(files) + [("sent", "run_7")] * len(files)
     one.save(Sync())
-    assert not [name for name in names(variables) if name.endswith("starting.pickle")]
+    assert not [name for name in set(acme.files) if name.endswith("starting.pickle")]
 
 
 @pytest.mark.parametrize(
@@ -177,18 +179,18 @@ def test_a_trigger_keeps_a_pending_start_from_its_first_step_until_its_handoff_i
     ],
 )
 def test_the_pending_start_says_how_the_trigger_ended_where_it_surely_started_nothing(
-    tmp_path: Path, variables: Path, steps: list[str], exit_code: int, state: str | None
+    acme: Acme, steps: list[str], exit_code: int, state: str | None
 ) -> None:
-    one = trigger(tmp_path, until="reading")
+    one = acme.trigger(until="reading")
     for step in steps:
         getattr(one, step)(*[Sync()] * (step != "not_sent"))
     one.end_start(exit_code, "its_outcome")
     if state is None:
-        assert "starting.pickle" not in names(variables)
+        assert "starting.pickle" not in set(acme.files)
     else:
-        assert pending(variables)["state"] == state
+        assert acme.read()["state"] == state
     if state == "ended":
-        assert (pending(variables)["exit_code"], pending(variables)["outcome"]) == (exit_code, "its_outcome")
+        assert (acme.read()["exit_code"], acme.read()["outcome"]) == (exit_code, "its_outcome")
 
 
 LEFT = {"sent": "a sync may be running", "reading": "killed before it started", "ended": "ended with exit code 204"}
@@ -201,114 +203,107 @@ LEFT = {"sent": "a sync may be running", "reading": "killed before it started", 
 )
 @pytest.mark.parametrize("sync", [None, "source_1"])
 def test_an_older_handoff_never_stands_for_a_trigger_that_saved_none(
-    tmp_path: Path, older: Sync | None, state: str, log_id: str | None, upstream: tuple[str, ...], sync: str | None
+    acme: Acme, older: Sync | None, state: str, log_id: str | None, upstream: tuple[str, ...], sync: str | None
 ) -> None:
     if older:
-        trigger(tmp_path, older, log_id)
-    trigger(tmp_path, later(60), log_id, until=state)
+        acme.trigger(older, log_id)
+    acme.trigger(later(60), log_id, until=state)
     with pytest.raises(errors.ArtifactError, match=LEFT[state]) as caught:
-        find(tmp_path, sync, *upstream)
+        acme.find(sync, *upstream)
     assert "starting.pickle" in str(caught.value)
     assert "not_found" in str(caught.value) or state != "ended"
 
 
 @pytest.mark.parametrize("state", LEFT)
-def test_a_pending_start_of_another_log_id_or_another_sync_is_ignored(
-    tmp_path: Path, state: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    trigger(tmp_path, log_id="log1")
-    trigger(tmp_path, later(60, id="other"), "log2", until=state)
-    assert find(tmp_path, "source_1", "log1") == Sync()
+def test_a_pending_start_of_another_id_is_ignored(acme: Acme, state: str, caplog: pytest.LogCaptureFixture) -> None:
+    acme.trigger(log_id="log1")
+    acme.trigger(later(60, id="other"), "log2", until=state)
+    assert acme.find("source_1", "log1") == Sync()
     assert caplog.messages == []
-    assert find(tmp_path, "source_1") == Sync()
+    assert acme.find("source_1") == Sync()
     assert caplog.messages == ["ignoring starting.pickle: its id is other, but this check is for source_1"]
 
 
 @pytest.mark.parametrize("sync", [None, "source_1"])
-def test_a_trigger_whose_id_was_not_valid_may_have_meant_any(tmp_path: Path, sync: str | None) -> None:
-    trigger(tmp_path)
-    one = artifacts(tmp_path)
+def test_a_trigger_whose_id_was_not_valid_may_have_meant_any(acme: Acme, sync: str | None) -> None:
+    acme.trigger()
+    one = acme.artifacts()
     one.begin_start({"id": None})
     one.end_start(206, "invalid_input")
     with pytest.raises(errors.ArtifactError, match=r"exit code 206 \(invalid_input\) and started nothing"):
-        find(tmp_path, sync)
+        acme.find(sync)
 
 
 @pytest.mark.parametrize("log_id", [None, "log1"])
 @pytest.mark.parametrize("state", LEFT)
-def test_the_next_trigger_clears_what_an_earlier_one_left(tmp_path: Path, log_id: str | None, state: str) -> None:
-    trigger(tmp_path, Sync(), log_id, until=state)
-    trigger(tmp_path, later(60), log_id)
-    assert find(tmp_path) == later(60)
-    assert find(tmp_path, None, "log1") == later(60)
+def test_the_next_trigger_clears_what_an_earlier_one_left(acme: Acme, log_id: str | None, state: str) -> None:
+    acme.trigger(Sync(), log_id, until=state)
+    acme.trigger(later(60), log_id)
+    assert acme.find() == later(60)
+    assert acme.find(None, "log1") == later(60)
 
 
-def test_a_trigger_does_not_clear_the_pending_start_of_one_beside_it(tmp_path: Path, variables: Path) -> None:
-    first = trigger(tmp_path, Sync("first"), "log1", until="sent")
-    trigger(tmp_path, Sync("second"), "log2", until="sent")
+def test_a_trigger_does_not_clear_the_pending_start_of_one_beside_it(acme: Acme) -> None:
+    first = acme.trigger(Sync("first"), "log1", until="sent")
+    acme.trigger(Sync("second"), "log2", until="sent")
     first.save(Sync("first"))
-    assert {name for name in names(variables) if "starting" in name} == {"starting.pickle", "log2_starting.pickle"}
-    assert find(tmp_path, "first") == find(tmp_path, None, "log1") == Sync("first")
+    assert {name for name in set(acme.files) if "starting" in name} == {"starting.pickle", "log2_starting.pickle"}
+    assert acme.find("first") == acme.find(None, "log1") == Sync("first")
     for sync, upstream in (("second", ()), (None, ()), (None, ("log2",)), (None, ("log1", "log2"))):
         with pytest.raises(errors.ArtifactError, match="may be running"):
-            find(tmp_path, sync, *upstream)
+            acme.find(sync, *upstream)
 
 
 @pytest.mark.parametrize("log_id", [None, "log1"])
-def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(
-    tmp_path: Path, variables: Path, log_id: str | None
-) -> None:
-    one = trigger(tmp_path, log_id=log_id, until="sent")
-    left = contents(variables)
+def test_a_handoff_outranks_the_pending_start_of_the_same_trigger(acme: Acme, log_id: str | None) -> None:
+    one = acme.trigger(log_id=log_id, until="sent")
+    left = acme.files
     one.save(Sync())
     for name, content in left.items():  # killed just before it removed them
-        put(variables, name, content)
-    assert find(tmp_path) == find(tmp_path, None, "log1") == Sync()
+        acme.put(name, content)
+    assert acme.find() == acme.find(None, "log1") == Sync()
 
 
 @pytest.mark.parametrize("limit", [0, 50, 1000])
-def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(
-    tmp_path: Path, limit: int
-) -> None:
+def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_room(acme: Acme, limit: int) -> None:
     code = f"""
         import resource, signal
         from pathlib import Path
         from shared.errors import ArtifactError
-        from tests.shared.test_handoff import artifacts
+        from tests.shared.test_handoff import Acme
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-        one = artifacts(Path({str(tmp_path)!r}))
+        one = Acme(Path({str(acme.folder)!r})).artifacts()
         try:
             one.begin_start({{"id": "source_1"}})
         except ArtifactError as error:
             one.end_start(221, "artifact_error")
             print(error)
     """
-    trigger(tmp_path)
+    acme.trigger()
     assert "nothing was started" in python(code)
-    assert not list(tmp_path.rglob(".*"))
+    assert not list(acme.folder.rglob(".*"))
     if limit == 1000:  # too little for a handoff of any length, and enough for the pending start
         with pytest.raises(errors.ArtifactError, match=r"exit code 221 \(artifact_error\)"):
-            find(tmp_path)
+            acme.find()
 
 
-def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(tmp_path: Path, variables: Path) -> None:
-    one = trigger(tmp_path, until="sent")
-    shutil.rmtree(variables)
-    variables.write_text("a file")
+def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(acme: Acme) -> None:
+    one = acme.trigger(until="sent")
+    acme.block()
     one.not_sent()
     one.end_start(203, "already_running")
-    variables.unlink()
-    variables.mkdir()
+    acme.variables.unlink()
+    acme.variables.mkdir()
     one.end_start(203, "already_running")
-    assert pending(variables)["state"] == "ended"
+    assert acme.read()["state"] == "ended"
 
 
 # What a check takes
 
 
 @pytest.mark.parametrize("gone", range(6))
-def test_files_are_looked_for_in_their_order(tmp_path: Path, variables: Path, gone: int) -> None:
+def test_files_are_looked_for_in_their_order(acme: Acme, gone: int) -> None:
     order = [
         ("log1_sync.pickle", saved(Sync("a"))),
         ("log1_force_sync.pickle", ["b", NOW]),
@@ -317,32 +312,30 @@ def test_files_are_looked_for_in_their_order(tmp_path: Path, variables: Path, go
         ("source_id.pickle", "e"),
     ]
     for name, value in order[gone:]:
-        put(variables, name, value)
-    found = find(tmp_path, None, "log1")
+        acme.put(name, value)
+    found = acme.find(None, "log1")
     assert (found.id if found else None) == ["a", "b", "c", "d", "e", None][gone]
 
 
-@pytest.mark.parametrize("name", ["log2_sync.pickle", "log1_source_id.pickle"])
-def test_other_names_are_not_looked_at(tmp_path: Path, variables: Path, name: str) -> None:
-    put(variables, name, saved(Sync()) if "sync." in name else "a")
-    assert artifacts(tmp_path, "log2", "log1").find(Sync, given()) is None
+def test_other_names_are_not_looked_at(acme: Acme) -> None:
+    acme.put("log2_sync.pickle", saved(Sync()))
+    acme.put("log1_source_id.pickle", "a")
+    assert acme.artifacts("log2", "log1").find(Sync, given()) is None
 
 
 @pytest.mark.parametrize("log_id", [None, "log1"])
-def test_a_handoff_for_another_id_is_ignored_with_a_warning(
-    tmp_path: Path, log_id: str | None, caplog: pytest.LogCaptureFixture
-) -> None:
-    trigger(tmp_path, log_id=log_id)
-    assert find(tmp_path, "source_2", *[log_id] * bool(log_id)) is None
+def test_a_handoff_for_another_id_is_ignored(acme: Acme, log_id: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    acme.trigger(log_id=log_id)
+    assert acme.find("source_2", *[log_id] * bool(log_id)) is None
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage().endswith("sync.pickle: its id is source_1, but this check is for source_2")
 
 
-def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(tmp_path: Path, variables: Path) -> None:
-    put(variables, "log1_sync.pickle", saved(Sync("a")))
-    put(variables, "sync.pickle", saved(Sync("b")))
-    assert find(tmp_path, "b", "log1") is None
+def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(acme: Acme) -> None:
+    acme.put("log1_sync.pickle", saved(Sync("a")))
+    acme.put("sync.pickle", saved(Sync("b")))
+    assert acme.find("b", "log1") is None
 
 
 @pytest.mark.parametrize(
@@ -360,26 +353,26 @@ def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(tmp_pat
     ],
 )
 def test_of_two_upstream_handoffs_the_inputs_choose_and_then_the_later_one(
-    tmp_path: Path, first: Sync, second: Sync, sync: str | None, expected: str | None
+    acme: Acme, first: Sync, second: Sync, sync: str | None, expected: str | None
 ) -> None:
-    trigger(tmp_path, first, "log1")
-    trigger(tmp_path, second, "log2")
+    acme.trigger(first, "log1")
+    acme.trigger(second, "log2")
     if expected is None:
         with pytest.raises(errors.InvalidInputError, match=r"\(log1_sync.pickle\), .*\(log2_sync.pickle\)"):
-            find(tmp_path, sync, "log1", "log2")
+            acme.find(sync, "log1", "log2")
     else:
-        found = find(tmp_path, sync, "log1", "log2")
+        found = acme.find(sync, "log1", "log2")
         assert found is not None
         assert f"{found.id} {found.sync_id}" == expected
 
 
 @pytest.mark.parametrize(("age", "logged"), [(3600, []), (7200, ["that sync was started 2 h ago"]), (-90_000, [])])
 def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
-    tmp_path: Path, age: float, logged: list[str], caplog: pytest.LogCaptureFixture
+    acme: Acme, age: float, logged: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    trigger(tmp_path, later(-age))
-    assert find(tmp_path) == later(-age)
+    acme.trigger(later(-age))
+    assert acme.find() == later(-age)
     assert caplog.messages == ["checking the sync of source source_1 recorded in sync.pickle", *logged]
 
 
@@ -402,36 +395,33 @@ def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
         *("short list", "path", "numbers", "id with a slash", "number", "two ids"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_an_error_even_if_an_id_is_given(
-    tmp_path: Path, variables: Path, name: str, content: bytes, sync: str | None
-) -> None:
+def test_an_unreadable_file_is_an_error_with_an_id_too(acme: Acme, name: str, content: bytes, sync: str | None) -> None:
     if name == "starting.pickle" and (content == pickle.dumps({"version": 1}, 4) or b"a/b" in content):
         pytest.skip("that is one of a trigger whose id is not known")
-    put(variables, name, content)
-    with pytest.raises(
-        errors.ArtifactError, match=r"cannot be read: .*; trigger the sync again or remove the file"
-    ) as caught:
-        find(tmp_path, sync, "log1")
+    acme.put(name, content)
+    message = r"cannot be read: .*; trigger the sync again or remove the file"
+    with pytest.raises(errors.ArtifactError, match=message) as caught:
+        acme.find(sync, "log1")
     assert name in str(caught.value)
     assert str(caught.value).isprintable()
 
 
-def test_a_folder_in_place_of_a_file_cannot_be_read(tmp_path: Path, variables: Path) -> None:
-    (variables / "sync.pickle").mkdir(parents=True)
+def test_a_folder_in_place_of_a_file_cannot_be_read(acme: Acme) -> None:
+    (acme.variables / "sync.pickle").mkdir(parents=True)
     with pytest.raises(errors.ArtifactError, match=r"sync\.pickle .*cannot be read"):
-        find(tmp_path)
+        acme.find()
 
 
 # Handoffs of version 0.1
 
 
 @pytest.mark.parametrize("sync", [None, "source_1"])
-def test_the_files_of_version_0_1_are_read(tmp_path: Path, variables: Path, sync: str | None) -> None:
+def test_the_files_of_version_0_1_are_read(acme: Acme, sync: str | None) -> None:
     old = {"version": 1, "attempt": "0123456789abcdef", **Sync().plain()}
-    put(variables, "sync.pickle", old)
-    assert find(tmp_path, sync) == Sync()
-    put(variables, "starting.pickle", old)  # it was killed just before it removed it
-    assert find(tmp_path, sync) == Sync()
-    put(variables, "starting.pickle", {**old, "attempt": "another"})
+    acme.put("sync.pickle", old)
+    assert acme.find(sync) == Sync()
+    acme.put("starting.pickle", old)  # it was killed just before it removed it
+    assert acme.find(sync) == Sync()
+    acme.put("starting.pickle", {**old, "attempt": "another"})
     with pytest.raises(errors.ArtifactError, match="a sync may be running"):
-        find(tmp_path, sync)
+        acme.find(sync)

@@ -142,9 +142,7 @@ NO_URLS = [
         *[(variable, [f"x{inputs.PREDEFINED_GROUP}"], "custom credential group") for variable in ALL],
     ],
 )
-def test_any_other_value_is_a_problem_that_names_the_variable_and_what_is_expected(
-    variable: str, values: list[str], message: str
-) -> None:
+def test_any_other_value_is_refused_with_what_is_expected(variable: str, values: list[str], message: str) -> None:
     for value in values:
         found = str(problem_of(**{variable: value}))
         assert found.startswith(f"{variable} ")

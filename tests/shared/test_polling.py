@@ -59,9 +59,7 @@ def pace_of(clock: FakeClock, seconds: float = 4 * HOUR, least: float = 2, most:
         *[(0, 5, 3, 3), (600, 2, 1, 1)],
     ],
 )
-def test_the_interval_follows_the_time_waited_so_far(
-    elapsed: float, least: float, most: float, expected: float
-) -> None:
+def test_the_interval_follows_the_time_waited(elapsed: float, least: float, most: float, expected: float) -> None:
     assert next_interval(elapsed, least, most) == expected
 
 
@@ -92,9 +90,7 @@ def test_a_poll_may_say_when_to_poll_again(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize("seconds", [1, 61, HOUR, 4 * HOUR])
 @pytest.mark.parametrize("offset", [0, -1e6, 1e6])
-def test_polling_ends_at_the_deadline_with_a_last_poll_whatever_the_local_clock_shows(
-    seconds: float, offset: float
-) -> None:
+def test_polling_ends_with_a_last_poll_at_the_deadline_whatever_the_clock_shows(seconds: float, offset: float) -> None:
     clock = FakeClock(offset)
     times, poll = timed(clock, in_turn(RUNNING))
     assert poll_until(poll, pace_of(clock, seconds)) == RUNNING
@@ -141,9 +137,7 @@ def test_what_the_last_poll_shows_counts(clock: FakeClock, news: tuple[News, ...
     ],
     ids=lambda one: str(one)[-60:],
 )
-def test_failed_polls_are_survived_once_the_vendor_has_responded(
-    clock: FakeClock, news: tuple[News, ...], outcome: Any
-) -> None:
+def test_failed_polls_are_survived_once_one_was_good(clock: FakeClock, news: tuple[News, ...], outcome: Any) -> None:
     try:
         found: Any = poll_until(in_turn(*news), pace_of(clock))
     except Exception as error:  # noqa: BLE001
@@ -159,9 +153,7 @@ def test_failed_polls_are_survived_once_the_vendor_has_responded(
 
 
 @pytest.mark.parametrize("failure", [UNREACHABLE, UNAUTHORIZED, NOT_FOUND])
-def test_a_first_poll_that_fails_is_survived_after_a_start_of_this_run(
-    clock: FakeClock, failure: errors.BlueprintError
-) -> None:
+def test_a_first_poll_that_fails_is_survived_after_a_start(clock: FakeClock, failure: errors.BlueprintError) -> None:
     assert poll_until(in_turn(*[failure] * 3, "done"), pace_of(clock), seen=True) == "done"
 
 
@@ -209,9 +201,7 @@ def test_each_change_is_logged_once_and_each_failure(clock: FakeClock, caplog: p
 
 
 @pytest.mark.parametrize("most", [7, 60, 299, 300, 301, 3600])
-def test_a_line_is_logged_at_least_every_five_minutes(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture, most: float
-) -> None:
+def test_a_line_is_logged_every_five_minutes(clock: FakeClock, caplog: pytest.LogCaptureFixture, most: float) -> None:
     caplog.set_level(logging.INFO)
     busy = errors.StatusCheckFailedError("busy", retry_after=3000)
     times = Times(clock)
@@ -283,9 +273,7 @@ def test_what_the_vendor_reports_is_kept_for_the_result(run: Run, known: str | N
 
 
 @pytest.mark.parametrize("before", [0, 6 * MINUTE])
-def test_the_end_of_the_time_since_the_process_started_says_how_long_it_was_and_that_the_sync_is_still_running(
-    run: Run, before: float
-) -> None:
+def test_a_timeout_counts_from_the_start_of_the_process_and_says_what_is_still_running(run: Run, before: float) -> None:
     run.clock.sleep(before)  # waiting for another sync, before this one was started
     message = "timed out after 7 min (it is running); the sync is still running in Acme"
     assert following(run, R).follow(OLD, wait_timeout=7) == Verdict(SyncStatus.RUNNING, message)
@@ -327,9 +315,7 @@ def test_a_sync_that_does_not_become_visible_within_a_minute_is_not_found(run: R
         (420, "timed out after 7 min (rescheduled); the sync is still running in Acme", 420),
     ],
 )
-def test_a_sync_that_is_rescheduled_beyond_the_time_left_is_running(
-    run: Run, pause: float, message: str, elapsed: float
-) -> None:
+def test_a_sync_rescheduled_beyond_the_time_is_running(run: Run, pause: float, message: str, elapsed: float) -> None:
     found = following(run, R._replace(message="rescheduled", poll_again_in=pause)).follow(OLD, wait_timeout=7)
     assert (found.status, found.message, run.clock.elapsed) == (SyncStatus.RUNNING, message, elapsed)
 
@@ -353,9 +339,7 @@ def ended(status: str, minutes: float | None) -> Verdict:
         (ended("cancelled", None), "cancelled", "it is cancelled"),
     ],
 )
-def test_a_latest_sync_that_ended_too_long_ago_counts_as_not_there_yet(
-    run: Run, latest: Verdict, status: str, message: str
-) -> None:
+def test_a_latest_sync_that_is_too_old_is_not_there_yet(run: Run, latest: Verdict, status: str, message: str) -> None:
     found = following(run, latest).follow(LATEST, 60, wait=False)
     assert (found.status.value, found.details) == (status, {"rows": 1})
     assert found.message.endswith(message)

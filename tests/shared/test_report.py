@@ -78,9 +78,7 @@ def test_a_long_message_is_cut(run_here: Runner) -> None:
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "critical", "nonsense", "None"])
 @pytest.mark.parametrize("main", [succeeds, raises(errors.SyncFailedError("x")), raises(ValueError("x"))])
-def test_the_last_line_says_the_outcome_and_the_exit_code_at_any_log_level(
-    run_here: Runner, level: str, main: Main
-) -> None:
+def test_the_last_line_says_outcome_and_exit_code_at_any_log_level(run_here: Runner, level: str, main: Main) -> None:
     ran = run_here(main, {**GOOD, "LOG_LEVEL": level})
     result = ran.result
     assert ran.last_line == f"{result['outcome']} (exit code {ran.exit_code}): {result['message']}"

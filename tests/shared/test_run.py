@@ -97,9 +97,7 @@ def test_a_bug_is_shown_with_a_traceback_and_what_is_still_running(run_here: Run
 
 @pytest.mark.parametrize("kind", [Inputs, TriggerInputs])
 @pytest.mark.parametrize("argument", ["-h", "--help"])
-def test_help_lists_the_inputs_and_runs_nothing(
-    run_here: Runner, tmp_path: Path, kind: type[Inputs], argument: str
-) -> None:
+def test_help_lists_inputs_without_a_run(run_here: Runner, tmp_path: Path, kind: type[Inputs], argument: str) -> None:
     ran = run_here(raises(AssertionError()), {}, kind, [argument])
     assert (ran.exit_code, ran.stderr, list(tmp_path.iterdir())) == (0, "", [])
     lines = [line.split("  ") for line in ran.stdout.splitlines()]
@@ -112,9 +110,7 @@ def test_help_lists_the_inputs_and_runs_nothing(
 
 
 @pytest.mark.parametrize("arguments", [["run"], [""], ["--connector", "x"], ["x", "--help"]])
-def test_any_other_argument_is_refused_of_which_a_trigger_leaves_a_record(
-    run_here: Runner, variables: Path, arguments: list[str]
-) -> None:
+def test_any_other_argument_is_refused_and_recorded(run_here: Runner, variables: Path, arguments: list[str]) -> None:
     for kind in (Inputs, TriggerInputs):
         ran = run_here(raises(AssertionError()), kind=kind, arguments=arguments)
         assert (ran.exit_code, ran.result["outcome"]) == (206, "invalid_input")
@@ -171,9 +167,7 @@ def test_a_set_variable_that_no_script_of_the_vendor_reads_gets_one_warning(
 
 
 @pytest.mark.parametrize("value", [None, "", "None", " ", "a b"])
-def test_artifacts_are_where_the_platform_says_or_in_a_folder_of_the_working_folder(
-    run_here: Runner, tmp_path: Path, value: str | None
-) -> None:
+def test_artifacts_are_where_the_platform_says(run_here: Runner, tmp_path: Path, value: str | None) -> None:
     run_here(succeeds, {**GOOD, **({} if value is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": value})}, TriggerInputs)
     artifacts = tmp_path / ("a b" if value == "a b" else "shipyard-artifacts") / "acme-blueprints"
     assert {path.name for path in artifacts.iterdir()} == {"variables", "responses"}
@@ -246,9 +240,7 @@ def test_a_trigger_that_started_nothing_leaves_a_record_of_how_it_ended(
     assert run_here(finds).exit_code == 221
 
 
-def test_a_trigger_that_cannot_save_anything_says_so_and_an_invalid_input_comes_first(
-    run_here: Runner, tmp_path: Path
-) -> None:
+def test_a_trigger_that_cannot_save_says_so_after_what_is_invalid(run_here: Runner, tmp_path: Path) -> None:
     (tmp_path / "shipyard-artifacts").write_text("a file")
     assert run_here(succeeds, kind=TriggerInputs).exit_code == 221
     assert run_here(succeeds, {**GOOD, "ACME_WAIT": "maybe"}, TriggerInputs).exit_code == 206

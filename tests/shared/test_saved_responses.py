@@ -10,7 +10,7 @@ import pytest
 
 from shared.files import response_file
 from shared.transport import NOT_JSON, Response
-from tests.shared.test_handoff import TOKEN, artifacts
+from tests.shared.test_handoff import TOKEN, Acme
 
 
 @pytest.mark.parametrize(
@@ -23,10 +23,8 @@ from tests.shared.test_handoff import TOKEN, artifacts
         (Response(200, {"a": "\ud800"}), {"a": "\ud800"}),
     ],
 )
-def test_a_response_is_kept_as_indented_utf_8_json_without_secrets(
-    tmp_path: Path, response: Response, expected: Any
-) -> None:
-    artifacts(tmp_path).save_response("r.json", response)
+def test_a_response_is_kept_as_indented_json_without_secrets(tmp_path: Path, response: Response, expected: Any) -> None:
+    Acme(tmp_path).artifacts().save_response("r.json", response)
     written = (tmp_path / "acme-blueprints" / "responses" / "r.json").read_bytes()
     assert json.loads(written.decode()) == expected
     assert written.endswith(b"\n")
@@ -34,7 +32,7 @@ def test_a_response_is_kept_as_indented_utf_8_json_without_secrets(
 
 def test_a_secret_where_a_long_text_is_cut_is_redacted(tmp_path: Path) -> None:
     text = "x" * (100_000 - len(TOKEN) + 1) + TOKEN + "y" * 100
-    artifacts(tmp_path).save_response("r.json", Response(502, NOT_JSON, text))
+    Acme(tmp_path).artifacts().save_response("r.json", Response(502, NOT_JSON, text))
     assert TOKEN[:4] not in (tmp_path / "acme-blueprints" / "responses" / "r.json").read_text()
 
 
@@ -45,4 +43,4 @@ def test_an_id_that_is_too_long_for_a_file_name_is_cut_and_followed_by_its_hash(
     assert len(name) <= 255
     assert name == f"sync_{one}_response.json" or (length > 236 and len(name) == 255)
     assert name != response_file("sync", other)
-    artifacts(tmp_path).save_response(name, Response(200, {}))
+    Acme(tmp_path).artifacts().save_response(name, Response(200, {}))

@@ -54,9 +54,7 @@ def test_a_trigger_reads_then_sends_once(run: Run) -> None:
 
 
 @pytest.mark.parametrize("failure", [UNREACHABLE, NOT_FOUND, PAUSED, UNAUTHORIZED])
-def test_after_a_first_read_that_fails_nothing_is_sent(
-    run: Run, variables: Path, failure: errors.BlueprintError
-) -> None:
+def test_after_a_failed_first_read_nothing_is_sent(run: Run, variables: Path, failure: errors.BlueprintError) -> None:
     syncs = Syncs(run, read=failure)
     with pytest.raises(errors.BlueprintError) as caught:
         syncs.start()
@@ -200,9 +198,7 @@ def test_what_became_of_a_lost_request_is_found_out_before_it_is_sent_again(
 
 @pytest.mark.parametrize("is_shown", [True, False])
 @pytest.mark.parametrize("second", [LOST, LOST_500, CONFLICT, TIMED_OUT, UNEXPECTED], ids=str)
-def test_a_second_request_that_is_lost_is_looked_for_as_well_and_none_is_sent_a_third_time(
-    run: Run, second: errors.BlueprintError, is_shown: bool
-) -> None:
+def test_a_lost_second_request_is_followed_by_no_third(run: Run, second: errors.BlueprintError, is_shown: bool) -> None:
     syncs = Syncs(run, send=[LOST, second], find_started=[*[None] * 6, STARTED if is_shown else None])
     pauses = [0, 5, 15, 30, 50, 70, 90] if second is TIMED_OUT else [0, 1, 3, 7, 15]
     if is_shown:

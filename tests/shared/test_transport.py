@@ -32,6 +32,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\n{}"
 SLOWLY = [b" "] * 200
 Behavior = Callable[[socket.socket], None]
+Fate = tuple[bool, bool]  # whether a request may have been delivered, and whether it has timed out
 
 
 @pytest.fixture(autouse=True)
@@ -125,8 +126,8 @@ def send(transport: Transport, *, method: str = "POST", body: object = None, rea
     return transport.send(method, "/x", {"a": "b c"}, body, read_timeout)
 
 
-def failure(transport: Transport, **more: Any) -> tuple[tuple[bool, bool], str]:
-    """Whether a request that fails may have been delivered and has timed out, and its message."""
+def failure(transport: Transport, **more: Any) -> tuple[Fate, str]:
+    """What became of a request that fails, and the message."""
     with pytest.raises(TransportError) as caught:
         send(transport, **more)
     message = str(caught.value)
@@ -158,9 +159,7 @@ CUT_OFF = {
 
 
 @pytest.mark.parametrize(("behavior", "expected", "reason"), CUT_OFF.values(), ids=CUT_OFF)
-def test_a_request_whose_response_is_lost_may_have_been_delivered(
-    behavior: Behavior, expected: tuple[bool, bool], reason: str
-) -> None:
+def test_a_request_may_be_delivered_if_its_response_is_lost(behavior: Behavior, expected: Fate, reason: str) -> None:
     with Peer(behavior) as peer:
         begun = time.monotonic()
         found, message = failure(connected_to_peer(peer, connect_timeout=0.3), read_timeout=1)
@@ -319,9 +318,7 @@ def test_a_kept_connection_that_is_closed_meanwhile_is_opened_anew() -> None:
 
 
 @pytest.mark.parametrize("earlier", [says(OK), says()], ids=["a response", "a lost response"])
-def test_a_request_for_which_no_connection_is_opened_anew_is_not_delivered_whatever_became_of_an_earlier_one(
-    earlier: Behavior,
-) -> None:
+def test_a_request_without_a_connection_is_not_delivered_whatever_became_of_an_earlier_one(earlier: Behavior) -> None:
     with Peer(earlier) as peer, contextlib.suppress(TransportError):
         transport = connected_to_peer(peer)
         send(transport)
@@ -358,7 +355,7 @@ def test_a_request_that_cannot_be_made_is_not_delivered_whatever_became_of_an_ea
     ],
 )
 def test_where_no_connection_tells_what_became_of_a_request_only_an_invalid_one_was_surely_not_delivered(
-    error: Exception, expected: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+    error: Exception, expected: Fate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise error
@@ -435,9 +432,7 @@ def test_a_redirect_is_never_followed(status: int, target: str | None) -> None:
         ("http://[::1]:8080", False),
     ],
 )
-def test_plain_http_to_another_machine_gets_one_warning(
-    url: str, warns: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_plain_http_to_another_machine_gets_a_warning(url: str, warns: bool, caplog: pytest.LogCaptureFixture) -> None:
     connected_to(url)
     assert [record.levelname for record in caplog.records] == ["WARNING"] * warns
     assert all(f"sent to {urlsplit(url).hostname} over plain http" in message for message in caplog.messages)
