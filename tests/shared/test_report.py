@@ -41,32 +41,21 @@ def test_the_result_is_one_json_object_on_one_line_with_its_keys_in_order(run_he
     ]
 
 
-def test_nothing_else_is_on_stdout(run_here: Runner) -> None:
-    def main(_given: Any, _run: Run) -> Result:
-        logging.getLogger("anything").warning("a line")
-        return Result("succeeded", "two\nlines", {"more": 1})
-
-    ran = run_here(main, {**GOOD, "LOG_LEVEL": "DEBUG"})
-    assert (ran.result["message"], ran.result["more"]) == ("two lines", 1)
-
-
-def test_what_the_vendor_reports_cannot_replace_what_the_run_says(run_here: Runner) -> None:
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"exit_code": 0, "outcome": "succeeded", "message": "fine", "retry": True},
+        *({"detail": detail} for detail in ("\ud800", 10**400, "\u2028\n")),
+    ],
+    ids=["those of the run", "surrogate", "long", "lines"],
+)
+def test_no_detail_replaces_what_the_run_says_or_breaks_its_line(run_here: Runner, details: dict[str, Any]) -> None:
     def main(_given: Any, run: Run) -> Result:
-        run.report.details.update(exit_code=0, outcome="succeeded", message="fine", retry=True)
+        run.report.details.update(details)
         raise errors.SyncFailedError("it failed")
 
     own = {"exit_code": 211, "outcome": "failed", "message": "it failed", "retry": False}
     assert run_here(main).result.items() >= own.items()
-
-
-@pytest.mark.parametrize("detail", ["\ud800", 10**400, "\u2028\n"], ids=["surrogate", "long", "lines"])
-def test_no_detail_keeps_the_result_from_being_one_line_of_json(run_here: Runner, detail: object) -> None:
-    def main(_given: Any, run: Run) -> Result:
-        run.report.details["detail"] = detail
-        raise errors.SyncFailedError("it failed")
-
-    ran = run_here(main)
-    assert ran.result["exit_code"] == ran.exit_code == 211
 
 
 def test_a_long_message_is_cut(run_here: Runner) -> None:
@@ -87,14 +76,15 @@ def test_the_last_line_says_outcome_and_exit_code_at_any_log_level(run_here: Run
 @pytest.mark.parametrize(
     ("level", "lines"), [("DEBUG", 3), ("info", 2), ("Warning", 1), ("ERROR", 0), (None, 2), ("LOUD", 2)]
 )
-def test_the_log_level_decides_what_is_logged(run_here: Runner, level: str | None, lines: int) -> None:
+def test_the_log_level_decides_what_is_logged_to_stderr(run_here: Runner, level: str | None, lines: int) -> None:
     def main(_given: Any, _run: Run) -> Result:
         for method in ("debug", "info", "warning"):
             getattr(logging.getLogger("x"), method)("a line of mine")
-        return Result("succeeded", "")
+        return Result("succeeded", "two\nlines", {"more": 1})
 
-    ran = run_here(main, {**GOOD, **({"LOG_LEVEL": level} if level else {})})
+    ran = run_here(main, {**GOOD, "LOG_LEVEL": level or ""})
     assert ran.stderr.count("a line of mine") == lines
+    assert (ran.result["message"], ran.result["more"]) == ("two lines", 1)
     assert ("WARNING LOG_LEVEL is 'LOUD', which is not a log level; using INFO" in ran.stderr) == (level == "LOUD")
 
 

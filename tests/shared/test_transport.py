@@ -126,6 +126,12 @@ def send(transport: Transport, *, method: str = "POST", body: object = None, rea
     return transport.send(method, "/x", {"a": "b c"}, body, read_timeout)
 
 
+def exchange(response: bytes = OK, auth: Any = None, own: Any = None, **request: Any) -> tuple[Response, Peer]:
+    """A request to a peer that gives this response, over a connection of its own."""
+    with Peer(says(response)) as peer:
+        return send(connected_to_peer(peer, auth=auth, **(own or {})), **request), peer
+
+
 def failure(transport: Transport, **more: Any) -> tuple[Fate, str]:
     """What became of a request that fails, and the message."""
     with pytest.raises(TransportError) as caught:
@@ -304,8 +310,7 @@ def test_a_response_lost_by_a_proxy_may_have_been_delivered(monkeypatch: pytest.
 def test_a_host_that_needs_no_proxy_is_asked_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Peer(says(OK)) as peer:
-        assert send(connected_to_peer(peer)).status == 200
+    assert exchange()[0].status == 200
 
 
 def test_a_kept_connection_that_is_closed_meanwhile_is_opened_anew() -> None:
@@ -385,9 +390,7 @@ def sent(peer: Peer) -> tuple[str, dict[str, str], bytes]:
 def test_a_request_says_which_program_sends_it_and_what_it_takes_and_the_headers_of_a_vendor_win(
     method: str, body: object, own: dict[str, str], expected: dict[str, str]
 ) -> None:
-    with Peer(says(OK)) as peer:
-        send(connected_to_peer(peer, **own), method=method, body=body)
-    first, headers, content = sent(peer)
+    first, headers, content = sent(exchange(own=own, method=method, body=body)[1])
     assert first == f"{method} /x?a=b+c HTTP/1.1"
     assert headers["user-agent"] == f"sync-blueprints/{VERSION}"
     assert headers.items() >= expected.items()
@@ -408,9 +411,7 @@ def test_netrc_does_not_replace_the_credentials(
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login other password other\n")
     monkeypatch.setenv(variable, str(tmp_path / ".netrc" if variable == "NETRC" else tmp_path))
-    with Peer(says(OK)) as peer:
-        send(connected_to_peer(peer, auth=auth))
-    assert sent(peer)[1]["authorization"] == expected
+    assert sent(exchange(auth=auth)[1])[1]["authorization"] == expected
 
 
 @pytest.mark.parametrize("target", ["/y", "https://other.test/x", "//", "http://[bad", None])
@@ -418,9 +419,8 @@ def test_netrc_does_not_replace_the_credentials(
 def test_a_redirect_is_never_followed(status: int, target: str | None) -> None:
     location = f"Location: {target}\r\n" if target else ""
     redirect = f"HTTP/1.1 {status} Moved\r\n{location}Content-Length: 0\r\n\r\n".encode()
-    with Peer(says(redirect)) as peer:
-        assert send(connected_to_peer(peer)).status == status
-    assert len(peer.heard) == 1
+    response, peer = exchange(redirect)
+    assert (response.status, len(peer.heard)) == (status, 1)
 
 
 @pytest.mark.parametrize(
@@ -447,8 +447,8 @@ def raw_response(content: bytes, *headers: str, status: str = "200 OK") -> bytes
 
 
 def test_a_response_is_what_the_vendor_says() -> None:
-    with Peer(says(raw_response(b'{"a": 1}', f"Date: {FakeClock().date()}", "X-Own: y", status="418 Teapot"))) as peer:
-        response = send(connected_to_peer(peer))
+    teapot = raw_response(b'{"a": 1}', f"Date: {FakeClock().date()}", "X-Own: y", status="418 Teapot")
+    response, _ = exchange(teapot)
     assert (response.status, response.ok, response.body, response.text) == (418, False, {"a": 1}, "")
     assert (response.date, response.headers["x-own"]) == (NOW, "y")
     assert response.sent == response.received == FakeClock().monotonic()
@@ -456,12 +456,11 @@ def test_a_response_is_what_the_vendor_says() -> None:
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b'{"a": 1', b"NaN", b'"\xff"'])
 def test_the_text_of_a_response_that_is_not_json_is_kept(content: bytes) -> None:
-    with Peer(says(raw_response(content))) as peer:
-        response = send(connected_to_peer(peer))
+    response, _ = exchange(raw_response(content))
     assert (response.body, response.text) == (NOT_JSON, content.decode("utf-8", "surrogateescape"))
 
 
 def test_a_response_of_more_than_64_mb_is_not_read() -> None:
     bomb = gzip.compress(b'"' + b" " * (80 << 20) + b'"', 1)
-    with Peer(says(raw_response(bomb, "Content-Encoding: gzip"))) as peer, pytest.raises(TransportError, match="64 MB"):
-        send(connected_to_peer(peer), read_timeout=30)
+    with pytest.raises(TransportError, match="64 MB"):
+        exchange(raw_response(bomb, "Content-Encoding: gzip"), read_timeout=30)
