@@ -81,22 +81,21 @@ def saved(sync: Sync) -> dict[str, Any]:
 # What is saved
 
 
-@pytest.mark.parametrize(
-    ("log_id", "more"),
-    [(None, set()), ("log1", {"log1_sync.pickle", "log1_force_sync.pickle"})],
-    ids=["no log id", "log1"],
-)
-def test_a_trigger_saves_its_handoff_and_other_programs_files(acme: Acme, log_id: str | None, more: set[str]) -> None:
-    acme.trigger(log_id=log_id)
-    expected = {"force_sync.pickle": ["source_1", NOW], "source_id.pickle": "source_1", "sync_id.pickle": "run_7"}
-    assert set(acme.files) == {"sync.pickle", *expected, *more}
-    for name, value in expected.items():
-        assert acme.read(name) == value
-    for name in ("sync.pickle", f"{log_id}_sync.pickle")[: 1 + bool(log_id)]:
-        plain = acme.read(name)
-        assert plain["version"] == 1
-        assert plain.items() >= Sync().plain().items()
+@pytest.mark.parametrize("prefixes", [[""], ["", "log1_"]], ids=["no log id", "log1"])
+def test_a_trigger_keeps_a_pending_start_until_it_saves_its_handoff(acme: Acme, prefixes: list[str]) -> None:
+    one = acme.trigger(log_id="log1" if "log1_" in prefixes else None, until="reading")
+    pending = [f"{prefix}starting.pickle" for prefix in prefixes]
+    assert {(acme.read(name)["state"], acme.read(name)["id"]) for name in pending} == {("reading", "source_1")}
+    one.sending(Sync())
+    assert {(acme.read(name)["state"], acme.read(name)["sync_id"]) for name in pending} == {("sent", "run_7")}
+    one.save(Sync())
+    plain = {"source_id.pickle": "source_1", "sync_id.pickle": "run_7"}
+    plain.update({f"{prefix}force_sync.pickle": ["source_1", NOW] for prefix in prefixes})
+    handoffs = {f"{prefix}sync.pickle" for prefix in prefixes}
+    assert set(acme.files) == {*plain, *handoffs}
     assert {content[:2] for content in acme.files.values()} == {b"\x80\x04"}
+    assert {name: acme.read(name) for name in plain} == plain
+    assert all(acme.read(name).items() >= {"version": 1, **Sync().plain()}.items() for name in handoffs)
 
 
 def test_a_file_that_a_trigger_has_nothing_for_is_removed(acme: Acme) -> None:
@@ -151,18 +150,6 @@ def test_a_handoff_that_is_too_long_to_be_read_is_found_out_before_anything_is_s
 
 
 # The pending start
-
-
-@pytest.mark.parametrize("log_id", [None, "log1"])
-def test_a_trigger_keeps_a_pending_start_until_its_handoff_is_saved(acme: Acme, log_id: str | None) -> None:
-    files = ["starting.pickle", f"{log_id}_starting.pickle"][: 1 + bool(log_id)]
-    one = acme.trigger(log_id=log_id, until="reading")
-    states = [(acme.read(name)["state"], acme.read(name)["id"]) for name in files]
-    one.sending(Sync())
-    states += [(acme.read(name)["state"], acme.read(name)["sync_id"]) for name in files]
-    assert states == [("reading", "source_1")] * len(files) + [("sent", "run_7")] * len(files)
-    one.save(Sync())
-    assert not [name for name in set(acme.files) if name.endswith("starting.pickle")]
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 class Peer:
     """A server that treats each connection as it is told, and remembers what it heard first from each."""
 
-    def __init__(self, *behaviors: Behavior) -> None:
-        self._behaviors = list(behaviors)
+    def __init__(self, behavior: Behavior) -> None:
+        self._behavior = behavior
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.heard: list[bytes] = []
@@ -71,8 +71,7 @@ class Peer:
                 with connection, contextlib.suppress(OSError):
                     connection.settimeout(5)
                     self.heard += [connection.recv(65536, socket.MSG_PEEK)][: not self._over.is_set()]
-                    self._behaviors[0](connection)
-                self._behaviors = self._behaviors[1:] or self._behaviors
+                    self._behavior(connection)
 
 
 def read_request(connection: socket.socket) -> bytes:
@@ -86,22 +85,16 @@ def read_request(connection: socket.socket) -> bytes:
     return content
 
 
-def says(*parts: bytes, every: float = 0.0) -> Behavior:
-    """Reads a request, sends the parts, with a pause before each but the first, and closes the connection."""
+def says(*parts: bytes, every: float = 0.0, hangs: bool = False) -> Behavior:
+    """Reads a request, sends the parts, with a pause before each but the first, and closes the connection or `hangs`."""
 
     def behave(connection: socket.socket) -> None:
         read_request(connection)
         for number, part in enumerate(parts):
             time.sleep(every if number else 0)
             connection.sendall(part)
-
-    return behave
-
-
-def says_and_hangs(*parts: bytes) -> Behavior:
-    def behave(connection: socket.socket) -> None:
-        says(*parts)(connection)
-        connection.recv(1)  # until the client gives up
+        if hangs:
+            connection.recv(1)  # until the client gives up
 
     return behave
 
@@ -111,7 +104,7 @@ def resets(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-HANGS = says_and_hangs()
+HANGS = says(hangs=True)
 
 
 def connected_to(url: str, auth: Any = None, connect_timeout: float = 0.3, **headers: str) -> Transport:
@@ -157,7 +150,7 @@ CUT_OFF = {
     "endless headers": (says(HEAD, *[b"X: y\r\n"] * 200), LOST, "headers"),
     "an endless header": (says(HEAD + b"X: " + b"y" * 99_999), LOST, "(?i)header line"),
     "no response": (HANGS, TIMED_OUT, "no response within 1 s"),
-    "body that stops": (says_and_hangs(HEAD + b"Content-Length: 9\r\n\r\n{}"), TIMED_OUT, "no response within 1 s"),
+    "body that stops": (says(HEAD + b"Content-Length: 9\r\n\r\n{}", hangs=True), TIMED_OUT, "no response within 1 s"),
     "header byte by byte": (says(HEAD, *[b"X"] * 200, every=0.1), TIMED_OUT, "no complete response within 1 s"),
     "body byte by byte": (says(HEAD + b"Content-Length: 99\r\n\r\n", *SLOWLY, every=0.1), TIMED_OUT, "complete"),
     "body without length byte by byte": (says(HEAD + b"\r\n{}", *SLOWLY, every=0.1), TIMED_OUT, "complete"),
