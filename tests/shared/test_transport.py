@@ -86,7 +86,7 @@ def read_request(connection: socket.socket) -> bytes:
 
 
 def says(*parts: bytes, every: float = 0.0, hangs: bool = False) -> Behavior:
-    """Reads a request, sends the parts, with a pause before each but the first, and closes the connection or `hangs`."""
+    """Reads a request, sends the parts, a pause before each but the first, and closes the connection, or hangs."""
 
     def behave(connection: socket.socket) -> None:
         read_request(connection)
