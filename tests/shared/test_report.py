@@ -197,15 +197,23 @@ def test_an_invalid_secret_is_not_shown_either(run_here: Runner, value: str) -> 
 # The files of a CI
 
 
-def test_the_result_is_put_out_for_the_next_steps_and_as_a_table(run_here: Runner, tmp_path: Path) -> None:
+def test_the_result_is_put_out_for_the_next_steps_and_as_a_table_and_forges_neither(
+    run_here: Runner, tmp_path: Path
+) -> None:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.sync_id = "run_7\r\u2028exit-code=7"
+        return Result("succeeded", "12 rows | `a`\n&amp; <img>")
+
     output, summary = tmp_path / "output", tmp_path / "summary"
     output.write_text("before=1\n")
-    run_here(succeeds, {**GOOD, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
-    rows = {"exit-code": "0", "outcome": "succeeded", "sync-id": "run_7", "message": "12 rows"}
-    assert output.read_text().splitlines() == ["before=1", *(f"{key}={value}" for key, value in rows.items())]
+    run_here(main, {**GOOD, "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)})
+    rows = {"exit-code": "0", "outcome": "succeeded", "sync-id": "run_7 exit-code=7"}
+    values = {**rows, "message": "12 rows | `a` &amp; <img>"}
+    cells = {**rows, "message": "12 rows &#124; &#96;a&#96; &#38;amp; &#60;img&#62;"}
+    assert output.read_text().splitlines() == ["before=1", *(f"{key}={value}" for key, value in values.items())]
     assert summary.read_text().splitlines() == [
         *("| Acme - Trigger Sync | |", "| --- | --- |"),
-        *(f"| {key} | {value} |" for key, value in rows.items()),
+        *(f"| {key} | {value} |" for key, value in cells.items()),
         "",
     ]
 
