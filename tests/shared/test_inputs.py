@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -78,37 +77,33 @@ def test_an_input_that_is_not_set_conflicts_with_nothing() -> None:
     assert read(ACME_RESET="TRUE", ACME_FORCE="None").reset
 
 
+SIX = datetime(2026, 11, 28, 6, tzinfo=timezone.utc)
+AT_SIX = ("2026-11-28T06:00", "2026-11-28 06:00Z", "2026-11-28T06:00:00", "2026-11-28T07:00+01:00")
+URLS = {
+    **{"https://proxy.test/": "https://proxy.test", "https://proxy.test/v1/": "https://proxy.test"},
+    **{"http://127.0.0.1:8080/base/": "http://127.0.0.1:8080/base", "http://[::1]:9": "http://[::1]:9"},
+}
+
+
 @pytest.mark.parametrize(
-    ("variable", "field", "value", "expected"),
+    ("variable", "expected"),
     [
-        ("ACME_SECRET", "secret", f" {SECRET}\n", SECRET),
-        ("ACME_SYNC_ID", "sync", "\t sync_2 \r\n", "sync_2"),
-        ("ACME_SYNC_ID", "sync", "abc-DEF_123", "abc-DEF_123"),
-        ("ACME_SYNC_ID", "sync", "x" * 255, "x" * 255),
-        ("ACME_MODE", "mode", " JOIN ", "Join"),
-        ("ACME_MODE", "mode", "RESTART", "restart"),
-        ("ACME_PAUSED", "paused", "none", None),
-        ("ACME_PAUSED", "paused", "true", "TRUE"),
-        *[("ACME_FORCE", "force", text, True) for text in ("TRUE", "true", "True")],
-        ("ACME_FORCE", "force", "fAlSe", False),
-        ("ACME_WAIT_TIMEOUT", "timeout", " 007 ", 7),
-        ("ACME_POLL_INTERVAL", "poll_interval", "1", 1),
-        ("ACME_POLL_INTERVAL", "poll_interval", "3600", 3600),
-        ("ACME_UPDATE", "update", json.dumps({"a": [1, None]}), {"a": [1, None]}),
-        ("ACME_LINES", "lines", " --one\n --two ", ["--one", "--two"]),
-        ("ACME_API_URL", "api_url", "https://proxy.test/", "https://proxy.test"),
-        ("ACME_API_URL", "api_url", "http://127.0.0.1:8080/base/", "http://127.0.0.1:8080/base"),
-        ("ACME_API_URL", "api_url", "https://proxy.test/v1/", "https://proxy.test"),
-        ("ACME_API_URL", "api_url", "http://[::1]:9", "http://[::1]:9"),
-        *[
-            ("ACME_AFTER", "after", text, datetime(2026, 11, 28, 6, tzinfo=timezone.utc))
-            for text in ("2026-11-28T06:00", "2026-11-28 06:00Z", "2026-11-28T06:00:00", "2026-11-28T07:00+01:00")
-        ],
-        ("ACME_AFTER", "after", "2026-11-28", datetime(2026, 11, 28, tzinfo=timezone.utc)),
+        ("ACME_SECRET", {f" {SECRET}\n": SECRET}),
+        ("ACME_SYNC_ID", {"\t sync_2 \r\n": "sync_2", "abc-DEF_123": "abc-DEF_123", "x" * 255: "x" * 255}),
+        ("ACME_MODE", {" JOIN ": "Join", "RESTART": "restart"}),
+        ("ACME_PAUSED", {"none": None, "true": "TRUE"}),
+        ("ACME_FORCE", {"TRUE": True, "true": True, "True": True, "fAlSe": False}),
+        ("ACME_WAIT_TIMEOUT", {" 007 ": 7}),
+        ("ACME_POLL_INTERVAL", {"1": 1, "3600": 3600}),
+        ("ACME_UPDATE", {'{"a": [1, null]}': {"a": [1, None]}}),
+        ("ACME_LINES", {" --one\n --two ": ["--one", "--two"]}),
+        ("ACME_API_URL", URLS),
+        ("ACME_AFTER", {"2026-11-28": SIX.replace(hour=0), **dict.fromkeys(AT_SIX, SIX)}),
     ],
 )
-def test_a_value_is_read_as_its_type_says(variable: str, field: str, value: str, expected: object) -> None:
-    assert getattr(read(**{variable: value}), field) == expected
+def test_a_value_is_read_as_its_type_says(variable: str, expected: dict[str, object]) -> None:
+    (name,) = (name for name, field in inputs.fields(Inputs).items() if field.variable == variable)
+    assert {text: getattr(read(**{variable: text}), name) for text in expected} == expected
 
 
 ONLY = "an ID may contain only"
