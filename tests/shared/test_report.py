@@ -18,6 +18,8 @@ from tests.shared.acme import GOOD, KEY, SECRET
 from tests.shared.running import Main, Runner, process, raises, succeeds
 
 PAIR = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+
+
 # The result
 
 

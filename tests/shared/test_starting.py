@@ -32,8 +32,6 @@ CONFLICTING = f"{ALREADY} (responded with 409); ACME_IF_RUNNING is"
 CANNOT_STOP = errors.SyncAlreadyRunningError("it cannot be stopped")
 STARTED = Sync(sync_id="run_7")
 JOINED = Sync(sync_id="run_6")
-
-
 IDLE, RUNNING = State(), State(running=True)
 ENDING_TWICE = {"read": [RUNNING, IDLE, RUNNING, IDLE], "send": [CONFLICT, STARTED]}
 
