@@ -130,13 +130,8 @@ def state(*numbers: int) -> bytes:
     return b"\x80\x04cdatetime\ndatetime\nC\x0a" + bytes(numbers) + b"\x85R."
 
 
-def frame(length: int) -> bytes:
-    return b"\x95" + struct.pack("<Q", length)
-
-
 HOSTILE = {
     "empty": b"",
-    "no pickle at all": b"not a pickle",
     "JSON": b'{"version": 1}',
     "an empty stack": b"\x80\x04.",
     "two values": b"\x80\x04N.N.",
@@ -145,10 +140,8 @@ HOSTILE = {
     "a class of the same module": b"\x80\x04" + text("datetime") + text("sys") + b"\x93.",
     "a class by its dotted name": b"\x80\x04" + text("datetime") + text("datetime.__class__") + b"\x93.",
     "a long int with a length of 2 GB": b"\x80\x04\x8b\xff\xff\xff\x7f.",
-    "a text with a length of 4 GB": b"\x80\x04X\xff\xff\xff\xff.",
     "a text with a length of 2**60": b"\x80\x04\x8d" + struct.pack("<Q", 2**60) + b".",
     "bytes with a length of 4 GB": b"\x80\x04B\xff\xff\xff\xff.",
-    "bytes with a length of 2**60": b"\x80\x04\x8e" + struct.pack("<Q", 2**60) + b".",
     "a frame of 2**60": b"\x80\x04\x95" + struct.pack("<Q", 2**60) + b"N.",
     "a frame of 2**64-1": b"\x80\x04\x95" + b"\xff" * 8 + b"N.",
     "a memo of 2**31": b"\x80\x04Nr\xff\xff\xff\x7f.",
@@ -162,25 +155,16 @@ HOSTILE = {
     "longer than four megabytes": b"\x80\x04](" + b"N" * 4_000_000 + b"e.",
     "an unhashable key": b"\x80\x04}]Ns.",
     "an append to a number": b"\x80\x04K\x01Na.",
-    "an item set in a text": b"\x80\x04X\x01\x00\x00\x00aNNs.",
-    "a mark without an end": b"\x80\x04(.",
-    "a call of a number": b"\x80\x04K\x01)R.",
-    "a datetime of nonsense": b"\x80\x04cdatetime\ndatetime\nX\x03\x00\x00\x00abc\x85R.",
     "a datetime in the 13th month": b"\x80\x04cdatetime\ndatetime\nM\xea\x07K\x0dK\x01\x87R.",
     "a timedelta without end": b"\x80\x04cdatetime\ntimedelta\n\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00\x85R.",
-    "a time zone of a day": b"\x80\x04cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x02\x85R\x85R.",
     "half a character": b"\x80\x04X\x01\x00\x00\x00\xc3.",
-    "a bytearray with a length of 2**60": b"\x80\x05\x96" + struct.pack("<Q", 2**60) + b".",
     "a long int of a megabyte": b"\x80\x04\x8b" + struct.pack("<I", 900_000) + b"\x7f" * 900_000 + b".",
     "a line of a megabyte of digits": b"L" + b"9" * 999_000 + b"L\n.",
-    "a memo index of a megabyte of digits": b"Np" + b"9" * 999_000 + b"\n.",
     "lists nested a hundred thousand deep": b"\x80\x04" + b"]" * 99_999 + b"a" * 99_998 + b".",
     "tuples nested a hundred thousand deep": b"\x80\x04)" + b"\x85" * 99_999 + b".",
     "dicts nested a hundred thousand deep": b"\x80\x04" + b"}\x8c\x01a" * 99_999 + b"}" + b"s" * 99_999 + b".",
+    "a frame that ends within an instruction": b"\x80\x04\x95" + struct.pack("<Q", 2) + b"M\x01\x00.",
     "lists nested 101 deep": b"\x80\x04" + b"]" * 102 + b"a" * 101 + b".",
-    "a frame that begins within a frame": b"\x80\x04" + frame(12) + frame(1) + b"N.",
-    "a frame that ends within an instruction": b"\x80\x04" + frame(2) + b"M\x01\x00.",
-    "a frame longer than the rest": b"\x80\x04" + frame(100) + b"N.",
     "a marks' heap": b"\x80\x04" + b"(" * 900_000 + b".",
     "a text encoded again and again": b"\x80\x04"
     + long_text("x" * 900_000)
@@ -198,7 +182,6 @@ HOSTILE = {
     "a time zone that is a text": state(7, 234, 11, 22, 0, 0, 0, 0, 0, 0)[:-3] + text("UTC") + b"\x86R.",
     "a text with half a character": b"\x80\x04X\x03\x00\x00\x00\xed\xa0\x80.",
     "a key with half a character": b"\x80\x04}X\x03\x00\x00\x00\xed\xa0\x80Ns.",
-    "an odd number of items": b"\x80\x04}(" + text("a") + b"u.",
 }
 
 
