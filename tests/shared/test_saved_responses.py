@@ -12,12 +12,15 @@ from shared.files import response_file
 from shared.transport import NOT_JSON, Response
 from tests.shared.test_handoff import TOKEN, Acme
 
+LONG = "x" * (100_000 - len(TOKEN) + 1)
+
 
 @pytest.mark.parametrize(
     ("response", "expected"),
     [
         (Response(200, {"a": ["é", f"x {TOKEN.upper()}"]}), {"a": ["é", "x ***"]}),
         (Response(502, NOT_JSON, f"<html>{TOKEN}</html>"), {"status": 502, "text": "<html>***</html>"}),
+        (Response(502, NOT_JSON, f"{LONG}{TOKEN}{LONG}"), {"status": 502, "text": f"{LONG}***{LONG}"[:100_000]}),
         (Response(200, NOT_JSON, '{"a": 1'), {"status": 200, "text": '{"a": 1'}),
         (Response(200, None), None),
         (Response(200, {"a": "\ud800"}), {"a": "\ud800"}),
@@ -28,12 +31,6 @@ def test_a_response_is_kept_as_indented_json_without_secrets(tmp_path: Path, res
     written = (tmp_path / "acme-blueprints" / "responses" / "r.json").read_bytes()
     assert json.loads(written.decode()) == expected
     assert written.endswith(b"\n")
-
-
-def test_a_secret_where_a_long_text_is_cut_is_redacted(tmp_path: Path) -> None:
-    text = "x" * (100_000 - len(TOKEN) + 1) + TOKEN + "y" * 100
-    Acme(tmp_path).artifacts().save_response("r.json", Response(502, NOT_JSON, text))
-    assert TOKEN[:4] not in (tmp_path / "acme-blueprints" / "responses" / "r.json").read_text()
 
 
 @pytest.mark.parametrize("length", [1, 235, 236, 255])
