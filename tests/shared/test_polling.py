@@ -128,7 +128,7 @@ def test_what_the_last_poll_shows_counts(clock: FakeClock, news: tuple[News, ...
         ((RUNNING, *[UNAUTHORIZED] * 4, "done"), "4 polls in a row were refused"),
         ((RUNNING, UNREACHABLE), "503; polls have failed for 15 min"),
         ((RUNNING, NOT_FOUND), "404; polls have failed for 15 min"),
-        ((RUNNING, BUSY), "busy; polls have failed for 15 min"),
+        ((Pending("settling", 2), BUSY), "busy; polls have failed for 15 min"),  # to the second, without jitter
         ((RUNNING, BUSY, BUSY, RUNNING, BUSY, BUSY, "done"), "done"),
         # what is no failure of a poll
         ((RUNNING, errors.SyncFailedError("x"), "done"), errors.SyncFailedError("x")),
