@@ -111,7 +111,7 @@ NO_URLS = [
     *("api.acme.test", "ftp://api.acme.test", "https://", "javascript:alert(1)", "https://[::1"),
     *("https://user:secret-word@api.acme.test", "https://api.acme.test?key=secret-word", "https://api.acme.test#"),
     *("https://api.acme.test:port", "https://api.acme.test:99999", "https://api acme.test"),
-    "https://api.acme.test/\u202e",
+    *("https://api.acme.test/\u202e", "https://äcme.test"),
 ]
 
 

@@ -282,14 +282,15 @@ def test_a_hangup_that_is_ignored_ends_nothing(tmp_path: Path) -> None:
 @pytest.mark.sockets
 def test_a_second_signal_does_not_cut_the_report_short(tmp_path: Path) -> None:
     body = """
-        class Killing(dict):
-            def items(self):
+        class Killing:
+            @property
+            def body(self):  # read while the run reports how it ended
                 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                     os.kill(os.getpid(), number)
                 time.sleep(0.05)
-                return super().items()
-        run = run._replace(kept=Killing())
-        run.kept.items()
+                return {}
+        run.kept["r.json"] = Killing()
+        os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)
     """
     ran = process(body, tmp_path)
