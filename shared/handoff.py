@@ -175,10 +175,10 @@ class Artifacts:
 
     def _clear_pending(self) -> None:
         """Remove the pending start, but not one that another trigger has put in its place since."""
-        self._state = ""
+        own, self._state = self._attempt.encode(), ""
         for path in self._paths(PENDING_START):
             with contextlib.suppress(OSError):
-                if self._attempt.encode() in path.read_bytes():  # without importing what reads pickles
+                if own and own in path.read_bytes():  # without importing what reads pickles
                     path.unlink()
 
     def _paths(self, name: str) -> list[Path]:
