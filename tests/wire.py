@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pickle
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import RemoteDisconnected
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
@@ -19,8 +20,9 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
 
 from shared.context import Run
-from shared.errors import BlueprintError
-from tests.support import FakeClock, run_main
+from shared.errors import BlueprintError, Interruption
+from shared.redaction import Redactor
+from tests.support import FakeClock, make_run, run_main
 
 _POOL = HTTPSConnectionPool("vendor.invalid")
 REFUSED = requests.ConnectionError(
@@ -29,6 +31,35 @@ REFUSED = requests.ConnectionError(
 LOST = requests.ConnectionError(ProtocolError("Connection aborted.", RemoteDisconnected("closed without response")))
 TIMED_OUT = requests.ReadTimeout("Read timed out.")
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+# Responses to a trigger request, as arguments of `Vendor.expect`.
+LOST_ONES: dict[str, dict[str, Any]] = {
+    "connection lost": {"response": LOST},
+    "500": {"response": {"error": "boom"}, "status": 500},
+    "502 of a proxy": {"response": HTML, "status": 502},
+    "503 without a body": {"response": None, "status": 503},
+}
+TIMED_OUT_ONES: dict[str, dict[str, Any]] = {
+    "read time-out": {"response": TIMED_OUT},
+    "408": {"response": None, "status": 408},
+    "504 without a body": {"response": None, "status": 504},
+    "522 of a proxy": {"response": HTML, "status": 522},
+    "524": {"response": {"error": "late"}, "status": 524},
+}
+GARBAGE: dict[str, dict[str, Any]] = {  # with a good status
+    "HTML": {"response": HTML},
+    "no body": {"response": None},
+    "204": {"response": None, "status": 204},
+    "cut off": {"response": '{"syncId": "sync'},
+    "nothing in it": {"response": {}},
+    "a list": {"response": [], "status": 201},
+}
+UNCLEAR_ONES = {**LOST_ONES, **TIMED_OUT_ONES, **GARBAGE}
+
+
+def killed() -> None:
+    """A response during which the script is killed."""
+    raise Interruption(15)
 
 
 @dataclass(frozen=True)
@@ -113,9 +144,70 @@ class Vendor:
         return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(ending)]
 
 
-def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor) -> Iterator[Any]:
+@dataclass
+class Scripts(Vendor):
+    """A vendor, and its scripts with their artifacts in `folder`.
+
+    Inputs are named without the vendor's prefix, and added to `of`: credentials, and what is synced.
+    """
+
+    name: ClassVar[str]
+    credentials: ClassVar[Mapping[str, str]]
+    of: ClassVar[Mapping[str, str]]
+    start_path: ClassVar[str]  # how the path of a request ends that starts a sync
+
+    folder: Path = Path()
+    run: Any = None  # that of the last script
+
+    def execute(
+        self, script: str, given: Mapping[str, str], of: Mapping[str, str] | None = None, **settings: Any
+    ) -> Ending:
+        redactor = Redactor(pairs=list(self.credentials.values()))
+        self.run = make_run(self.folder, self.name, self.clock, redactor=redactor, **settings)
+        module = importlib.import_module(f"{self.name}_blueprints.{script}")
+        variables = {f"{self.name.upper()}_{name}": value for name, value in given.items()}
+        return ending(module, {**(self.of if of is None else of), **variables}, self.run)
+
+    def trigger(self, of: Mapping[str, str] | None = None, log_id: str | None = None, **given: str) -> Ending:
+        return self.execute("trigger_sync", given, of, log_id=log_id)
+
+    def check(self, *upstream: str, of: Mapping[str, str] | None = None, **given: str) -> Ending:
+        """Run the check of a later step."""
+        return self.execute("check_sync_status", given, of, upstream=upstream)
+
+    def verify(self, **given: str) -> Ending:
+        return self.execute("check_credentials", given, self.credentials)
+
+    def starts(self, ending: str = "") -> list[Any]:
+        return super().starts(ending or self.start_path)
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What was saved for later steps, by file name."""
+        return files(self.folder)
+
+    @property
+    def saved(self) -> dict[str, Any]:
+        """The same without the pending start."""
+        return {name: value for name, value in self.files.items() if not name.endswith("starting.pickle")}
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The bodies in `responses/`, by file name."""
+        return {name: response.body for name, response in self.run.kept.items()}
+
+    def put(self, **variables: Any) -> None:
+        """Files of another program or an older version, by name without `.pickle`; bytes are written as they are."""
+        variables_folder = self.folder / f"{self.name}-blueprints" / "variables"
+        variables_folder.mkdir(parents=True, exist_ok=True)
+        for name, value in variables.items():
+            written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
+            (variables_folder / f"{name}.pickle").write_bytes(written)
+
+
+def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor, **more: Any) -> Iterator[Any]:
     """For a fixture: a vendor at `url`; whatever was expected and did not come fails the test."""
-    vendor = kind(url, clock)
+    vendor = kind(url, clock, **more)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
             mock.add_callback(method, re.compile(".*"), callback=vendor.respond, content_type=None)

@@ -14,7 +14,4 @@ from tests.wire import on_the_wire
 
 @pytest.fixture
 def fivetran(clock: FakeClock, tmp_path: Path) -> Iterator[Fivetran]:
-    """Fivetran at `https://api.fivetran.com`, and artifacts in `tmp_path`."""
-    for vendor in on_the_wire("https://api.fivetran.com", clock, Fivetran):
-        vendor.folder = tmp_path
-        yield vendor
+    yield from on_the_wire("https://api.fivetran.com", clock, Fivetran, folder=tmp_path)

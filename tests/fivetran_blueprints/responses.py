@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from fivetran_blueprints import check_credentials, check_sync_status, resync_connector, trigger_sync, update_connector
-from shared.errors import Interruption
-from shared.redaction import Redactor
-from tests.support import make_run
-from tests.wire import HTML, LOST, TIMED_OUT, Ending, Vendor, ending, files
+from tests.endings import STARTED
+from tests.wire import Ending, Scripts
 
 ID = "speak_inexpensive"
-ENVIRONMENT = {"FIVETRAN_API_KEY": "the-key", "FIVETRAN_API_SECRET": "the-secret", "FIVETRAN_CONNECTOR_ID": ID}
+KEYS = {"FIVETRAN_API_KEY": "the-key", "FIVETRAN_API_SECRET": "the-secret"}
 DETAILS = f"/v1/connections/{ID}"
-START = f"/v1/connections/{ID}/sync"
+START, RESYNC, HISTORY = f"{DETAILS}/sync", f"{DETAILS}/resync", f"{DETAILS}/sync-history"
+PAGE = f"https://fivetran.com/dashboard/connections/{ID}"
 SINCE = "11:59:58"  # a trigger at 12:00:00, less two seconds
-HISTORY = f"/v1/connections/{ID}/sync-history"
 ACCEPTED = {"code": "Success", "message": "Sync has been successfully triggered"}
 CONFLICT = {"code": "Conflict", "message": "A sync is already in progress"}
+UNKNOWN_ID = {"code": "NotFound_Connection", "message": "Cannot find connection with id 'speak_inexpensive'"}
 FORCE, NO_FORCE = {"force": True}, {"force": False}
-SUCCEEDED, FAILED, RUNNING, CANCELLED = (0, "succeeded"), (211, "failed"), (210, "running"), (212, "cancelled")
 PLAIN_FILES = {"force_sync.pickle", "connector_id.pickle", "execution_time.pickle", "sync.pickle"}
-LOST_ONES: dict[str, tuple[Any, int]] = {
-    "connection lost": (LOST, 0),
-    "500": ({"code": "ServerError"}, 500),
-    "502 of a proxy": (HTML, 502),
-    "503 without a body": (None, 503),
-}
-TIMED_OUT_ONES: dict[str, tuple[Any, int]] = {
-    "read time-out": (TIMED_OUT, 0),
-    "408": (None, 408),
-    "504 without a body": (None, 504),
-    "522 of a proxy": (HTML, 522),
-    "524": ({"code": "Timeout"}, 524),
-}
-LOST_OR_LATE = {**LOST_ONES, **TIMED_OUT_ONES}
-GARBAGE: dict[str, tuple[Any, int]] = {
-    "HTML": (HTML, 200),
-    "no body": (None, 200),
-    "204": (None, 204),
-    "cut off": ('{"code": "Succ', 200),
-    "another code": ({"code": "Strange"}, 200),
-    "no code": ({"message": "Sync has been successfully triggered"}, 200),
-    "a list": ([], 201),
-}
-NOT_FOUND = {"code": "NotFound_Connection", "message": "Cannot find connection with id 'speak_inexpensive'"}
-
-
-def killed() -> None:
-    """A response during which the script is killed."""
-    raise Interruption(15)
 
 
 def at(time: str) -> str:
@@ -112,21 +77,35 @@ def connection(
 
 
 @dataclass
-class Fivetran(Vendor):
-    """What is expected of the scripts, and the scripts themselves, with their artifacts in `folder`."""
+class Fivetran(Scripts):
+    """What is expected of Fivetran's scripts, and the scripts themselves."""
 
-    folder: Path = Path()
-    run: Any = None  # that of the last script
+    name = "fivetran"
+    credentials = KEYS
+    of = {**KEYS, "FIVETRAN_CONNECTOR_ID": ID}  # noqa: RUF012
+    start_path = "/sync"
 
     def shows(self, *responses: Any, **more: Any) -> None:
         """The next reads of the connection."""
         for response in responses:
             self.expect("GET", DETAILS, response, **more)
 
-    def expect_trigger(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
-        """The read of a trigger and its request, which is accepted unless `response` says otherwise."""
-        self.shows(before or connection())
+    def expect_read(self, response: Any, **more: Any) -> None:
+        self.shows(response, **more)
+
+    def expect_start(self, response: Any = ACCEPTED, body: Any = FORCE, **more: Any) -> None:
+        """A trigger request, which is accepted unless `response` says otherwise."""
         self.expect("POST", START, response, body=body, **more)
+
+    def expect_trigger(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
+        """The read of a trigger and its request."""
+        self.shows(before or connection())
+        self.expect_start(response, body, **more)
+
+    def expect_resync(self, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
+        """The read before a resync and its request."""
+        self.shows(before or connection())
+        self.expect("POST", RESYNC, response, **more)
 
     def expect_update(self, fields: Mapping[str, Any], response: Any = ..., before: Any = None, **more: Any) -> None:
         """An update, whose response shows `fields`; before one that starts a sync the connection is read."""
@@ -158,46 +137,14 @@ class Fivetran(Vendor):
         status = status if status is not None else 403 if response is None else 200
         self.expect("GET", HISTORY, response, status=status, query=window)
 
-    def execute(self, script: ModuleType, given: Mapping[str, str], **settings: Any) -> Ending:
-        """Run a script with these inputs beside ENVIRONMENT, named without FIVETRAN_."""
-        redactor = Redactor(pairs=["the-key", "the-secret"])
-        self.run = make_run(self.folder, "fivetran", self.clock, redactor=redactor, **settings)
-        return ending(script, {**ENVIRONMENT, **{f"FIVETRAN_{name}": value for name, value in given.items()}}, self.run)
-
-    def trigger(self, log_id: str | None = None, **given: str) -> Ending:
-        return self.execute(trigger_sync, given, log_id=log_id)
-
     def resync(self, **given: str) -> Ending:
-        return self.execute(resync_connector, given)
+        return self.execute("resync_connector", given)
 
     def update(self, **given: str) -> Ending:
-        return self.execute(update_connector, given)
-
-    def check(self, *upstream: str, **given: str) -> Ending:
-        """Run the check of a later step."""
-        return self.execute(check_sync_status, given, upstream=upstream)
-
-    def verify(self, **given: str) -> Ending:
-        return self.execute(check_credentials, {"CONNECTOR_ID": "", **given})
+        return self.execute("update_connector", given)
 
     def triggered(self, before: Any = None, log_id: str | None = None) -> None:
         """Run a trigger before; Fivetran accepts it at the clock's time."""
         self.expect_trigger(before=before)
-        assert self.trigger(log_id) == (0, "started")
+        assert self.trigger(log_id=log_id) == STARTED
         self.sent.clear()
-
-    def files(self) -> dict[str, Any]:
-        """What was saved for later steps, by file name."""
-        return files(self.folder)
-
-    def saved(self) -> dict[str, Any]:
-        """The same without the pending start."""
-        return {name: value for name, value in self.files().items() if not name.endswith("starting.pickle")}
-
-    def put(self, **variables: Any) -> None:
-        """Files of another program or an older version, by name without `.pickle`; bytes are written as they are."""
-        variables_folder = self.folder / "fivetran-blueprints" / "variables"
-        variables_folder.mkdir(parents=True, exist_ok=True)
-        for name, value in variables.items():
-            written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
-            (variables_folder / f"{name}.pickle").write_bytes(written)

@@ -6,45 +6,35 @@ from typing import Any
 
 import pytest
 
-from tests.fivetran_blueprints.responses import (
-    GARBAGE,
-    ID,
-    LOST_OR_LATE,
-    NOT_FOUND,
-    PLAIN_FILES,
-    SUCCEEDED,
-    Fivetran,
-    at,
-    connection,
-)
-from tests.wire import HTML, LOST, REFUSED
+from tests.endings import ARTIFACT_ERROR, BAD_REQUEST, RUNNING, SUCCEEDED, UNREACHABLE, UPDATED
+from tests.fivetran_blueprints.responses import ID, PLAIN_FILES, UNKNOWN_ID, Fivetran, at, connection
+from tests.wire import HTML, LOST, REFUSED, UNCLEAR_ONES
 
 HISTORICAL = {"is_historical_sync": True}
 START = {"HISTORICAL_SYNC": "TRUE"}
-IDLE, DUE, RUNNING = connection(), connection(**HISTORICAL), connection("syncing", **HISTORICAL)
+IDLE, DUE, SYNCING = connection(), connection(**HISTORICAL), connection("syncing", **HISTORICAL)
 PAUSED = connection("paused", paused=True)
 DUE_BUT_PAUSED = connection("paused", paused=True, **HISTORICAL)
-EITHER = {**LOST_OR_LATE, **GARBAGE}
 
 
 @pytest.mark.parametrize(
     ("shown", "status"),
     [
-        pytest.param([RUNNING], 200, id="it runs"),
+        pytest.param([SYNCING], 200, id="it runs"),
         pytest.param([DUE], 200, id="it is due"),
         pytest.param([IDLE, IDLE, DUE], 200, id="its flag shows late"),
         pytest.param([connection(succeeded_at=at("12:00:01"))], 200, id="it is over, and its flag is gone again"),
         pytest.param([connection("paused", paused=True, failed_at=at("12:00:01"))], 200, id="it failed before a pause"),
-        pytest.param([NOT_FOUND] * 3, 404, id="the connection is not found for a while"),
+        pytest.param([UNKNOWN_ID] * 3, 404, id="the connection is not found for a while"),
     ],
 )
 def test_a_historical_sync_that_begins_is_saved_for_the_check(fivetran: Fivetran, shown: Any, status: int) -> None:
     fivetran.expect_update(HISTORICAL, shown[0] if status == 200 else DUE)
     fivetran.shows(*shown, status=status)
     if status == 404:
-        fivetran.shows(RUNNING)
-    assert fivetran.update(**START) == (0, "updated", "its handoff is saved")
-    assert set(fivetran.files()) == PLAIN_FILES
+        fivetran.shows(SYNCING)
+    assert fivetran.update(**START) == (*UPDATED, "its handoff is saved")
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 @pytest.mark.parametrize(
@@ -55,20 +45,20 @@ def test_a_historical_sync_that_begins_is_saved_for_the_check(fivetran: Fivetran
 def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(fivetran: Fivetran, shown: Any) -> None:
     fivetran.expect_update(HISTORICAL, shown, before=shown if shown == connection("syncing") else IDLE)
     fivetran.shows(shown, many=True)
-    assert fivetran.update(**START) == (201, "refused", "is_historical_sync is false, not true")
-    assert fivetran.files()["starting.pickle"]["state"] == "ended"
+    assert fivetran.update(**START) == (*BAD_REQUEST, "is_historical_sync is false, not true")
+    assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
 def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Fivetran) -> None:
     fivetran.expect_update(HISTORICAL, DUE_BUT_PAUSED, before=PAUSED)
     fivetran.shows(DUE_BUT_PAUSED)
-    assert fivetran.update(**START) == (0, "updated", "the connection is paused")
-    assert fivetran.files() == {}
+    assert fivetran.update(**START) == (*UPDATED, "the connection is paused")
+    assert fivetran.files == {}
 
 
 @pytest.mark.parametrize(
     ("paused", "before", "after", "saved"),
-    [(False, DUE_BUT_PAUSED, RUNNING, PLAIN_FILES), (True, RUNNING, DUE_BUT_PAUSED, set())],
+    [(False, DUE_BUT_PAUSED, SYNCING, PLAIN_FILES), (True, SYNCING, DUE_BUT_PAUSED, set())],
     ids=["un-paused", "paused"],
 )
 def test_the_pause_that_is_asked_for_decides_whether_it_starts_even_if_it_shows_late(
@@ -77,53 +67,53 @@ def test_the_pause_that_is_asked_for_decides_whether_it_starts_even_if_it_shows_
     fivetran.expect_update({**HISTORICAL, "paused": paused}, before, before=before)
     fivetran.shows(before, before, after)
     ended = fivetran.update(**START, PAUSED=str(paused))
-    assert ended == (0, "updated")
+    assert ended == UPDATED
     assert ("the connection is paused" in ended.message) is paused
-    assert set(fivetran.files()) == saved
+    assert set(fivetran.files) == saved
 
 
 def test_a_connection_that_is_not_unpaused_for_a_historical_sync_is_refused(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
     fivetran.shows(DUE_BUT_PAUSED, many=True)
-    assert fivetran.update(**START, PAUSED="FALSE") == (201, "refused", "paused is true, not false")
-    assert fivetran.files()["starting.pickle"]["state"] == "ended"
+    assert fivetran.update(**START, PAUSED="FALSE") == (*BAD_REQUEST, "paused is true, not false")
+    assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
 def test_a_connection_whose_state_is_paused_for_a_moment_after_it_was_unpaused_runs_it(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
     fivetran.shows(connection("paused", paused=False, **HISTORICAL), DUE)
-    assert fivetran.update(**START, PAUSED="FALSE") == (0, "updated", "its handoff is saved")
-    assert set(fivetran.files()) == PLAIN_FILES
+    assert fivetran.update(**START, PAUSED="FALSE") == (*UPDATED, "its handoff is saved")
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 def test_a_flag_that_does_not_show_at_all_is_no_start(fivetran: Fivetran) -> None:
     fivetran.expect_update(HISTORICAL, IDLE)
     fivetran.shows(connection(is_historical_sync=None), many=True)
-    assert fivetran.update(**START) == (201, "refused", "no historical sync")
-    assert fivetran.files()["starting.pickle"]["state"] == "ended"
+    assert fivetran.update(**START) == (*BAD_REQUEST, "no historical sync")
+    assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
 def test_one_that_begins_beside_a_field_that_did_not_change_is_refused_with_its_handoff(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "schedule_type": "manual"}, LOST)
     fivetran.shows(connection("syncing", schedule_type="auto", **HISTORICAL), many=True)
-    assert fivetran.update(**START, SCHEDULE_TYPE="manual") == (201, "refused", 'schedule_type is "auto"')
-    assert set(fivetran.files()) == PLAIN_FILES
+    assert fivetran.update(**START, SCHEDULE_TYPE="manual") == (*BAD_REQUEST, 'schedule_type is "auto"')
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
     fivetran: Fivetran, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fivetran.expect_update(HISTORICAL, RUNNING, before=RUNNING)
-    fivetran.shows(RUNNING)
-    assert fivetran.update(**START) == (0, "updated")
+    fivetran.expect_update(HISTORICAL, SYNCING, before=SYNCING)
+    fivetran.shows(SYNCING)
+    assert fivetran.update(**START) == UPDATED
     assert f"a historical sync of {ID} is running, possibly for days, and will be stopped" in caplog.messages
 
 
 def test_a_check_after_it_waits_for_its_own_stamp(fivetran: Fivetran) -> None:
     fivetran.expect_update(HISTORICAL, DUE)
     fivetran.shows(DUE, DUE)
-    assert fivetran.update(**START) == (0, "updated")
-    assert fivetran.check(CONNECTOR_ID="") == (210, "running")
+    assert fivetran.update(**START) == UPDATED
+    assert fivetran.check(CONNECTOR_ID="") == RUNNING
     fivetran.clock.elapsed += 600
     fivetran.ends("12:05:00")
     assert fivetran.check(CONNECTOR_ID="") == SUCCEEDED
@@ -134,33 +124,33 @@ def test_a_check_after_it_waits_for_its_own_stamp(fivetran: Fivetran) -> None:
 
 
 @pytest.mark.parametrize("given", [START, {"CUSTOM_UPDATE": '{"is_historical_sync": true}'}], ids=["input", "custom"])
-@pytest.mark.parametrize(("response", "status"), EITHER.values(), ids=EITHER)
+@pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
 @pytest.mark.parametrize("shows", [True, False])
 def test_a_lost_one_is_searched_for_and_never_sent_again(
-    fivetran: Fivetran, given: dict[str, str], response: Any, status: int, shows: bool
+    fivetran: Fivetran, given: dict[str, str], lost: Any, shows: bool
 ) -> None:
-    fivetran.expect_update(HISTORICAL, response, status=status)
-    fivetran.shows(RUNNING if shows else IDLE, many=True)
+    fivetran.expect_update(HISTORICAL, **lost)
+    fivetran.shows(SYNCING if shows else IDLE, many=True)
     ended = fivetran.update(**given)
-    assert ended == ((0, "updated") if shows else (220, "unreachable", ID))
+    assert ended == (UPDATED if shows else (*UNREACHABLE, ID))
     assert "nothing was started" not in ended.message
     assert len(fivetran.updates) == 1
-    assert set(fivetran.files()) == (PLAIN_FILES if shows else {"starting.pickle"})
-    assert shows or fivetran.check() == (221, "artifact_error")
+    assert set(fivetran.files) == (PLAIN_FILES if shows else {"starting.pickle"})
+    assert shows or fivetran.check() == ARTIFACT_ERROR
 
 
 @pytest.mark.parametrize("response", [LOST, HTML])
 def test_over_a_historical_sync_a_lost_one_proves_nothing_by_its_running_still(
     fivetran: Fivetran, response: Any
 ) -> None:
-    fivetran.expect_update(HISTORICAL, response, status=504, before=RUNNING)
-    fivetran.shows(RUNNING, many=True)
-    assert fivetran.update(**START) == (220, "unreachable")
+    fivetran.expect_update(HISTORICAL, response, status=504, before=SYNCING)
+    fivetran.shows(SYNCING, many=True)
+    assert fivetran.update(**START) == UNREACHABLE
     assert len(fivetran.updates) == 1
 
 
 @pytest.mark.parametrize(
-    ("response", "status"), [(HTML, 502), (HTML, 200), (REFUSED, 0), (None, 401), (NOT_FOUND, 404), (None, 429)]
+    ("response", "status"), [(HTML, 502), (HTML, 200), (REFUSED, 0), (None, 401), (UNKNOWN_ID, 404), (None, 429)]
 )
 @pytest.mark.parametrize("patched", [LOST, DUE], ids=["lost", "accepted"])
 def test_one_that_cannot_be_found_out_about_is_never_said_not_to_be(
@@ -169,14 +159,14 @@ def test_one_that_cannot_be_found_out_about_is_never_said_not_to_be(
     fivetran.expect_update(HISTORICAL, patched)
     fivetran.shows(response, status=status, many=True)
     ended = fivetran.update(**START)
-    assert ended == (220, "unreachable", ID)
+    assert ended == (*UNREACHABLE, ID)
     assert patched is LOST or f"it is not known whether is_historical_sync of {ID} changed" in ended.message
     assert "nothing was started" not in ended.message
     assert len(fivetran.updates) == 1
-    assert fivetran.files()["starting.pickle"]["state"] == "sent"
+    assert fivetran.files["starting.pickle"]["state"] == "sent"
 
 
 def test_a_poll_after_it_that_is_refused_is_not_repeated(fivetran: Fivetran) -> None:
     fivetran.expect_update(HISTORICAL, DUE)
     fivetran.shows(None, status=401)
-    assert fivetran.update(**START) == (220, "unreachable", ID)
+    assert fivetran.update(**START) == (*UNREACHABLE, ID)

@@ -6,17 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.fivetran_blueprints.responses import (
-    FAILED,
-    ID,
-    NOT_FOUND,
-    SUCCEEDED,
-    Fivetran,
-    at,
-    connection,
-    history,
-    past,
-)
+from tests.endings import FAILED, JOINED, STARTED, SUCCEEDED
+from tests.fivetran_blueprints.responses import ID, UNKNOWN_ID, Fivetran, at, connection, history, past
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
@@ -74,7 +65,7 @@ def test_the_interrupted_sync_alone_is_not_reported(fivetran: Fivetran) -> None:
 
 def test_a_sync_that_started_while_the_response_was_awaited_is_reported(fivetran: Fivetran) -> None:
     fivetran.expect_trigger(takes=60)
-    assert fivetran.trigger() == (0, "started")
+    assert fivetran.trigger() == STARTED
     fivetran.ends("12:05:00", response=history(past("COMPLETED", "12:00:03", "12:05:00", "ours")))
     assert fivetran.check() == SUCCEEDED
     assert fivetran.run.report.sync_id == "ours"
@@ -89,7 +80,7 @@ def test_a_sync_that_failed_before_it_started_is_reported(fivetran: Fivetran) ->
 
 def test_a_joined_sync_started_before_the_trigger(fivetran: Fivetran) -> None:
     fivetran.shows(connection("syncing"))
-    assert fivetran.trigger(IF_RUNNING="join") == (0, "joined")
+    assert fivetran.trigger(IF_RUNNING="join") == JOINED
     response = history(past("COMPLETED", "11:00:00", "12:05:00", "joined"), past("INCOMPLETE", "12:05:01", None))
     fivetran.ends("12:05:00", since=None, response=response)
     assert fivetran.check() == SUCCEEDED
@@ -108,7 +99,7 @@ def test_a_sync_of_up_to_a_week_is_reported(fivetran: Fivetran, others: dict[str
 USELESS: list[tuple[Any, int]] = [
     (None, 400),
     (None, 401),
-    (NOT_FOUND, 404),
+    (UNKNOWN_ID, 404),
     (HTML, 404),
     (None, 409),
     (HTML, 500),

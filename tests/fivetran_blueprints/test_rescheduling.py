@@ -7,18 +7,14 @@ from typing import Any, Callable
 
 import pytest
 
+from tests.endings import CANCELLED, RUNNING, SUCCEEDED
 from tests.fivetran_blueprints.responses import (
-    ACCEPTED,
-    CANCELLED,
     CONFLICT,
     FORCE,
     ID,
     NO_FORCE,
     PLAIN_FILES,
-    RUNNING,
     SINCE,
-    START,
-    SUCCEEDED,
     Fivetran,
     at,
     connection,
@@ -26,13 +22,13 @@ from tests.fivetran_blueprints.responses import (
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
-AGAIN: dict[str, tuple[Any, int]] = {"lost": (LOST, 0), "502": (HTML, 502)}
-ONCE: dict[str, tuple[Any, int]] = {
-    "accepted": (ACCEPTED, 200),
-    "it is running": (CONFLICT, 409),
-    "unexpected": (HTML, 200),
-    "it may still be at work": (TIMED_OUT, 0),
-    "a gateway gave up on it": (HTML, 504),
+AGAIN: dict[str, dict[str, Any]] = {"lost": {"response": LOST}, "502": {"response": HTML, "status": 502}}
+ONCE: dict[str, dict[str, Any]] = {
+    "accepted": {},
+    "it is running": {"response": CONFLICT, "status": 409},
+    "unexpected": {"response": HTML},
+    "it may still be at work": {"response": TIMED_OUT},
+    "a gateway gave up on it": {"response": HTML, "status": 504},
 }
 
 
@@ -44,10 +40,10 @@ def done(time: str, **more: Any) -> dict[str, Any]:
     return connection(succeeded_at=at(time), **more)
 
 
-def expect_again(fivetran: Fivetran, now: Any, response: Any = ACCEPTED, status: int = 200) -> None:
+def expect_again(fivetran: Fivetran, now: Any, **request: Any) -> None:
     """Polls that show `now`, and a request without force."""
     fivetran.shows(now, many=True)
-    fivetran.expect("POST", START, response, status=status, body=NO_FORCE)
+    fivetran.expect_start(body=NO_FORCE, **request)
 
 
 def until(fivetran: Fivetran, minutes: float, before: dict[str, Any], after: dict[str, Any]) -> Callable[[], Any]:
@@ -83,7 +79,7 @@ def test_a_time_that_does_not_fit_ends_the_wait_naming_it(fivetran: Fivetran, st
     ended = fivetran.trigger(WAIT="TRUE") if starts else fivetran.check(WAIT="TRUE")
     assert ended == (*RUNNING, "2026-11-22T18:00:00Z")
     assert fivetran.clock.elapsed < 30
-    assert set(fivetran.files()) == PLAIN_FILES
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 def test_on_an_automatic_schedule_it_is_never_triggered_again(fivetran: Fivetran) -> None:
@@ -119,7 +115,7 @@ def test_a_vendor_that_accepts_no_other_request_just_now_does_not_end_the_wait(f
     fivetran.expect_trigger()
     fivetran.shows(rescheduled(), many=True)
     for _ in range(5):
-        fivetran.expect("POST", START, None, status=429, body=NO_FORCE)
+        fivetran.expect_start(None, status=429, body=NO_FORCE)
     fivetran.ends("12:08:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
 
@@ -127,7 +123,8 @@ def test_a_vendor_that_accepts_no_other_request_just_now_does_not_end_the_wait(f
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_another_request_that_is_refused_is_not_sent_every_two_seconds(fivetran: Fivetran, status: int) -> None:
     fivetran.expect_trigger()
-    expect_again(fivetran, rescheduled(), {"code": "NotFound_X" if status == 404 else "Forbidden"}, status)
+    refusal = {"code": "NotFound_X" if status == 404 else "Forbidden"}
+    expect_again(fivetran, rescheduled(), response=refusal, status=status)
     fivetran.shows(done("12:08:00"))
     fivetran.expect_history(SINCE, "12:08:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
@@ -137,7 +134,7 @@ def test_another_request_that_is_refused_is_not_sent_every_two_seconds(fivetran:
 def test_a_pause_between_a_poll_and_the_request_cancels_it(fivetran: Fivetran) -> None:
     """Seed 30098790: the refusal of that request ended the wait as if the inputs were wrong."""
     fivetran.expect_trigger()
-    expect_again(fivetran, rescheduled(), {"code": "InvalidInput", "message": "the connection is paused"}, 400)
+    expect_again(fivetran, rescheduled(), response={"code": "InvalidInput", "message": "it is paused"}, status=400)
     fivetran.shows(connection("paused", paused=True), many=True)
     assert fivetran.trigger(WAIT="TRUE") == CANCELLED
 
@@ -151,7 +148,7 @@ def test_what_was_rescheduled_before_the_start_is_not_triggered_again_while_a_re
 ) -> None:
     if policy == "wait":
         fivetran.shows(lambda: connection("syncing") if fivetran.clock.elapsed < 120 else BEFORE, many=True)
-        fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+        fivetran.expect_start(body=NO_FORCE)
     else:
         fivetran.expect_trigger(before=BEFORE)
 
@@ -174,24 +171,22 @@ def test_what_was_rescheduled_before_the_start_and_still_is_after_a_minute_is_tr
     assert 60 <= requests_at(fivetran)[1] < 90
 
 
-@pytest.mark.parametrize(("response", "status"), ONCE.values(), ids=ONCE)
-def test_what_was_triggered_again_is_not_triggered_once_more_for_the_same_time(
-    fivetran: Fivetran, response: Any, status: int
-) -> None:
+@pytest.mark.parametrize("more", ONCE.values(), ids=ONCE)
+def test_what_was_triggered_again_is_not_triggered_once_more_for_the_same_time(fivetran: Fivetran, more: Any) -> None:
     fivetran.expect_trigger()
-    expect_again(fivetran, rescheduled(), response, status)
+    expect_again(fivetran, rescheduled(), **more)
     fivetran.shows(until(fivetran, 40, rescheduled(), done("12:40:00")), many=True)
     fivetran.expect_history(SINCE, "12:40:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
     assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
 
 
-@pytest.mark.parametrize(("response", "status"), AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize("lost", AGAIN.values(), ids=AGAIN)
 def test_what_was_triggered_again_with_a_lost_response_is_triggered_once_more_a_minute_later(
-    fivetran: Fivetran, response: Any, status: int
+    fivetran: Fivetran, lost: Any
 ) -> None:
     fivetran.expect_trigger()
-    expect_again(fivetran, rescheduled(), response, status)
+    expect_again(fivetran, rescheduled(), **lost)
     expect_again(fivetran, rescheduled())
     fivetran.shows(until(fivetran, 40, rescheduled(), done("12:40:00")), many=True)
     fivetran.expect_history(SINCE, "12:40:00")

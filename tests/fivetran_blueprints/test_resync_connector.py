@@ -7,37 +7,34 @@ from typing import Any
 
 import pytest
 
+from tests.endings import (
+    ALREADY_RUNNING,
+    ARTIFACT_ERROR,
+    CANCELLED,
+    FAILED,
+    INVALID_INPUT,
+    RUNNING,
+    STARTED,
+    SUCCEEDED,
+    UNCLEAR,
+)
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
-    CANCELLED,
     CONFLICT,
-    DETAILS,
-    FAILED,
-    GARBAGE,
     ID,
-    LOST_OR_LATE,
     NO_FORCE,
-    NOT_FOUND,
     PLAIN_FILES,
-    RUNNING,
+    RESYNC,
     SINCE,
-    START,
-    SUCCEEDED,
     Fivetran,
     at,
     connection,
 )
 from tests.support import NOW
-from tests.wire import HTML, LOST, REFUSED
+from tests.wire import HTML, LOST, REFUSED, UNCLEAR_ONES
 
-RESYNC = f"{DETAILS}/resync"
 SCOPE = {"public": ["users", "orders"], "audit": ["log"]}
 HISTORICAL = connection("syncing", is_historical_sync=True)
-
-
-def expect_start(fivetran: Fivetran, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
-    fivetran.shows(before or connection())
-    fivetran.expect("POST", RESYNC, response, **more)
 
 
 @pytest.mark.parametrize(
@@ -50,18 +47,18 @@ def expect_start(fivetran: Fivetran, response: Any = ACCEPTED, before: Any = Non
     ],
 )
 def test_it_reads_first_and_then_sends_the_scope_or_no_body(fivetran: Fivetran, given: Any, body: Any) -> None:
-    expect_start(fivetran, body=body)
-    assert fivetran.resync(**given) == (0, "started", ID)
+    fivetran.expect_resync(body=body)
+    assert fivetran.resync(**given) == (*STARTED, ID)
     assert fivetran.sent[1].timeout == (10, 120)
     assert body is None or fivetran.sent[1].headers["Content-Type"] == "application/json"
-    assert set(fivetran.files()) == PLAIN_FILES
-    assert fivetran.files()["force_sync.pickle"] == [ID, NOW]
-    assert {name: kept.body for name, kept in fivetran.run.kept.items()} == {f"resync_{ID}_response.json": ACCEPTED}
+    assert set(fivetran.files) == PLAIN_FILES
+    assert fivetran.files["force_sync.pickle"] == [ID, NOW]
+    assert fivetran.kept == {f"resync_{ID}_response.json": ACCEPTED}
 
 
 def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:
-    expect_start(fivetran)
-    assert fivetran.resync(CONNECTOR_ID="", CONNECTION_ID=ID) == (0, "started")
+    fivetran.expect_resync()
+    assert fivetran.resync(CONNECTOR_ID="", CONNECTION_ID=ID) == STARTED
 
 
 @pytest.mark.parametrize(
@@ -79,55 +76,36 @@ def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetra
     ],
 )
 def test_a_scope_of_another_form_is_an_invalid_input(fivetran: Fivetran, scope: str) -> None:
-    assert fivetran.resync(RESYNC_SCOPE=scope) == (206, "invalid_input", "FIVETRAN_RESYNC_SCOPE")
-
-
-@pytest.mark.parametrize(
-    ("status", "response", "expected"),
-    [
-        (400, {"code": "InvalidInput", "message": "not supported"}, (201, "refused", "not supported")),
-        (403, {"message": "Read only key"}, (200, "invalid_credentials", "Read only key")),
-        (404, NOT_FOUND, (204, "not_found", NOT_FOUND["message"])),
-        (404, HTML, (202, "not_started", "nothing was started")),
-    ],
-)
-def test_a_refused_request_is_never_repeated(fivetran: Fivetran, status: int, response: Any, expected: Any) -> None:
-    expect_start(fivetran, response, status=status)
-    assert fivetran.resync() == expected
-    assert fivetran.files()["starting.pickle"]["state"] == "ended"
+    assert fivetran.resync(RESYNC_SCOPE=scope) == (*INVALID_INPUT, "FIVETRAN_RESYNC_SCOPE")
 
 
 def test_a_running_sync_that_cannot_be_completed_first_is_exit_203(fivetran: Fivetran) -> None:
-    expect_start(fivetran, CONFLICT, connection("syncing"), status=409, many=True)
+    fivetran.expect_resync(CONFLICT, connection("syncing"), status=409, many=True)
     ended = fivetran.resync()
-    assert ended == (203, "already_running", ID, "A sync is already in progress")
+    assert ended == (*ALREADY_RUNNING, ID, "A sync is already in progress")
     assert "IF_RUNNING" not in ended.message, "it has no such input"
-    assert fivetran.check() == (221, "artifact_error")
+    assert fivetran.check() == ARTIFACT_ERROR
 
 
 @pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
 def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
     fivetran: Fivetran, response: Any, status: int
 ) -> None:
-    expect_start(fivetran, response, status=status, body={"scope": SCOPE})
+    fivetran.expect_resync(response, status=status, body={"scope": SCOPE})
     fivetran.expect("POST", RESYNC, ACCEPTED, body={"scope": SCOPE})
-    assert fivetran.resync(RESYNC_SCOPE=json.dumps(SCOPE)) == (0, "started")
+    assert fivetran.resync(RESYNC_SCOPE=json.dumps(SCOPE)) == STARTED
 
 
 # Lost responses
 
-ALL = {**LOST_OR_LATE, **GARBAGE}
 
-
-@pytest.mark.parametrize(("response", "status"), ALL.values(), ids=ALL)
-def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
-    fivetran: Fivetran, response: Any, status: int
-) -> None:
-    expect_start(fivetran, response, status=status)
+@pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
+def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(fivetran: Fivetran, lost: Any) -> None:
+    fivetran.expect_resync(**lost)
     fivetran.shows(connection(), many=True)
-    assert fivetran.resync() == (202, "unclear")
+    assert fivetran.resync() == UNCLEAR
     assert [sent.path for sent in fivetran.sent if sent.method == "POST"] == [RESYNC]
-    assert fivetran.files()["starting.pickle"]["state"] == "sent"
+    assert fivetran.files["starting.pickle"]["state"] == "sent"
 
 
 @pytest.mark.parametrize(
@@ -137,10 +115,10 @@ def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(
 )
 @pytest.mark.parametrize(("response", "status"), [(LOST, 0), (HTML, 504), (HTML, 200)])
 def test_a_lost_request_that_shows_was_accepted(fivetran: Fivetran, response: Any, status: int, now: Any) -> None:
-    expect_start(fivetran, response, status=status)
+    fivetran.expect_resync(response, status=status)
     fivetran.shows(now)
-    assert fivetran.resync() == (0, "started")
-    assert set(fivetran.files()) == PLAIN_FILES
+    assert fivetran.resync() == STARTED
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 # The check
@@ -156,8 +134,8 @@ def test_a_lost_request_that_shows_was_accepted(fivetran: Fivetran, response: An
     ],
 )
 def test_a_check_judges_it_like_any_sync(fivetran: Fivetran, now: Any, expected: tuple[int, str]) -> None:
-    expect_start(fivetran)
-    assert fivetran.resync() == (0, "started")
+    fivetran.expect_resync()
+    assert fivetran.resync() == STARTED
     fivetran.shows(now)
     if expected == FAILED:
         fivetran.expect_history(SINCE, "12:05:00")
@@ -168,26 +146,26 @@ def test_a_check_judges_it_like_any_sync(fivetran: Fivetran, now: Any, expected:
 def test_over_a_running_sync_what_that_left_is_not_taken_for_the_resync(
     fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: Any, warned: bool
 ) -> None:
-    expect_start(fivetran, before=before)
-    assert fivetran.resync() == (0, "started")
-    assert fivetran.files()["sync.pickle"]["interrupted"] is True
+    fivetran.expect_resync(before=before)
+    assert fivetran.resync() == STARTED
+    assert fivetran.files["sync.pickle"]["interrupted"] is True
     assert any("historical" in record.getMessage() for record in caplog.records) is warned
     fivetran.shows(connection("syncing", failed_at=at("12:00:02"), is_historical_sync=True))
     assert fivetran.check() == RUNNING
 
 
 def test_it_waits_until_the_resync_has_ended(fivetran: Fivetran) -> None:
-    expect_start(fivetran)
+    fivetran.expect_resync()
     fivetran.shows(connection(), connection(is_historical_sync=True), HISTORICAL, HISTORICAL)
     fivetran.ends("12:05:00")
     assert fivetran.resync(WAIT="TRUE") == SUCCEEDED
-    assert set(fivetran.files()) == PLAIN_FILES
+    assert set(fivetran.files) == PLAIN_FILES
 
 
 def test_a_resync_that_was_rescheduled_goes_on_with_a_sync_and_not_from_the_beginning(fivetran: Fivetran) -> None:
-    expect_start(fivetran)
+    fivetran.expect_resync()
     fivetran.shows(connection("rescheduled", rescheduled_for=at("12:05:00")), many=True)
-    fivetran.expect("POST", START, ACCEPTED, body=NO_FORCE)
+    fivetran.expect_start(body=NO_FORCE)
     fivetran.ends("12:08:00")
     assert fivetran.resync(WAIT="TRUE") == SUCCEEDED
     assert len(fivetran.starts("/resync")) == 1

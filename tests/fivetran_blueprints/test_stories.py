@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fivetran_blueprints.responses import (
-    ACCEPTED,
-    FAILED,
-    FORCE,
-    HISTORY,
-    RUNNING,
-    START,
-    SUCCEEDED,
-    Fivetran,
-    at,
-    connection,
-)
+from tests.endings import FAILED, RUNNING, STARTED, SUCCEEDED
+from tests.fivetran_blueprints.responses import FORCE, HISTORY, Fivetran, at, connection
 from tests.wire import TIMED_OUT
 
 IDLE, SYNCING = connection(), connection("syncing")
@@ -25,8 +15,8 @@ WEEK = {"start_time": "2026-11-15T12:09:46Z", "end_time": at("12:04:46"), "limit
 def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hour(fivetran: Fivetran) -> None:
     """Seed 100135859: until then its stamp may be that of the sync that it interrupted."""
     fivetran.shows(SYNCING)
-    fivetran.expect("POST", START, ACCEPTED, body=FORCE, takes=45)
-    assert fivetran.trigger() == (0, "started")
+    fivetran.expect_start(takes=45)
+    assert fivetran.trigger() == STARTED
     over = connection(succeeded_at=at("12:00:45.741"))
     fivetran.shows(over)
     assert fivetran.check() == RUNNING
@@ -42,9 +32,9 @@ def test_a_sync_that_ended_in_the_second_of_a_slow_response_is_told_after_an_hou
 def test_a_sync_that_ended_in_the_second_in_which_it_was_found_is_told_after_an_hour(fivetran: Fivetran) -> None:
     """Seed 100600310: a gateway gave up, the backend went on, and the stamp has no fraction of a second."""
     fivetran.shows(SYNCING)
-    fivetran.expect("POST", START, None, status=504, body=FORCE, takes=6)
+    fivetran.expect_start(None, status=504, body=FORCE, takes=6)
     fivetran.shows(connection("syncing", failed_at=at("12:00:00.387")))
-    assert fivetran.trigger() == (0, "started")
+    assert fivetran.trigger() == STARTED
     over = connection(succeeded_at=at("12:00:06"), failed_at=at("12:00:00.387"))
     fivetran.shows(over)
     assert fivetran.check() == RUNNING

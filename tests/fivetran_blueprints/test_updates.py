@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import Interruption
-from tests.fivetran_blueprints.responses import (
-    CONFLICT,
-    GARBAGE,
-    ID,
-    LOST_OR_LATE,
-    NOT_FOUND,
-    Fivetran,
-    connection,
-    killed,
-)
-from tests.wire import HTML, REFUSED
+from tests.endings import BAD_REQUEST, INVALID_INPUT, UNREACHABLE, UPDATED
+from tests.fivetran_blueprints.responses import CONFLICT, ID, UNKNOWN_ID, Fivetran, connection
+from tests.wire import GARBAGE, LOST_ONES, REFUSED, TIMED_OUT_ONES, killed
 
 PAUSE, HISTORICAL = {"paused": True}, {"is_historical_sync": True}
 CHANGE, START = {"PAUSED": "TRUE"}, {"HISTORICAL_SYNC": "TRUE"}
@@ -31,15 +23,14 @@ EACH = pytest.mark.parametrize(("given", "fields"), [(CHANGE, PAUSE), (START, HI
 
 def test_it_sends_one_request_with_exactly_this(fivetran: Fivetran) -> None:
     fivetran.expect_update(PAUSE)
-    assert fivetran.update(**CHANGE) == (0, "updated", ID, "paused")
+    assert fivetran.update(**CHANGE) == (*UPDATED, ID, "paused")
     (sent,) = fivetran.sent
     assert sent.headers["Authorization"] == "Basic " + base64.b64encode(b"the-key:the-secret").decode()
     assert sent.headers["Accept"] == "application/json;version=2"
     assert sent.headers["Content-Type"] == "application/json"
     assert sent.timeout == (10, 120), "one that stops a running sync takes up to a minute"
-    kept = {name: response.body for name, response in fivetran.run.kept.items()}
-    assert kept == {f"update_{ID}_response.json": connection(**PAUSE)}
-    assert fivetran.files() == {}
+    assert fivetran.kept == {f"update_{ID}_response.json": connection(**PAUSE)}
+    assert fivetran.files == {}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +55,7 @@ def test_it_sends_one_request_with_exactly_this(fivetran: Fivetran) -> None:
 def test_only_what_was_given_is_sent(fivetran: Fivetran, given: dict[str, str], fields: dict[str, object]) -> None:
     fivetran.expect_update(fields)
     ended = fivetran.update(**given)
-    assert ended == (0, "updated", *fields)
+    assert ended == (*UPDATED, *fields)
     assert "the connection is paused" not in ended.message
 
 
@@ -72,7 +63,7 @@ def test_only_what_was_given_is_sent(fivetran: Fivetran, given: dict[str, str], 
 def test_setup_tests_run_only_if_the_custom_update_says_so(fivetran: Fivetran, wanted: bool) -> None:
     fivetran.expect_update({"run_setup_tests": wanted, "sync_frequency": 60}, connection(sync_frequency=60))
     ended = fivetran.update(CUSTOM_UPDATE=json.dumps({"run_setup_tests": wanted, "sync_frequency": 60}))
-    assert ended == (0, "updated")
+    assert ended == UPDATED
     assert "does not show" not in ended.message
 
 
@@ -90,7 +81,7 @@ def test_setup_tests_run_only_if_the_custom_update_says_so(fivetran: Fivetran, w
 )
 def test_nothing_to_change_is_an_invalid_input(fivetran: Fivetran, given: dict[str, str]) -> None:
     names = [f"FIVETRAN_{name}" for name in ("SCHEDULE_TYPE", "PAUSED", "HISTORICAL_SYNC", "CUSTOM_UPDATE")]
-    assert fivetran.update(**given) == (206, "invalid_input", *names)
+    assert fivetran.update(**given) == (*INVALID_INPUT, *names)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +99,7 @@ def test_nothing_to_change_is_an_invalid_input(fivetran: Fivetran, given: dict[s
 )
 def test_a_problem_of_an_input_is_named_before_anything_is_sent(fivetran: Fivetran, variable: str, value: str) -> None:
     ended = fivetran.update(**{variable: value})
-    assert ended == (206, "invalid_input", f"FIVETRAN_{variable}")
+    assert ended == (*INVALID_INPUT, f"FIVETRAN_{variable}")
     assert ("nothing to change" in ended.message) is (variable != "CUSTOM_UPDATE")
 
 
@@ -125,7 +116,7 @@ def test_a_custom_update_that_conflicts_with_another_input_is_refused(
     fivetran: Fivetran, given: dict[str, str], custom: dict[str, object]
 ) -> None:
     ended = fivetran.update(**given, CUSTOM_UPDATE=json.dumps(custom))
-    assert ended == (206, "invalid_input", "FIVETRAN_CUSTOM_UPDATE", next(iter(custom)))
+    assert ended == (*INVALID_INPUT, "FIVETRAN_CUSTOM_UPDATE", next(iter(custom)))
 
 
 # What Fivetran shows
@@ -136,7 +127,7 @@ def test_of_several_fields_only_those_that_did_not_change_are_named(fivetran: Fi
     fivetran.expect_update({"paused": False, "schedule_type": "manual", "sync_frequency": 60}, shown)
     fivetran.shows(shown, many=True)
     ended = fivetran.update(PAUSED="FALSE", SCHEDULE_TYPE="manual", CUSTOM_UPDATE='{"sync_frequency": 60}')
-    assert ended == (201, "refused", ID, 'schedule_type is "auto", not "manual"', "sync_frequency is 360, not 60")
+    assert ended == (*BAD_REQUEST, ID, 'schedule_type is "auto", not "manual"', "sync_frequency is 360, not 60")
     assert "paused is" not in ended.message
     assert len(fivetran.updates) == 1
 
@@ -144,16 +135,16 @@ def test_of_several_fields_only_those_that_did_not_change_are_named(fivetran: Fi
 def test_a_field_that_shows_late_is_no_refusal_nor_is_a_404(fivetran: Fivetran) -> None:
     fivetran.expect_update(PAUSE, connection())
     fivetran.shows(connection())
-    fivetran.shows(NOT_FOUND, status=404)
+    fivetran.shows(UNKNOWN_ID, status=404)
     fivetran.shows(connection(paused=True))
-    assert fivetran.update(**CHANGE) == (0, "updated")
+    assert fivetran.update(**CHANGE) == UPDATED
 
 
 def test_what_fivetran_does_not_show_is_a_note(fivetran: Fivetran) -> None:
     fields = {"config": {"host": "new", "password": "pass-word"}}
     fivetran.expect_update(fields, connection(config={"host": "new", "password": "******"}))
     ended = fivetran.update(CUSTOM_UPDATE=json.dumps(fields))
-    assert ended == (0, "updated", "does not show config.password")
+    assert ended == (*UPDATED, "does not show config.password")
     assert "pass-word" not in ended.message
 
 
@@ -162,32 +153,11 @@ def test_a_secret_that_is_shown_differently_is_named_without_its_value(fivetran:
     fivetran.expect_update({"config": {"sync_mode": "Legacy"}}, shown)
     fivetran.shows(shown, many=True)
     ended = fivetran.update(CUSTOM_UPDATE='{"config": {"sync_mode": "Legacy"}}')
-    assert ended == (201, "refused", "config.sync_mode")
+    assert ended == (*BAD_REQUEST, "config.sync_mode")
     assert not any(secret in ended.message for secret in ("Legacy", "Separate"))
 
 
 # Errors
-
-
-@EACH
-@pytest.mark.parametrize(
-    ("status", "response", "expected"),
-    [
-        (401, {"code": "Unauthorized"}, (200, "invalid_credentials", "FIVETRAN_API_KEY", "Base64")),
-        (403, {"message": "Read only key"}, (200, "invalid_credentials", "Read only key", "permission")),
-        (404, NOT_FOUND, (204, "not_found", NOT_FOUND["message"])),
-        (404, HTML, (220, "unreachable", "404")),
-        (400, {"code": "InvalidInput", "message": "Not so"}, (201, "refused", "Not so")),
-        (409, CONFLICT, (201, "refused", CONFLICT["message"])),
-        (302, None, (201, "refused", "FIVETRAN_API_URL")),
-    ],
-)
-def test_a_refused_update_is_never_repeated(
-    fivetran: Fivetran, given: Any, fields: Any, status: int, response: Any, expected: tuple[Any, ...]
-) -> None:
-    fivetran.expect_update(fields, response, status=status, headers={"Location": "https://elsewhere.invalid/"})
-    assert fivetran.update(**given) == expected
-    assert len(fivetran.updates) == 1
 
 
 @EACH
@@ -196,26 +166,31 @@ def test_what_surely_was_not_accepted_is_sent_up_to_five_times(
     fivetran: Fivetran, given: Any, fields: Any, response: Any, status: int
 ) -> None:
     fivetran.expect_update(fields, response, status=status, many=True)
-    assert fivetran.update(**given) == (220, "unreachable")
+    assert fivetran.update(**given) == UNREACHABLE
     assert len(fivetran.updates) == 5
 
 
-@pytest.mark.parametrize(("response", "status"), LOST_OR_LATE.values(), ids=LOST_OR_LATE)
-def test_a_change_that_starts_nothing_may_be_sent_again(fivetran: Fivetran, response: Any, status: int) -> None:
-    fivetran.expect_update(PAUSE, response, status=status)
+@pytest.mark.parametrize("lost", [*LOST_ONES.values(), *TIMED_OUT_ONES.values()], ids=[*LOST_ONES, *TIMED_OUT_ONES])
+def test_a_change_that_starts_nothing_may_be_sent_again(fivetran: Fivetran, lost: Any) -> None:
+    fivetran.expect_update(PAUSE, **lost)
     fivetran.expect_update(PAUSE)
-    assert fivetran.update(**CHANGE) == (0, "updated")
+    assert fivetran.update(**CHANGE) == UPDATED
 
 
-@pytest.mark.parametrize(
-    ("response", "status"),
-    [*GARBAGE.values(), ({"code": "Success", "data": []}, 200), (connection(id="another_one", paused=True), 200)],
-)
-def test_a_good_status_with_an_unexpected_response_is_no_success(
-    fivetran: Fivetran, response: Any, status: int
-) -> None:
-    fivetran.expect_update(PAUSE, response, status=status)
-    assert fivetran.update(**CHANGE) == (220, "unreachable")
+@EACH
+def test_a_409_is_a_refusal(fivetran: Fivetran, given: Any, fields: Any) -> None:
+    fivetran.expect_update(fields, CONFLICT, status=409)
+    assert fivetran.update(**given) == (*BAD_REQUEST, CONFLICT["message"])
+    assert len(fivetran.updates) == 1
+
+
+ODD = [{"code": "Strange"}, {"message": "updated"}, {"code": "Success", "data": []}, connection(id="x", paused=True)]
+
+
+@pytest.mark.parametrize("odd", [*GARBAGE.values(), *({"response": response} for response in ODD)])
+def test_a_good_status_with_an_unexpected_response_is_no_success(fivetran: Fivetran, odd: Any) -> None:
+    fivetran.expect_update(PAUSE, **odd)
+    assert fivetran.update(**CHANGE) == UNREACHABLE
 
 
 @EACH

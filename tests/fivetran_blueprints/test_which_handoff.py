@@ -8,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.fivetran_blueprints.responses import (
-    DETAILS,
-    FAILED,
-    ID,
-    NOT_FOUND,
-    RUNNING,
-    SINCE,
-    SUCCEEDED,
-    Fivetran,
-    at,
-    connection,
-)
+from tests.endings import ARTIFACT_ERROR, FAILED, INVALID_INPUT, RUNNING, SUCCEEDED
+from tests.fivetran_blueprints.responses import DETAILS, ID, SINCE, Fivetran, at, connection
 from tests.support import NOW
 
 NO_ID = {"CONNECTOR_ID": ""}
@@ -52,13 +42,13 @@ def test_the_trigger_of_an_upstream_log_id_comes_first_and_of_two_the_later_one(
 
 def test_of_two_upstream_triggers_the_input_chooses_and_without_one_they_are_named(fivetran: Fivetran) -> None:
     fivetran.triggered(log_id="5")
-    fivetran.put(**{"6_sync": {**fivetran.files()["sync.pickle"], "connector_id": "another_one"}})
+    fivetran.put(**{"6_sync": {**fivetran.files["sync.pickle"], "connector_id": "another_one"}})
     expect_success(fivetran)
     assert fivetran.check("5", "6") == SUCCEEDED
     expect_success(fivetran, connector_id="another_one")
     assert fivetran.check("5", "6", CONNECTOR_ID="another_one") == SUCCEEDED
     named = (ID, "another_one", "5_sync.pickle", "6_sync.pickle")
-    assert fivetran.check("5", "6", **NO_ID) == (206, "invalid_input", *named)
+    assert fivetran.check("5", "6", **NO_ID) == (*INVALID_INPUT, *named)
 
 
 def test_a_handoff_of_another_connector_is_ignored_with_a_warning(
@@ -68,16 +58,6 @@ def test_a_handoff_of_another_connector_is_ignored_with_a_warning(
     expect_success(fivetran, None, "another_one")
     assert fivetran.check(CONNECTOR_ID="another_one") == SUCCEEDED
     assert any(record.levelname == "WARNING" and ID in record.message for record in caplog.records)
-
-
-@pytest.mark.parametrize("given", [{}, NO_ID])
-def test_an_old_success_never_stands_for_a_trigger_that_failed(fivetran: Fivetran, given: dict[str, str]) -> None:
-    fivetran.triggered()
-    fivetran.shows(NOT_FOUND, status=404)
-    assert fivetran.trigger() == (204, "not_found")
-    assert fivetran.check(**given) == (221, "artifact_error", "204 (not_found)")
-    assert fivetran.trigger(IF_RUNNING="perhaps") == (206, "invalid_input")
-    assert fivetran.check(**given) == (221, "artifact_error", "206 (invalid_input)")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +85,11 @@ def test_an_old_success_never_stands_for_a_trigger_that_failed(fivetran: Fivetra
 def test_a_file_that_cannot_be_read_ends_the_check_even_with_an_id(fivetran: Fivetran, name: str, value: Any) -> None:
     fivetran.triggered()
     if isinstance(value, dict):
-        value = {**fivetran.files()["sync.pickle"], **value}
+        value = {**fivetran.files["sync.pickle"], **value}
     for other in HIDING.get(name, []):
         (fivetran.folder / "fivetran-blueprints" / "variables" / f"{other}.pickle").unlink()
     fivetran.put(**{name: value})
-    assert fivetran.check() == (221, "artifact_error", f"{name}.pickle")
+    assert fivetran.check() == (*ARTIFACT_ERROR, f"{name}.pickle")
 
 
 # The files of other programs
@@ -157,7 +137,7 @@ def test_they_are_found_by_an_upstream_log_id_and_ours_come_before_them(fivetran
 @pytest.mark.parametrize("name", ["connector_id", "execution_time"])
 def test_one_of_their_two_files_alone_is_no_handoff(fivetran: Fivetran, name: str) -> None:
     fivetran.put(**{name: ID if name == "connector_id" else NOW})
-    assert fivetran.check(**NO_ID) == (206, "invalid_input")
+    assert fivetran.check(**NO_ID) == INVALID_INPUT
     expect_success(fivetran, None)
     assert fivetran.check() == SUCCEEDED
 
@@ -202,6 +182,6 @@ def test_the_other_files_of_version_0_1_are_checked(fivetran: Fivetran, names: l
 
 def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(fivetran: Fivetran) -> None:
     fivetran.put(**written_by_0_1("starting"))
-    assert fivetran.check() == (221, "artifact_error", "a sync may be running")
+    assert fivetran.check() == (*ARTIFACT_ERROR, "a sync may be running")
     fivetran.triggered()
-    assert "starting.pickle" not in fivetran.files()
+    assert "starting.pickle" not in fivetran.files

@@ -14,7 +14,4 @@ from tests.wire import on_the_wire
 
 @pytest.fixture
 def nango(clock: FakeClock, tmp_path: Path) -> Iterator[Nango]:
-    """Nango at `https://api.nango.dev`, and artifacts in `tmp_path`."""
-    for vendor in on_the_wire("https://api.nango.dev", clock, Nango):
-        vendor.folder = tmp_path
-        yield vendor
+    yield from on_the_wire("https://api.nango.dev", clock, Nango, folder=tmp_path)

@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from nango_blueprints import check_credentials, check_sync_status, trigger_sync
-from shared.redaction import Redactor
-from tests.support import make_run
-from tests.wire import Ending, Vendor, ending, files
+from tests.endings import STARTED
+from tests.wire import Scripts
 
 INTEGRATION, CONNECTION, NAME = "lab-int", "conn-a", "lab-ctl"
 KEY = "00000000-0000-4000-8000-000000000000"
-OF_INTEGRATION = {"NANGO_SECRET_KEY": KEY, "NANGO_PROVIDER_CONFIG_KEY": INTEGRATION}
 ONLY_THE_KEY = {"NANGO_SECRET_KEY": KEY}
+OF_INTEGRATION = {**ONLY_THE_KEY, "NANGO_PROVIDER_CONFIG_KEY": INTEGRATION}
 ENVIRONMENT = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION, "NANGO_SYNCS": NAME}
 
 STATUS, TRIGGER = "/sync/status", "/sync/trigger"
@@ -28,10 +25,6 @@ BODY = {"provider_config_key": INTEGRATION, "syncs": [NAME], "connection_id": CO
 BODY_ALL = {"provider_config_key": INTEGRATION, "syncs": []}
 RESET_BODY = {**BODY, "opts": {"reset": True}}
 ACCEPTED = {"success": True}
-SUCCEEDED, FAILED, RUNNING, UNKNOWN = (0, "succeeded"), (211, "failed"), (210, "running"), (213, "unknown")
-STARTED, NOT_STARTED, UNCLEAR = (0, "started"), (202, "not_started"), (202, "unclear")
-INVALID, BAD_REQUEST, ALREADY_RUNNING = (200, "invalid_credentials"), (201, "refused"), (203, "already_running")
-NOT_FOUND, UNREACHABLE, ARTIFACT_ERROR = (204, "not_found"), (220, "unreachable"), (221, "artifact_error")
 NEW = "12:00:05"  # an end after a trigger at 12:00:00
 
 
@@ -109,14 +102,16 @@ def recorded(label: str) -> tuple[int, str]:
 
 
 @dataclass
-class Nango(Vendor):
-    """What is expected of the scripts, and the scripts themselves, with their artifacts in `folder`.
+class Nango(Scripts):
+    """What is expected of Nango's scripts, and the scripts themselves.
 
-    Inputs are named without NANGO_; `of` are those that say which syncs are meant.
+    `of` are the key, and the inputs that say which syncs are meant.
     """
 
-    folder: Path = Path()
-    run: Any = None  # that of the last script
+    name = "nango"
+    credentials = ONLY_THE_KEY
+    of = ENVIRONMENT
+    start_path = TRIGGER
 
     def shows(self, *found: Any, query: Mapping[str, str] = QUERY, **more: Any) -> None:
         """The next read of the status, and the entries that it shows."""
@@ -140,20 +135,6 @@ class Nango(Vendor):
         self.shows(*(before or [entry()]), query=query)
         self.expect_start(**more)
 
-    def execute(self, script: ModuleType, of: Mapping[str, str], given: Mapping[str, str], **settings: Any) -> Ending:
-        self.run = make_run(self.folder, "nango", self.clock, redactor=Redactor(pairs=[KEY]), **settings)
-        return ending(script, {**of, **{f"NANGO_{name}": value for name, value in given.items()}}, self.run)
-
-    def trigger(self, of: Mapping[str, str] = ENVIRONMENT, log_id: str | None = None, **given: str) -> Ending:
-        return self.execute(trigger_sync, of, given, log_id=log_id)
-
-    def check(self, *upstream: str, of: Mapping[str, str] = ENVIRONMENT, **given: str) -> Ending:
-        """Run the check of a later step."""
-        return self.execute(check_sync_status, of, given, upstream=upstream)
-
-    def verify(self, **given: str) -> Ending:
-        return self.execute(check_credentials, ONLY_THE_KEY, given)
-
     def triggered(
         self, *before: Any, after: float = 60, all_connections: bool = False, log_id: str | None = None, **given: str
     ) -> None:
@@ -164,11 +145,3 @@ class Nango(Vendor):
         assert self.trigger(of, log_id, **given) == STARTED
         self.sent.clear()
         self.clock.sleep(after)
-
-    def starts(self, ending: str = TRIGGER) -> list[Any]:
-        return super().starts(ending)
-
-    @property
-    def saved(self) -> dict[str, Any]:
-        """What was saved for later steps, by file name."""
-        return files(self.folder)

@@ -6,16 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, NOT_FOUND, UNREACHABLE, VALID
 from tests.nango_blueprints.responses import (
-    BAD_REQUEST,
     INTEGRATION,
-    INVALID,
     KEY,
-    NOT_FOUND,
     QUERY_ALL,
     STATUS,
     TRIGGER,
-    UNREACHABLE,
     Nango,
     entry,
     forbidden,
@@ -25,7 +22,6 @@ from tests.nango_blueprints.responses import (
 from tests.wire import HTML
 
 EXECUTE, READ = "environment:syncs:execute", "environment:syncs:read"
-VALID = (0, "valid")
 MAY = {True: 400, False: 403}
 
 
@@ -43,7 +39,7 @@ def test_requests_that_name_nothing_tell_the_scopes(nango: Nango) -> None:
     expect_scopes(nango)
     assert nango.verify() == VALID
     assert [sent.headers["Authorization"] for sent in nango.sent] == [f"Bearer {KEY}"] * 2
-    assert nango.saved == {}
+    assert nango.files == {}
     assert nango.run.kept == {}
 
 
@@ -138,7 +134,7 @@ def test_a_problem_of_an_input_is_named_before_anything_is_sent(
     nango: Nango, given: dict[str, str], named: list[str]
 ) -> None:
     ended = nango.verify(**given)
-    assert ended == (206, "invalid_input", *named)
+    assert ended == (*INVALID_INPUT, *named)
     assert "sesame" not in ended.message
     assert nango.sent == []
 

@@ -6,24 +6,28 @@ from typing import Any
 
 import pytest
 
-from tests.nango_blueprints.responses import (
+from tests.endings import (
     BAD_REQUEST,
-    CONNECTION,
-    ENVIRONMENT,
     FAILED,
-    INTEGRATION,
     INVALID,
-    NAME,
-    NEW,
+    JOINED,
     NOT_FOUND,
-    OF_INTEGRATION,
-    ONLY_THE_KEY,
-    QUERY,
-    QUERY_ALL,
+    NOT_STARTED,
     RUNNING,
     SUCCEEDED,
     UNKNOWN,
     UNREACHABLE,
+)
+from tests.nango_blueprints.responses import (
+    CONNECTION,
+    ENVIRONMENT,
+    INTEGRATION,
+    NAME,
+    NEW,
+    OF_INTEGRATION,
+    ONLY_THE_KEY,
+    QUERY,
+    QUERY_ALL,
     Nango,
     at,
     entries,
@@ -32,7 +36,6 @@ from tests.nango_blueprints.responses import (
     replay,
     running,
 )
-from tests.wire import HTML
 
 A, B, C = "conn-a", "conn-b", "conn-c"
 
@@ -63,7 +66,7 @@ def test_it_is_compared_with_the_end_before_the_trigger(
 
 def test_a_joined_run_ends_with_any_end(nango: Nango) -> None:
     nango.shows(running())
-    assert nango.trigger(IF_RUNNING="join") == (0, "joined")
+    assert nango.trigger(IF_RUNNING="join") == JOINED
     nango.shows(entry("SUCCESS", "06:00:00.123"))
     assert nango.check() == SUCCEEDED
 
@@ -229,11 +232,6 @@ def test_a_name_that_is_not_there_is_not_found(nango: Nango, found: list[Any], m
     assert nango.check(SYNCS="lab-ctl,nope") == (*NOT_FOUND, missing)
 
 
-def test_with_neither_an_integration_nor_a_handoff_nothing_is_asked(nango: Nango) -> None:
-    assert nango.check(of=ONLY_THE_KEY) == (206, "invalid_input", "NANGO_PROVIDER_CONFIG_KEY")
-    assert nango.sent == []
-
-
 def test_an_old_server_needs_a_connection(nango: Nango) -> None:
     old = {key: value for key, value in entry().items() if key != "connection_id"}
     nango.shows(old, query=QUERY_ALL)
@@ -286,8 +284,7 @@ def test_after_waiting_the_result_is_that_of_the_last_poll(nango: Nango) -> None
 def test_the_last_response_is_kept(nango: Nango) -> None:
     nango.shows(entry())
     nango.check()
-    kept = {name: response.body for name, response in nango.run.kept.items()}
-    assert kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
+    assert nango.kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
 
 
 # Errors of a poll, as a real server words them
@@ -312,20 +309,9 @@ def test_what_a_poll_is_refused_with_ends_the_check(
     assert nango.check() == (*expected, *words)
 
 
-@pytest.mark.parametrize(("after", "polls", "expected"), [(30, 3, RUNNING), (70, 1, NOT_FOUND)])
-def test_a_connection_that_is_not_found_is_pending_for_a_minute_after_the_trigger(
-    nango: Nango, after: float, polls: int, expected: tuple[int, str]
-) -> None:
-    nango.triggered(after=after)
-    for _ in range(polls):
-        nango.responds(**replay("status deleted connection"))
-    assert nango.check() == expected
-
-
-@pytest.mark.parametrize("with_handoff", [True, False])
-@pytest.mark.parametrize("response", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
-def test_an_unexpected_response_is_never_a_verdict(nango: Nango, response: Any, with_handoff: bool) -> None:
-    if with_handoff:
-        nango.triggered()
-    nango.responds(response)
+@pytest.mark.parametrize("response", [{}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
+def test_an_odd_status_starts_nothing_and_is_no_verdict(nango: Nango, response: Any) -> None:
+    for _ in range(2):
+        nango.responds(response)
     assert nango.check() == UNREACHABLE
+    assert nango.trigger() == (*NOT_STARTED, "nothing was started")

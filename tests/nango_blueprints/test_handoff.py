@@ -13,17 +13,14 @@ import pytest
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
+from tests.endings import ARTIFACT_ERROR, FAILED, RUNNING, SUCCEEDED
 from tests.nango_blueprints.responses import (
-    ARTIFACT_ERROR,
     CONNECTION,
-    FAILED,
     INTEGRATION,
     NAME,
     OF_INTEGRATION,
     ONLY_THE_KEY,
     QUERY_ALL,
-    RUNNING,
-    SUCCEEDED,
     Nango,
     at,
     entry,
@@ -177,4 +174,4 @@ def test_tens_of_thousands_of_syncs_are_saved(nango: Nango) -> None:
 def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Nango) -> None:
     nango.shows(*many(50_000), query=QUERY_ALL)
     assert nango.trigger(OF_INTEGRATION) == (*ARTIFACT_ERROR, "nothing was started", "fewer syncs")
-    assert nango.saved["starting.pickle"]["state"] == "ended"
+    assert nango.files["starting.pickle"]["state"] == "ended"

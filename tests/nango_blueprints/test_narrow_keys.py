@@ -6,24 +6,17 @@ from typing import Any
 
 import pytest
 
+from tests.endings import FAILED, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED, SUCCEEDED, UNCLEAR
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
     ENVIRONMENT,
-    FAILED,
     INTEGRATION,
-    INVALID,
     NAME,
-    NOT_FOUND,
-    NOT_STARTED,
     OF_INTEGRATION,
     ONLY_THE_KEY,
     QUERY,
     QUERY_ALL,
-    RUNNING,
-    STARTED,
-    SUCCEEDED,
-    UNCLEAR,
     Nango,
     entry,
     never,
@@ -46,7 +39,7 @@ def test_it_triggers_with_a_warning_and_saves_the_servers_time(
     assert nango.trigger(of) == STARTED
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert READ in warning
-    saved = nango.saved["sync.pickle"]
+    saved = nango.files["sync.pickle"]
     assert (saved["has_baseline"], saved["ids"], saved["server_time"]) == (False, [], NOW)
 
 
@@ -88,7 +81,7 @@ def test_a_lost_response_stays_unclear_and_nothing_is_sent_again(nango: Nango, r
     nango.expect_start(response, status=status)
     assert nango.trigger() == (*UNCLEAR, READ)
     assert nango.starts() == [BODY]
-    assert nango.saved["starting.pickle"]["state"] == "sent"
+    assert nango.files["starting.pickle"]["state"] == "sent"
 
 
 @pytest.mark.parametrize(

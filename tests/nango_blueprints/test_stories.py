@@ -10,18 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.endings import FAILED, STARTED, SUCCEEDED, UNCLEAR
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
-    FAILED,
     OF_INTEGRATION,
     ONLY_THE_KEY,
     QUERY,
     QUERY_ALL,
     RESET_BODY,
-    STARTED,
-    SUCCEEDED,
-    UNCLEAR,
     Nango,
     entry,
     running,

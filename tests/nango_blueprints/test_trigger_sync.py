@@ -7,22 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, JOINED, NOT_FOUND, NOT_STARTED, STARTED
 from tests.nango_blueprints.responses import (
-    ALREADY_RUNNING,
-    BAD_REQUEST,
     BODY,
     BODY_ALL,
     CONNECTION,
     INTEGRATION,
-    INVALID,
     KEY,
     NAME,
-    NOT_FOUND,
-    NOT_STARTED,
     OF_INTEGRATION,
     QUERY,
     QUERY_ALL,
-    STARTED,
     Nango,
     at,
     entry,
@@ -31,20 +26,8 @@ from tests.nango_blueprints.responses import (
     running,
 )
 from tests.support import NOW
-from tests.wire import HTML
 
 # What goes over the wire
-
-
-def test_it_reads_first_and_then_sends_exactly_this(nango: Nango) -> None:
-    nango.expect_trigger()
-    assert nango.trigger() == (*STARTED, INTEGRATION, CONNECTION, NAME)
-    read, start = nango.sent
-    for sent in nango.sent:
-        assert sent.headers["Authorization"] == f"Bearer {KEY}"
-        assert sent.headers["User-Agent"].startswith("sync-blueprints/")
-    assert start.headers["Content-Type"] == "application/json"
-    assert (read.timeout, start.timeout) == ((10, 60), (10, 120))
 
 
 def test_without_a_connection_and_names_all_of_them_are_meant(nango: Nango) -> None:
@@ -79,13 +62,6 @@ def test_options_are_sent_only_if_set(nango: Nango, given: dict[str, str], optio
     assert nango.trigger(**given) == STARTED
 
 
-@pytest.mark.parametrize("url", ["http://localhost:3003", "http://localhost:3003/"])
-def test_a_server_of_ones_own_is_asked(nango: Nango, url: str) -> None:
-    nango.url = "http://localhost:3003"
-    nango.expect_trigger()
-    assert nango.trigger(API_URL=url) == STARTED
-
-
 # What is saved
 
 
@@ -94,7 +70,7 @@ def test_plain_values_are_saved_and_never_the_key(nango: Nango) -> None:
         entry(), never(name="other"), query={**QUERY, "syncs": "*"}, body={**BODY, "syncs": []}, takes=7
     )
     nango.trigger({**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}, START_GRACE="30")
-    left = nango.saved
+    left = nango.files
     assert set(left) == {"sync.pickle"}
     assert {**left["sync.pickle"], "attempt": ""} == {
         "version": 1,
@@ -123,7 +99,7 @@ def test_the_time_of_the_start_is_the_servers_and_only_without_one_the_local_one
     nango.shows(entry(), date=date)
     nango.expect_start(date=False)
     assert nango.trigger() == STARTED
-    assert nango.saved["sync.pickle"]["server_time"] == expected
+    assert nango.files["sync.pickle"]["server_time"] == expected
 
 
 @pytest.mark.parametrize(("url", "page"), [("", "https://app.nango.dev"), ("https://nango.test", None)])
@@ -170,7 +146,7 @@ def test_a_name_and_its_base_variant_are_one_sync(nango: Nango, given: str) -> N
 def test_on_an_old_server_the_entries_are_those_of_the_connection_given(nango: Nango, connection: str | None) -> None:
     nango.expect_trigger({**entry(), "connection_id": connection})
     assert nango.trigger() == STARTED
-    assert nango.saved["sync.pickle"]["labels"] == [f"{CONNECTION}/{NAME}"]
+    assert nango.files["sync.pickle"]["labels"] == [f"{CONNECTION}/{NAME}"]
 
 
 def test_an_old_server_cannot_do_all_connections(nango: Nango) -> None:
@@ -186,15 +162,7 @@ def test_by_default_it_waits_until_none_is_running_and_takes_its_end_for_the_bas
     nango.polls(running(), running())
     nango.expect_trigger(entry("SUCCESS", "12:00:03"))
     assert nango.trigger() == STARTED
-    assert nango.saved["sync.pickle"]["finished_at"] == [at("12:00:03")]
-
-
-@pytest.mark.parametrize("given", [{}, {"RESET": "TRUE"}])
-def test_the_wait_for_its_turn_times_out_and_nothing_is_started(nango: Nango, given: dict[str, str]) -> None:
-    nango.shows(running(), many=True)
-    ended = nango.trigger(WAIT_TIMEOUT="10", **given)
-    assert ended == (*ALREADY_RUNNING, NAME, "NANGO_WAIT_TIMEOUT", "nothing was started")
-    assert 600 <= nango.clock.elapsed < 661
+    assert nango.files["sync.pickle"]["finished_at"] == [at("12:00:03")]
 
 
 @pytest.mark.parametrize("given", [{}, {"RESET": "TRUE"}])
@@ -209,8 +177,8 @@ def test_fail_ends_at_once_and_names_what_is_running(
 
 def test_join_starts_nothing_and_saves_what_is_running(nango: Nango) -> None:
     nango.shows(running())
-    assert nango.trigger(IF_RUNNING="join") == (0, "joined")
-    handed = nango.saved["sync.pickle"]
+    assert nango.trigger(IF_RUNNING="join") == JOINED
+    handed = nango.files["sync.pickle"]
     assert (handed["joined"], handed["were_running"]) == (True, [True])
 
 
@@ -218,7 +186,7 @@ def test_join_starts_what_is_not_running_and_joins_the_rest(nango: Nango) -> Non
     query, body = {**QUERY_ALL, "syncs": NAME}, {**BODY_ALL, "syncs": [NAME]}
     nango.expect_trigger(running(), entry(connection="conn-b"), query=query, body=body)
     assert nango.trigger({**OF_INTEGRATION, "NANGO_SYNCS": NAME}, IF_RUNNING="join") == STARTED
-    handed = nango.saved["sync.pickle"]
+    handed = nango.files["sync.pickle"]
     assert (handed["labels"], handed["were_running"]) == ([f"{CONNECTION}/{NAME}", f"conn-b/{NAME}"], [True, False])
 
 
@@ -277,12 +245,6 @@ def test_a_refused_request_is_never_repeated(
 ) -> None:
     nango.expect_trigger(**replay(label))
     assert nango.trigger() == (*expected, *words)
-
-
-@pytest.mark.parametrize("response", [HTML, None, [], {}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
-def test_a_first_read_with_an_unexpected_response_starts_nothing(nango: Nango, response: Any) -> None:
-    nango.responds(response)
-    assert nango.trigger() == (*NOT_STARTED, "nothing was started")
 
 
 def test_an_id_that_holds_a_credential_is_an_unexpected_response(nango: Nango) -> None:

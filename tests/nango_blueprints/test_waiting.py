@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.endings import FAILED, SUCCEEDED
 from tests.nango_blueprints.responses import (
     ENVIRONMENT,
-    FAILED,
     NAME,
     NEW,
     OF_INTEGRATION,
@@ -16,8 +16,6 @@ from tests.nango_blueprints.responses import (
     QUERY,
     QUERY_ALL,
     RESET_BODY,
-    SUCCEEDED,
-    UNKNOWN,
     Nango,
     at,
     entries,
@@ -31,21 +29,6 @@ A, B = "conn-a", "conn-b"
 
 
 # The trigger
-
-
-@pytest.mark.parametrize(
-    ("last", "expected"),
-    [
-        (entry("SUCCESS", NEW), SUCCEEDED),
-        (entry("STOPPED", NEW), FAILED),
-        (entry("HALTED", NEW), UNKNOWN),
-    ],
-)
-def test_it_waits_until_the_run_has_ended(nango: Nango, last: dict[str, Any], expected: tuple[int, str]) -> None:
-    nango.expect_trigger(entry("STOPPED"))
-    nango.polls(entry("STOPPED"), running(), last)
-    assert nango.trigger(WAIT="TRUE") == (*expected, NAME)
-    assert set(nango.saved) == {"sync.pickle"}
 
 
 def test_real_runs_are_waited_for(nango: Nango) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from tests.endings import INVALID_INPUT, NOT_FOUND, STARTED, SUCCEEDED
 from tests.nango_blueprints.responses import (
-    ARTIFACT_ERROR,
     BODY,
     CONNECTION,
-    ENVIRONMENT,
     INTEGRATION,
     NAME,
     NEW,
-    NOT_FOUND,
     OF_INTEGRATION,
     ONLY_THE_KEY,
     QUERY,
-    STARTED,
-    SUCCEEDED,
     Nango,
     entry,
 )
@@ -55,14 +51,6 @@ def test_another_way_to_write_a_sync_is_no_other_sync(nango: Nango, caplog: pyte
     with caplog.at_level("INFO"):
         assert nango.check(SYNCS=f"{NAME}::base") == SUCCEEDED
     assert "NANGO_SYNCS" not in caplog.text
-
-
-@pytest.mark.parametrize("of", [ENVIRONMENT, OF_INTEGRATION, ONLY_THE_KEY])
-def test_an_old_success_never_stands_for_a_trigger_that_failed(nango: Nango, of: dict[str, str]) -> None:
-    nango.triggered()
-    failed_to_trigger(nango)
-    assert nango.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
-    assert nango.sent == []
 
 
 def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
@@ -112,7 +100,7 @@ def test_two_handoffs_of_one_integration_between_which_nothing_chooses_are_named
 ) -> None:
     triggered_each(nango, selections)
     words = {one for selection in selections for one in selection}
-    assert nango.check("1", "2", of=of) == (206, "invalid_input", *words)
+    assert nango.check("1", "2", of=of) == (*INVALID_INPUT, *words)
     assert nango.sent == []
 
 

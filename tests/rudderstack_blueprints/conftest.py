@@ -14,7 +14,4 @@ from tests.wire import on_the_wire
 
 @pytest.fixture
 def rudderstack(clock: FakeClock, tmp_path: Path) -> Iterator[RudderStack]:
-    """RudderStack at `https://api.rudderstack.com`, and artifacts in `tmp_path`."""
-    for vendor in on_the_wire("https://api.rudderstack.com", clock, RudderStack):
-        vendor.folder = tmp_path
-        yield vendor
+    yield from on_the_wire("https://api.rudderstack.com", clock, RudderStack, folder=tmp_path)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from rudderstack_blueprints import check_credentials, check_sync_status, list_syncs, trigger_sync
-from shared.redaction import Redactor
-from tests.support import make_run
-from tests.wire import Ending, Vendor, ending, files
+from tests.endings import STARTED
+from tests.wire import Ending, Scripts
 
 SOURCE, CONNECTION = "2aSourceOfTests", "2bConnectionOfTests"
 TOKEN = {"RUDDERSTACK_ACCESS_TOKEN": "the-token"}
@@ -33,11 +28,6 @@ INCREMENTAL = {"syncType": "incremental"}
 RUNNING_ALREADY = {"error": "a sync is already running"}
 RUNNING_ONES = {"status": "running"}
 STARTED_SYNC, STARTED_RUN = {"syncId": "sync-1"}, {"runId": "run-1"}
-SUCCEEDED, FAILED, RUNNING = (0, "succeeded"), (211, "failed"), (210, "running")
-CANCELLED, UNKNOWN, UNREACHABLE = (212, "cancelled"), (213, "unknown"), (220, "unreachable")
-STARTED, NOT_STARTED, UNCLEAR = (0, "started"), (202, "not_started"), (202, "unclear")
-INVALID, BAD_REQUEST, ALREADY_RUNNING = (200, "invalid_credentials"), (201, "refused"), (203, "already_running")
-NOT_FOUND, ARTIFACT_ERROR = (204, "not_found"), (221, "artifact_error")
 ZERO = "0001-01-01T00:00:00Z"  # Go's way to say "not yet"
 
 
@@ -69,14 +59,16 @@ LAST_RUN = a_run("finished", "11:00:00", "11:05:00")
 
 
 @dataclass
-class RudderStack(Vendor):
-    """What is expected of the scripts, and the scripts themselves, with their artifacts in `folder`.
+class RudderStack(Scripts):
+    """What is expected of RudderStack's scripts, and the scripts themselves.
 
-    Inputs are named without RUDDERSTACK_; `of` is the environment of a connection, a source, or neither.
+    `of` is the environment of a connection, a source, or neither.
     """
 
-    folder: Path = Path()
-    run: Any = None  # that of the last script
+    name = "rudderstack"
+    credentials = TOKEN
+    of = OF_CONNECTION
+    start_path = "/start"
 
     def polls(self, path: str, *seen: Any, **more: Any) -> None:
         """One read of `path` after the other."""
@@ -101,61 +93,25 @@ class RudderStack(Vendor):
             self.shows_running(*running)
             self.expect("GET", CONNECTION_PATH, settings, status=200 if settings else 404)
 
-    def expect_start(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = None, **more: Any) -> None:
-        """The trigger request; it is accepted unless `response` or a status is given."""
+    def expect_start(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = ..., **more: Any) -> None:
+        """The trigger request, which is accepted unless `response` says otherwise."""
         path, accepted, body = CONNECTION_START, STARTED_SYNC, INCREMENTAL
         if of is OF_SOURCE:
             path, accepted, body = SOURCE_START, STARTED_RUN, None
-        self.expect("POST", path, response if response or more else accepted, **{"body": body, **more})
+        self.expect("POST", path, accepted if response is ... else response, **{"body": body, **more})
 
-    def expect_trigger(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = None, **more: Any) -> None:
+    def expect_trigger(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = ..., **more: Any) -> None:
         """The read before a trigger request, and that request."""
         self.expect_read(of)
         self.expect_start(of, response, **more)
 
-    def execute(self, script: ModuleType, of: Mapping[str, str], given: Mapping[str, str], **settings: Any) -> Ending:
-        redactor = Redactor(pairs=["the-token"])
-        self.run = make_run(self.folder, "rudderstack", self.clock, redactor=redactor, **settings)
-        return ending(script, {**of, **{f"RUDDERSTACK_{name}": value for name, value in given.items()}}, self.run)
-
-    def trigger(
-        self, of: Mapping[str, str] = OF_CONNECTION, policy: str = "", log_id: str | None = None, **given: str
-    ) -> Ending:
-        return self.execute(trigger_sync, of, {"IF_RUNNING": policy, **given}, log_id=log_id)
-
-    def check(self, of: Mapping[str, str] = OF_CONNECTION, *upstream: str, **given: str) -> Ending:
-        """Run the check of a later step."""
-        return self.execute(check_sync_status, of, given, upstream=upstream)
-
     def list(self, **given: str) -> Ending:
-        return self.execute(list_syncs, OF_CONNECTION, given)
-
-    def verify(self, **given: str) -> Ending:
-        return self.execute(check_credentials, TOKEN, given)
+        return self.execute("list_syncs", given)
 
     def triggered(
         self, of: Mapping[str, str] = OF_CONNECTION, sync_id: str | None = None, log_id: str | None = None
     ) -> None:
         """Run a trigger before."""
-        self.expect_trigger(of, {"runId": sync_id, "syncId": sync_id} if sync_id else None)
-        assert self.trigger(of, log_id=log_id) == STARTED
+        self.expect_trigger(of, {"runId": sync_id, "syncId": sync_id} if sync_id else ...)
+        assert self.trigger(of, log_id) == STARTED
         self.sent.clear()
-
-    def starts(self, ending: str = "/start") -> Any:
-        return super().starts(ending)
-
-    def files(self) -> dict[str, Any]:
-        """What was saved for later steps, by file name."""
-        return files(self.folder)
-
-    def saved(self) -> dict[str, Any]:
-        """The same without the pending start."""
-        return {name: value for name, value in self.files().items() if "starting" not in name}
-
-    def put(self, **variables: Any) -> None:
-        """Files of other programs, by name without `.pickle`; bytes are written as they are."""
-        folder = self.folder / "rudderstack-blueprints" / "variables"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, value in variables.items():
-            written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
-            (folder / f"{name}.pickle").write_bytes(written)

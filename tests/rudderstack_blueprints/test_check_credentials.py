@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.rudderstack_blueprints.responses import BAD_REQUEST, INVALID, UNREACHABLE, RudderStack
+from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, UNREACHABLE, VALID
+from tests.rudderstack_blueprints.responses import RudderStack
 from tests.wire import HTML
 
 WORKSPACE, SOURCES = "/v2/workspace", "/v2/sources"
@@ -19,7 +20,7 @@ def workspace(region: Any = "US", **more: Any) -> dict[str, Any]:
 
 def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace())
-    assert rudderstack.verify() == (0, "valid")
+    assert rudderstack.verify() == VALID
     (sent,) = rudderstack.sent
     assert sent.headers["Authorization"] == "Bearer the-token"
     assert sent.headers["User-Agent"].startswith("sync-blueprints/")
@@ -38,7 +39,7 @@ def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
 ) -> None:
     rudderstack.url = EU if given == "EU" else rudderstack.url
     rudderstack.expect("GET", WORKSPACE, workspace(shown))
-    assert rudderstack.verify(REGION=given) == (0, "valid", f"RUDDERSTACK_REGION is {given}", shown)
+    assert rudderstack.verify(REGION=given) == (*VALID, f"RUDDERSTACK_REGION is {given}", shown)
 
 
 @pytest.mark.parametrize("shown", ["US", "us", None, ""])
@@ -47,7 +48,7 @@ def test_the_region_that_was_given_and_none_at_all_are_no_other_region(
 ) -> None:
     rudderstack.expect("GET", WORKSPACE, workspace(shown))
     ended = rudderstack.verify()
-    assert ended == (0, "valid")
+    assert ended == VALID
     assert ended.message.endswith("the workspace Acme <East>")
 
 
@@ -60,7 +61,7 @@ def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) 
 def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: RudderStack, response: Any) -> None:
     rudderstack.expect("GET", WORKSPACE, response, status=404)
     rudderstack.expect("GET", SOURCES, {"sources": [], "paging": {"total": 0}})
-    assert rudderstack.verify() == (0, "valid")
+    assert rudderstack.verify() == VALID
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_fault_of_an_input_is_told_before_anything_is_sent(
     rudderstack: RudderStack, given: dict[str, str], named: list[str]
 ) -> None:
     ended = rudderstack.verify(**given)
-    assert ended == (206, "invalid_input", *named)
+    assert ended == (*INVALID_INPUT, *named)
     assert "sesame" not in ended.message
     assert rudderstack.sent == []
 

@@ -7,19 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.endings import FAILED, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
-    FAILED,
-    NOT_FOUND,
     OF_SOURCE,
-    RUNNING,
     RUNNING_ONES,
     SOURCE,
     SOURCE_STATUS,
-    SUCCEEDED,
     SYNCS,
-    TOKEN,
-    UNREACHABLE,
     ZERO,
     RudderStack,
     a_run,
@@ -46,21 +41,16 @@ def expect_list(
     rudderstack.expect("GET", SYNCS, syncs(*items, **paging), query={**since, **at_page})
 
 
-def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(rudderstack: RudderStack) -> None:
-    assert rudderstack.check(TOKEN) == (206, "invalid_input", "RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID")
-    assert rudderstack.sent == []
-
-
 def test_the_latest_run_of_a_source_is_checked(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", finished="12:01:00"))
     words = f"the latest sync of source {SOURCE} succeeded at 2026-11-22T12:01:00Z"
-    assert rudderstack.check(OF_SOURCE) == (*SUCCEEDED, words)
+    assert rudderstack.check(of=OF_SOURCE) == (*SUCCEEDED, words)
 
 
 @pytest.mark.parametrize("latest", [{}, {"status": "", "startedAt": ZERO, "finishedAt": ZERO}])
 def test_a_source_that_never_ran_is_incomplete(rudderstack: RudderStack, latest: Any) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, latest)
-    assert rudderstack.check(OF_SOURCE) == (*RUNNING, f"source {SOURCE} has never run")
+    assert rudderstack.check(of=OF_SOURCE) == (*RUNNING, f"source {SOURCE} has never run")
 
 
 def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> None:
@@ -224,7 +214,7 @@ def test_a_latest_run_that_ended_too_long_ago_counts_as_not_there_yet(
 ) -> None:
     rudderstack.clock.offset = offset
     rudderstack.expect("GET", SOURCE_STATUS, run_)
-    assert rudderstack.check(OF_SOURCE, MAX_AGE="60") == expected
+    assert rudderstack.check(of=OF_SOURCE, MAX_AGE="60") == expected
 
 
 def test_the_age_of_a_connections_latest_sync_counts_too(rudderstack: RudderStack) -> None:

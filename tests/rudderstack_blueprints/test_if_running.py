@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from shared.errors import Interruption
+from tests.endings import ALREADY_RUNNING, BAD_REQUEST, JOINED, NOT_STARTED, STARTED, SUCCEEDED, UNKNOWN
 from tests.rudderstack_blueprints.responses import (
-    ALREADY_RUNNING,
-    BAD_REQUEST,
     CONNECTION,
     CONNECTION_STOP,
-    NOT_STARTED,
     OF_CONNECTION,
     OF_SOURCE,
-    RUNNING,
     RUNNING_ONES,
     SOURCE,
     SOURCE_STATUS,
-    STARTED,
-    SUCCEEDED,
-    SYNC,
     SYNCS,
-    UNKNOWN,
     RudderStack,
     a_run,
     sync,
-    syncs,
 )
 from tests.wire import HTML
 
 OLD = sync("running", "old", "11:50:00")
 OLD_RUN = a_run("running", "11:50:00")
-
-
-# fail
-
-
-@pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
-@pytest.mark.parametrize("shows", [True, False], ids=["it shows", "a 409 says so"])
-def test_fail_ends_at_once_and_saves_nothing(rudderstack: RudderStack, of: dict[str, str], shows: bool) -> None:
-    rudderstack.expect_read(of, *([OLD_RUN if of is OF_SOURCE else OLD] if shows else []))
-    if not shows:
-        rudderstack.expect_conflict(of)
-    ended = rudderstack.trigger(of, "fail")
-    assert ended == (*ALREADY_RUNNING, "RUDDERSTACK_IF_RUNNING is fail", rudderstack.run.report.id)
-    assert rudderstack.saved() == {}
-    assert rudderstack.files()["starting.pickle"]["state"] == "ended"
 
 
 # restart
@@ -68,7 +43,7 @@ def test_restart_stops_waits_until_nothing_runs_and_starts(rudderstack: RudderSt
     rudderstack.shows_running()
     rudderstack.expect_start(OF_CONNECTION, {"syncId": "new"})
     assert rudderstack.trigger() == STARTED
-    assert rudderstack.saved()["sync_id.pickle"] == "new"
+    assert rudderstack.saved["sync_id.pickle"] == "new"
     assert "still running" in rudderstack.run.report.still_running
     assert "stop" not in rudderstack.run.report.still_running
 
@@ -105,7 +80,7 @@ def test_a_stop_that_takes_no_effect_in_five_minutes_is_given_up(rudderstack: Ru
     assert rudderstack.trigger() == (*ALREADY_RUNNING, CONNECTION, "asked to stop")
     rudderstack.steps.clear()
     assert 300 <= rudderstack.clock.elapsed < 370
-    assert rudderstack.saved() == {}
+    assert rudderstack.saved == {}
 
 
 def test_a_word_that_a_stopped_sync_ends_with_is_not_waited_for(rudderstack: RudderStack) -> None:
@@ -135,7 +110,7 @@ def test_a_trigger_killed_after_the_stop_says_so(rudderstack: RudderStack, at_th
         rudderstack.trigger()
     left = rudderstack.run.report.still_running
     assert all(words in left for words in (CONNECTION, "asked to stop", "nothing new was started"))
-    assert rudderstack.saved() == {}
+    assert rudderstack.saved == {}
 
 
 def test_a_restart_that_is_refused_still_says_that_a_sync_was_stopped(rudderstack: RudderStack) -> None:
@@ -152,7 +127,7 @@ def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bo
     if not shows:
         rudderstack.expect_conflict(OF_SOURCE)
     assert rudderstack.trigger(OF_SOURCE) == (*ALREADY_RUNNING, SOURCE, "RUDDERSTACK_IF_RUNNING to join or wait")
-    assert rudderstack.saved() == {}
+    assert rudderstack.saved == {}
 
 
 # join
@@ -161,104 +136,34 @@ def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bo
 def test_join_saves_the_running_sync_of_a_connection(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_CONNECTION, sync("running", "theirs"))
     words = f"joined sync theirs of connection {CONNECTION}, which was already running; "
-    assert rudderstack.trigger(policy="join") == (0, "joined", words)
-    assert rudderstack.saved()["sync_id.pickle"] == "theirs"
-    assert rudderstack.saved()["sync.pickle"]["joined"] is True
+    assert rudderstack.trigger(IF_RUNNING="join") == (*JOINED, words)
+    assert rudderstack.saved["sync_id.pickle"] == "theirs"
+    assert rudderstack.saved["sync.pickle"]["joined"] is True
     assert rudderstack.run.report.sync_id == "theirs"
 
 
 def test_join_takes_the_sync_that_started_last(rudderstack: RudderStack) -> None:
     earlier, later = sync("running", "earlier", "11:00:00"), sync("running", "later", "11:59:00")
     rudderstack.expect_read(OF_CONNECTION, earlier, later)
-    rudderstack.trigger(policy="join")
-    assert rudderstack.saved()["sync_id.pickle"] == "later"
+    rudderstack.trigger(IF_RUNNING="join")
+    assert rudderstack.saved["sync_id.pickle"] == "later"
 
 
 def test_join_saves_the_running_run_of_a_source(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_SOURCE, OLD_RUN)
-    assert rudderstack.trigger(OF_SOURCE, "join") == (0, "joined")
-    assert set(rudderstack.saved()) == {"source_id.pickle", "sync.pickle"}
-    assert rudderstack.saved()["source_id.pickle"] == SOURCE
-    assert rudderstack.saved()["sync.pickle"]["joined"] is True
-
-
-def test_join_starts_after_all_if_the_running_sync_has_just_ended(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read()
-    rudderstack.expect_conflict()
-    rudderstack.shows_running()
-    rudderstack.expect_start()
-    assert rudderstack.trigger(policy="join") == STARTED
-
-
-def test_join_takes_a_sync_that_shows_late(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read()
-    rudderstack.expect_conflict()
-    for _ in range(5):
-        rudderstack.shows_running()
-        rudderstack.expect_conflict()
-    rudderstack.shows_running(sync("running", "theirs"))
-    assert rudderstack.trigger(policy="join") == (0, "joined")
-    assert rudderstack.saved()["sync_id.pickle"] == "theirs"
+    assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join") == JOINED
+    assert set(rudderstack.saved) == {"source_id.pickle", "sync.pickle"}
+    assert rudderstack.saved["source_id.pickle"] == SOURCE
+    assert rudderstack.saved["sync.pickle"]["joined"] is True
 
 
 def test_a_joined_run_of_a_source_is_waited_for(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_SOURCE, OLD_RUN)
     rudderstack.polls(SOURCE_STATUS, OLD_RUN, a_run("finished", "11:50:00", "12:01:00"))
-    assert rudderstack.trigger(OF_SOURCE, "join", WAIT="TRUE") == SUCCEEDED
+    assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join", WAIT="TRUE") == SUCCEEDED
 
 
 def test_a_joined_run_that_shows_its_start_late_is_not_taken_for_the_next_one(rudderstack: RudderStack) -> None:
     pending, other = {"status": "pending"}, a_run("finished", "12:00:09", "12:00:10")
     rudderstack.polls(SOURCE_STATUS, pending, pending, a_run("running", "12:00:03"), other)
-    assert rudderstack.trigger(OF_SOURCE, "join", WAIT="TRUE") == UNKNOWN
-
-
-# wait
-
-
-def test_wait_starts_once_the_running_sync_of_a_connection_has_ended(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION, OLD)
-    for _ in range(20):
-        rudderstack.shows_running(OLD)
-    rudderstack.shows_running()
-    rudderstack.expect_start(OF_CONNECTION, {"syncId": "new"})
-    assert rudderstack.trigger(policy="wait") == (*STARTED, "new")
-
-
-def test_wait_starts_once_the_running_run_of_a_source_has_ended(rudderstack: RudderStack) -> None:
-    ended = a_run("finished", "11:50:00", "12:00:02")
-    rudderstack.polls(SOURCE_STATUS, OLD_RUN, OLD_RUN, ended)
-    rudderstack.expect_conflict(OF_SOURCE)
-    rudderstack.polls(SOURCE_STATUS, ended)
-    rudderstack.expect_start(OF_SOURCE)
-    assert rudderstack.trigger(OF_SOURCE, "wait") == STARTED
-
-
-def test_wait_gives_up_after_its_time_and_starts_nothing(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION, OLD)
-    rudderstack.shows_running(OLD, many=True)
-    ended = rudderstack.trigger(policy="wait", WAIT_TIMEOUT="10")
-    assert ended == (*ALREADY_RUNNING, "RUDDERSTACK_WAIT_TIMEOUT")
-    assert 600 <= rudderstack.clock.elapsed < 661
-    assert rudderstack.saved() == {}
-
-
-def test_wait_goes_on_after_another_409_of_a_connection(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read()
-    for _ in range(3):
-        rudderstack.expect_conflict()
-        rudderstack.shows_running()
-    rudderstack.expect_start()
-    assert rudderstack.trigger(policy="wait") == STARTED
-
-
-def test_there_is_one_time_out_for_waiting_before_and_after_the_start(rudderstack: RudderStack) -> None:
-    def shown() -> dict[str, Any]:
-        return syncs(*([OLD] if rudderstack.clock.elapsed < 400 else []))
-
-    rudderstack.expect_read(OF_CONNECTION, OLD)
-    rudderstack.expect("GET", SYNCS, shown, query=RUNNING_ONES, many=True)
-    rudderstack.expect_start()
-    rudderstack.expect("GET", SYNC, sync("running"), many=True)
-    assert rudderstack.trigger(policy="wait", WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING
-    assert 600 <= rudderstack.clock.elapsed < 660
+    assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join", WAIT="TRUE") == UNKNOWN

@@ -6,19 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.rudderstack_blueprints.responses import (
-    BAD_REQUEST,
-    CONNECTION,
-    INVALID,
-    NOT_FOUND,
-    SYNCS,
-    UNREACHABLE,
-    ZERO,
-    RudderStack,
-    at,
-    sync,
-    syncs,
-)
+from tests.endings import BAD_REQUEST, INVALID, LISTED, NOT_FOUND, UNREACHABLE
+from tests.rudderstack_blueprints.responses import CONNECTION, SYNCS, ZERO, RudderStack, at, sync, syncs
 from tests.wire import HTML
 
 FILE = f"syncs_{CONNECTION}_response.json"
@@ -58,18 +47,18 @@ def ids(rudderstack: RudderStack) -> list[str]:
 )
 def test_the_filters_go_to_the_vendor(rudderstack: RudderStack, given: dict[str, str], query: dict[str, str]) -> None:
     expect_pages(rudderstack, minutes(1), query=query)
-    assert rudderstack.list(**given) == (0, "listed", f"listed 1 sync of connection {CONNECTION}")
+    assert rudderstack.list(**given) == (*LISTED, f"listed 1 sync of connection {CONNECTION}")
 
 
 def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(rudderstack: RudderStack) -> None:
     expect_pages(rudderstack, minutes(*range(10, 20)), minutes(*range(20, 40)))
-    assert rudderstack.list() == (0, "listed")
+    assert rudderstack.list() == LISTED
     details = rudderstack.run.report.details
     assert details["count"] == 30
     assert [one["id"] for one in details["syncs"]] == [f"s{minute}" for minute in range(39, 19, -1)]
     assert ids(rudderstack) == [f"s{minute}" for minute in range(39, 9, -1)]
     assert rudderstack.run.kept[FILE].body[0] == minutes(39)[0]  # word for word
-    assert (rudderstack.run.report.id, rudderstack.run.report.sync_id, rudderstack.files()) == (CONNECTION, None, {})
+    assert (rudderstack.run.report.id, rudderstack.run.report.sync_id, rudderstack.files) == (CONNECTION, None, {})
 
 
 def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: RudderStack) -> None:
@@ -104,7 +93,7 @@ def test_the_table_is_aligned(rudderstack: RudderStack, caplog: pytest.LogCaptur
 @pytest.mark.parametrize("response", [syncs(), {"syncs": []}, {"syncs": [], "paging": None}])
 def test_none_found_is_fine(rudderstack: RudderStack, response: Any) -> None:
     rudderstack.expect("GET", SYNCS, response)
-    assert rudderstack.list() == (0, "listed", f"listed 0 syncs of connection {CONNECTION}")
+    assert rudderstack.list() == (*LISTED, f"listed 0 syncs of connection {CONNECTION}")
     assert rudderstack.run.report.details == {"count": 0, "syncs": []}
     assert rudderstack.run.kept[FILE].body == []
 
@@ -117,7 +106,7 @@ def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed
     rudderstack: RudderStack, limit: str, pages: int
 ) -> None:
     expect_pages(rudderstack, *[minutes(50, 40), minutes(30, 20)][:pages], more=True)
-    assert rudderstack.list(LIMIT=limit) == (0, "listed")
+    assert rudderstack.list(LIMIT=limit) == LISTED
     assert ids(rudderstack) == ["s50", "s40", "s30", "s20"][: int(limit)]
     assert rudderstack.run.report.details["count"] == int(limit)
 
@@ -126,14 +115,14 @@ def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed
 def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: RudderStack, first: tuple[int, ...]) -> None:
     undated = {**minutes(10)[0], "startedAt": None}
     expect_pages(rudderstack, [*minutes(*first), undated], minutes(10, 50))
-    assert rudderstack.list(LIMIT="1") == (0, "listed")
+    assert rudderstack.list(LIMIT="1") == LISTED
     assert ids(rudderstack) == ["s50"]
 
 
 def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: RudderStack) -> None:
     found = [sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00") for page in range(1, 101)]
     expect_pages(rudderstack, *([one] for one in found), more=True)
-    assert rudderstack.list(LIMIT="7") == (0, "listed", "left out")
+    assert rudderstack.list(LIMIT="7") == (*LISTED, "left out")
     assert ids(rudderstack) == [f"sync-{page}" for page in range(100, 93, -1)]
 
 

@@ -1,0 +1,221 @@
+"""All that can be synced, for the questions that are asked of every vendor: where its requests go, what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from unittest.mock import ANY
+
+from tests.endings import STARTED
+from tests.fivetran_blueprints import responses as fivetran
+from tests.nango_blueprints import responses as nango
+from tests.rudderstack_blueprints import responses as rudderstack
+from tests.wire import Ending, Scripts
+
+ENDED = "12:00:01"
+
+
+class Place(NamedTuple):
+    """Where a request goes."""
+
+    path: str
+    query: Any = {}  # noqa: RUF012
+
+
+class Kind(NamedTuple):
+    """What can be synced. The responses are those while a sync is running, or none is, and once one has ended."""
+
+    vendor: type[Scripts]
+    url: str
+    authorization: str
+    of: Mapping[str, str]
+    id: str
+
+    read: Place  # before a start
+    idle: Any
+    running: Any
+
+    start: Place
+    accepted: Any
+    handoff: set[str]  # the files that are saved then
+
+    search: Place  # after a lost response
+    nothing: Any
+    found: Any
+
+    poll: Place  # of the sync that was started
+    goes_on: Any
+    succeeded: Any
+    failed: Any
+
+    no_such_id: Mapping[str, Any]
+    first_read_only: Place | None = None  # what a trigger reads besides
+    after_500: Place | None = None  # of a request
+    history: Place | None = None  # what is asked for after an end
+
+
+KINDS = {
+    "Fivetran": Kind(
+        vendor=fivetran.Fivetran,
+        url="https://api.fivetran.com",
+        authorization="Basic dGhlLWtleTp0aGUtc2VjcmV0",
+        of=fivetran.Fivetran.of,
+        id=fivetran.ID,
+        read=Place(fivetran.DETAILS),
+        idle=fivetran.connection(),
+        running=fivetran.connection("syncing"),
+        start=Place(fivetran.START),
+        accepted=fivetran.ACCEPTED,
+        handoff=fivetran.PLAIN_FILES,
+        search=Place(fivetran.DETAILS),
+        nothing=fivetran.connection(),
+        found=fivetran.connection("syncing"),
+        poll=Place(fivetran.DETAILS),
+        goes_on=fivetran.connection("syncing"),
+        succeeded=fivetran.connection(succeeded_at=fivetran.at(ENDED)),
+        failed=fivetran.connection(failed_at=fivetran.at(ENDED)),
+        no_such_id={"response": fivetran.UNKNOWN_ID, "status": 404},
+        history=Place(fivetran.HISTORY, ANY),
+    ),
+    "RudderStack connection": Kind(
+        vendor=rudderstack.RudderStack,
+        url="https://api.rudderstack.com",
+        authorization="Bearer the-token",
+        of=rudderstack.OF_CONNECTION,
+        id=rudderstack.CONNECTION,
+        read=Place(rudderstack.SYNCS, rudderstack.RUNNING_ONES),
+        idle=rudderstack.syncs(),
+        running=rudderstack.syncs(rudderstack.sync("running", "old", "11:50:00")),
+        start=Place(rudderstack.CONNECTION_START),
+        accepted=rudderstack.STARTED_SYNC,
+        handoff={"connection_id.pickle", "sync_id.pickle", "sync.pickle"},
+        search=Place(rudderstack.SYNCS, {"started_after": rudderstack.at("11:59:59")}),
+        nothing=rudderstack.syncs(),
+        found=rudderstack.syncs(rudderstack.sync("running")),
+        poll=Place(rudderstack.SYNC),
+        goes_on=rudderstack.sync("running"),
+        succeeded=rudderstack.sync("succeeded"),
+        failed=rudderstack.sync("failed"),
+        no_such_id={"response": None, "status": 404},
+        first_read_only=Place(rudderstack.CONNECTION_PATH),
+    ),
+    "RudderStack source": Kind(
+        vendor=rudderstack.RudderStack,
+        url="https://api.rudderstack.com",
+        authorization="Bearer the-token",
+        of=rudderstack.OF_SOURCE,
+        id=rudderstack.SOURCE,
+        read=Place(rudderstack.SOURCE_STATUS),
+        idle=rudderstack.LAST_RUN,
+        running=rudderstack.a_run("running", "11:50:00"),
+        start=Place(rudderstack.SOURCE_START),
+        accepted=rudderstack.STARTED_RUN,
+        handoff={"source_id.pickle", "sync_id.pickle", "sync.pickle"},
+        search=Place(rudderstack.SOURCE_STATUS),
+        nothing=rudderstack.LAST_RUN,
+        found=rudderstack.a_run("running"),
+        poll=Place(rudderstack.RUN_STATUS),
+        goes_on=rudderstack.a_run("running"),
+        succeeded=rudderstack.a_run("finished"),
+        failed=rudderstack.a_run("failed"),
+        no_such_id={"response": None, "status": 404},
+        after_500=Place(rudderstack.SOURCE_PATH),
+    ),
+    "Nango": Kind(
+        vendor=nango.Nango,
+        url="https://api.nango.dev",
+        authorization=f"Bearer {nango.KEY}",
+        of=nango.ENVIRONMENT,
+        id=nango.INTEGRATION,
+        read=Place(nango.STATUS, nango.QUERY),
+        idle=nango.entries(nango.entry()),
+        running=nango.entries(nango.running()),
+        start=Place(nango.TRIGGER),
+        accepted=nango.ACCEPTED,
+        handoff={"sync.pickle"},
+        search=Place(nango.STATUS, nango.QUERY),
+        nothing=nango.entries(nango.entry()),
+        found=nango.entries(nango.running()),
+        poll=Place(nango.STATUS, nango.QUERY),
+        goes_on=nango.entries(nango.running()),
+        succeeded=nango.entries(nango.entry("SUCCESS", ENDED)),
+        failed=nango.entries(nango.entry("STOPPED", ENDED)),
+        no_such_id=nango.replay("stat: unknown connection"),
+    ),
+}
+
+
+@dataclass
+class Synced:
+    """One that is synced: what its vendor is to expect, and its scripts."""
+
+    kind: Kind
+    vendor: Any
+
+    def begins(self, response: Any) -> None:
+        """The first read of a trigger."""
+        self.reads(response)
+        if self.kind.first_read_only:
+            self._get(self.kind.first_read_only, [None], {"status": 404})
+
+    def reads(self, *responses: Any, **more: Any) -> None:
+        """Its next reads before a start."""
+        self._get(self.kind.read, responses, more)
+
+    def requests(self, response: Any = ..., **more: Any) -> None:
+        """A trigger request, which is accepted unless `response` says otherwise."""
+        accepted = self.kind.accepted if response is ... else response
+        self.vendor.expect("POST", self.kind.start.path, accepted, body=ANY, **more)
+        if more.get("status") == 500 and self.kind.after_500:
+            self._get(self.kind.after_500, [{}], {})
+
+    def searches(self, *responses: Any, **more: Any) -> None:
+        """Polls for the sync that a lost request started."""
+        self._get(self.kind.search, responses, more)
+
+    def polls(self, *responses: Any, **more: Any) -> None:
+        """Polls of the sync that was started."""
+        self._get(self.kind.poll, responses, more)
+
+    def ends(self, now: Any = None) -> None:
+        """A poll that shows an end, by default a success."""
+        self.polls(now or self.kind.succeeded)
+        if self.kind.history:
+            self._get(self.kind.history, [None], {"status": 403})
+
+    def begins_and_starts(self, **request: Any) -> None:
+        """A trigger that finds nothing running, and its request."""
+        self.begins(self.kind.idle)
+        self.requests(**request)
+
+    def triggered(self, after: float = 60) -> None:
+        """Run a trigger, `after` seconds before now."""
+        self.begins_and_starts()
+        assert self.trigger() == STARTED
+        self.vendor.sent.clear()
+        self.vendor.clock.elapsed += after
+
+    def trigger(self, **given: str) -> Ending:
+        ending: Ending = self.vendor.trigger(self.kind.of, **given)
+        return ending
+
+    def check(self, **given: str) -> Ending:
+        ending: Ending = self.vendor.check(of=self.kind.of, **given)
+        return ending
+
+    @property
+    def requests_sent(self) -> list[Any]:
+        """The bodies of the trigger requests."""
+        starts: list[Any] = self.vendor.starts()
+        return starts
+
+    @property
+    def pending(self) -> Any:
+        """The state of the pending start, None without one."""
+        return self.vendor.files.get("starting.pickle", {}).get("state")
+
+    def _get(self, place: Place, responses: Sequence[Any], more: dict[str, Any]) -> None:
+        """One read after the other; the response to a single one may be in `more`."""
+        for response in responses or [more.pop("response")]:
+            self.vendor.expect("GET", place.path, response, query=place.query, **more)

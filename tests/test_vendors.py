@@ -1,0 +1,541 @@
+"""What every vendor's trigger and check do alike, on the wire: each question is asked once, of all that can be synced.
+
+The rules themselves are those of `shared/`; here each vendor's scripts follow them. What is a vendor's own is in the
+tests of its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.errors import Interruption
+from tests.endings import (
+    ALREADY_RUNNING,
+    ARTIFACT_ERROR,
+    BAD_REQUEST,
+    FAILED,
+    INVALID,
+    INVALID_INPUT,
+    JOINED,
+    NOT_FOUND,
+    NOT_STARTED,
+    RUNNING,
+    STARTED,
+    SUCCEEDED,
+    UNCLEAR,
+    UNREACHABLE,
+)
+from tests.kinds import KINDS, Synced
+from tests.support import FakeClock
+from tests.wire import (
+    GARBAGE,
+    HTML,
+    LOST,
+    LOST_ONES,
+    REFUSED,
+    TIMED_OUT,
+    TIMED_OUT_ONES,
+    UNCLEAR_ONES,
+    killed,
+    on_the_wire,
+)
+
+CONFLICT = {"response": {"message": "it is running"}, "status": 409}
+OUTAGE = {"response": HTML, "status": 502}
+FORBIDDEN = {"response": {"code": "Forbidden"}, "status": 403}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def synced(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> Iterator[Synced]:
+    """Each that can be synced, with artifacts in `tmp_path`."""
+    kind = request.param
+    for vendor in on_the_wire(kind.url, clock, kind.vendor, folder=tmp_path):
+        yield Synced(kind, vendor)
+
+
+# What goes over the wire
+
+
+def test_a_trigger_reads_and_then_sends_one_request(synced: Synced) -> None:
+    synced.begins_and_starts()
+    assert synced.trigger() == (*STARTED, synced.kind.id)
+    for sent in synced.vendor.sent:
+        assert sent.headers["Authorization"] == synced.kind.authorization
+        assert sent.headers["User-Agent"].startswith("sync-blueprints/")
+    read, *_, start = synced.vendor.sent
+    assert read.headers["Cache-Control"] == "no-cache"
+    assert start.headers["Content-Type"] == "application/json"
+    assert (read.timeout, start.timeout) == ((10, 60), (10, 120))
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/"])
+def test_another_base_url_is_used(synced: Synced, url: str) -> None:
+    synced.vendor.url = "http://localhost:8080"
+    synced.begins_and_starts()
+    assert synced.trigger(API_URL=url) == STARTED
+
+
+@pytest.mark.parametrize("at_the", ["read", "request", "poll"])
+def test_a_redirect_is_never_followed(synced: Synced, at_the: str) -> None:
+    moved = {"response": None, "status": 307, "headers": {"Location": "https://elsewhere.invalid/"}}
+    if at_the == "read":
+        synced.reads(**moved)
+    elif at_the == "request":
+        synced.begins_and_starts(**moved)
+    else:
+        synced.triggered()
+        synced.polls(**moved)
+    ended = synced.check() if at_the == "poll" else synced.trigger()
+    assert ended == (*BAD_REQUEST, f"{synced.vendor.name.upper()}_API_URL")
+
+
+# A first read, or a request, that fails
+
+
+@pytest.mark.parametrize("response", ["", HTML, '{"code": "Success", "syncs": [', []])
+def test_a_first_read_with_an_unexpected_response_starts_nothing(synced: Synced, response: Any) -> None:
+    synced.reads(response)
+    assert synced.trigger() == (*NOT_STARTED, "nothing was started")
+    assert synced.pending == "ended"
+
+
+@pytest.mark.parametrize("failure", [OUTAGE, {"response": TIMED_OUT}, {"response": None, "status": 429}])
+def test_a_first_read_is_tried_five_times(synced: Synced, failure: dict[str, Any]) -> None:
+    synced.reads(**failure, many=True)
+    assert synced.trigger() == (*NOT_STARTED, "nothing was started")
+    assert len(synced.vendor.sent) == 5
+
+
+def test_a_first_read_that_succeeds_in_the_end_is_good_enough(synced: Synced) -> None:
+    synced.reads(LOST, TIMED_OUT, REFUSED)
+    synced.begins_and_starts()
+    assert synced.trigger() == STARTED
+
+
+@pytest.mark.parametrize("failure", [{"response": REFUSED}, {"response": None, "status": 429}], ids=["refused", "429"])
+def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is_up_to_five_times(
+    synced: Synced, failure: dict[str, Any]
+) -> None:
+    synced.begins_and_starts(**failure)
+    synced.requests(**failure)
+    synced.requests()
+    assert synced.trigger() == STARTED
+    one, *others = synced.requests_sent
+    assert others == [one, one]
+    synced.begins_and_starts(**failure, many=True)
+    assert synced.trigger() == (*NOT_STARTED, "nothing was started")
+    assert len(synced.requests_sent) == 3 + 5
+
+
+def test_a_long_retry_after_ends_a_trigger_at_once(synced: Synced) -> None:
+    synced.begins_and_starts(response=None, status=429, headers={"Retry-After": "3600"})
+    assert synced.trigger() == (*NOT_STARTED, "1 h")
+    assert synced.vendor.clock.sleeps == []
+
+
+def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(synced: Synced) -> None:
+    synced.triggered()
+    before = synced.vendor.saved
+    synced.begins_and_starts(**FORBIDDEN)
+    assert synced.trigger() == INVALID
+    assert synced.vendor.saved == before
+    assert synced.pending == "ended"
+
+
+# A request whose response is lost
+
+
+@pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
+def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(synced: Synced, lost: dict[str, Any]) -> None:
+    synced.begins_and_starts(**lost)
+    synced.searches(synced.kind.found)
+    assert synced.trigger() == STARTED
+    assert len(synced.requests_sent) == 1
+    assert "sync.pickle" in synced.vendor.files
+
+
+@pytest.mark.parametrize(
+    ("response", "shows_after"), [(LOST, 2), (LOST, 14), (TIMED_OUT, 2), (TIMED_OUT, 80), (HTML, 14)]
+)
+@pytest.mark.parametrize("offset", [-86400.0, 7200.0], ids=["behind", "ahead"])
+def test_a_lost_request_that_shows_late_was_accepted_whatever_the_local_clock_shows(
+    synced: Synced, response: Any, shows_after: float, offset: float
+) -> None:
+    clock, kind = synced.vendor.clock, synced.kind
+    clock.offset = offset
+    synced.begins_and_starts(response=response)
+    synced.searches(lambda: kind.found if clock.elapsed > shows_after else kind.nothing, many=True)
+    assert synced.trigger() == STARTED
+    assert len(synced.requests_sent) == 1
+
+
+@pytest.mark.parametrize("lost", LOST_ONES.values(), ids=LOST_ONES)
+def test_a_lost_request_of_which_nothing_shows_is_sent_once_more(synced: Synced, lost: dict[str, Any]) -> None:
+    synced.begins_and_starts(**lost)
+    synced.searches(synced.kind.nothing, many=True)
+    synced.requests()
+    assert synced.trigger() == STARTED
+    assert len(synced.requests_sent) == 2
+    assert [round(sent.at) for sent in synced.vendor.sent][-6:] == [0, 1, 3, 7, 15, 15]
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def is_unclear(synced: Synced, requests: int = 1) -> None:
+    """The trigger cannot find out what became of its requests, which stops a check."""
+    ended = synced.trigger()
+    assert ended == (*UNCLEAR, synced.kind.id, "before you trigger it again")
+    assert "nothing was started" not in ended.message
+    assert len(synced.requests_sent) == requests
+    assert set(synced.vendor.files) == {"starting.pickle"}
+    assert synced.check() == (*ARTIFACT_ERROR, "a sync may be running")
+
+
+@pytest.mark.parametrize("lost", [*TIMED_OUT_ONES.values(), *GARBAGE.values()], ids=[*TIMED_OUT_ONES, *GARBAGE])
+def test_a_request_that_may_be_at_work_or_was_accepted_is_never_sent_again(synced: Synced, lost: Any) -> None:
+    synced.begins_and_starts(**lost)
+    synced.searches(synced.kind.nothing, many=True)
+    is_unclear(synced)
+    assert round(synced.vendor.clock.elapsed) == (90 if lost in TIMED_OUT_ONES.values() else 15)
+
+
+@pytest.mark.parametrize("second", [{"response": TIMED_OUT}, CONFLICT], ids=["lost too", "it meets the first"])
+def test_a_second_request_after_which_a_sync_shows_was_accepted_or_not_needed(synced: Synced, second: Any) -> None:
+    synced.begins_and_starts(response=LOST)
+    synced.searches(synced.kind.nothing, many=True)
+    synced.requests(**second)
+    synced.searches(synced.kind.found)
+    assert synced.trigger() == STARTED
+    assert len(synced.requests_sent) == 2
+
+
+@pytest.mark.parametrize(
+    "second",
+    [*({"response": one} for one in (LOST, TIMED_OUT, HTML)), OUTAGE, {**OUTAGE, "status": 504}, CONFLICT, FORBIDDEN],
+)
+def test_after_two_requests_without_a_trace_it_is_unclear_and_no_third_is_sent(synced: Synced, second: Any) -> None:
+    synced.begins_and_starts(response=LOST)
+    synced.searches(synced.kind.nothing, many=True)
+    synced.requests(**second)
+    if second is not FORBIDDEN:
+        synced.searches(synced.kind.nothing, many=True)
+    is_unclear(synced, requests=2)
+
+
+def test_a_second_request_that_cannot_be_sent_leaves_the_first_one_unclear(synced: Synced) -> None:
+    synced.begins_and_starts(response=LOST)
+    synced.searches(synced.kind.nothing, many=True)
+    synced.requests(REFUSED, many=True)
+    is_unclear(synced, requests=1 + 5)
+
+
+@pytest.mark.parametrize(
+    "failure", [OUTAGE, FORBIDDEN, *({"response": one} for one in (HTML, REFUSED, LOST, TIMED_OUT)), "no such id"]
+)
+def test_a_lost_request_that_cannot_be_found_out_about_is_unclear(synced: Synced, failure: Any) -> None:
+    synced.begins_and_starts(response=LOST)
+    synced.searches(**(synced.kind.no_such_id if failure == "no such id" else failure), many=True)
+    is_unclear(synced)
+
+
+# While another sync is running
+
+
+@pytest.mark.parametrize("shows", [True, False], ids=["it shows", "a 409 says so"])
+def test_fail_ends_at_once_and_saves_nothing(synced: Synced, shows: bool) -> None:
+    synced.begins(synced.kind.running if shows else synced.kind.idle)
+    if not shows:
+        synced.requests(**CONFLICT)
+    ended = synced.trigger(IF_RUNNING="fail")
+    assert ended == (*ALREADY_RUNNING, f"{synced.vendor.name.upper()}_IF_RUNNING is fail", synced.kind.id)
+    assert shows or "it is running" in ended.message
+    assert synced.vendor.clock.elapsed == 0
+    assert set(synced.vendor.files) == {"starting.pickle"}
+    assert synced.pending == "ended"
+    assert synced.check() == (*ARTIFACT_ERROR, "203 (already_running)")
+
+
+@pytest.mark.parametrize("conflicts", [0, 1, 6], ids=["it shows", "a 409 first", "it shows late"])
+def test_join_saves_what_is_running_as_soon_as_it_shows(synced: Synced, conflicts: int) -> None:
+    for number in range(conflicts):
+        (synced.reads if number else synced.begins)(synced.kind.idle)
+        synced.requests(**CONFLICT)
+    (synced.reads if conflicts else synced.begins)(synced.kind.running)
+    assert synced.trigger(IF_RUNNING="join") == (*JOINED, synced.kind.id)
+    assert synced.vendor.files["sync.pickle"]["joined"] is True
+
+
+@pytest.mark.parametrize("policy", ["join", "wait"])
+def test_a_409_whose_sync_is_over_by_then_is_followed_by_a_start(synced: Synced, policy: str) -> None:
+    synced.begins_and_starts(**CONFLICT)
+    for _ in range(2):
+        synced.reads(synced.kind.idle)
+        synced.requests(**CONFLICT)
+    synced.reads(synced.kind.idle)
+    synced.requests()
+    assert synced.trigger(IF_RUNNING=policy) == STARTED
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [("join", 60), ("wait", 300)])
+def test_a_409_whose_sync_neither_shows_nor_ends_is_exit_203(synced: Synced, policy: str, seconds: int) -> None:
+    synced.begins_and_starts(**CONFLICT)
+    for _ in range(100):
+        synced.reads(synced.kind.idle)
+        synced.requests(**CONFLICT)
+    ended = synced.trigger(IF_RUNNING=policy, WAIT_TIMEOUT="5")
+    synced.vendor.steps.clear()
+    assert ended == (*ALREADY_RUNNING, "it is running")
+    assert seconds <= synced.vendor.clock.elapsed < seconds + 70
+    assert synced.vendor.saved == {}
+
+
+def test_wait_starts_once_the_running_sync_has_ended(synced: Synced) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(*[synced.kind.running] * 20)
+    synced.reads(*[HTML] * 7, status=502)  # more than one read tries
+    synced.reads(synced.kind.idle)
+    synced.requests()
+    assert synced.trigger(IF_RUNNING="wait") == STARTED
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def test_wait_times_out_and_starts_nothing(synced: Synced) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(synced.kind.running, many=True)
+    words = f"{synced.vendor.name.upper()}_WAIT_TIMEOUT", "nothing was started"
+    assert synced.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="10") == (*ALREADY_RUNNING, *words)
+    assert 600 <= synced.vendor.clock.elapsed < 660
+    assert synced.vendor.saved == {}
+
+
+def test_an_outage_while_its_turn_is_awaited_is_known_to_have_started_nothing(synced: Synced) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(**OUTAGE, many=True)
+    assert synced.trigger(IF_RUNNING="wait") == (*NOT_STARTED, "nothing was started")
+    assert 900 <= synced.vendor.clock.elapsed < 1100
+
+
+def test_a_request_that_is_refused_once_its_turn_has_come_ends_it_at_once(synced: Synced) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(synced.kind.idle)
+    synced.requests(**FORBIDDEN)
+    assert synced.trigger(IF_RUNNING="wait") == INVALID
+    assert synced.vendor.saved == {}
+
+
+def test_there_is_one_time_out_for_waiting_before_and_after_the_request(synced: Synced) -> None:
+    clock, kind = synced.vendor.clock, synced.kind
+    synced.begins(kind.running)
+    synced.reads(lambda: kind.running if clock.elapsed < 400 else kind.idle, many=True)
+    synced.requests()
+    synced.polls(kind.goes_on, many=True)
+    assert synced.trigger(IF_RUNNING="wait", WAIT="TRUE", WAIT_TIMEOUT="10") == (*RUNNING, "10 min")
+    assert 600 <= clock.elapsed < 660
+
+
+# A trigger that is killed
+
+
+@pytest.mark.parametrize(
+    ("at_the", "state", "left", "words"),
+    [
+        ("turn", "reading", "nothing was started", "before it started anything"),
+        ("request", "sent", "may be running", "a sync may be running"),
+    ],
+)
+def test_a_trigger_that_is_killed_stops_a_check(synced: Synced, at_the: str, state: str, left: str, words: str) -> None:
+    if at_the == "turn":
+        synced.begins(synced.kind.running)
+        synced.reads(killed)
+    else:
+        synced.begins_and_starts(response=killed)
+    with pytest.raises(Interruption):
+        synced.trigger(IF_RUNNING="wait")
+    assert set(synced.vendor.files) == {"starting.pickle"}
+    assert synced.pending == state
+    assert left in synced.vendor.run.report.still_running
+    assert synced.check() == (*ARTIFACT_ERROR, words)
+
+
+def test_a_handoff_is_saved_before_a_trigger_waits(synced: Synced) -> None:
+    synced.begins_and_starts()
+    synced.polls(killed)
+    with pytest.raises(Interruption):
+        synced.trigger(WAIT="TRUE")
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+# Waiting for the end
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeded", "failed"])
+def test_a_trigger_waits_until_the_sync_has_ended(synced: Synced, fails: bool) -> None:
+    synced.begins_and_starts()
+    synced.polls(*[HTML] * 5, status=503)  # the first poll comes after a pause and may fail
+    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
+    synced.ends(synced.kind.failed if fails else synced.kind.succeeded)
+    assert synced.trigger(WAIT="TRUE") == (FAILED if fails else SUCCEEDED)
+    assert next(sent.at for sent in synced.vendor.sent if sent.at > 0) > 1
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def test_a_check_polls_at_once_and_until_the_sync_has_ended(synced: Synced) -> None:
+    synced.triggered()
+    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
+    synced.ends()
+    assert synced.check(WAIT="TRUE") == SUCCEEDED
+    assert synced.vendor.sent[0].at == 60
+
+
+def test_a_check_times_out_and_says_that_the_sync_is_still_running(synced: Synced) -> None:
+    synced.triggered(after=0)
+    synced.polls(synced.kind.goes_on, many=True)
+    ended = synced.check(WAIT="TRUE", WAIT_TIMEOUT="30", POLL_INTERVAL="20")
+    assert ended == (*RUNNING, "timed out after 30 min", "still running in")
+    assert 1800 <= synced.vendor.clock.elapsed < 1821
+    polls = [sent.at for sent in synced.vendor.sent]
+    least = 5 if synced.vendor.name == "nango" else 2
+    for before, after in zip(polls, polls[1:-1]):
+        pause = min(max(min(before / 5, 15), before / 40, least), 20)
+        assert 0.89 * pause <= after - before <= 1.11 * pause
+
+
+@pytest.mark.parametrize(
+    "failure", [{"response": TIMED_OUT}, {"response": []}, {"response": {"code": "No"}, "status": 400}, "no such id"]
+)
+def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: Any) -> None:
+    synced.triggered(after=100)
+    synced.polls(synced.kind.goes_on)
+    for _ in range(6):
+        synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure))
+    synced.ends()
+    assert synced.check(WAIT="TRUE") == SUCCEEDED
+
+
+@pytest.mark.parametrize(("refusals", "expected"), [(3, SUCCEEDED), (4, UNREACHABLE)])
+@pytest.mark.parametrize("status", [401, 403])
+def test_three_refusals_in_a_row_are_survived_after_a_good_response(
+    synced: Synced, status: int, refusals: int, expected: tuple[int, str]
+) -> None:
+    synced.triggered()
+    synced.polls(synced.kind.goes_on)
+    synced.polls(*[None] * refusals, status=status)
+    if expected is SUCCEEDED:
+        synced.ends()
+    assert synced.check(WAIT="TRUE") == expected
+
+
+def test_an_outage_of_over_a_quarter_of_an_hour_ends_the_wait(synced: Synced) -> None:
+    synced.triggered(after=0)
+    synced.polls(synced.kind.goes_on)
+    synced.polls(**OUTAGE, many=True)
+    assert synced.check(WAIT="TRUE") == UNREACHABLE
+    assert 900 <= synced.vendor.clock.elapsed < 1100
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
+def test_a_retry_after_at_each_poll_outlasts_the_time_out_by_no_more_than_a_poll(synced: Synced, first: bool) -> None:
+    synced.begins_and_starts()
+    if not first:
+        synced.polls(synced.kind.goes_on)
+    synced.polls(None, status=429, headers={"Retry-After": "50"}, takes=5, many=True)
+    assert synced.trigger(WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
+    assert synced.vendor.clock.elapsed < 66  # a poll takes five seconds
+
+
+# A poll that fails
+
+
+@pytest.mark.parametrize("waits", ["FALSE", "TRUE"])
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        ({"response": None, "status": 401}, INVALID),
+        (OUTAGE, UNREACHABLE),
+        ({"response": REFUSED}, UNREACHABLE),
+        ({"response": HTML}, UNREACHABLE),
+        ({"response": None}, UNREACHABLE),
+        ({"response": []}, UNREACHABLE),
+        ("no such id", NOT_FOUND),
+    ],
+)
+def test_a_first_poll_that_fails_is_final(synced: Synced, failure: Any, expected: Any, waits: str) -> None:
+    synced.triggered(after=100)
+    synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure), many=True)
+    assert synced.check(WAIT=waits) == expected
+    assert len(synced.vendor.sent) == (5 if failure is OUTAGE or failure == {"response": REFUSED} else 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "polls", "expected"),
+    [(0, 3, (*RUNNING, "not visible yet")), (50, 3, RUNNING), (57, 2, NOT_FOUND), (61, 1, NOT_FOUND)],
+)
+def test_a_sync_is_not_visible_yet_for_a_minute_after_the_trigger(
+    synced: Synced, seconds: float, polls: int, expected: tuple[Any, ...]
+) -> None:
+    synced.triggered(after=seconds + 1)
+    for _ in range(polls):
+        synced.polls(**synced.kind.no_such_id)
+    assert synced.check() == expected
+    assert synced.vendor.clock.sleeps == [2] * (polls - 1)
+
+
+@pytest.mark.parametrize(("visible_after", "expected"), [(20, SUCCEEDED), (99, NOT_FOUND)])
+def test_a_wait_goes_on_for_a_minute_until_the_sync_is_visible(
+    synced: Synced, visible_after: int, expected: tuple[int, str]
+) -> None:
+    synced.triggered(after=0)
+    for _ in range(min(visible_after, 60) // 2 + (expected is NOT_FOUND)):
+        synced.polls(**synced.kind.no_such_id)
+    if expected is SUCCEEDED:
+        synced.ends()
+    assert synced.check(WAIT="TRUE") == expected
+    polls = [sent.at for sent in synced.vendor.sent if sent.method == "GET"]
+    assert polls[:10] == [2.0 * number for number in range(10)]
+
+
+# Which handoff is checked
+
+
+def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
+    synced.triggered()
+    synced.reads(**synced.kind.no_such_id)
+    assert synced.trigger() == NOT_FOUND
+    for of in (synced.kind.of, synced.vendor.credentials):
+        assert synced.vendor.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
+    assert synced.trigger(IF_RUNNING="perhaps") == INVALID_INPUT
+    assert synced.check() == (*ARTIFACT_ERROR, "206 (invalid_input)")
+
+
+def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(synced: Synced) -> None:
+    synced.triggered()
+    synced.ends()
+    assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
+    assert synced.vendor.run.report.id == synced.kind.id
+
+
+@pytest.mark.parametrize("given", [{}, {"MAX_AGE": "5", "WAIT": "TRUE"}])
+def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given: Mapping[str, str]) -> None:
+    ended = synced.vendor.check(of=synced.vendor.credentials, **given)
+    assert ended == INVALID_INPUT
+    assert any(variable in ended.message for variable in synced.kind.of.keys() - synced.vendor.credentials.keys())
+
+
+def test_a_maximum_age_is_ignored_with_a_handoff(synced: Synced) -> None:
+    synced.triggered(after=7200)
+    synced.ends()
+    assert synced.check(MAX_AGE="1") == SUCCEEDED
+
+
+@pytest.mark.parametrize("offset", [-600, 600])
+def test_the_local_clock_decides_nothing(synced: Synced, offset: float) -> None:
+    synced.vendor.clock.offset = offset
+    synced.triggered()
+    synced.polls(synced.kind.goes_on)
+    assert synced.check() == RUNNING
+    synced.ends()
+    assert synced.check() == SUCCEEDED
