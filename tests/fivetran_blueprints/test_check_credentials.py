@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, UNREACHABLE, VALID
+from tests.endings import BAD_REQUEST, INVALID, UNREACHABLE, VALID
 from tests.fivetran_blueprints.responses import Fivetran
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
 
@@ -39,26 +39,6 @@ def test_the_account_is_named(fivetran: Fivetran, data: Any, account: str) -> No
     fivetran.expect("GET", ACCOUNT, {"code": "Success", "data": data})
     assert fivetran.verify() == (*VALID, account)
     assert fivetran.run.report.details == {"account": account}
-
-
-def test_other_inputs_are_not_needed_and_not_read(fivetran: Fivetran) -> None:
-    fivetran.expect("GET", ACCOUNT, INFO)
-    assert fivetran.verify(CONNECTOR_ID="../x", POLL_INTERVAL="0", PAUSED="perhaps") == VALID
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"API_KEY": "None", "API_SECRET": " "}, ["API_KEY", "API_SECRET"]),
-        ({"API_KEY": "sesame-\u00e9", "API_URL": "api.fivetran.com"}, ["API_KEY", "API_URL"]),
-        ({"API_SECRET": "${SESAME_SECRET}"}, ["API_SECRET", "placeholder"]),
-        ({"API_KEY": "CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT"}, ["API_KEY", "custom credential group"]),
-    ],
-)
-def test_a_problem_of_an_input_is_named_before_anything_is_sent(fivetran: Fivetran, given: Any, named: Any) -> None:
-    ended = fivetran.verify(**given)
-    assert ended == (*INVALID_INPUT, *named)
-    assert "sesame" not in ended.message.lower()
 
 
 BASE64 = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "Base64", "Invalid credentials")
@@ -95,9 +75,3 @@ def test_a_vendor_that_cannot_be_reached_is_asked_five_times(fivetran: Fivetran,
     fivetran.expect("GET", ACCOUNT, response, status=status, many=True)
     assert fivetran.verify() == UNREACHABLE
     assert len(fivetran.sent) == 2 + 5
-
-
-def test_a_long_retry_after_ends_the_check_at_once(fivetran: Fivetran) -> None:
-    fivetran.expect("GET", ACCOUNT, None, status=429, headers={"Retry-After": "3600"})
-    assert fivetran.verify() == (*UNREACHABLE, "1 h")
-    assert fivetran.clock.sleeps == []

@@ -43,9 +43,8 @@ def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetra
     ("given", "code", "named"),
     [
         ({"CONNECTION_ID": "another"}, 206, ["CONNECTOR_ID", "CONNECTION_ID"]),
-        ({"CONNECTOR_ID": ""}, 206, ["CONNECTOR_ID"]),
         ({"CONNECTOR_ID": "../other", "API_SECRET": "None"}, 206, ["CONNECTOR_ID", "API_SECRET"]),
-        ({"IF_RUNNING": "stop", "WAIT": "1", "WAIT_TIMEOUT": "0"}, 206, ["IF_RUNNING", "WAIT", "WAIT_TIMEOUT"]),
+        ({"WAIT_TIMEOUT": "0"}, 206, ["WAIT_TIMEOUT"]),
         ({"POLL_INTERVAL": "3601"}, 205, ["POLL_INTERVAL"]),
         ({"FORCE": "TRUE", "IF_RUNNING": "join"}, 206, ["FORCE", "IF_RUNNING"]),
         ({"FORCE": "FALSE", "IF_RUNNING": "restart"}, 206, ["FORCE", "IF_RUNNING"]),

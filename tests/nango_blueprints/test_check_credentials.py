@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, NOT_FOUND, UNREACHABLE, VALID
+from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, UNREACHABLE, VALID
 from tests.nango_blueprints.responses import (
     INTEGRATION,
     KEY,
@@ -118,28 +118,3 @@ def test_an_unexpected_status_does_not_tell_about_the_integration(nango: Nango, 
     expect_scopes(nango)
     nango.responds(response, query=QUERY_ALL)
     assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == UNREACHABLE
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [
-        ({"SECRET_KEY": ""}, ["SECRET_KEY"]),
-        ({"SECRET_KEY": "None", "PROVIDER_CONFIG_KEY": "../x"}, ["SECRET_KEY", "PROVIDER_CONFIG_KEY"]),
-        ({"PROVIDER_CONFIG_KEY": "x" * 300}, ["PROVIDER_CONFIG_KEY"]),
-        ({"SECRET_KEY": "sesame-\u00e9", "API_URL": "localhost:3003"}, ["SECRET_KEY", "API_URL"]),
-        ({"SECRET_KEY": "Bearer sesame"}, ["SECRET_KEY", "Bearer"]),
-    ],
-)
-def test_a_problem_of_an_input_is_named_before_anything_is_sent(
-    nango: Nango, given: dict[str, str], named: list[str]
-) -> None:
-    ended = nango.verify(**given)
-    assert ended == (*INVALID_INPUT, *named)
-    assert "sesame" not in ended.message
-    assert nango.sent == []
-
-
-def test_other_inputs_are_not_needed_and_not_looked_at(nango: Nango) -> None:
-    expect_scopes(nango)
-    given = {"CONNECTION_ID": "<>", "SYNCS": ",", "EMPTY_CACHE": "TRUE", "POLL_INTERVAL": "0"}
-    assert nango.verify(PROVIDER_CONFIG_KEY="None", **given) == VALID

@@ -56,9 +56,7 @@ A, B, C = "conn-a", "conn-b", "conn-c"
     ],
 )
 @pytest.mark.parametrize("of", [ENVIRONMENT, ONLY_THE_KEY], ids=["the same inputs", "the key alone"])
-def test_it_is_compared_with_the_end_before_the_trigger(
-    nango: Nango, now: dict[str, Any], expected: tuple[Any, ...], of: dict[str, str]
-) -> None:
+def test_it_is_compared_with_the_end_before_the_trigger(nango: Nango, now: Any, expected: Any, of: Any) -> None:
     nango.triggered()
     nango.shows(now)
     assert nango.check(of=of) == (*expected, INTEGRATION, CONNECTION, NAME)
@@ -143,9 +141,7 @@ def test_a_run_that_nango_cut_goes_on(nango: Nango, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("later", "expected"), [({}, SUCCEEDED), ({"nextScheduledSyncAt": at("12:00:58")}, RUNNING)])
-def test_a_young_success_is_polled_once_more_although_nobody_waits(
-    nango: Nango, later: dict[str, Any], expected: tuple[int, str]
-) -> None:
+def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango, later: Any, expected: Any) -> None:
     nango.triggered()
     nango.polls(entry("SUCCESS", "12:00:58"), entry("SUCCESS", "12:00:58", **later))
     assert nango.check() == expected
@@ -153,9 +149,7 @@ def test_a_young_success_is_polled_once_more_although_nobody_waits(
 
 
 @pytest.mark.parametrize(("after", "expected"), [(20, RUNNING), (40, FAILED)])
-def test_after_a_reset_a_failure_counts_only_after_half_a_minute(
-    nango: Nango, after: float, expected: tuple[int, str]
-) -> None:
+def test_after_a_reset_a_failure_counts_only_after_half_a_minute(nango: Nango, after: float, expected: Any) -> None:
     nango.triggered(after=after, RESET="TRUE")
     nango.shows(entry("STOPPED", "12:00:10"))
     assert nango.check() == expected
@@ -287,7 +281,7 @@ def test_the_last_response_is_kept(nango: Nango) -> None:
     assert nango.kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
 
 
-# Errors of a poll, as a real server words them
+# Errors of a read, as a real server words them
 
 
 @pytest.mark.parametrize(
@@ -295,18 +289,20 @@ def test_the_last_response_is_kept(nango: Nango) -> None:
     [
         ("auth: none on status", INVALID, ["NANGO_SECRET_KEY"]),
         ("auth: unknown key on status", INVALID, ["NANGO_SECRET_KEY"]),
-        ("auth: execute-only key on status", INVALID, ["environment:syncs:read"]),
-        ("stat: unknown connection", NOT_FOUND, ["NANGO_CONNECTION_ID"]),
+        ("stat: unknown connection", NOT_FOUND, ["NANGO_CONNECTION_ID", "Connection not found"]),
+        ("status deleted connection", NOT_FOUND, ["NANGO_CONNECTION_ID"]),
         ("stat: unknown integration", NOT_FOUND, ["NANGO_PROVIDER_CONFIG_KEY"]),
+        ("stat: unknown sync + connection", NOT_FOUND, ["NANGO_SYNCS"]),
         ("stat: bad pck chars", BAD_REQUEST, ["invalid_query_params"]),
         ("double slash", BAD_REQUEST, ["NANGO_API_URL"]),
     ],
 )
-def test_what_a_poll_is_refused_with_ends_the_check(
-    nango: Nango, label: str, expected: tuple[int, str], words: list[str]
+@pytest.mark.parametrize("script", [Nango.check, Nango.trigger])
+def test_what_the_first_read_is_refused_with_ends_the_script(
+    nango: Nango, script: Any, label: str, expected: tuple[int, str], words: list[str]
 ) -> None:
     nango.responds(**replay(label))
-    assert nango.check() == (*expected, *words)
+    assert script(nango) == (*expected, *words)
 
 
 @pytest.mark.parametrize("response", [{}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])

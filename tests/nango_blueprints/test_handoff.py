@@ -108,9 +108,7 @@ def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(nango: Nango
 @pytest.mark.parametrize(
     ("now", "expected"), [(running(), RUNNING), (entry("SUCCESS", OLD), SUCCEEDED), (entry("STOPPED", OLD), FAILED)]
 )
-def test_a_run_that_version_0_1_joined_ends_with_any_end(
-    nango: Nango, now: dict[str, Any], expected: tuple[int, str]
-) -> None:
+def test_a_run_that_version_0_1_joined_ends_with_any_end(nango: Nango, now: Any, expected: tuple[int, str]) -> None:
     nango.shows({**now, "id": UUIDS[0]})
     assert check(nango, written_by_0_1("joined")) == expected
 

@@ -80,6 +80,11 @@ def test_a_connection_id_may_hold_what_nango_allows(connection: str) -> None:
     assert read(CONNECTION_ID=connection).connection_id == connection
 
 
+def test_an_integration_to_check_credentials_for_may_hold_no_more_than_another() -> None:
+    with pytest.raises(inputs.InvalidInputError, match="NANGO_PROVIDER_CONFIG_KEY"):
+        read(check_credentials, PROVIDER_CONFIG_KEY="../x")
+
+
 def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
     with pytest.raises(inputs.InvalidPollIntervalError) as caught:
         read(check_sync_status, OF_INTEGRATION, POLL_INTERVAL="0")

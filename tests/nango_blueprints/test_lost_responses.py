@@ -83,9 +83,7 @@ def test_a_lost_reset_of_which_nothing_shows_is_unclear_and_never_sent_again(
 
 @pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
 @pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
-def test_a_lost_reset_that_shows_was_accepted(
-    nango: Nango, now: dict[str, Any], given: dict[str, str], body: dict[str, Any]
-) -> None:
+def test_a_lost_reset_that_shows_was_accepted(nango: Nango, now: Any, given: Any, body: Any) -> None:
     nango.expect_trigger(response=LOST, body=body)
     nango.polls(entry(), now)
     assert nango.trigger(**given) == STARTED

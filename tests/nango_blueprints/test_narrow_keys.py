@@ -92,9 +92,7 @@ def test_a_lost_response_stays_unclear_and_nothing_is_sent_again(nango: Nango, r
         (f"{NAME},nope", OF_INTEGRATION, NOT_FOUND),
     ],
 )
-def test_an_unknown_name_behind_another_may_have_started_that(
-    nango: Nango, syncs: str, of: dict[str, str], expected: tuple[int, str]
-) -> None:
+def test_an_unknown_name_behind_another_may_have_started_that(nango: Nango, syncs: str, of: Any, expected: Any) -> None:
     query, sent = (QUERY, BODY) if of is ENVIRONMENT else (QUERY_ALL, BODY_ALL)
     nango.responds(**NO_READ, query={**query, "syncs": syncs})
     nango.expect_start(**replay("M4 [lab-quick, nope] conn-a"), body={**sent, "syncs": syncs.split(",")})
@@ -115,9 +113,7 @@ def test_an_unknown_name_behind_another_may_have_started_that(
         (601, running(), RUNNING),
     ],
 )
-def test_the_check_judges_by_the_servers_time(
-    nango: Nango, seconds: float, now: dict[str, Any], expected: tuple[int, str]
-) -> None:
+def test_the_check_judges_by_the_servers_time(nango: Nango, seconds: float, now: Any, expected: Any) -> None:
     nango.responds(**NO_READ)
     nango.expect_start()
     assert nango.trigger() == STARTED

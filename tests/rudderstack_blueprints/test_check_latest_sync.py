@@ -32,9 +32,7 @@ def stamp(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def expect_list(
-    rudderstack: RudderStack, window: timedelta | None, *items: dict[str, Any], page: int = 1, **paging: Any
-) -> None:
+def expect_list(rudderstack: RudderStack, window: timedelta | None, *items: Any, page: int = 1, **paging: Any) -> None:
     """The read of the syncs in a window before the start of the tests."""
     since = {} if window is None else {"started_after": stamp(NOW - window)}
     at_page = {"page": f"{page}"} if page > 1 else {}
@@ -60,9 +58,7 @@ def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> Non
 
 
 @pytest.mark.parametrize("order", [(EARLY, LATE), (LATE, EARLY)])
-def test_else_the_one_that_started_last_in_whatever_order_they_come(
-    rudderstack: RudderStack, order: tuple[dict[str, Any], ...]
-) -> None:
+def test_else_the_one_that_started_last_in_whatever_order_they_come(rudderstack: RudderStack, order: Any) -> None:
     rudderstack.shows_running()
     expect_list(rudderstack, HOUR, *order)
     assert rudderstack.check() == (*SUCCEEDED, "sync late of")

@@ -104,9 +104,7 @@ def test_a_sync_type_with_a_source_is_ignored_with_a_log_line(caplog: pytest.Log
         ),
     ],
 )
-def test_all_problems_of_inputs_are_named(
-    script: Any, of: dict[str, str], given: dict[str, str], words: list[str]
-) -> None:
+def test_all_problems_of_inputs_are_named(script: Any, of: Any, given: Any, words: list[str]) -> None:
     _, problem = read(script, of, **given)
     assert all((word if " " in word else f"RUDDERSTACK_{word}") in problem for word in words)
 

@@ -263,9 +263,7 @@ BEFORE = parse_run(a_run("finished", "11:00:00", "11:05:00", jobRunId="j-1"))
         (a_run(None, "12:00:01"), Sync(), True),
     ],
 )
-def test_a_latest_run_is_new_if_it_is_not_the_one_before(
-    run: dict[str, Any], before: Sync, expected: bool | None
-) -> None:
+def test_a_latest_run_is_new_if_it_is_not_the_one_before(run: Any, before: Sync, expected: bool | None) -> None:
     assert is_new_run(parse_run(run), before, NOW) is expected
 
 
