@@ -89,24 +89,6 @@ def test_an_entry_that_is_missing_is_gone_after_a_minute_and_a_second_poll(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "before", "now", "expected"),
-    [
-        (590, entry(), entry(), RUNNING),
-        (610, entry(), entry(), FAILED),
-        (610, never(), never(), FAILED),
-    ],
-)
-def test_what_is_not_seen_to_start_for_ten_minutes_has_failed(
-    nango: Nango, seconds: float, before: dict[str, Any], now: dict[str, Any], expected: tuple[int, str]
-) -> None:
-    nango.triggered(before, after=seconds)
-    nango.shows(now)
-    ended = nango.check()
-    assert ended == expected
-    assert ("not seen to start within 600 s; it may still be queued" in ended.message) is (expected == FAILED)
-
-
-@pytest.mark.parametrize(
     ("of_the_trigger", "of_the_check", "expected"),
     [
         ({}, {}, RUNNING),
@@ -132,27 +114,12 @@ def test_the_start_grace_is_measured_on_the_servers_clock(nango: Nango, offset: 
     assert nango.check() == RUNNING
 
 
-@pytest.mark.parametrize("seconds", [20, 40, 3000])
-def test_a_run_that_nango_cut_goes_on(nango: Nango, seconds: float) -> None:
-    nango.triggered(after=seconds)
-    cut = entry("SUCCESS", "12:00:00.500", nextScheduledSyncAt=at("12:00:00.100"))
-    nango.shows(cut)
-    assert nango.check() == (*RUNNING, "cut by Nango, to be continued")
-
-
 @pytest.mark.parametrize(("later", "expected"), [({}, SUCCEEDED), ({"nextScheduledSyncAt": at("12:00:58")}, RUNNING)])
 def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango, later: Any, expected: Any) -> None:
     nango.triggered()
     nango.polls(entry("SUCCESS", "12:00:58"), entry("SUCCESS", "12:00:58", **later))
     assert nango.check() == expected
     assert nango.clock.sleeps[-1] == 2
-
-
-@pytest.mark.parametrize(("after", "expected"), [(20, RUNNING), (40, FAILED)])
-def test_after_a_reset_a_failure_counts_only_after_half_a_minute(nango: Nango, after: float, expected: Any) -> None:
-    nango.triggered(after=after, RESET="TRUE")
-    nango.shows(entry("STOPPED", "12:00:10"))
-    assert nango.check() == expected
 
 
 # All connections
@@ -180,15 +147,6 @@ def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     with caplog.at_level("INFO"):
         assert nango.check(of=OF_INTEGRATION) == SUCCEEDED
     assert "1 sync was added since the trigger and left out" in caplog.messages
-
-
-def test_the_first_few_that_failed_are_named_with_their_connections(nango: Nango) -> None:
-    connections = [f"c{number}" for number in range(300)]
-    nango.triggered(*(entry(connection=one) for one in connections), all_connections=True)
-    nango.shows(*(entry("STOPPED", NEW, connection=one) for one in connections), query=QUERY_ALL)
-    ended = nango.check(of=OF_INTEGRATION)
-    assert ended == (*FAILED, "300 of 300", f"c0/{NAME}", "and 295 more")
-    assert len(ended.message) < 1000
 
 
 # Without a handoff
@@ -262,17 +220,6 @@ def test_what_has_not_begun_has_no_rows_and_no_end(nango: Nango, now: dict[str, 
     nango.check()
     details = nango.run.report.details
     assert (details["rows"], details["finished_at"]) == ({}, None)
-
-
-def test_after_waiting_the_result_is_that_of_the_last_poll(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection=B), all_connections=True)
-    ended = entry("STOPPED", NEW, connection=B)
-    last = [entry("SUCCESS", "12:00:09"), ended]
-    nango.polls([running(), running(connection=B)], [running(), ended], last, query=QUERY_ALL)
-    nango.check(of=OF_INTEGRATION, WAIT="TRUE")
-    details = nango.run.report.details
-    assert (details["running"], details["succeeded"], details["failed"]) == (0, 1, 1)
-    assert (details["named"], details["finished_at"]) == ([f"{B}/{NAME}"], at("12:00:09"))
 
 
 def test_the_last_response_is_kept(nango: Nango) -> None:

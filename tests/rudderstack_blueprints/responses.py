@@ -71,13 +71,17 @@ class RudderStack(Scripts):
     start_path = "/start"
 
     def polls(self, path: str, *seen: Any, **more: Any) -> None:
-        """One read of `path` after the other."""
-        for response in seen:
+        """One read of `path` after the other; the response to a single one may be in `more`."""
+        for response in seen or [more.pop("response")]:
             self.expect("GET", path, response, **more)
+
+    def expect_running(self, response: Any = None, **more: Any) -> None:
+        """The next read of a connection's running syncs, and any response."""
+        self.expect("GET", SYNCS, response, query=RUNNING_ONES, **more)
 
     def shows_running(self, *running: dict[str, Any], **more: Any) -> None:
         """The next read of a connection's running syncs."""
-        self.expect("GET", SYNCS, syncs(*running), query=RUNNING_ONES, **more)
+        self.expect_running(syncs(*running), **more)
 
     def expect_conflict(self, of: Mapping[str, str] = OF_CONNECTION) -> None:
         """A trigger request that RudderStack refuses because a sync is running."""

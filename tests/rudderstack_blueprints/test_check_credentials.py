@@ -19,7 +19,7 @@ def workspace(region: Any = "US", **more: Any) -> dict[str, Any]:
 
 
 def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", WORKSPACE, workspace())
+    rudderstack.polls(WORKSPACE, workspace())
     assert rudderstack.verify() == VALID
     (sent,) = rudderstack.sent
     assert sent.headers["Authorization"] == "Bearer the-token"
@@ -28,7 +28,7 @@ def test_it_asks_for_the_workspace_and_for_nothing_else(rudderstack: RudderStack
 
 
 def test_it_says_which_workspace_and_region_the_token_belongs_to(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", WORKSPACE, workspace())
+    rudderstack.polls(WORKSPACE, workspace())
     assert "Acme <East>" in rudderstack.verify().message
     assert rudderstack.run.report.details == {"workspace": "Acme <East>", "region": "US"}
 
@@ -38,7 +38,7 @@ def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
     rudderstack: RudderStack, given: str, shown: str
 ) -> None:
     rudderstack.url = EU if given == "EU" else rudderstack.url
-    rudderstack.expect("GET", WORKSPACE, workspace(shown))
+    rudderstack.polls(WORKSPACE, workspace(shown))
     assert rudderstack.verify(REGION=given) == (*VALID, f"RUDDERSTACK_REGION is {given}", shown)
 
 
@@ -46,21 +46,21 @@ def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
 def test_the_region_that_was_given_and_none_at_all_are_no_other_region(
     rudderstack: RudderStack, shown: str | None
 ) -> None:
-    rudderstack.expect("GET", WORKSPACE, workspace(shown))
+    rudderstack.polls(WORKSPACE, workspace(shown))
     ended = rudderstack.verify()
     assert ended == VALID
     assert ended.message.endswith("the workspace Acme <East>")
 
 
 def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", WORKSPACE, workspace(name=None))
+    rudderstack.polls(WORKSPACE, workspace(name=None))
     assert "w_1" in rudderstack.verify().message
 
 
 @pytest.mark.parametrize("response", [HTML, None, {"error": "not found"}])
 def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: RudderStack, response: Any) -> None:
-    rudderstack.expect("GET", WORKSPACE, response, status=404)
-    rudderstack.expect("GET", SOURCES, {"sources": [], "paging": {"total": 0}})
+    rudderstack.polls(WORKSPACE, response, status=404)
+    rudderstack.polls(SOURCES, {"sources": [], "paging": {"total": 0}})
     assert rudderstack.verify() == VALID
 
 
@@ -75,14 +75,14 @@ def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: Rudd
 def test_the_sources_are_believed_no_more_than_the_workspace(
     rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
 ) -> None:
-    rudderstack.expect("GET", WORKSPACE, HTML, status=404)
-    rudderstack.expect("GET", SOURCES, response, status=status, many=True)
+    rudderstack.polls(WORKSPACE, HTML, status=404)
+    rudderstack.polls(SOURCES, response, status=status, many=True)
     assert rudderstack.verify() == expected
 
 
 def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", WORKSPACE, HTML, status=404)
-    rudderstack.expect("GET", SOURCES, HTML, status=404)
+    rudderstack.polls(WORKSPACE, HTML, status=404)
+    rudderstack.polls(SOURCES, HTML, status=404)
     assert rudderstack.verify() == (*BAD_REQUEST, "RUDDERSTACK_API_URL")
 
 
@@ -91,7 +91,7 @@ def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: Rudd
 def test_a_token_that_is_not_taken_is_refused_in_the_vendors_words(
     rudderstack: RudderStack, response: Any, status: int
 ) -> None:
-    rudderstack.expect("GET", WORKSPACE, response, status=status)
+    rudderstack.polls(WORKSPACE, response, status=status)
     assert rudderstack.verify() == (*INVALID, "token of the wrong kind")
 
 
@@ -99,5 +99,5 @@ def test_a_token_that_is_not_taken_is_refused_in_the_vendors_words(
     "response", [HTML, None, '{"workspace": {"na', [], {}, {"workspace": None}, {"workspace": "Acme"}, {"sources": []}]
 )
 def test_an_unexpected_response_proves_nothing(rudderstack: RudderStack, response: Any) -> None:
-    rudderstack.expect("GET", WORKSPACE, response)
+    rudderstack.polls(WORKSPACE, response)
     assert rudderstack.verify() == UNREACHABLE

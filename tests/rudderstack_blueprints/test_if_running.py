@@ -11,10 +11,8 @@ from tests.rudderstack_blueprints.responses import (
     CONNECTION_STOP,
     OF_CONNECTION,
     OF_SOURCE,
-    RUNNING_ONES,
     SOURCE,
     SOURCE_STATUS,
-    SYNCS,
     RudderStack,
     a_run,
     sync,
@@ -105,7 +103,7 @@ def test_a_trigger_killed_after_the_stop_says_so(rudderstack: RudderStack, at_th
     rudderstack.expect("POST", CONNECTION_STOP, killed if at_the == "stop" else None, status=204)
     if at_the == "poll":
         rudderstack.shows_running(OLD)
-        rudderstack.expect("GET", SYNCS, killed, query=RUNNING_ONES)
+        rudderstack.expect_running(killed)
     with pytest.raises(Interruption):
         rudderstack.trigger()
     left = rudderstack.run.report.still_running

@@ -14,7 +14,6 @@ from tests.rudderstack_blueprints.responses import (
     LAST_RUN,
     OF_CONNECTION,
     OF_SOURCE,
-    RUNNING_ONES,
     SOURCE_STATUS,
     SYNCS,
     ZERO,
@@ -76,7 +75,7 @@ def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: RudderStack) 
     just_started = sync("running", "theirs", "12:00:00")
     rudderstack.expect_read(OF_CONNECTION, just_started)
     rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
-    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, takes=0.5)
+    rudderstack.expect_running(syncs(), takes=0.5)
     rudderstack.expect_start(OF_CONNECTION, LOST)
     theirs, ours = sync("stopped", "theirs", "12:00:02"), sync("running", "ours", "12:00:03")
     rudderstack.expect("GET", SYNCS, lambda: syncs(theirs, ours), query={"started_after": at("12:00:01")})
@@ -98,7 +97,7 @@ def test_a_good_status_without_an_id_of_which_nothing_shows_is_unclear(
 
 
 def test_a_lost_request_to_a_server_that_shows_no_time_is_unclear_and_not_sent_again(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", SYNCS, syncs(), query=RUNNING_ONES, date=False)
+    rudderstack.expect_running(syncs(), date=False)
     rudderstack.expect("GET", f"{SYNCS[:-6]}", None, status=404, date=False)
     rudderstack.expect_start(OF_CONNECTION, HTML, status=502, date=False)
     assert rudderstack.trigger() == UNCLEAR

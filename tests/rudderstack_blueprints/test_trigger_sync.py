@@ -15,14 +15,12 @@ from tests.rudderstack_blueprints.responses import (
     LAST_RUN,
     OF_CONNECTION,
     OF_SOURCE,
-    RUNNING_ONES,
     SOURCE,
     SOURCE_PATH,
     SOURCE_START,
     SOURCE_STATUS,
     STARTED_RUN,
     STARTED_SYNC,
-    SYNCS,
     RudderStack,
     a_run,
     sync,
@@ -45,7 +43,7 @@ def test_a_connection_is_read_and_then_started_by_exactly_this_request(
 
 @pytest.mark.parametrize("last", [LAST_RUN, {}, a_run("failed", "11:00:00"), {"status": ""}])
 def test_a_source_is_read_and_then_started_without_a_body(rudderstack: RudderStack, last: Any) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, last)
+    rudderstack.polls(SOURCE_STATUS, last)
     rudderstack.expect_start(OF_SOURCE)
     words = f"started sync run-1 of source {SOURCE}; the handoff is saved for the next step"
     assert rudderstack.trigger(OF_SOURCE) == (*STARTED, words)
@@ -116,7 +114,7 @@ def test_a_schedule_gets_a_log_line(
 )
 def test_settings_that_cannot_be_read_change_nothing(rudderstack: RudderStack, response: Any, status: int) -> None:
     rudderstack.shows_running()
-    rudderstack.expect("GET", CONNECTION_PATH, response, status=status)
+    rudderstack.polls(CONNECTION_PATH, response, status=status)
     rudderstack.expect_start()
     assert rudderstack.trigger() == STARTED
 
@@ -153,39 +151,10 @@ def test_neither_the_token_nor_fail_on_failed_rows_is_saved(rudderstack: RudderS
     assert not [path for path in rudderstack.folder.rglob("*.pickle") if name.encode() in path.read_bytes()]
 
 
-# Errors of the read: nothing is sent
-
-UNKNOWN_CONNECTION = f"does not know connection {CONNECTION}"
-
-
-@pytest.mark.parametrize(
-    ("status", "response", "expected", "words"),
-    [
-        (401, None, INVALID, ["RUDDERSTACK_ACCESS_TOKEN", "RUDDERSTACK_REGION"]),
-        (403, {"message": "not in your plan"}, INVALID, ["not in your plan"]),
-        (404, HTML, NOT_FOUND, [UNKNOWN_CONNECTION, "set it as RUDDERSTACK_SOURCE_ID"]),
-        (404, None, NOT_FOUND, [UNKNOWN_CONNECTION, "RUDDERSTACK_ACCESS_TOKEN"]),
-        (400, {"error": "bad"}, BAD_REQUEST, ["bad"]),
-        (409, None, NOT_STARTED, ["nothing was started"]),
-        (200, {"syncs": {}}, NOT_STARTED, ["nothing was started"]),
-    ],
-)
-def test_a_read_that_fails_starts_nothing(
-    rudderstack: RudderStack, status: int, response: Any, expected: tuple[int, str], words: list[str]
-) -> None:
-    rudderstack.expect("GET", SYNCS, response, status=status, query=RUNNING_ONES, many=True)
-    assert rudderstack.trigger() == (*expected, *words)
-    assert rudderstack.starts() == []
-    assert rudderstack.files["starting.pickle"]["state"] == "ended"
-
-
-def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, {"message": "nothing here"}, status=404)
-    hint = "if that is the id of a Reverse ETL connection, set it as RUDDERSTACK_CONNECTION_ID"
-    assert rudderstack.trigger(OF_SOURCE) == (*NOT_FOUND, SOURCE, "nothing here", hint)
-
-
 # A 500 of a source: a server error or an unknown id?
+
+BOOM: dict[str, Any] = {"response": {"error": "boom"}, "status": 500}
+NO_SUCH_SOURCE = (*NOT_FOUND, f"does not know source {SOURCE}")
 
 
 @pytest.mark.parametrize(("response", "status"), [(None, 404), ({"error": "bad id"}, 400), (None, 405)])
@@ -194,30 +163,29 @@ def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
     rudderstack: RudderStack, response: Any, status: int, at_the: str
 ) -> None:
     if at_the == "read":
-        rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
+        rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
     else:
-        rudderstack.expect_read(OF_SOURCE)
-        rudderstack.expect_start(OF_SOURCE, {"error": "boom"}, status=500)
-    rudderstack.expect("GET", SOURCE_PATH, response, status=status)
-    assert rudderstack.trigger(OF_SOURCE) == (*NOT_FOUND, f"does not know source {SOURCE}")
+        rudderstack.expect_trigger(OF_SOURCE, **BOOM)
+    rudderstack.polls(SOURCE_PATH, response, status=status)
+    assert rudderstack.trigger(OF_SOURCE) == NO_SUCH_SOURCE
     assert rudderstack.files["starting.pickle"]["state"] == "ended"
 
 
-@pytest.mark.parametrize("other_calls", [200, 401, 403, 404])
-def test_500s_while_other_calls_succeed_are_an_unknown_source(rudderstack: RudderStack, other_calls: int) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
-    for _ in range(5):
-        rudderstack.expect("GET", SOURCE_PATH, {"error": "boom"}, status=500)
-    rudderstack.expect("GET", "/v2/workspace", {"workspace": {}}, status=other_calls)
-    assert rudderstack.trigger(OF_SOURCE) == (*NOT_FOUND, "but not to other requests")
+@pytest.mark.parametrize(
+    ("other_calls", "expected"),
+    [
+        *((status, (*NOT_FOUND, "but not to other requests")) for status in (200, 401, 403, 404)),
+        (500, (*NOT_STARTED, "boom")),  # an outage is no proof
+    ],
+)
+def test_500s_while_other_calls_succeed_are_an_unknown_source(
+    rudderstack: RudderStack, other_calls: int, expected: Any
+) -> None:
+    rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
+    rudderstack.polls(SOURCE_PATH, **BOOM, many=True)
+    rudderstack.polls("/v2/workspace", {"workspace": {}}, status=other_calls)
+    assert rudderstack.trigger(OF_SOURCE) == expected
     assert rudderstack.starts() == []
-
-
-def test_500s_in_an_outage_are_no_proof_of_an_unknown_source(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
-    rudderstack.expect("GET", SOURCE_PATH, {"error": "boom"}, status=500, many=True)
-    rudderstack.expect("GET", "/v2/workspace", {"error": "boom"}, status=500)
-    assert rudderstack.trigger(OF_SOURCE) == (*NOT_STARTED, "boom")
 
 
 @pytest.mark.parametrize(
@@ -226,37 +194,55 @@ def test_500s_in_an_outage_are_no_proof_of_an_unknown_source(rudderstack: Rudder
 def test_a_500_is_a_server_error_if_the_source_can_be_read_or_that_cannot_be_told(
     rudderstack: RudderStack, response: Any, status: int
 ) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, {"error": "boom"}, status=500, many=True)
-    rudderstack.expect("GET", SOURCE_PATH, response, status=status, many=True)
+    rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
+    rudderstack.polls(SOURCE_PATH, response, status=status, many=True)
     assert rudderstack.trigger(OF_SOURCE) == NOT_STARTED
 
 
 def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, {"error": "boom"}, status=500)
-    rudderstack.expect("GET", SOURCE_PATH, {"id": SOURCE})
-    rudderstack.expect("GET", SOURCE_STATUS, a_run("running", "12:00:01"))
+    rudderstack.polls(SOURCE_PATH, {"id": SOURCE})
+    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01"))
     assert rudderstack.trigger(OF_SOURCE) == STARTED
     assert len(rudderstack.starts()) == 1
 
 
-# Errors of the trigger request
+# Refusals
+
+NO_SUCH_CONNECTION = f"does not know connection {CONNECTION}"
+ACTS: dict[str, tuple[Any, Any]] = {
+    "read of a trigger": (RudderStack.expect_running, RudderStack.trigger),
+    "trigger request": (RudderStack.expect_trigger, RudderStack.trigger),
+    "poll of a check": (RudderStack.expect_running, RudderStack.check),
+}
 
 
+@pytest.mark.parametrize(("expect", "script"), ACTS.values(), ids=ACTS)
 @pytest.mark.parametrize(
     ("status", "response", "expected", "words"),
     [
-        (401, {"error": "invalid token"}, INVALID, ["invalid token"]),
+        (401, {"error": "invalid token"}, INVALID, ["invalid token", "RUDDERSTACK_ACCESS_TOKEN", "RUDDERSTACK_REGION"]),
         (403, {"message": "not in your plan"}, INVALID, ["not in your plan"]),
+        (404, HTML, NOT_FOUND, [NO_SUCH_CONNECTION, "set it as RUDDERSTACK_SOURCE_ID"]),
+        (404, None, NOT_FOUND, [NO_SUCH_CONNECTION, "RUDDERSTACK_ACCESS_TOKEN"]),
         (400, {"error": "bad", "code": "E1", "details": {"field": "syncType"}}, BAD_REQUEST, ["bad", "E1", "syncType"]),
         (422, {"message": "odd", "details": ["a", "b"]}, BAD_REQUEST, ["odd"]),
-        (404, None, NOT_FOUND, [UNKNOWN_CONNECTION, "RUDDERSTACK_SOURCE_ID"]),
     ],
 )
-def test_a_refused_trigger_request_is_never_repeated(
-    rudderstack: RudderStack, status: int, response: Any, expected: tuple[int, str], words: list[str]
+def test_a_refused_request_ends_the_script_and_is_never_repeated(
+    rudderstack: RudderStack, expect: Any, script: Any, status: int, response: Any, expected: Any, words: list[str]
 ) -> None:
-    rudderstack.expect_read()
-    rudderstack.expect_start(OF_CONNECTION, response, status=status)
-    assert rudderstack.trigger() == (*expected, *words)
-    assert set(rudderstack.files) == {"starting.pickle"}
-    assert rudderstack.files["starting.pickle"]["state"] == "ended"
+    expect(rudderstack, response=response, status=status)
+    assert script(rudderstack) == (*expected, *words)
+    assert rudderstack.saved == {}
+
+
+def test_a_conflict_at_the_read_starts_nothing(rudderstack: RudderStack) -> None:
+    rudderstack.expect_running(status=409)
+    assert rudderstack.trigger() == (*NOT_STARTED, "nothing was started")
+
+
+def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: RudderStack) -> None:
+    rudderstack.polls(SOURCE_STATUS, {"message": "nothing here"}, status=404)
+    hint = "if that is the id of a Reverse ETL connection, set it as RUDDERSTACK_CONNECTION_ID"
+    assert rudderstack.trigger(OF_SOURCE) == (*NOT_FOUND, SOURCE, "nothing here", hint)
