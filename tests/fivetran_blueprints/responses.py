@@ -53,7 +53,6 @@ def connection(
     status = {
         "setup_state": "connected",
         "sync_state": sync_state,
-        "update_state": "on_schedule",
         "is_historical_sync": False,
         "rescheduled_for": None,
         "tasks": [],
@@ -61,13 +60,9 @@ def connection(
     }
     data = {
         "id": ID,
-        "service": "google_sheets",
-        "schema": "google_sheets.tests",
-        "group_id": "projected_sickness",
         "paused": False,
         "schedule_type": "manual",
         "sync_frequency": 360,
-        "created_at": "2024-01-01T00:00:00Z",
         "succeeded_at": succeeded_at,
         "failed_at": failed_at,
     }

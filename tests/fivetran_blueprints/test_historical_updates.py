@@ -37,15 +37,26 @@ def test_a_historical_sync_that_begins_is_saved_for_the_check(fivetran: Fivetran
     assert set(fivetran.files) == PLAIN_FILES
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [IDLE, connection(succeeded_at=at("11:58:00")), connection(succeeded_at=at("11:59:50")), connection("syncing")],
-    ids=["nothing", "an older sync late", "one of ten seconds before", "one that was running before"],
-)
-def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(fivetran: Fivetran, shown: Any) -> None:
-    fivetran.expect_update(HISTORICAL, shown, before=shown if shown == connection("syncing") else IDLE)
+NOT_DUE = "is_historical_sync is false, not true"
+GOING = connection("syncing")
+REFUSED_ONES: dict[str, tuple[dict[str, bool], Any, Any, str]] = {
+    "nothing shows": ({}, IDLE, IDLE, NOT_DUE),
+    "an older sync shows late": ({}, IDLE, connection(succeeded_at=at("11:58:00")), NOT_DUE),
+    "one of ten seconds before": ({}, IDLE, connection(succeeded_at=at("11:59:50")), NOT_DUE),
+    "one that was running before": ({}, GOING, GOING, NOT_DUE),
+    "its flag does not show at all": ({}, IDLE, connection(is_historical_sync=None), "no historical sync"),
+    "it is not unpaused": ({"paused": False}, PAUSED, DUE_BUT_PAUSED, "paused is true, not false"),
+}
+
+
+@pytest.mark.parametrize(("more", "before", "shown", "words"), REFUSED_ONES.values(), ids=REFUSED_ONES)
+def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
+    fivetran: Fivetran, more: dict[str, bool], before: Any, shown: Any, words: str
+) -> None:
+    fivetran.expect_update({**HISTORICAL, **more}, shown, before)
     fivetran.shows(shown, many=True)
-    assert fivetran.update(**START) == (*BAD_REQUEST, "is_historical_sync is false, not true")
+    given = {name.upper(): str(value) for name, value in more.items()}
+    assert fivetran.update(**START, **given) == (*BAD_REQUEST, words)
     assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
@@ -72,25 +83,11 @@ def test_the_pause_that_is_asked_for_decides_whether_it_starts_even_if_it_shows_
     assert set(fivetran.files) == saved
 
 
-def test_a_connection_that_is_not_unpaused_for_a_historical_sync_is_refused(fivetran: Fivetran) -> None:
-    fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
-    fivetran.shows(DUE_BUT_PAUSED, many=True)
-    assert fivetran.update(**START, PAUSED="FALSE") == (*BAD_REQUEST, "paused is true, not false")
-    assert fivetran.files["starting.pickle"]["state"] == "ended"
-
-
 def test_a_connection_whose_state_is_paused_for_a_moment_after_it_was_unpaused_runs_it(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
     fivetran.shows(connection("paused", paused=False, **HISTORICAL), DUE)
     assert fivetran.update(**START, PAUSED="FALSE") == (*UPDATED, "its handoff is saved")
     assert set(fivetran.files) == PLAIN_FILES
-
-
-def test_a_flag_that_does_not_show_at_all_is_no_start(fivetran: Fivetran) -> None:
-    fivetran.expect_update(HISTORICAL, IDLE)
-    fivetran.shows(connection(is_historical_sync=None), many=True)
-    assert fivetran.update(**START) == (*BAD_REQUEST, "no historical sync")
-    assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
 def test_one_that_begins_beside_a_field_that_did_not_change_is_refused_with_its_handoff(fivetran: Fivetran) -> None:

@@ -47,12 +47,10 @@ A, B, C = "conn-a", "conn-b", "conn-c"
     ("now", "expected"),
     [
         (entry(), RUNNING),
-        (running(), RUNNING),
         (entry("SUCCESS", NEW), SUCCEEDED),
         (entry("STOPPED", NEW), FAILED),
         (entry("HALTED", NEW), (*UNKNOWN, f"{CONNECTION}/{NAME} (HALTED)")),
         (entry(None, NEW, status="ERROR"), FAILED),
-        (entry(None, NEW, status="PAUSED"), UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("of", [ENVIRONMENT, ONLY_THE_KEY], ids=["the same inputs", "the key alone"])
@@ -157,9 +155,7 @@ def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     [
         (entry(), SUCCEEDED),
         (entry("STOPPED"), FAILED),
-        (running(), RUNNING),
         (never(), (*RUNNING, f"{CONNECTION}/{NAME} (never run)")),
-        (entry("SUCCESS", "11:30:00", nextScheduledSyncAt=at("11:30:00")), RUNNING),
         (entry("SUCCESS", "10:30:00", nextScheduledSyncAt=at("10:30:00")), FAILED),
     ],
 )

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, JOINED, NOT_FOUND, NOT_STARTED, STARTED
+from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, STARTED
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
     CONNECTION,
+    ENVIRONMENT,
     INTEGRATION,
     KEY,
     NAME,
@@ -27,39 +28,29 @@ from tests.nango_blueprints.responses import (
 )
 from tests.support import NOW
 
-# What goes over the wire
-
-
-def test_without_a_connection_and_names_all_of_them_are_meant(nango: Nango) -> None:
-    nango.expect_trigger(entry(), entry(connection="conn-b"), never(name="other"), query=QUERY_ALL, body=BODY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == (*STARTED, "all connections; all syncs")
-
-
-def test_names_with_variants_go_out_as_they_are(nango: Nango) -> None:
-    query, body = {**QUERY, "syncs": "a,b::eu"}, {**BODY, "syncs": ["a", "b::eu"]}
-    nango.expect_trigger(entry(name="a"), entry(name="b", variant="eu"), query=query, body=body)
-    assert nango.trigger(SYNCS=" a, b::eu") == STARTED
-
-
-def test_a_connection_id_with_odd_characters_is_quoted(nango: Nango) -> None:
-    odd = "user/1 +=b"
-    nango.expect_trigger(
-        entry(connection=odd), query={**QUERY, "connection_id": odd}, body={**BODY, "connection_id": odd}
-    )
-    assert nango.trigger(CONNECTION_ID=odd) == STARTED
-    assert not [path for path in nango.folder.rglob("*") if "user" in path.name]
+ODD = "user/1 +=b"
+OF_ODD = {**ENVIRONMENT, "NANGO_CONNECTION_ID": ODD}
+OF_ALL = [entry(), entry(connection="conn-b"), never(name="other")]
+VARIANTS = [entry(name="a"), entry(name="b", variant="eu")]
+NAMES = {"syncs": "a,b::eu"}, {"syncs": ["a", "b::eu"]}
 
 
 @pytest.mark.parametrize(
-    ("given", "options"),
+    ("of", "given", "found", "query", "body"),
     [
-        ({"RESET": "TRUE"}, {"reset": True}),
-        ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {"reset": True, "emptyCache": True}),
+        (OF_INTEGRATION, {}, OF_ALL, QUERY_ALL, BODY_ALL),
+        (ENVIRONMENT, {"SYNCS": " a, b::eu"}, VARIANTS, {**QUERY, **NAMES[0]}, {**BODY, **NAMES[1]}),
+        (OF_ODD, {}, [entry(connection=ODD)], {**QUERY, "connection_id": ODD}, {**BODY, "connection_id": ODD}),
     ],
+    ids=["all connections and syncs", "names with variants", "odd characters"],
 )
-def test_options_are_sent_only_if_set(nango: Nango, given: dict[str, str], options: dict[str, bool]) -> None:
-    nango.expect_trigger(body={**BODY, "opts": options})
-    assert nango.trigger(**given) == STARTED
+def test_what_is_meant_is_what_goes_out(
+    nango: Nango, of: Any, given: Any, found: list[Any], query: dict[str, str], body: dict[str, Any]
+) -> None:
+    nango.expect_trigger(*found, query=query, body=body)
+    assert nango.trigger(of, **given) == STARTED
+    assert ("all connections; all syncs" in nango.run.report.still_running) is (found is OF_ALL)
+    assert not [path for path in nango.folder.rglob("*") if "user" in path.name]
 
 
 # What is saved
@@ -173,13 +164,6 @@ def test_fail_ends_at_once_and_names_what_is_running(
     with caplog.at_level("INFO"):
         assert nango.trigger(IF_RUNNING="fail", **given) == (*ALREADY_RUNNING, "NANGO_IF_RUNNING")
     assert f"1 of 1 syncs are running: {CONNECTION}/{NAME}" in caplog.messages
-
-
-def test_join_starts_nothing_and_saves_what_is_running(nango: Nango) -> None:
-    nango.shows(running())
-    assert nango.trigger(IF_RUNNING="join") == JOINED
-    handed = nango.files["sync.pickle"]
-    assert (handed["joined"], handed["were_running"]) == (True, [True])
 
 
 def test_join_starts_what_is_not_running_and_joins_the_rest(nango: Nango) -> None:

@@ -17,7 +17,7 @@ from tests.rudderstack_blueprints.responses import (
     a_run,
     sync,
 )
-from tests.wire import HTML
+from tests.wire import HTML, killed
 
 OLD = sync("running", "old", "11:50:00")
 OLD_RUN = a_run("running", "11:50:00")
@@ -96,9 +96,6 @@ def test_an_outage_during_the_stop_is_known_to_have_started_nothing(rudderstack:
 
 @pytest.mark.parametrize("at_the", ["stop", "poll"])
 def test_a_trigger_killed_after_the_stop_says_so(rudderstack: RudderStack, at_the: str) -> None:
-    def killed() -> None:
-        raise Interruption(15)
-
     rudderstack.expect_read(OF_CONNECTION, OLD)
     rudderstack.expect("POST", CONNECTION_STOP, killed if at_the == "stop" else None, status=204)
     if at_the == "poll":
