@@ -81,12 +81,9 @@ class Fivetran(Scripts):
     start_path = "/sync"
 
     def shows(self, *responses: Any, **more: Any) -> None:
-        """The next reads of the connection."""
-        for response in responses:
+        """The next reads of the connection; the response to a single one may be in `more`."""
+        for response in responses or [more.pop("response")]:
             self.expect("GET", DETAILS, response, **more)
-
-    def expect_read(self, response: Any, **more: Any) -> None:
-        self.shows(response, **more)
 
     def expect_start(self, response: Any = ACCEPTED, body: Any = FORCE, **more: Any) -> None:
         """A trigger request, which is accepted unless `response` says otherwise."""

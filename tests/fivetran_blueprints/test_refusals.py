@@ -21,10 +21,10 @@ class Act(NamedTuple):
 
 
 ACTS = {
-    "read of a trigger": Act(Fivetran.expect_read, Fivetran.trigger, start=True),
+    "read of a trigger": Act(Fivetran.shows, Fivetran.trigger, start=True),
     "trigger request": Act(Fivetran.expect_trigger, Fivetran.trigger, start=True),
     "resync": Act(Fivetran.expect_resync, Fivetran.resync, start=True),
-    "poll of a check": Act(Fivetran.expect_read, Fivetran.check),
+    "poll of a check": Act(Fivetran.shows, Fivetran.check),
     "update": Act(
         partial(Fivetran.expect_update, fields={"paused": True}),
         partial(Fivetran.update, PAUSED="TRUE"),
