@@ -85,6 +85,28 @@ def test_a_redirect_of_a_request_is_not_followed(synced: Synced) -> None:
     assert synced.trigger() == (*BAD_REQUEST, f"{synced.vendor.name.upper()}_API_URL")
 
 
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("None", "not set"),
+        ("sesame-\u00e9", ""),
+        ("${SESAME}", "placeholder"),
+        ("Bearer sesame", "Bearer"),
+        ("'sesame'", "quot"),
+        ("CREDENTIAL_PREDEFINED_GROUP_NOT_IN_LIBRARY_BLUEPRINT", "custom credential group"),
+    ],
+)
+def test_credentials_of_another_form_are_named_together_before_anything_is_sent(
+    synced: Synced, text: str, word: str
+) -> None:
+    variables = synced.vendor.credentials
+    prefix = f"{synced.vendor.name.upper()}_"
+    given = {variable.replace(prefix, ""): text for variable in variables}
+    ended = synced.vendor.verify(**given, API_URL="api.vendor.invalid")
+    assert ended == (*INVALID_INPUT, *variables, f"{prefix}API_URL", word)
+    assert "sesame" not in ended.message.lower()
+
+
 # A first read, or a request, that fails
 
 
@@ -115,6 +137,12 @@ def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is_up_to_five_
     synced.begins_and_starts(**failure, many=True)
     assert synced.trigger() == (*NOT_STARTED, "nothing was started")
     assert len(synced.requests_sent) == 3 + 5
+
+
+def test_a_long_retry_after_ends_a_trigger_at_once(synced: Synced) -> None:
+    synced.begins_and_starts(response=None, status=429, headers={"Retry-After": "3600"})
+    assert synced.trigger() == (*NOT_STARTED, "1 h")
+    assert synced.vendor.clock.sleeps == []
 
 
 def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(synced: Synced) -> None:
@@ -192,13 +220,19 @@ def test_a_second_request_after_which_a_sync_shows_was_accepted_or_not_needed(sy
     assert len(synced.requests_sent) == 2
 
 
-@pytest.mark.parametrize(("second", "requests"), [(FORBIDDEN, 1), ({"response": REFUSED}, 5)], ids=["403", "refused"])
-def test_a_second_request_that_is_not_accepted_leaves_the_first_one_unclear(
-    synced: Synced, second: dict[str, Any], requests: int
+@pytest.mark.parametrize(
+    ("second", "requests", "polls_again"),
+    [(FORBIDDEN, 1, False), ({"response": REFUSED}, 5, False), ({"response": LOST}, 1, True), (CONFLICT, 1, True)],
+    ids=["refused", "not delivered", "lost too", "it meets another"],
+)
+def test_after_a_second_request_without_a_trace_it_is_unclear_and_no_third_is_sent(
+    synced: Synced, second: dict[str, Any], requests: int, polls_again: bool
 ) -> None:
     synced.begins_and_starts(response=LOST)
     synced.searches(synced.kind.nothing, many=True)
     synced.requests(**second, many=True)
+    if polls_again:
+        synced.searches(synced.kind.nothing, many=True)
     is_unclear(synced, 1 + requests)
 
 
@@ -346,6 +380,16 @@ def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: A
         synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure))
     synced.ends()
     assert synced.check(WAIT="TRUE") == SUCCEEDED
+
+
+@pytest.mark.parametrize(("refusals", "expected"), [(3, SUCCEEDED), (4, UNREACHABLE)])
+def test_three_refusals_in_a_row_are_survived_after_a_good_poll(synced: Synced, refusals: int, expected: Any) -> None:
+    synced.triggered()
+    synced.polls(synced.kind.goes_on)
+    synced.polls(*[None] * refusals, status=401)
+    if expected is SUCCEEDED:
+        synced.ends()
+    assert synced.check(WAIT="TRUE") == expected
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
