@@ -40,7 +40,7 @@ def load() -> dict[int, ExitCode]:
 
 
 def others() -> dict[int, ExitCode]:
-    """Codes of Python, the shell and the system."""
+    """Codes of Python, the shell, the system and `sync-blueprints run`."""
     return _read("others")
 
 
