@@ -76,18 +76,39 @@ class VendorPage(BaseOperatorLink):
         return str(result.get("url") or "") if isinstance(result, dict) else ""
 
 
-class _BlueprintTask:
-    """What the operator and the sensor have in common."""
+class _BlueprintTask(BaseOperator):
+    """What the operator and the sensor have in common: arguments, secrets, and a run."""
 
     template_fields = ("inputs",)
     template_fields_renderers = {"inputs": "json"}  # noqa: RUF012 - as Airflow's operators declare it
     operator_extra_links = (VendorPage(),)
 
-    blueprint: str
-    inputs: Mapping[str, Value]
-    secrets: Mapping[str, str]
-    connection_id: str | None
     stop: threading.Event | None = None
+
+    def __init__(
+        self,
+        *,
+        blueprint: str,
+        inputs: Mapping[str, Value] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        connection_id: str | None = None,
+        retries: int | None = None,
+        retry_delay: timedelta | float | None = None,
+        execution_timeout: timedelta | None = None,
+        **arguments: Any,
+    ) -> None:
+        found = declared(blueprint, inputs or {}, secrets or {})
+        rails = found.guardrails
+        super().__init__(
+            retries=rails.retry_count if retries is None else retries,
+            retry_delay=timedelta(seconds=rails.retry_wait) if retry_delay is None else retry_delay,
+            execution_timeout=execution_timeout or timedelta(seconds=rails.runtime_cutoff),
+            **arguments,
+        )
+        self.blueprint = found.name
+        self.inputs = inputs or {}
+        self.secrets = secrets or {}
+        self.connection_id = connection_id
 
     def on_kill(self) -> None:
         """End the script with SIGTERM. Its last log line says what is still running in the vendor."""
@@ -109,7 +130,7 @@ class _BlueprintTask:
                     {**inputs, **ids},
                     secrets=secrets,
                     artifacts=folder,
-                    log=lambda level, line: self.log.log(level, "%s", line),  # type: ignore[attr-defined]
+                    log=lambda level, line: self.log.log(level, "%s", line),
                     stopped=self.stop.is_set,
                 )
                 try:
@@ -161,20 +182,20 @@ class _BlueprintTask:
         """A folder of the DAG run, and the ids by which a check finds the handoff of the tasks before it."""
         home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
         root = Path(os.environ.get("SYNC_BLUEPRINTS_ARTIFACTS", home / "sync-blueprints"))
-        dag_id, run_id = self.dag_id, context["run_id"]  # type: ignore[attr-defined]
+        dag_id, run_id = self.dag_id, context["run_id"]
         index = context["ti"].map_index
 
         def id_of(*names: object) -> str:  # the same in each attempt, and good as a file name
             return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(map(str, (dag_id, run_id, *names)))))
 
-        upstream = sorted(self.upstream_task_ids)  # type: ignore[attr-defined]
+        upstream = sorted(self.upstream_task_ids)
         return root / id_of(), {
-            "SHIPYARD_LOG_ID": id_of(self.task_id, index),  # type: ignore[attr-defined]
+            "SHIPYARD_LOG_ID": id_of(self.task_id, index),
             "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": ",".join(id_of(task, one) for task in upstream for one in {-1, index}),
         }
 
 
-class BlueprintOperator(_BlueprintTask, BaseOperator):
+class BlueprintOperator(_BlueprintTask):
     """Runs a blueprint. Its result is the task's XCom, also if it fails; the exit code decides about a retry.
 
     blueprint      its name, as `sync-blueprints list` has it
@@ -187,31 +208,6 @@ class BlueprintOperator(_BlueprintTask, BaseOperator):
     The catalog's guardrails are the defaults of `retries`, `retry_delay` and `execution_timeout`. A second attempt
     joins a sync that is still running, unless an input says otherwise.
     """
-
-    def __init__(
-        self,
-        *,
-        blueprint: str,
-        inputs: Mapping[str, Value] | None = None,
-        secrets: Mapping[str, str] | None = None,
-        connection_id: str | None = None,
-        retries: int | None = None,
-        retry_delay: timedelta | float | None = None,
-        execution_timeout: timedelta | None = None,
-        **arguments: Any,
-    ) -> None:
-        found = declared(blueprint, inputs or {}, secrets or {})
-        rails = found.guardrails
-        super().__init__(
-            retries=rails.retry_count if retries is None else retries,
-            retry_delay=timedelta(seconds=rails.retry_wait) if retry_delay is None else retry_delay,
-            execution_timeout=execution_timeout or timedelta(seconds=rails.runtime_cutoff),
-            **arguments,
-        )
-        self.blueprint = found.name
-        self.inputs = inputs or {}
-        self.secrets = secrets or {}
-        self.connection_id = connection_id
 
     def execute(self, context: Any) -> dict[str, Any]:
         try:
@@ -235,34 +231,22 @@ class BlueprintSensor(_BlueprintTask, BaseSensorOperator):
         self,
         *,
         blueprint: str,
-        inputs: Mapping[str, Value] | None = None,
-        secrets: Mapping[str, str] | None = None,
-        connection_id: str | None = None,
         mode: str = "reschedule",
         poke_interval: timedelta | float | None = None,
         timeout: timedelta | float | None = None,
-        retries: int | None = None,
-        retry_delay: timedelta | float | None = None,
-        execution_timeout: timedelta | None = None,
         **arguments: Any,
     ) -> None:
-        found = declared(blueprint, inputs or {}, secrets or {})
+        found = find(blueprint)
         if found.kind != "check":
             raise ValueError(f"{found.name} is not a check; use BlueprintOperator")
         rails = found.guardrails
         super().__init__(
+            blueprint=blueprint,
             mode=mode,
             poke_interval=rails.retry_wait if poke_interval is None else poke_interval,
             timeout=rails.retry_count * rails.retry_wait if timeout is None else timeout,
-            retries=rails.retry_count if retries is None else retries,
-            retry_delay=timedelta(seconds=rails.retry_wait) if retry_delay is None else retry_delay,
-            execution_timeout=execution_timeout or timedelta(seconds=rails.runtime_cutoff),
             **arguments,
         )
-        self.blueprint = found.name
-        self.inputs = inputs or {}
-        self.secrets = secrets or {}
-        self.connection_id = connection_id
 
     def poke(self, context: Any) -> Any:
         try:

@@ -9,6 +9,9 @@ orders = sync_task("Fivetran - Execute Sync", inputs={"FIVETRAN_CONNECTOR_ID": "
 @flow
 def nightly() -> None:
     orders()
+
+A link to the vendor's page is an artifact of the task run. A second attempt joins a sync that is still running, unless
+an input says otherwise.
 """
 
 from __future__ import annotations
@@ -56,43 +59,49 @@ def sync_task(
     time_limit  seconds, after which the script is ended; by default the catalog's. In place of Prefect's
                 `timeout_seconds`, which would be retried, and lose what the script reports at its end.
     options     anything else that prefect.task takes: name, tags, on_failure ...
-
-    A link to the vendor's page is an artifact of the task run. A second attempt joins a sync that is still running,
-    unless an input says otherwise.
     """
-    declared_inputs = dict(inputs or {})
-    found = declared(blueprint, declared_inputs, secrets or {})
+    given = dict(inputs or {})
+    found = declared(blueprint, given, secrets or {})
     rails = found.guardrails
+    limit = rails.runtime_cutoff if time_limit is None else time_limit
     if "timeout_seconds" in options:
         raise ValueError("use time_limit: Prefect would retry after timeout_seconds")
+    options = {"name": found.name, "description": found.synopsis, "cache_policy": NO_CACHE, **options}
+    options["retries"] = rails.retry_count if retries is None else retries
+    options["retry_delay_seconds"] = rails.retry_wait if retry_delay_seconds is None else retry_delay_seconds
 
-    @task(
-        retries=rails.retry_count if retries is None else retries,
-        retry_delay_seconds=rails.retry_wait if retry_delay_seconds is None else retry_delay_seconds,
-        retry_condition_fn=_is_retryable,
-        **{"name": found.name, "description": found.synopsis, "cache_policy": NO_CACHE, **options},
-    )
+    @task(retry_condition_fn=_is_retryable, **options)
     def sync(**changed: Value) -> Result:
-        given = {**declared_inputs, **changed}
-        declared(found.name, given)
-        if (runtime.task_run.run_count or 1) > 1:
-            given = joining(found, given)
-        try:
-            result = run(
-                found.name,
-                given,
-                secrets=_secrets(found, given, secrets or {}),
-                artifacts=artifacts or _folder_of_the_run(),
-                log=get_run_logger(),
-                time_limit=rails.runtime_cutoff if time_limit is None else time_limit,
-            )
-        except BlueprintFailed as failed:
-            _link(failed.result)
-            raise
-        _link(result)
-        return result
+        return _run(found, {**given, **changed}, secrets or {}, artifacts, limit)
 
     return sync
+
+
+def _run(
+    blueprint: Blueprint,
+    inputs: Mapping[str, Value],
+    secrets: Mapping[str, str],
+    artifacts: str | os.PathLike[str] | None,
+    time_limit: float,
+) -> Result:
+    """Run the blueprint, and save a link to the vendor's page. Raises BlueprintFailed, or ValueError for an input."""
+    declared(blueprint.name, inputs)
+    if (runtime.task_run.run_count or 1) > 1:
+        inputs = joining(blueprint, inputs)
+    try:
+        result = run(
+            blueprint.name,
+            inputs,
+            secrets=_secrets(blueprint, inputs, secrets),
+            artifacts=artifacts or _folder_of_the_run(),
+            log=get_run_logger(),
+            time_limit=time_limit,
+        )
+    except BlueprintFailed as failed:
+        _link(failed.result)
+        raise
+    _link(result)
+    return result
 
 
 def _is_retryable(_task: object, _task_run: object, state: Any) -> bool:

@@ -1,4 +1,23 @@
-"""run(): one blueprint as a child process, from Python. The command, the Action and the integrations use it, too."""
+"""run(): one blueprint as a child process, from Python. The command, the Action and the integrations use it, too.
+
+    from sync_blueprints import BlueprintFailed, run
+
+    secrets = {"FIVETRAN_API_KEY": "…", "FIVETRAN_API_SECRET": "…"}
+    try:
+        run("Fivetran - Execute Sync", {"FIVETRAN_CONNECTOR_ID": "my_id"}, secrets=secrets, artifacts="run-1")
+        result = run("Fivetran - Check Sync Status", {"FIVETRAN_WAIT": True}, secrets=secrets, artifacts="run-1")
+        print(result.outcome, result.url, result.details["seconds"])
+    except BlueprintFailed as failed:
+        print(failed.exit_code, failed.outcome, failed.result.message)
+        if failed.retryable:  # vendor unreachable, or a check whose sync is still running
+            ...
+
+The script sees nothing of this process's environment but PATH and the like, proxies (HTTPS_PROXY, NO_PROXY …) and CA
+files (REQUESTS_CA_BUNDLE …). An exception raised in run(), such as KeyboardInterrupt or a timeout of an orchestrator,
+ends the script with SIGTERM, 10 seconds later with SIGKILL, and is raised again; a script that waits says in its last
+log line that the sync is still running. The script ends, too, when this process is killed. Ending a script never stops
+a sync that runs at the vendor. Several calls may run side by side in threads.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +30,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Union
@@ -76,47 +95,44 @@ def run(
     time_limit: float | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Result:
-    """Run one blueprint as a child process, wait for its end, and return its Result.
-
-        from sync_blueprints import BlueprintFailed, run
-
-        secrets = {"FIVETRAN_API_KEY": "…", "FIVETRAN_API_SECRET": "…"}
-        try:
-            run("Fivetran - Execute Sync", {"FIVETRAN_CONNECTOR_ID": "my_id"}, secrets=secrets, artifacts="run-1")
-            result = run("Fivetran - Check Sync Status", {"FIVETRAN_WAIT": True}, secrets=secrets, artifacts="run-1")
-            print(result.outcome, result.url, result.details["seconds"])
-        except BlueprintFailed as failed:
-            print(failed.exit_code, failed.outcome, failed.result.message)
-            if failed.retryable:  # vendor unreachable, or a check whose sync is still running
-                ...
+    """Run one blueprint as a child process, wait for its end, and return its Result, whose exit_code is 0.
 
     name        the blueprint's name, a unique prefix of it, or its script; `sync-blueprints list` shows all
-    inputs      by variable, as `sync-blueprints show NAME` lists them. A value is text, a number, True or False (sent
-                as TRUE and FALSE), a mapping (sent as JSON), or None for "not set". SHIPYARD_LOG_ID,
-                SHIPYARD_FLEET_UPSTREAM_LOG_IDS and LOG_LEVEL may be given as well.
+    inputs      by variable, as `sync-blueprints show NAME` lists them: text, a number, True or False (sent as TRUE and
+                FALSE), a mapping (sent as JSON), or None for "not set"; SHIPYARD_LOG_ID,
+                SHIPYARD_FLEET_UPSTREAM_LOG_IDS and LOG_LEVEL, too
     secrets     more inputs, the Passwords; they appear in no log line, result or exception
-    artifacts   the folder in which a trigger leaves its handoff for the check. Give both the same one. Default: a
-                temporary folder that is removed at the end, so that nothing is handed to a later run.
-    log         what gets the script's log lines as they come: a logging.Logger, or a function called with a level of
-                `logging` and the text. Default: the logger "sync_blueprints". An exception that it raises ends the run.
+    artifacts   the folder in which a trigger leaves its handoff for the check: give both the same one. Default: a
+                temporary folder that is removed at the end, so that nothing is handed to a later run
+    log         what gets the script's log lines as they come: a logging.Logger (default: "sync_blueprints"), or a
+                function called with a level of `logging` and the text. An exception that it raises ends the run
     time_limit  seconds, after which the script is ended. What it reports then still counts: a check that had not seen
-                the end of its sync yet raises BlueprintFailed with exit code 143.
+                the end of its sync yet raises BlueprintFailed with exit code 143
     stopped     asked ten times a second; once it returns True, the script is ended as after time_limit. For callers
-                whose stop comes from another thread or a signal, and that want the result all the same.
+                whose stop comes from another thread or a signal, and that want the result all the same
 
-    Returns a Result with exit_code 0. Raises BlueprintFailed for any other exit code, ValueError for a name or an input
-    that does not exist, TypeError for a value that cannot be sent, OSError if no process can be started.
-
-    The script sees nothing of this process's environment but PATH and the like, proxies (HTTPS_PROXY, NO_PROXY …) and
-    CA files (REQUESTS_CA_BUNDLE …). An exception raised in here, such as KeyboardInterrupt or a timeout of an
-    orchestrator, ends the script with SIGTERM, 10 seconds later with SIGKILL, and is raised again; a script that waits
-    says in its last log line that the sync is still running. The script ends, too, when this process is killed.
-    Ending a script never stops a sync that runs at the vendor. Several calls may run side by side in threads.
+    Raises BlueprintFailed for any other exit code, ValueError for a name or an input that does not exist, TypeError for
+    a value that cannot be sent, OSError if no process can be started.
     """
     blueprint = find(name)
     given = {**check_inputs(blueprint, inputs), **check_inputs(blueprint, secrets or {})}
+    with artifacts_folder(artifacts) as folder:
+        result = _run(blueprint, {**given, ARTIFACTS: folder}, _emitter(log), time_limit, stopped or (lambda: False))
+    if result.exit_code:
+        raise BlueprintFailed(result)
+    return result
+
+
+def _run(
+    blueprint: Blueprint,
+    given: Mapping[str, str],
+    emit: Callable[[int, str], object],
+    time_limit: float | None,
+    stopped: Callable[[], bool],
+) -> Result:
+    """Run the script with what is given and what it inherits."""
     inherited = {name: value for name, value in os.environ.items() if name.upper() in INHERITED}
-    emit = _emitter(log)
+    began = time.monotonic()
     lines: list[bytes] = []
     last_log_line = ""
 
@@ -126,30 +142,21 @@ def run(
         last_log_line = text or last_log_line
         emit(level, text)
 
-    began = time.monotonic()
-    with artifacts_folder(artifacts) as folder:
-        exit_code = run_script(
-            blueprint.path,
-            {**inherited, **given, ARTIFACTS: folder},
-            stdout=lines.append,
-            stderr=on_stderr,
-            note=lambda text: emit(logging.WARNING, f"{blueprint.name}: {text}"),
-            time_limit=time_limit,
-            stopped=stopped or (lambda: False),
-        )
-    result = result_of(blueprint.name, exit_code, lines, last_log_line, time.monotonic() - began)
-    if result.exit_code:
-        raise BlueprintFailed(result)
-    return result
+    exit_code = run_script(
+        blueprint.path,
+        {**inherited, **given},
+        stdout=lines.append,
+        stderr=on_stderr,
+        note=lambda text: emit(logging.WARNING, f"{blueprint.name}: {text}"),
+        time_limit=time_limit,
+        stopped=stopped,
+    )
+    return result_of(blueprint.name, exit_code, lines, last_log_line, time.monotonic() - began)
 
 
 def result_of(name: str, exit_code: int, stdout: list[bytes], last_log_line: str, seconds: float) -> Result:
     """The Result of a script that ended like this; where it left no JSON line, what is known without."""
-    details: dict[str, Any] = {}
-    for line in stdout:
-        with contextlib.suppress(ValueError, RecursionError):
-            parsed = json.loads(line)
-            details = parsed if isinstance(parsed, dict) else details
+    details = last_object(stdout) or {}
     if details.get("exit_code") != exit_code:
         outcome = "interrupted" if exit_code in INTERRUPTED else "error" if exit_code else "succeeded"
         message = f"the script exited with {exit_code} and without a result"
@@ -172,6 +179,16 @@ def result_of(name: str, exit_code: int, stdout: list[bytes], last_log_line: str
     )
 
 
+def last_object(lines: Iterable[bytes]) -> dict[str, Any] | None:
+    """The last line that is a JSON object."""
+    found: dict[str, Any] | None = None
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
+            parsed = json.loads(line)
+            found = parsed if isinstance(parsed, dict) else found
+    return found
+
+
 def parse_log_line(raw: bytes) -> tuple[int, str]:
     """The level and the text of a line on a script's stderr."""
     text = raw.decode(errors="replace").rstrip("\r\n")
@@ -183,11 +200,9 @@ def parse_log_line(raw: bytes) -> tuple[int, str]:
 
 
 def _emitter(log: Log | None) -> Callable[[int, str], object]:
-    if log is None:
-        log = logging.getLogger("sync_blueprints")
     if callable(log):
         return log
-    logger = log
+    logger = log or logging.getLogger("sync_blueprints")
     return lambda level, text: logger.log(level, "%s", text)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Callable
 from sync_blueprints.catalog import Guardrails
 from sync_blueprints.fleet import Vessel
 from sync_blueprints.process import TICK, Sink, run_script
-from sync_blueprints.runner import result_of
+from sync_blueprints.runner import last_object, result_of
 from sync_blueprints.terminal import duration
 
 CANNOT_START = 126  # as shells have it
@@ -145,17 +145,12 @@ def _attempt(vessel: Vessel, environment: Mapping[str, str], guardrails: Guardra
     """Run the script once; what it wrote to stdout as JSON is not passed on but kept."""
     started = time.monotonic()
     held: list[bytes] = []
-    result: dict[str, Any] = {}
 
     def on_stdout(line: bytes) -> None:
-        nonlocal result
-        with contextlib.suppress(ValueError, RecursionError):
-            parsed = json.loads(line)
-            if isinstance(parsed, dict):
-                result = parsed
-                held.append(line.rstrip(b"\n") + b"\n")
-                return
-        console.stdout(line)
+        if last_object([line]) is None:
+            console.stdout(line)
+        else:
+            held.append(line.rstrip(b"\n") + b"\n")
 
     try:
         exit_code = run_script(
@@ -171,6 +166,7 @@ def _attempt(vessel: Vessel, environment: Mapping[str, str], guardrails: Guardra
         console.log(f"{vessel.name}: no process could be started: {getattr(error, 'strerror', None) or error}")
         exit_code = CANNOT_START
     seconds = time.monotonic() - started
+    result = last_object(held) or {}
     if vessel.blueprint and result.get("exit_code") != exit_code:  # it was killed, say
         result = result_of(vessel.name, exit_code, held, "", seconds).details
         held = [_line(result)]
@@ -202,11 +198,6 @@ def _interrupted(run: VesselRun, what: str, exit_code: int) -> Attempt:
     """The last attempt as a run reports it that a signal ended before the next one: what it knew still holds."""
     message = run.result.get("message")
     known = f"{run.outcome}: {message}" if message else f"exit code {run.exit_code}"
-    own = {
-        "outcome": "interrupted",
-        "exit_code": exit_code,
-        "retry": False,
-        "message": f"{what}; last attempt: {known}",
-    }
-    result = {**run.result, **own}
+    own = {"outcome": "interrupted", "exit_code": exit_code, "retry": False}
+    result = {**run.result, **own, "message": f"{what}; last attempt: {known}"}
     return Attempt(exit_code, run.attempts[-1].seconds, result, (_line(result),))
