@@ -14,18 +14,18 @@ def _end_at_once(number: int, _frame: object) -> None:
     os._exit(128 + number)
 
 
-COMMANDS = {  # name: (module of this package with `main(argv) -> exit code`, what it does)
-    "list": ("list_command", "list the blueprints"),
-    "show": ("show_command", "show a blueprint: its inputs, retries, and exit codes"),
-    "explain": ("explain_command", "explain what an exit code means and what to do about it"),
-    "run": ("run_command", "run blueprints, or a fleet of them, with retries and time limits"),
-    "demo": ("demo", "run every trigger and check against the sandbox"),
-    "sandbox": ("sandbox", "simulate the vendors' APIs on this machine"),
-    "export": ("export", "write the file that runs blueprints in your orchestrator"),
-    "bundle": ("bundle", "make one zip file per vendor, to upload to the platform"),
-    "docs": ("docs", "write the pages in docs/"),
+COMMANDS = {  # name: (module and function, from argv to the exit code; what it does)
+    "list": ("lookup:list_blueprints", "list the blueprints"),
+    "show": ("lookup:show", "show a blueprint: its inputs, retries, and exit codes"),
+    "explain": ("lookup:explain", "explain what an exit code means and what to do about it"),
+    "run": ("run_command:main", "run blueprints, or a fleet of them, with retries and time limits"),
+    "demo": ("demo:main", "run every trigger and check against the sandbox"),
+    "sandbox": ("sandbox:main", "simulate the vendors' APIs on this machine"),
+    "export": ("export:main", "write the file that runs blueprints in your orchestrator"),
+    "bundle": ("bundle:main", "make one zip file per vendor, to upload to the platform"),
+    "docs": ("docs:main", "write the pages in docs/"),
 }
-HIDDEN = {"github_action": "github_action"}  # what action.yml starts
+HIDDEN = {"github_action": "github_action:main"}  # what action.yml starts
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,18 +38,18 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     if arguments and arguments[0].endswith(".py"):
         return _run_script(arguments[0], arguments[1:])
-    import importlib
+    import pkgutil
 
     from sync_blueprints.root import ROOT
 
     sys.path.insert(0, str(ROOT))  # for `shared`
     try:
         if "_ARGCOMPLETE" in os.environ:
-            importlib.import_module("sync_blueprints.completion").complete()
+            pkgutil.resolve_name("sync_blueprints.completion:complete")()
         name = _command(arguments)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        module = HIDDEN.get(name) or COMMANDS[name][0]
-        exit_code: int = importlib.import_module(f"sync_blueprints.{module}").main(arguments[1:])
+        function = HIDDEN.get(name) or COMMANDS[name][0]
+        exit_code: int = pkgutil.resolve_name(f"sync_blueprints.{function}")(arguments[1:])
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:

@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -184,20 +184,24 @@ def guardrails_for(blueprint: Blueprint, inputs: Mapping[str, object]) -> Guardr
     return replace(rails, exclude_exit_code_ranges=tuple(sorted((*rails.exclude_exit_code_ranges, *more))))
 
 
-def guardrails_given(texts: Mapping[str, str | None]) -> dict[str, Any]:
-    """The guardrails that a user may override, as texts by name, parsed; None is left out. Raises CatalogError."""
-    parsers: Mapping[str, Callable[[str], Any]] = {
+def guardrails_given(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The guardrails among these, as a catalog, a fleet or a command line writes them, parsed; None is left out.
+
+    Raises CatalogError.
+    """
+    parsers: Mapping[str, Callable[[Any], Any]] = {
         "retry_count": _parse_count,
         "retry_wait": parse_duration,
         "runtime_cutoff": parse_duration,
+        "exclude_exit_code_ranges": lambda ranges: tuple(map(parse_exit_codes, ranges)),
     }
-    return {name: parse(text) for name, parse in parsers.items() if (text := texts.get(name)) is not None}
+    return {name: parse(given[name]) for name, parse in parsers.items() if given.get(name) is not None}
 
 
-def _parse_count(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,6}", text):
+def _parse_count(text: object) -> int:
+    if not re.fullmatch("[0-9]{1,6}", str(text)):
         raise CatalogError(f"{text!r} is not a number of retries; expected 0 or more")
-    return int(text)
+    return int(str(text))
 
 
 def parse_duration(text: str) -> float:
@@ -218,9 +222,9 @@ def format_duration(seconds: float, hours: bool = False) -> str:
     return f"{whole}h{minutes}m{rest}s" if whole or hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def parse_exit_codes(text: str) -> tuple[int, int]:
+def parse_exit_codes(text: object) -> tuple[int, int]:
     """`200` or `200-206` as first and last code. Raises CatalogError."""
-    found = re.fullmatch("([0-9]{1,3})(?:-([0-9]{1,3}))?", text.strip())
+    found = re.fullmatch("([0-9]{1,3})(?:-([0-9]{1,3}))?", str(text).strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= 255:
         raise CatalogError(
@@ -237,16 +241,10 @@ def _load(path: Path) -> tuple[Blueprint, ...]:
 
 def _blueprint(raw: dict[str, Any]) -> Blueprint:
     """The catalog comes with this package, and tests hold it to its schema: what is wrong in it is a bug."""
-    rails = raw["guardrails"]
-    guardrails = Guardrails(
-        retry_count=rails["retry_count"],
-        retry_wait=parse_duration(rails["retry_wait"]),
-        runtime_cutoff=parse_duration(rails["runtime_cutoff"]),
-        exclude_exit_code_ranges=tuple(map(parse_exit_codes, rails["exclude_exit_code_ranges"])),
-    )
+    rails = {one.name: raw["guardrails"][one.name] for one in fields(Guardrails)}  # the catalog has all of them
     inputs = tuple(Input(**{**one, "options": tuple(one.get("options", ()))}) for one in raw["inputs"])
     lists = {name: tuple(raw[name]) for name in ("exit_codes", "files_written")}
-    return Blueprint(**{**raw, **lists, "inputs": inputs, "guardrails": guardrails})
+    return Blueprint(**{**raw, **lists, "inputs": inputs, "guardrails": Guardrails(**guardrails_given(rails))})
 
 
 def _plain(name: str) -> str:

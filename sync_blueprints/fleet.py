@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,6 +49,16 @@ class Fleet:
     vessels: tuple[Vessel, ...]
     connections: tuple[Connection, ...]
     notes: tuple[str, ...] = ()
+
+    def before(self, place: int) -> list[Connection]:
+        return [one for one in self.connections if one.downstream == place]
+
+    def order(self) -> graphlib.TopologicalSorter[int]:
+        """The places of the vessels, in an order that connections allow, prepared. Raises graphlib.CycleError."""
+        places = range(len(self.vessels))
+        order = graphlib.TopologicalSorter({place: [one.upstream for one in self.before(place)] for place in places})
+        order.prepare()
+        return order
 
 
 def vessel_of(name_or_path: str) -> Vessel:

@@ -15,13 +15,14 @@ from typing import Any, Callable
 import fastjsonschema
 import yaml
 
-from sync_blueprints.catalog import CatalogError, Guardrails, find, guardrails_given, parse_exit_codes
+from sync_blueprints.catalog import CatalogError, Guardrails, find, guardrails_given
 from sync_blueprints.fleet import Connection, Fleet, Vessel
 from sync_blueprints.terminal import printable
 
 SCHEMA = Path(__file__).with_name("fleet.schema.json")
 HIDDEN = "SHIPYARD_HIDDEN"  # what the platform shows in place of a password
 NULL, MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
+TAGS = [f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "timestamp")]
 NOTES = {  # what has no effect here, or another one
     "triggers": "triggers only have an effect on the platform",
     "notifications": "notifications only have an effect on the platform",
@@ -73,6 +74,11 @@ class _Texts(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    yaml_constructors = {  # noqa: RUF012 - likewise
+        **yaml.SafeLoader.yaml_constructors,
+        **dict.fromkeys(TAGS, yaml.SafeLoader.construct_yaml_str),  # also where a tag asks for something else
+    }
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
@@ -108,7 +114,15 @@ def _fleet(raw: Any, path: Path) -> Fleet:
         raise _ProblemError(error.path[1:], _words(error)) from error
     notes = dict.fromkeys(NOTES[key] for key in _keys(raw) if key in NOTES)
     vessels = [_vessel(str(name), entry, path.resolve().parent, notes) for name, entry in raw["vessels"].items()]
-    return Fleet(str(raw["name"]), tuple(vessels), _connections(raw, [one.name for one in vessels]), tuple(notes))
+    names = [one.name for one in vessels]
+    fleet = Fleet(str(raw["name"]), tuple(vessels), _connections(raw, names), tuple(notes))
+    try:
+        fleet.order()
+    except graphlib.CycleError as error:
+        cycle = [names[place] for place in error.args[1]]
+        message = f"connections form a cycle: {' -> '.join(cycle)}; none of them can start"
+        raise _ProblemError(("connections", *cycle[:2]), message) from error
+    return fleet
 
 
 @functools.cache
@@ -147,7 +161,7 @@ def _keys(raw: Any) -> list[str]:
 def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel:
     where = ("vessels", name, "source")
     source = raw["source"]
-    variables = {one["name"]: _text(one.get("value")) for one in source.get("environment") or ()}
+    variables = {one["name"]: one.get("value") for one in source.get("environment") or ()}
     if source["type"] == "CODE":
         path = folder / source["file_to_run"]
         if not path.is_file():
@@ -162,30 +176,20 @@ def _vessel(name: str, raw: Any, folder: Path, notes: dict[str, None]) -> Vessel
         if key not in types:
             raise _ProblemError((*where, "inputs", key), f"{blueprint.name} has no input {key!r}; {_hint(key, types)}")
         is_secret = types[key] == "Password"
-        if is_secret and (_text(value) or "").strip() in ("", "None", HIDDEN):
+        if is_secret and (value or "").strip() in ("", "None", HIDDEN):
             continue  # the environment has it
         if is_secret:
             notes[f"{key} is in the file, so anyone who can read the file has it; set the variable instead"] = None
-        variables[key] = _text(value)
+        variables[key] = value
     return Vessel(name, blueprint.path, _guardrails(raw, name, blueprint.guardrails), variables, blueprint)
 
 
 def _guardrails(raw: Any, vessel: str, default: Guardrails) -> Guardrails:
     """The default ones with what is given in their place."""
-    rails = raw.get("guardrails") or {}
-    given = guardrails_given({name: _text(value) for name, value in rails.items()})
-    key = "exclude_exit_code_ranges"
     try:
-        given.update(
-            {key: tuple(parse_exit_codes(str(text)) for text in rails[key])} if rails.get(key) is not None else {}
-        )
-    except CatalogError as error:
-        raise _ProblemError(("vessels", vessel, "guardrails", key), str(error)) from error
-    return replace(default, **given)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+        return replace(default, **guardrails_given(raw.get("guardrails") or {}))
+    except CatalogError as error:  # of what the schema lets through
+        raise _ProblemError(("vessels", vessel, "guardrails", "exclude_exit_code_ranges"), str(error)) from error
 
 
 def _connections(raw: Any, names: Sequence[str]) -> tuple[Connection, ...]:
@@ -198,14 +202,4 @@ def _connections(raw: Any, names: Sequence[str]) -> tuple[Connection, ...]:
                     where = ("connections", upstream, *([downstream] if name == downstream else []))
                     raise _ProblemError(where, f"there is no vessel {name!r}; {_hint(str(name), names)}")
             found.append(Connection(places[upstream], places[downstream], condition))
-    before: dict[int, list[int]] = {}
-    for one in found:
-        before.setdefault(one.downstream, []).append(one.upstream)
-    try:
-        graphlib.TopologicalSorter(before).prepare()
-    except graphlib.CycleError as error:
-        cycle = [names[place] for place in error.args[1]]
-        raise _ProblemError(
-            ("connections", *cycle[:2]), f"connections form a cycle: {' -> '.join(cycle)}; none of them can start"
-        ) from error
     return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import graphlib
 import signal
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
 
-from sync_blueprints.fleet import Connection, Fleet, Vessel
+from sync_blueprints.fleet import Fleet, Vessel
 from sync_blueprints.runner import ARTIFACTS, artifacts_folder
 from sync_blueprints.vessel_run import Console, VesselRun, ignore, run_vessel
 
@@ -98,7 +97,7 @@ def fleet_environments(fleet: Fleet, environment: Mapping[str, str]) -> list[dic
             "SHIPYARD_LOG_ID": log_ids[place],
             "SHIPYARD_VESSEL_NAME": vessel.name,
             "SHIPYARD_VESSEL_ID": _lasting_id(vessel.name),
-            **_neighbors("UPSTREAM", [log_ids[one.upstream] for one in fleet.connections if one.downstream == place]),
+            **_neighbors("UPSTREAM", [log_ids[one.upstream] for one in fleet.before(place)]),
             **_neighbors("CURRENT", [log_ids[place]]),
             **_neighbors("DOWNSTREAM", [log_ids[one.downstream] for one in fleet.connections if one.upstream == place]),
         }
@@ -113,15 +112,11 @@ def _in_order(
     submit: Callable[[int], Future[None]],
 ) -> None:
     """Submit or skip each vessel once all those before it are through."""
-    before = {
-        place: [one for one in fleet.connections if one.downstream == place] for place in range(len(fleet.vessels))
-    }
-    order = graphlib.TopologicalSorter({place: [one.upstream for one in its] for place, its in before.items()})
-    order.prepare()
+    order = fleet.order()
     running: dict[Future[None], int] = {}
     while order.is_active():
         for place in order.get_ready():
-            if reason := _reason_to_skip(fleet, before[place], runs):
+            if reason := _reason_to_skip(fleet, place, runs):
                 skipped[place] = reason
                 order.done(place)
             else:
@@ -132,9 +127,9 @@ def _in_order(
             order.done(running.pop(future))
 
 
-def _reason_to_skip(fleet: Fleet, before: Sequence[Connection], runs: Mapping[int, VesselRun]) -> str:
+def _reason_to_skip(fleet: Fleet, place: int, runs: Mapping[int, VesselRun]) -> str:
     """Why a vessel does not run although all those before it have ended or were skipped; empty if it does."""
-    for one in before:
+    for one in fleet.before(place):
         name = fleet.vessels[one.upstream].name
         if one.upstream not in runs:
             return f"{name} did not run"
