@@ -103,15 +103,13 @@ commands (each has its own --help):
 
 
 def _hint(name: str) -> str:
-    import difflib
-
-    from sync_blueprints.catalog import CatalogError, find
+    from sync_blueprints.catalog import CatalogError, find, nearest
 
     try:
         return f'to run a blueprint: sync-blueprints run "{find(name).name}"'
     except CatalogError:
-        near = difflib.get_close_matches(name, COMMANDS, 1)
-        return f"did you mean {near[0]}?" if near else "see --help"
+        near = nearest(name, COMMANDS)
+        return f"did you mean {near}?" if near else "see --help"
 
 
 def _run_script(name: str, arguments: list[str]) -> int:

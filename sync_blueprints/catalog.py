@@ -160,11 +160,16 @@ def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Bl
         return matches[0]
     if matches:
         raise CatalogError(f"{name_or_path!r} matches several blueprints:\n{_listed(matches)}")
-    near = difflib.get_close_matches(name, [_plain(one.name) for one in known], 1)
-    if near:
-        (nearest,) = [one.name for one in known if _plain(one.name) == near[0]]
-        raise CatalogError(f"there is no blueprint {name_or_path!r}; did you mean {nearest!r}?")
-    raise CatalogError(f"there is no blueprint {name_or_path!r}; there are:\n{_listed(known)}")
+    near = nearest(name_or_path, [one.name for one in known])
+    hint = f"did you mean {near!r}?" if near else f"there are:\n{_listed(known)}"
+    raise CatalogError(f"there is no blueprint {name_or_path!r}; {hint}")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like this one, if one is; case-insensitive."""
+    names = {_plain(one): one for one in known}
+    found = difflib.get_close_matches(_plain(name), names, 1)
+    return names[found[0]] if found else None
 
 
 def _listed(blueprints: Sequence[Blueprint]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import graphlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
@@ -15,7 +14,7 @@ from typing import Any, Callable
 import fastjsonschema
 import yaml
 
-from sync_blueprints.catalog import CatalogError, Guardrails, find, guardrails_given
+from sync_blueprints.catalog import CatalogError, Guardrails, find, guardrails_given, nearest
 from sync_blueprints.fleet import Connection, Fleet, Vessel
 from sync_blueprints.terminal import printable
 
@@ -144,12 +143,9 @@ def _words(error: fastjsonschema.JsonSchemaValueException) -> str:
     return f"{where}: expected {error.definition.get('description', 'something else')}"
 
 
-def _hint(unknown: str, known: Iterable[str]) -> str:
-    options = list(known)
-    near = difflib.get_close_matches(unknown.lower(), [one.lower() for one in options], 1)
-    if near:
-        return f"did you mean {next(one for one in options if one.lower() == near[0])}?"
-    return f"expected {', '.join(options)}"
+def _hint(unknown: str, known: Collection[str]) -> str:
+    near = nearest(unknown, known)
+    return f"did you mean {near}?" if near else f"expected {', '.join(known)}"
 
 
 def _keys(raw: Any) -> list[str]:

@@ -22,7 +22,6 @@ a sync that runs at the vendor. Several calls may run side by side in threads.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import logging
 import os
@@ -35,7 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Union
 
-from sync_blueprints.catalog import Blueprint, find
+from sync_blueprints.catalog import Blueprint, find, nearest
 from sync_blueprints.process import KILLED, run_script
 
 Value = Union[str, int, float, bool, None, Mapping[str, Any]]
@@ -213,8 +212,8 @@ def check_inputs(blueprint: Blueprint, inputs: Mapping[str, Value]) -> dict[str,
     allowed |= {other for other, name in OTHER_NAMES.items() if name in known}
     for name in inputs:
         if name not in allowed:
-            near = difflib.get_close_matches(str(name).upper(), sorted(allowed), 1)
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            near = nearest(str(name), sorted(allowed))
+            hint = f"did you mean {near}?" if near else f"it has {', '.join(known)}"
             raise ValueError(f"{blueprint.name} has no input {name}; {hint}")
     return {name: _text(name, value) for name, value in inputs.items() if value is not None}
 

@@ -15,7 +15,6 @@ from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, format_durat
 from sync_blueprints.docs import exit_codes, troubleshooting
 from sync_blueprints.templates import environment
 
-DOCS = REPOSITORY / "docs"
 TEMPLATES = Path(__file__).with_name("templates")
 NOTICE = "<!-- Made by `sync-blueprints docs` from blueprints.yaml and sync_blueprints/docs/; edit those, not this. -->"
 MADE = {  # pages and their templates, besides those of the blueprints
@@ -23,16 +22,6 @@ MADE = {  # pages and their templates, besides those of the blueprints
     "docs/README.md": "overview.md",
     "docs/exit-codes.md": "exit-codes.md",
     "docs/platform.md": "platform.md",
-}
-FILES = {  # what a file in variables/ contains
-    "sync.pickle": "a dict of everything the check needs",
-    "starting.pickle": "the same, while the trigger request is in flight, and after a trigger that started nothing",
-    "source_id.pickle": "the source's ID, if a source was triggered",
-    "connection_id.pickle": "the connection's ID, if a connection was triggered",
-    "sync_id.pickle": "RudderStack's ID of the sync, if it returned one",
-    "force_sync.pickle": "a list of the connector's ID and the time of the request (UTC)",
-    "connector_id.pickle": "the connector's ID",
-    "execution_time.pickle": "the time of the request (UTC)",
 }
 EXAMPLES = {  # values for the commands on the pages
     "RUDDERSTACK_CONNECTION_ID": "2a1bC3dE4fG5hI6jK7lM8nO9pQ0",
@@ -100,18 +89,20 @@ def _of(blueprint: Blueprint, blueprints: Sequence[Blueprint]) -> dict[str, obje
         "codes": [(one, exit_codes.outcomes(one, blueprint), *exit_codes.of(one, blueprint)) for one in codes],
         "retried": [202] if kind == "trigger" else sorted(filter(rails.try_again_on, blueprint.exit_codes)),
         "only_with_wait": exit_codes.ONLY_WITH_WAIT if kind == "trigger" else (),
-        "read": [(name, content) for name, content in _with_contents(read) if "starting" not in name],
-        "written": _with_contents(blueprint.files_written),
+        "read": {name: path for name, path in _handoffs(read).items() if name != "starting.pickle"},
+        "written": _handoffs(blueprint.files_written),
         "kept": [name for name in blueprint.files_written if "/responses/" in name],
         "troubles": troubleshooting.of(blueprint),
     }
 
 
-def _with_contents(names: Sequence[str]) -> list[tuple[str, str]]:
-    """The files in variables/, each once: with {log_id_} where it has one, and what it contains."""
-    paths = [name for name in reversed(names) if "/variables/" in name]
-    known = {path.rpartition("/")[2].replace("{log_id_}", ""): path for path in paths}
-    return [(path, FILES[name]) for name, path in reversed(list(known.items()))]
+def _handoffs(paths: Sequence[str]) -> dict[str, str]:
+    """The files in variables/ by name, each once: with {log_id_} in its path where it has one, which comes first."""
+    found: dict[str, str] = {}
+    for path in paths:
+        if "/variables/" in path:
+            found.setdefault(path.rpartition("/")[2].replace("{log_id_}", ""), path)
+    return found
 
 
 def _copied(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sync_blueprints.export.steps import ExportError
 
@@ -27,11 +28,16 @@ def check_schedule(schedule: str) -> None:
         )
     for text, (unit, first, last, names) in zip(fields, _FIELDS):
         for part in text.lower().split(","):
-            found = _PART.fullmatch(part)
-            ends = [end for end in (found[2], found[3]) if end] if found else [""]
-            numbers = [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
+            numbers = _ends(part, first, names)
             if any(not first <= number <= last for number in numbers) or numbers != sorted(numbers):
                 raise ExportError(f"{part!r} is not a {unit} of a schedule; expected numbers from {first} to {last}")
+
+
+def _ends(part: str, first: int, names: Sequence[str]) -> list[int]:
+    """The numbers that a part begins and ends with, none for `*`; -1 for what is no number."""
+    found = _PART.fullmatch(part)
+    ends = [end for end in (found[2], found[3]) if end] if found else [""]
+    return [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
 
 
 def on_calendar(schedule: str) -> list[str]:
@@ -61,10 +67,7 @@ def _weekdays(field: str) -> str:
     """systemd knows no steps of weekdays, so each day is named."""
     chosen: set[int] = set()
     for part in field.split(","):
-        found = _PART.fullmatch(part)
-        assert found is not None, "check_schedule has seen it"  # noqa: S101
-        ends = [_DAYS.index(end) if end in _DAYS else int(end) for end in (found[2], found[3]) if end]
-        first, last = (ends[0], ends[-1]) if ends else (0, 6)
-        last = 6 if found[4] and len(ends) == 1 else last
-        chosen.update(range(first, last + 1, int(found[4] or 1)))
+        ends, step = _ends(part, 0, _DAYS) or [0, 6], part.partition("/")[2]
+        last = 6 if step and len(ends) == 1 else ends[-1]
+        chosen.update(range(ends[0], last + 1, int(step or 1)))
     return ",".join(_DAYS[number].title() for number in sorted(chosen))

@@ -70,11 +70,10 @@ def respond(request: Request, world: World) -> Response:
     if not ids:
         return Response(200, act())
 
+    missing = refuse(404, f"Cannot find connection with id '{ids[0]}'", "NotFound_Connection")
+
     def go() -> Response:
-        item = world.find("fivetran", ids[0])
-        if item is None:
-            text = f"Cannot find connection with id '{ids[0]}'"
-            raise RefusedError(refuse(404, text, "NotFound_Connection"))
+        item = world.find("fivetran", ids[0], missing=missing)
         _settle(world, item)
         response: Response = act(world, request, item, body)
         return response

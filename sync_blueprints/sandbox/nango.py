@@ -62,9 +62,10 @@ def respond(request: Request, world: World) -> Response:
         body = request.json()
     except json.JSONDecodeError as wrong:
         return refuse(400, "invalid_json", str(wrong))
-    if request.headers.get("Authorization") is None:
+    login = request.headers.get("Authorization")
+    if login is None:
         return refuse(401, "missing_auth_header")
-    key = _key(request)
+    key = login.split("Bearer ")[-1]
     if not _is_uuid4(key):
         return refuse(401, "invalid_secret_key_format")
     if key not in SCOPES:
@@ -175,10 +176,6 @@ ROUTES: dict[tuple[str, str], tuple[Any, str]] = {
 }
 
 
-def _key(request: Request) -> str:
-    return (request.headers.get("Authorization") or "").split("Bearer ")[-1]
-
-
 def _known(integration: str, names: list[str]) -> list[tuple[str, str]]:
     """The syncs that are meant by name or name::variant, all if there is no name. Nango ignores a third part."""
     pairs = [tuple([*name.split("::"), "base"][:2]) for name in names]
@@ -186,9 +183,7 @@ def _known(integration: str, names: list[str]) -> list[tuple[str, str]]:
 
 
 def _item(world: World, integration: str, connection: str, sync: tuple[str, str]) -> Item:
-    item = world.find("nango", connection, integration, *sync)
-    assert item is not None  # noqa: S101 - unknown connections were refused
-    return item
+    return world.find("nango", connection, integration, *sync, missing=refuse(404, "unknown_connection"))
 
 
 def _entry(world: World, integration: str, connection: str, sync: tuple[str, str]) -> dict[str, Any]:

@@ -31,12 +31,10 @@ def respond(request: Request, world: World) -> Response:
     if not ids:
         return Response(200, act(world))
     kind = request.path.split("/")[2]
+    missing = refuse(404, f"{kind[:-1]} {ids[0]} not found")
 
     def go() -> Response:
-        item = world.find("rudderstack", ids[0], kind)
-        if item is None:
-            raise RefusedError(refuse(404, f"{kind[:-1]} {ids[0]} not found"))
-        response: Response = act(world, request, item, *ids[1:])
+        response: Response = act(world, request, world.find("rudderstack", ids[0], kind, missing=missing), *ids[1:])
         return response
 
     return misbehave(world, ("rudderstack", kind, ids[0]), request, go, refuse, starts=act in (start_sync, start_run))

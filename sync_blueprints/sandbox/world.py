@@ -140,10 +140,11 @@ class World:
         fraction = f".{wall.microsecond:06}"[: digits + 1] if digits else ""
         return f"{wall:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
-    def find(self, vendor: str, item_id: str, *more: str) -> Item | None:
+    def find(self, vendor: str, item_id: str, *more: str, missing: Response) -> Item:
+        """The item of that id, made when it is first asked for. Raises RefusedError with `missing` for no such id."""
         behavior, number = read_id(item_id)
         if behavior == UNKNOWN:
-            return None
+            raise RefusedError(missing)
         key = (vendor, item_id, *more)
         if key not in self.items:
             item = self.items[key] = Item(item_id, behavior, number)
