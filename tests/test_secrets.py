@@ -211,7 +211,7 @@ class Encrypted(Sandbox):
         super().__init__()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(name).configure_cert(context)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
         plain, self.url = self.url, self.url.replace("http://127.0.0.1", "https://localhost")
         for variable, value in self.environment.items():
             self.environment[variable] = value.replace(plain, self.url)

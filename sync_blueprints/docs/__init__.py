@@ -26,8 +26,10 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     if not (REPOSITORY / "mkdocs.yml").is_file():
         parser.exit(2, "sync-blueprints docs: the pages exist only in a clone of the repository\n")
-    stale = [name for name, text in made().items() if not _is_written(name, text, given.check)]
-    for name in stale:
+    stale = {name: text for name, text in made().items() if _written(REPOSITORY / name) != text}
+    for name, text in stale.items():
+        if not given.check:
+            (REPOSITORY / name).write_bytes(text.encode())
         print(f"{name} {'is stale: run sync-blueprints docs' if given.check else 'was written'}")
     if given.check and stale:
         return 1
@@ -59,11 +61,5 @@ def _within_the_site(page: Path) -> str:
     return text.replace(f'href="../{up}', f'href="{up}') if up else text
 
 
-def _is_written(name: str, text: str, check: bool) -> bool:
-    """Whether the file is as it should be; if not, it is written, unless that is only checked."""
-    path = REPOSITORY / name
-    if path.is_file() and path.read_text(encoding="utf-8") == text:
-        return True
-    if not check:
-        path.write_bytes(text.encode())
-    return False
+def _written(page: Path) -> str | None:
+    return page.read_text(encoding="utf-8") if page.is_file() else None

@@ -41,23 +41,27 @@ CREDENTIALS = (  # further ones, each with a limit of its own
 )
 
 
-class Sandbox:
+class Sandbox(ThreadingHTTPServer):
     """The server; `with Sandbox() as sandbox:` runs it in a thread on a free port."""
 
+    daemon_threads = False  # so that server_close waits for them
+    request_queue_size = 128
+
     def __init__(self, host: str = "127.0.0.1", port: int = 0, clock: Clock = time) -> None:
+        super().__init__((host, port), _Handler)
         self.world = World(clock)
         self.starts = self.world.starts  # (vendor, id) of each sync that a request really began
         self.requests: list[Request] = []
+        self.connections: set[Any] = set()
         self._lock = threading.Lock()
-        self._server = _Server((host, port), self)
         self._thread: threading.Thread | None = None
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self._server.server_port}"  # noqa: S104
+        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.server_port}"  # noqa: S104
         self.environment: dict[str, str] = {}
         for name, vendor in {"RUDDERSTACK": rudderstack, "FIVETRAN": fivetran, "NANGO": nango}.items():
             self.environment.update({f"{name}_API_URL": self.url, **vendor.VARIABLES})
 
     def __enter__(self) -> Sandbox:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), name="sandbox")
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.005,), name="sandbox")
         self._thread.start()
         return self
 
@@ -66,10 +70,13 @@ class Sandbox:
 
     def close(self) -> None:
         if self._thread:
-            self._server.shutdown()
+            self.shutdown()
             self._thread.join()
             self._thread = None
-        self._server.server_close()
+        for connection in list(self.connections):  # kept alive: their threads wait for a next request
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
 
     def respond(self, request: Request) -> Response:
         vendor = {"/v2": rudderstack, "/v1": fivetran}.get(request.path[:3], nango)
@@ -82,16 +89,6 @@ class Sandbox:
             self.requests.append(request)
         return response
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that server_close waits for them
-    request_queue_size = 128
-
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox) -> None:
-        self.sandbox = sandbox
-        self.connections: set[Any] = set()
-        super().__init__(address, _Handler)
-
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.add(request)
         super().process_request(request, client_address)
@@ -99,12 +96,6 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         self.connections.discard(request)
         super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        for connection in list(self.connections):  # kept alive: their threads wait for a next request
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that went away is no error
@@ -115,15 +106,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body leave in one packet
     disable_nagle_algorithm = True
-    server: _Server
+    server: Sandbox
 
     def respond(self) -> None:
-        sandbox = self.server.sandbox
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
         path, _, query = self.requestline.split(" ")[1].partition("?")  # self.path has lost a double slash
         request = Request(self.command, path, parse_qs(query, keep_blank_values=True), self.headers, body)
         request.client = self.client_address
-        response = sandbox.respond(request)
+        response = self.server.respond(request)
         if response is LOST:
             self.close_connection = True
             return
@@ -143,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = respond  # noqa: N815 - as http.server wants
 
     def date_time_string(self, timestamp: float | None = None) -> str:
-        return formatdate(self.server.sandbox.world.clock.time() if timestamp is None else timestamp, usegmt=True)
+        return formatdate(self.server.world.clock.time() if timestamp is None else timestamp, usegmt=True)
 
     def log_message(self, *_: object) -> None:
         pass
