@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
+from sync_blueprints.sandbox import Sandbox
 from tests.support import FakeClock
 
 
@@ -15,5 +17,15 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-if hasattr(signal, "SIGHUP"):  # under nohup it is ignored, and a script that inherits that is not to be ended by it
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox for all tests of a file."""
+    with Sandbox() as one:
+        yield one
+
+
+# Under nohup and in the background these are ignored, and a script that inherits that is not to be ended by them.
+for name in ("SIGHUP", "SIGINT"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler)

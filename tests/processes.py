@@ -6,6 +6,7 @@ import base64
 import contextlib
 import functools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ SCRIPTS = sorted(
     if path.parent.name != "sync_blueprints" and '__name__ == "__main__"' in path.read_text("utf-8")
 )
 AT_A_TIME = 8  # processes; those that wait for a sync take no time of the machine
-PATIENCE = 120  # seconds until a process, or what a test waits for, counts as stuck
+PATIENCE = 300  # seconds until a process, or what a test waits for, counts as stuck
 NOBODY_LISTENS = "http://127.0.0.1:1"
 KEYS = ["blueprint", "vendor", "outcome", "exit_code", "retry", "id", "sync_id", "url", "message", "seconds", "version"]
 OUTCOMES = {
@@ -115,6 +116,11 @@ def finish(process: subprocess.Popen[str]) -> Ended:
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], folder: Path = REPOSITORY, **more: Any) -> Ended:
     return finish(start(arguments, environment, folder, **more))
+
+
+def command(*arguments: object, environment: Mapping[str, str] = os.environ, **more: Any) -> Ended:
+    """`sync-blueprints` with these arguments."""
+    return run(["-m", "sync_blueprints", *map(str, arguments)], environment, **more)
 
 
 def in_parallel(act: Callable[[T], U], items: Iterable[T], at_a_time: int = AT_A_TIME) -> list[U]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,42 +13,36 @@ from shared import VERSION
 from sync_blueprints.__main__ import COMMANDS
 from sync_blueprints.catalog import REPOSITORY, find, load
 from sync_blueprints.sandbox import Sandbox
+from tests import processes
+from tests.processes import Ended
 
-COMMAND = [sys.executable, str(REPOSITORY / "sync_blueprints" / "__main__.py")]
+COMMAND = str(REPOSITORY / "sync_blueprints" / "__main__.py")
 TRIGGER = "fivetran_blueprints/trigger_sync.py"
 
 pytestmark = pytest.mark.sockets
 
 
-def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **variables: str) -> Ended:
     """In a folder where everything that could be imported by mistake would end the process."""
     for name in ("json", "yaml", "requests", "shared", "sync_blueprints", "fivetran_blueprints"):
         (folder / f"{name}.py").write_text("raise SystemExit('imported from the working directory')", encoding="utf-8")
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
-    )
+    return processes.run([COMMAND, *arguments], variables, folder)
 
 
 @pytest.mark.parametrize("arguments", [[TRIGGER], ["run", "Fivetran - Execute Sync"]], ids=["script", "run"])
-def test_it_runs_from_any_folder_with_the_exit_code_of_what_it_runs(tmp_path: Path, arguments: list[str]) -> None:
-    given = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
-    with Sandbox() as sandbox:
-        started = run(tmp_path, *arguments, **sandbox.environment, **given, FIVETRAN_CONNECTOR_ID="succeeds_in_0")
-        assert started.returncode == 0, started.stderr
-        assert '"outcome": "started"' in started.stdout
-        assert run(tmp_path, *arguments, **sandbox.environment, **given).returncode == 206
-
-
-@pytest.mark.parametrize("arguments", [[], [""]])
-def test_without_arguments_there_is_help_and_no_success(tmp_path: Path, arguments: list[str]) -> None:
-    done = run(tmp_path, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "trigger_sync.py" in done.stderr
+def test_it_runs_from_any_folder_with_the_exit_code_of_what_it_runs(
+    tmp_path: Path, sandbox: Sandbox, arguments: list[str]
+) -> None:
+    given = {**sandbox.environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
+    started = run(tmp_path, *arguments, **given, FIVETRAN_CONNECTOR_ID="succeeds_in_0")
+    assert started.exit_code == 0, started.stderr
+    assert '"outcome": "started"' in started.stdout
+    assert run(tmp_path, *arguments, **given).exit_code == 206
 
 
 def test_help_fits_a_screen_and_names_every_command(tmp_path: Path) -> None:
     done = run(tmp_path, "--help", COLUMNS="80")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) <= 24
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
@@ -62,29 +53,25 @@ def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "says"),
+    ("arguments", "says"),
     [
-        ("fivetran_blueprints/no_such.py", "no_such.py"),
-        ("fivetran_blueprints", "'fivetran_blueprints'"),
-        ("LICENSE", "'LICENSE'"),
-        ("lst", "did you mean list?"),
-        ("fivetran-execute-sync", 'run "Fivetran - Execute Sync"'),
-        ("Fivetran - Execute Sync", 'run "Fivetran - Execute Sync"'),
-        ("json.py", "'json.py'"),
-        ("../json.py", "'../json.py'"),
+        ([], "trigger_sync.py"),
+        ([""], "trigger_sync.py"),
+        (["fivetran_blueprints/no_such.py"], "no_such.py"),
+        (["fivetran_blueprints"], "'fivetran_blueprints'"),
+        (["LICENSE"], "'LICENSE'"),
+        (["lst"], "did you mean list?"),
+        (["fivetran-execute-sync"], 'run "Fivetran - Execute Sync"'),
+        (["Fivetran - Execute Sync"], 'run "Fivetran - Execute Sync"'),
+        (["json.py"], "'json.py'"),
+        (["../json.py"], "'../json.py'"),
+        *((arguments, "") for arguments in (["run", "x"], ["show", "x"], ["explain", "204", "x"], ["explain", "1000"])),
     ],
 )
-def test_what_is_not_there_is_a_message_and_2(tmp_path: Path, what: str, says: str) -> None:
-    done = run(tmp_path, what)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("arguments", [["run", "x"], ["show", "x"], ["explain", "204", "x"], ["explain", "1000"]])
-def test_a_name_or_code_that_does_not_exist_is_2(tmp_path: Path, arguments: list[str]) -> None:
+def test_what_is_not_there_is_a_message_and_2(tmp_path: Path, arguments: list[str], says: str) -> None:
     done = run(tmp_path, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert says in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -92,14 +79,14 @@ def test_list_names_every_blueprint(tmp_path: Path) -> None:
     done = run(tmp_path, "list")
     assert [line.split("  ")[0] for line in done.stdout.splitlines()] == [one.name for one in load()]
     assert len(run(tmp_path, "list", "nango").stdout.splitlines()) == 3
-    assert run(tmp_path, "list", "airbyte").returncode == 1
+    assert run(tmp_path, "list", "airbyte").exit_code == 1
 
 
 @pytest.mark.parametrize("name", ["Fivetran - Execute Sync", "fivetran-exec", "fivetran_blueprints/trigger_sync.py"])
 def test_show_has_the_inputs_the_retries_and_the_exit_codes(tmp_path: Path, name: str) -> None:
     blueprint = find(name)
     done = run(tmp_path, "show", name)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     for one in blueprint.inputs:
         assert f"\n  {one.reference} " in done.stdout
     assert "1 retry" in done.stdout
@@ -119,9 +106,7 @@ def test_explain_says_what_a_code_means_and_what_to_do(tmp_path: Path, code: int
 def in_a_window(folder: Path, *arguments: str, **variables: str) -> str:
     """What the command writes to a terminal of 80 columns."""
     parent, child = os.openpty()
-    with subprocess.Popen(
-        [*COMMAND, *arguments], cwd=folder, env={"TERM": "xterm", "COLUMNS": "80", **variables}, stdout=child
-    ):
+    with processes.start([COMMAND, *arguments], {"TERM": "xterm", "COLUMNS": "80", **variables}, folder, stdout=child):
         os.close(child)
         text = b""
         with contextlib.suppress(OSError):  # EIO at the end
@@ -160,10 +145,9 @@ def test_the_shell_completes_commands_and_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["list"], ["--version"], ["export", "--help"]])
 def test_a_package_that_is_not_installed_is_one_sentence(arguments: list[str]) -> None:
-    command = [sys.executable, "-S", COMMAND[1], *arguments]  # -S: without site-packages
-    done = subprocess.run(command, env={}, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "sync-blueprints: No module named 'yaml'; pip install -r requirements-tools.txt\n"
+    done = processes.run(["-S", COMMAND, *arguments], {})  # -S: without site-packages
+    message = "sync-blueprints: No module named 'yaml'; pip install -r requirements-tools.txt\n"
+    assert done == (1, "", message)
 
 
 @pytest.mark.slow
@@ -172,20 +156,10 @@ def test_a_package_that_is_not_installed_is_one_sentence(arguments: list[str]) -
 def test_a_signal_counts_before_the_script_has_its_own_handlers(
     tmp_path: Path, number: signal.Signals, expected: int
 ) -> None:
-    # Where the tests themselves run in the background, SIGINT is ignored, and would stay so.
-    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(
-        [*COMMAND, TRIGGER],
-        cwd=tmp_path,
-        env={"PYTHONVERBOSE": "1"},  # tells of each import
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=as_usual,
-    )
+    process = processes.start([COMMAND, TRIGGER], {"PYTHONVERBOSE": "1"}, tmp_path)  # tells of each import
     assert process.stderr is not None
     for line in process.stderr:
-        if b"import 'runpy'" in line:
+        if "import 'runpy'" in line:
             break
     process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode == expected
+    assert processes.finish(process).exit_code == expected

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,25 +19,11 @@ from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
 from sync_blueprints.vessel_run import Console
+from tests.processes import command, start
+from tests.sync_blueprints.test_fleet_file import CODE, written
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-CODE = """\
-name: one
-vessels:
-  Mine:
-    source:
-      type: CODE
-      language: PYTHON
-      file_to_run: mine.py
-"""
 TELLS = 'import json, os\nprint(json.dumps({"outcome": "told", **os.environ}))'
 ENVIRONMENT = {"PATH": os.environ.get("PATH", ""), "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}
-
-
-def written(folder: Path, text: str) -> Path:
-    file = folder / "fleet.yaml"
-    file.write_text(textwrap.dedent(text), encoding="utf-8")
-    return file
 
 
 def fleet_of(
@@ -69,17 +52,6 @@ def names(done: FleetRun) -> list[str]:
 
 def results(done: FleetRun) -> dict[str, dict[str, Any]]:
     return {one.name: one.result for one in done.runs}
-
-
-def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sync_blueprints", "run", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        **{"timeout": 120, **options},
-    )
 
 
 def exits(code: int) -> str:
@@ -133,47 +105,38 @@ def test_in_a_diamond_each_vessel_runs_once_after_all_before_it_and_knows_its_ne
     assert [told[name]["SHIPYARD_VESSEL_NAME"] for name in told] == list(told)
 
 
+BOTH_MET = {"a": {"c": "SUCCESS"}, "b": {"c": "ERRORED"}}
+ERRORED_B = {"b": "a ended with exit code 0, and the connection is ERRORED"}
+AFTER_A_SKIPPED_ONE = {
+    "a": {"b": "ERRORED", "f": "SUCCESS"},
+    "b": {"c": "SUCCESS", "d": "ERRORED", "e": "COMPLETED", "f": "COMPLETED"},
+}
+
+
 @pytest.mark.parametrize(
-    ("exit_code", "condition", "runs"),
+    ("exit_codes", "connections", "skipped"),
     [
-        (0, "SUCCESS", True),
-        (211, "SUCCESS", False),
-        (0, "ERRORED", False),
-        (211, "ERRORED", True),
-        (0, "COMPLETED", True),
-        (211, "COMPLETED", True),
+        ([0, 0], {"a": {"b": "SUCCESS"}}, {}),
+        ([211, 0], {"a": {"b": "SUCCESS"}}, {"b": "a ended with exit code 211, and the connection is SUCCESS"}),
+        ([0, 0], {"a": {"b": "ERRORED"}}, ERRORED_B),
+        ([211, 0], {"a": {"b": "ERRORED"}}, {}),
+        ([0, 0], {"a": {"b": "COMPLETED"}}, {}),
+        ([211, 0], {"a": {"b": "COMPLETED"}}, {}),
+        ([0, 1, 0], BOTH_MET, {}),
+        ([0, 0, 0], BOTH_MET, {"c": "b ended with exit code 0, and the connection is ERRORED"}),
+        ([1, 1, 0], BOTH_MET, {"c": "a ended with exit code 1, and the connection is SUCCESS"}),
+        ([1, 0, 0], BOTH_MET, {"c": "a ended with exit code 1, and the connection is SUCCESS"}),
+        ([0] * 6, AFTER_A_SKIPPED_ONE, {**ERRORED_B, **dict.fromkeys("cdef", "b did not run")}),
     ],
 )
-def test_a_connection_is_met_by_how_the_vessel_before_ended(
-    exit_code: int, condition: str, runs: bool, tmp_path: Path
+def test_a_vessel_runs_if_every_vessel_before_it_ran_and_ended_as_their_connection_asks(
+    exit_codes: list[int], connections: dict[str, dict[str, str]], skipped: dict[str, str], tmp_path: Path
 ) -> None:
-    done = run(fleet_of(tmp_path, {"a": exits(exit_code), "b": ""}, {"a": {"b": condition}}))
-    assert names(done) == (["a", "b"] if runs else ["a"])
-    assert [name for name, _ in done.skipped] == ([] if runs else ["b"])
-    assert done.exit_code == exit_code
-
-
-@pytest.mark.parametrize(("code_a", "code_b", "runs"), [(0, 1, True), (0, 0, False), (1, 1, False), (1, 0, False)])
-def test_a_vessel_runs_only_if_every_connection_to_it_is_met(
-    code_a: int, code_b: int, runs: bool, tmp_path: Path
-) -> None:
-    connections = {"a": {"c": "SUCCESS"}, "b": {"c": "ERRORED"}}
-    done = run(fleet_of(tmp_path, {"a": exits(code_a), "b": exits(code_b), "c": ""}, connections))
-    assert ("c" in names(done)) == runs
-
-
-def test_what_follows_a_skipped_vessel_is_skipped_whatever_the_connection(tmp_path: Path) -> None:
-    connections = {
-        "a": {"b": "ERRORED", "f": "SUCCESS"},
-        "b": {"c": "SUCCESS", "d": "ERRORED", "e": "COMPLETED", "f": "COMPLETED"},
-    }
-    done = run(fleet_of(tmp_path, dict.fromkeys("fedcba", ""), connections))
-    assert names(done) == ["a"]
-    assert dict(done.skipped) == {
-        "b": "a ended with exit code 0, and the connection is ERRORED",
-        **dict.fromkeys("cdef", "b did not run"),
-    }
-    assert done.exit_code == 0
+    scripts = {name: exits(code) for name, code in zip("abcdef", exit_codes)}
+    done = run(fleet_of(tmp_path, scripts, connections))
+    assert names(done) == sorted(set(scripts) - set(skipped))
+    assert dict(done.skipped) == skipped
+    assert done.exit_code == max(exit_codes)
 
 
 def test_the_exit_code_is_that_of_the_vessel_that_failed_first(tmp_path: Path) -> None:
@@ -228,13 +191,9 @@ def test_stdout_has_one_line_of_json_for_each_vessel_and_stderr_the_rest_with_it
         print("a log line", file=sys.stderr, end="")
         sys.exit(3)
         """
-    done = command(
-        "--fleet",
-        fleet_of(tmp_path, {"talks": talks, "silent": ""}, retry_count=1, retry_wait="5m"),
-        "--retry-wait",
-        "0s",
-    )
-    assert done.returncode == 3
+    file = fleet_of(tmp_path, {"talks": talks, "silent": ""}, retry_count=1, retry_wait="5m")
+    done = command("run", "--fleet", file, "--retry-wait", "0s")
+    assert done.exit_code == 3
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert sorted(lines, key=lambda line: line["vessel"]) == [
         {"vessel": "silent", "attempts": 1, "exit_code": 0},
@@ -251,30 +210,26 @@ def test_stdout_has_one_line_of_json_for_each_vessel_and_stderr_the_rest_with_it
 @pytest.mark.parametrize("as_fleet", [True, False])
 def test_a_reader_of_stdout_that_has_gone_away_changes_nothing(tmp_path: Path, as_fleet: bool) -> None:
     file = fleet_of(tmp_path, {"a": TELLS, "b": exits(211)}, {"a": {"b": "SUCCESS"}})
-    what = ["--fleet", str(file)] if as_fleet else [str(tmp_path / "script_0.py"), str(tmp_path / "script_1.py")]
+    what = ["--fleet", file] if as_fleet else [tmp_path / "script_0.py", tmp_path / "script_1.py"]
     reading, writing = os.pipe()
     os.close(reading)
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    command_line = [sys.executable, "-m", "sync_blueprints", "run", *what]
-    done = subprocess.run(
-        command_line, cwd=REPOSITORY, env=buffered, stdout=writing, stderr=subprocess.PIPE, check=False
-    )
+    done = command("run", *what, environment=buffered, stdout=writing)
     os.close(writing)
-    assert done.returncode == 211
-    assert b"211" in done.stderr.splitlines()[-1]
+    assert done.exit_code == 211
+    assert "211" in done.stderr.splitlines()[-1]
 
 
 def test_a_bad_fleet_is_exit_code_2_and_nothing_is_run(tmp_path: Path) -> None:
     file = fleet_of(tmp_path, {"a": f"open({str(tmp_path / 'ran')!r}, 'w')"}, {"a": {"b": "SUCCESS"}})
-    done = command("--fleet", file)
-    assert (done.returncode, done.stdout) == (2, "")
+    done = command("run", "--fleet", file)
+    assert (done.exit_code, done.stdout) == (2, "")
     assert re.search(rf"^{re.escape(str(file))}:\d+: there is no vessel 'b'", done.stderr, re.MULTILINE)
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_process_that_cannot_be_started_is_a_failed_vessel(tmp_path: Path) -> None:
     text = CODE + '      environment: [{name: A, value: "\\0"}]\n'
-    (tmp_path / "mine.py").touch()
     assert run(written(tmp_path, text)).exit_code == 126
 
 
@@ -289,8 +244,8 @@ def test_a_very_wide_fleet_runs_and_no_line_is_mixed_with_another(tmp_path: Path
     scripts = {"first": "", **{f"v{number}": script for number in range(200)}, "last": ""}
     wide = [name for name in scripts if name.startswith("v")]
     connections = {"first": dict.fromkeys(wide, "SUCCESS"), **{name: {"last": "SUCCESS"} for name in wide}}
-    done = command("--fleet", fleet_of(tmp_path, scripts, connections), timeout=300)
-    assert done.returncode == 0
+    done = command("run", "--fleet", fleet_of(tmp_path, scripts, connections))
+    assert done.exit_code == 0
     lines = [json.loads(line)["vessel"] for line in done.stdout.splitlines()]
     assert sorted(lines) == sorted(scripts)
     assert (lines[0], lines[-1]) == ("first", "last")
@@ -306,25 +261,15 @@ WAITS = """
     """
 
 
-@posix_only
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_that_runs_starts_nothing_more_and_the_table_is_printed(
     tmp_path: Path, number: signal.Signals
 ) -> None:
+    scripts = {"a": WAITS, "b": WAITS, "next": TELLS, "again": exits(210)}
     connections = {"a": {"next": "COMPLETED"}, "b": {"next": "COMPLETED"}}
-    file = fleet_of(
-        tmp_path,
-        {"a": WAITS, "b": WAITS, "next": TELLS, "again": exits(210)},
-        connections,
-        retry_count=9,
-        retry_wait="1h",
-    )
-    # Where the tests themselves run in the background, SIGINT is ignored, and the runner would leave it so.
-    as_usual = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    command_line = [sys.executable, "-m", "sync_blueprints", "run", "--fleet", str(file)]
-    with subprocess.Popen(
-        command_line, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual
-    ) as runner:
+    file = fleet_of(tmp_path, scripts, connections, retry_count=9, retry_wait="1h")
+    with start(["-m", "sync_blueprints", "run", "--fleet", str(file)], os.environ) as runner:
         assert runner.stderr is not None
         expected = {"[a] ready\n", "[b] ready\n", "again"}
         while expected:
@@ -347,18 +292,10 @@ def test_the_example_with_two_vendors_alerts_and_fails_if_the_load_fails(tmp_pat
     text = (examples / "two_vendors.yaml").read_text(encoding="utf-8").replace("succeeds_in_3", "fails_in_1")
     (tmp_path / "report.py").write_bytes((examples / "report.py").read_bytes())
     with Sandbox() as sandbox:
-        environment = {**ENVIRONMENT, **sandbox.environment}
-        done = command(
-            "--fleet",
-            written(tmp_path, text),
-            "--retry-wait",
-            "1s",
-            "--artifacts",
-            tmp_path / "artifacts",
-            env=environment,
-        )
+        options = ("--fleet", written(tmp_path, text), "--retry-wait", "1s", "--artifacts", tmp_path / "artifacts")
+        done = command("run", *options, environment={**ENVIRONMENT, **sandbox.environment})
     log, lines = done.stderr, [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 211, log
+    assert done.exit_code == 211, log
     assert {line["vessel"]: (line["outcome"], line["exit_code"]) for line in lines} == {
         "Load": ("started", 0),
         "Send": ("succeeded", 0),

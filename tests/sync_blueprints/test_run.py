@@ -7,14 +7,11 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,27 +20,16 @@ from sync_blueprints.fleet import Vessel, chain, vessel_of
 from sync_blueprints.fleet_run import run_fleet
 from sync_blueprints.vessel_run import Console, Stop, VesselRun
 from sync_blueprints.vessel_run import run_vessel as run_in
+from tests.processes import command, start
+from tests.support import FakeClock
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 
-class Clock:
-    """Time passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def run_vessel(
-    vessel: Vessel, environment: Mapping[str, str], clock: Clock | None = None, stdout: io.BytesIO | None = None
+    vessel: Vessel, environment: Mapping[str, str] = os.environ, stdout: io.BytesIO | None = None
 ) -> VesselRun:
-    return run_in(vessel, environment, Console(stdout=(stdout or io.BytesIO()).write, clock=clock or Clock()))
+    return run_in(vessel, environment, Console(stdout=(stdout or io.BytesIO()).write, clock=FakeClock()))
 
 
 def vessel(folder: Path, code: str, guardrails: Guardrails | None = None, name: str = "vessel") -> Vessel:
@@ -78,12 +64,11 @@ def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails, name: 
 def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds_or_a_retry_would_not_help(
     tmp_path: Path, exit_codes: list[int], rails: Guardrails, attempts: list[int]
 ) -> None:
-    clock, stdout = Clock(), io.BytesIO()
-    run = run_vessel(exits_in_turn(tmp_path, exit_codes, rails), os.environ, clock, stdout)
+    stdout = io.BytesIO()
+    run = run_vessel(exits_in_turn(tmp_path, exit_codes, rails), stdout=stdout)
     assert [attempt.exit_code for attempt in run.attempts] == attempts
     assert run.exit_code == attempts[-1]
-    assert clock.now == pytest.approx(rails.retry_wait * (len(attempts) - 1))
-    assert run.seconds == pytest.approx(clock.now)
+    assert run.seconds == pytest.approx(rails.retry_wait * (len(attempts) - 1))
     lines = [json.loads(line) for line in stdout.getvalue().splitlines()]
     assert [one["turn"] for one in lines] == [len(attempts) - 1], "JSON of the last attempt alone"
 
@@ -91,16 +76,11 @@ def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds_or_a_retry_
 def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) -> None:
     code = r"""print('{"first": 1}\n{"outcome": "started"}\n[1]\n12\n{broken')"""
     stdout = io.BytesIO()
-    run = run_vessel(vessel(tmp_path, code), os.environ, stdout=stdout)
+    run = run_vessel(vessel(tmp_path, code), stdout=stdout)
     assert run.result == {"outcome": "started"}
-    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)"), os.environ).result == {}
-    assert sorted(stdout.getvalue().splitlines()) == [
-        b"12",
-        b"[1]",
-        b'{"first": 1}',
-        b'{"outcome": "started"}',
-        b"{broken",
-    ]
+    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)")).result == {}
+    lines = [b"12", b"[1]", b'{"first": 1}', b'{"outcome": "started"}', b"{broken"]
+    assert sorted(stdout.getvalue().splitlines()) == lines
 
 
 def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path: Path) -> None:
@@ -122,7 +102,7 @@ def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_fai
             time.sleep(60)
         """
     rails = Guardrails(retry_count=1, runtime_cutoff=2)
-    run = run_vessel(vessel(tmp_path, code, rails), os.environ)
+    run = run_vessel(vessel(tmp_path, code, rails))
     assert [attempt.exit_code for attempt in run.attempts] == [128 + signal.SIGTERM, 0]
 
 
@@ -134,14 +114,14 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
         print('{"outcome": "started"}')
         """
     started = time.monotonic()
-    run = run_vessel(vessel(tmp_path, code), os.environ)
+    run = run_vessel(vessel(tmp_path, code))
     assert (run.exit_code, run.result) == (0, {"outcome": "started"})
     assert time.monotonic() - started < 30
 
 
 def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
     rails = Guardrails(retry_count=1)
-    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, Console(clock=Clock())).runs
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, Console(clock=FakeClock())).runs
     first, second = (attempt.result for attempt in run.attempts)
     assert (first["turn"], second["turn"]) == (0, 1)
     assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
@@ -183,16 +163,6 @@ def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> Non
     assert (done.runs, done.exit_code) == ([], 143)
 
 
-def command(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "sync_blueprints", "run", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        check=False,
-        **options,
-    )
-
-
 def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp_path: Path) -> None:
     code = r"""
         import sys
@@ -200,24 +170,21 @@ def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp
         print("a log line", file=sys.stderr)
         sys.exit(213)
         """
-    done = command(vessel(tmp_path, code).path)
-    assert done.returncode == 213
-    assert done.stdout.splitlines() == [b"words", b"{}"]
-    assert b"a log line" in done.stderr
-    assert b"vessel.py: attempt 1 ended with exit code 213" in done.stderr
+    done = command("run", vessel(tmp_path, code).path)
+    assert (done.exit_code, done.stdout) == (213, "words\n{}\n")
+    assert "a log line" in done.stderr
+    assert "vessel.py: attempt 1 ended with exit code 213" in done.stderr
 
 
 def test_guardrails_can_be_given_on_the_command_line(tmp_path: Path) -> None:
     script = exits_in_turn(tmp_path, [1, 1, 0], Guardrails()).path
-    done = command(script, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
-    assert (done.returncode, json.loads(done.stdout)["turn"]) == (0, 2)
+    done = command("run", script, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
+    assert (done.exit_code, json.loads(done.stdout)["turn"]) == (0, 2)
 
 
 def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
-    scripts = [
-        exits_in_turn(tmp_path, [code], Guardrails(), name).path for name, code in (("a", 0), ("b", 3), ("c", 0))
-    ]
-    lines = command(*scripts).stderr.decode().splitlines()[-4:]
+    scripts = [vessel(tmp_path, f"exit({code})", name=name).path for name, code in (("a", 0), ("b", 3), ("c", 0))]
+    lines = command("run", *scripts).stderr.splitlines()[-4:]
     assert [line.split()[1] for line in lines] == ["step", "a.py", "b.py", "c.py"]
     assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
 
@@ -230,7 +197,7 @@ def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
-    assert command(*arguments).returncode == 2
+    assert command("run", *arguments).exit_code == 2
 
 
 @posix_only
@@ -240,12 +207,11 @@ def test_a_signal_between_two_attempts_ends_the_waiting_and_says_what_still_runs
         print(json.dumps({"outcome": "running", "exit_code": 210, "message": "the sync of x is running", "id": "x"}))
         sys.exit(210)
         """
-    path = vessel(tmp_path, code).path
-    waiting = [sys.executable, "-m", "sync_blueprints", "run", "--retry-count", "9", "--retry-wait", "1h", str(path)]
-    with subprocess.Popen(waiting, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as runner:
+    waiting = ["run", "--retry-count", "9", "--retry-wait", "1h", str(vessel(tmp_path, code).path)]
+    with start(["-m", "sync_blueprints", *waiting], os.environ) as runner:
         assert runner.stderr is not None
         assert runner.stdout is not None
-        assert re.search(rb"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", runner.stderr.readline())
+        assert re.search(r"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", runner.stderr.readline())
         runner.send_signal(signal.SIGTERM)
         assert json.loads(runner.stdout.read()) == {
             "outcome": "interrupted",
@@ -254,5 +220,5 @@ def test_a_signal_between_two_attempts_ends_the_waiting_and_says_what_still_runs
             "message": "interrupted before retry 1 of 9; last attempt: running: the sync of x is running",
             "id": "x",
         }
-        assert b"interrupted before retry 1 of 9" in runner.stderr.read()
+        assert "interrupted before retry 1 of 9" in runner.stderr.read()
     assert runner.returncode == 143

@@ -6,17 +6,16 @@ import logging
 import os
 import pickle
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sync_blueprints
 from sync_blueprints import BlueprintFailed, Result, run, runner
 from sync_blueprints.sandbox import Sandbox
+from tests.processes import start, wait_until
 
 TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
 SLOW = {"FIVETRAN_CONNECTOR_ID": "succeeds_in_60", "FIVETRAN_WAIT": True, "FIVETRAN_POLL_INTERVAL": 1}
@@ -38,15 +37,20 @@ class Lines:
         return "\n".join(line for _, line in self.lines)
 
 
-@pytest.fixture(scope="module")
-def secrets() -> Iterator[dict[str, str]]:
-    with Sandbox() as sandbox:
-        yield {name: value for name, value in sandbox.environment.items() if name.startswith("FIVETRAN_")}
+@pytest.fixture
+def secrets(sandbox: Sandbox) -> dict[str, str]:
+    return {name: value for name, value in sandbox.environment.items() if name.startswith("FIVETRAN_")}
 
 
 @pytest.fixture
 def log() -> Lines:
     return Lines()
+
+
+def failure(name: str, inputs: Any = None, **options: Any) -> BlueprintFailed:
+    with pytest.raises(BlueprintFailed) as caught:
+        run(name, inputs or {}, **options)
+    return caught.value
 
 
 def test_a_trigger_hands_its_sync_to_the_check_in_the_same_folder(secrets: dict[str, str], tmp_path: Path) -> None:
@@ -59,12 +63,12 @@ def test_a_trigger_hands_its_sync_to_the_check_in_the_same_folder(secrets: dict[
 
 
 def test_any_other_exit_code_is_raised_with_its_result_and_survives_pickling(secrets: dict[str, str]) -> None:
-    with pytest.raises(BlueprintFailed, match=r"^Fivetran - Execute Sync: not_found \(exit code 204\): .+") as caught:
-        run(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets)
-    for failed in (caught.value, pickle.loads(pickle.dumps(caught.value))):  # noqa: S301 - our own
+    raised = failure(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets)
+    for failed in (raised, pickle.loads(pickle.dumps(raised))):  # noqa: S301 - our own
         assert (failed.exit_code, failed.outcome, failed.retryable) == (204, "not_found", False)
         assert isinstance(failed.result, Result)
-        assert str(failed) == str(caught.value)
+        assert str(failed) == str(raised)
+        assert str(failed).startswith("Fivetran - Execute Sync: not_found (exit code 204): ")
 
 
 def test_log_lines_come_at_their_level_without_stamps_and_secrets(secrets: dict[str, str], log: Lines) -> None:
@@ -77,8 +81,7 @@ def test_log_lines_come_at_their_level_without_stamps_and_secrets(secrets: dict[
 
 
 def test_a_logger_does_as_well(secrets: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(BlueprintFailed):
-        run(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets, log=logging.getLogger("mine"))
+    failure(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets, log=logging.getLogger("mine"))
     assert [(one.name, one.levelno) for one in caplog.records][-1] == ("mine", logging.ERROR)
 
 
@@ -101,42 +104,39 @@ def test_a_value_that_cannot_be_sent_is_refused() -> None:
         run(TRIGGER, {"FIVETRAN_CONNECTOR_ID": ["a"]})  # type: ignore[dict-item]
 
 
-def script(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A script of one's own in place of the trigger."""
-    path = folder / "fivetran_blueprints" / "trigger_sync.py"
-    path.parent.mkdir()
-    path.write_text(code, encoding="utf-8")
-    monkeypatch.setattr("sync_blueprints.catalog.ROOT", folder)
-    return TRIGGER
+@pytest.fixture
+def replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """The name of a blueprint whose script this code is put in place of."""
+
+    def replace(code: str) -> str:
+        path = tmp_path / "fivetran_blueprints" / "trigger_sync.py"
+        path.parent.mkdir()
+        path.write_text(code, encoding="utf-8")
+        monkeypatch.setattr("sync_blueprints.catalog.ROOT", tmp_path)
+        return TRIGGER
+
+    return replace
 
 
 def test_the_script_gets_what_it_is_given_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Lines
+    replaced: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = script(
-        tmp_path, "import os, sys\nfor one in sorted(os.environ.items()): print(*one, file=sys.stderr)", monkeypatch
-    )
+    name = replaced("import json, os\nprint(json.dumps(dict(os.environ)))")
     for variable in ("AWS_SECRET_ACCESS_KEY", "FIVETRAN_API_KEY", "SHIPYARD_LOG_ID", "LOG_LEVEL", "HOME"):
         monkeypatch.setenv(variable, "not-for-it")
-    for variable in ("https_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"):
+    inherited = {"https_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"}
+    for variable in inherited:
         monkeypatch.setenv(variable, "for-it")
-    given = {
-        "FIVETRAN_WAIT": True,
-        "FIVETRAN_WAIT_TIMEOUT": 5,
-        "FIVETRAN_POLL_INTERVAL": None,
-        "SHIPYARD_LOG_ID": "mine",
-    }
-    run(name, given, secrets={"FIVETRAN_API_KEY_FILE": "key"}, artifacts=tmp_path, log=log)
-    got = dict(line.split(" ", 1) for _, line in log.lines)
+    given = {"FIVETRAN_WAIT": True, "FIVETRAN_WAIT_TIMEOUT": 5, "FIVETRAN_POLL_INTERVAL": None}
+    secrets = {"FIVETRAN_API_KEY_FILE": "key"}
+    got = run(name, {**given, "SHIPYARD_LOG_ID": "own"}, secrets=secrets, artifacts=tmp_path).details
     assert "not-for-it" not in got.values()
-    assert {name for name, value in got.items() if value == "for-it"} == {
-        *("https_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR")
-    }
+    assert {name for name, value in got.items() if value == "for-it"} == inherited
     assert {name: value for name, value in got.items() if name.startswith(("FIVETRAN", "SHIPYARD"))} == {
         "FIVETRAN_WAIT": "TRUE",
         "FIVETRAN_WAIT_TIMEOUT": "5",
         "FIVETRAN_API_KEY_FILE": "key",
-        "SHIPYARD_LOG_ID": "mine",
+        "SHIPYARD_LOG_ID": "own",
         "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path),
     }
 
@@ -160,71 +160,50 @@ def test_an_exception_in_the_caller_ends_the_script_and_its_last_words_are_heard
 
 @pytest.mark.slow
 def test_at_the_time_limit_the_scripts_own_exit_code_counts(secrets: dict[str, str], log: Lines) -> None:
-    with pytest.raises(BlueprintFailed) as caught:
-        run(TRIGGER, SLOW, secrets=secrets, log=log, time_limit=3)
-    assert (caught.value.exit_code, caught.value.outcome, caught.value.retryable) == (143, "interrupted", False)
+    failed = failure(TRIGGER, SLOW, secrets=secrets, log=log, time_limit=3)
+    assert (failed.exit_code, failed.outcome, failed.retryable) == (143, "interrupted", False)
     assert "the time limit was reached" in log.text
 
 
+IGNORES_SIGTERM = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
+SLEEPS = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep(60)"
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-def test_a_killed_script_is_137_and_not_retryable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = script(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", monkeypatch)
-    with pytest.raises(BlueprintFailed) as caught:
-        run(name, {})
-    assert (caught.value.exit_code, caught.value.outcome, caught.value.retryable) == (137, "interrupted", False)
-
-
-@pytest.mark.slow
-def test_a_script_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync_blueprints.process.TERM_GRACE", 0.5)
-    code = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
-    with pytest.raises(BlueprintFailed) as caught:
-        run(script(tmp_path, code, monkeypatch), {}, time_limit=1)
-    assert caught.value.exit_code == 137
-
-
-@pytest.mark.slow
-def test_a_caller_that_stops_a_script_gets_its_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep(60)"
-    lines: list[str] = []
-    with pytest.raises(BlueprintFailed) as caught:
-        run(
-            script(tmp_path, code, monkeypatch), {}, log=lambda _, line: lines.append(line), stopped=lambda: bool(lines)
-        )
-    assert (caught.value.exit_code, caught.value.outcome) == (143, "interrupted")
-
-
-def test_a_script_without_a_result_is_described_by_its_last_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code", "time_limit", "expected", "message"),
+    [
+        pytest.param("import sys\nsys.exit('it broke')", None, (1, "error", False), "it broke", id="its last line"),
+        pytest.param("import os\nos.kill(os.getpid(), 9)", None, (137, "interrupted", False), "", id="killed"),
+        pytest.param(IGNORES_SIGTERM, 1, (137, "interrupted", False), "", id="ignores SIGTERM"),
+        pytest.param(SLEEPS, None, (143, "interrupted", False), "", id="stopped by the caller"),
+    ],
+)
+def test_a_script_without_a_result_is_described_by_how_it_ended(
+    code: str, time_limit: float | None, expected: object, message: str, replaced: Any, log: Lines, monkeypatch: Any
 ) -> None:
-    name = script(tmp_path, "import sys\nsys.exit('requests is not installed')", monkeypatch)
-    with pytest.raises(BlueprintFailed, match="requests is not installed") as caught:
-        run(name, {})
-    assert (caught.value.exit_code, caught.value.outcome) == (1, "error")
+    monkeypatch.setattr("sync_blueprints.process.TERM_GRACE", 0.5)
+    failed = failure(replaced(code), log=log, time_limit=time_limit, stopped=lambda: "up" in log.text.split())
+    assert (failed.exit_code, failed.outcome, failed.retryable) == expected
+    assert message in str(failed)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no lifeline")
-def test_the_lifeline_reaches_its_end_when_the_caller_is_killed(tmp_path: Path) -> None:
-    folder = tmp_path / "fivetran_blueprints"
-    folder.mkdir()
+def test_the_lifeline_reaches_its_end_when_the_caller_is_killed(replaced: Callable[[str], str], tmp_path: Path) -> None:
     code = "import os, pathlib, sys\nprint('up', file=sys.stderr, flush=True)\n"
     code += "os.read(int(os.environ['SYNC_BLUEPRINTS_LIFELINE_FD']), 1)\npathlib.Path('ended').touch()"
-    (folder / "trigger_sync.py").write_text(code, encoding="utf-8")
+    name = replaced(code)
     caller = (
         "import pathlib, sync_blueprints.catalog\nsync_blueprints.catalog.ROOT = pathlib.Path.cwd()\n"
-        f"sync_blueprints.run({TRIGGER!r}, {{}}, log=lambda level, line: print(line, flush=True))"
+        f"sync_blueprints.run({name!r}, {{}}, log=lambda level, line: print(line, flush=True))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(sync_blueprints.__file__).parents[1])}
-    with subprocess.Popen(
-        [sys.executable, "-c", caller], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
-    ) as process:
+    with start(["-c", caller], environment, tmp_path) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
+        assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 10
-    while not (tmp_path / "ended").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert (tmp_path / "ended").exists()
+    wait_until(lambda: (tmp_path / "ended").exists(), 10)
 
 
 @pytest.mark.parametrize(
