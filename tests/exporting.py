@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,14 @@ from sync_blueprints.catalog import REPOSITORY, parse_duration, parse_exit_codes
 from sync_blueprints.export import main
 
 TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
-CONNECTOR = ("--input", "FIVETRAN_CONNECTOR_ID=speak_inexpensive")
+
+
+def inputs(*given: str) -> tuple[str, ...]:
+    """NAME=VALUE as options of the command."""
+    return tuple(part for one in given for part in ("--input", one))
+
+
+CONNECTOR = inputs("FIVETRAN_CONNECTOR_ID=speak_inexpensive")
 
 
 @dataclass(frozen=True)
@@ -93,10 +101,16 @@ def scripts(text: str) -> list[dict[str, Any]]:
 
 def excluded_in_argo(template: dict[str, Any]) -> set[int]:
     """The exit codes that its expression excludes; -1 is a pod without one."""
-    expression = template["retryStrategy"]["expression"]
-    found = re.fullmatch(r"asInt\(lastRetry\.exitCode\) not in (\[[-0-9, ]+\])", expression)
+    pattern = r"asInt\(lastRetry\.exitCode\) not in (\[[-0-9, ]+\])"
+    found = re.fullmatch(pattern, template["retryStrategy"]["expression"])
     assert found
     return set(json.loads(found[1]))
+
+
+def blocks(text: str, language: str = r"\w*") -> list[str]:
+    """The blocks of a page in that language, those in lists, too."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 def others(excluded: set[int]) -> frozenset[int]:

@@ -72,6 +72,7 @@ def test_a_script_reports_under_its_name_in_the_catalog(blueprint: Blueprint) ->
 
 @each_blueprint
 def test_exit_codes_are_those_of_errors_and_guardrails_retry_exactly_where_that_helps(blueprint: Blueprint) -> None:
+    assert list(blueprint.exit_codes) == sorted(set(blueprint.exit_codes))
     assert set(blueprint.exit_codes) <= set(ERRORS) | OTHER_EXIT_CODES
     assert {*OTHER_EXIT_CODES, 200, 201, 206, 220, 249} <= set(blueprint.exit_codes)
     helps = {"yes", "check: yes"} if blueprint.path.stem == "check_sync_status" else {"yes"}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from shared import VERSION
 from sync_blueprints.catalog import VENDORS, folder_of, load
 from sync_blueprints.root import ROOT
+from tests.processes import run
 
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -40,9 +39,8 @@ def test_the_folder_of_every_vendor_is_in_the_package() -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run(["-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)], os.environ)
+    assert done.exit_code == 0, done.stdout + done.stderr
     (path,) = folder.glob("*.whl")
     assert path.name == f"sync_blueprints-{VERSION}-py3-none-any.whl"
     return path
@@ -80,7 +78,6 @@ def test_the_installed_command_needs_no_checkout(
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(site)}
-    command = [sys.executable, "-m", "sync_blueprints", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == exit_code, done.stderr
+    done = run(["-m", "sync_blueprints", *arguments], environment, tmp_path)
+    assert done.exit_code == exit_code, done.stderr
     assert str(ROOT) not in done.stdout + done.stderr

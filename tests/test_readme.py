@@ -1,13 +1,16 @@
-"""The README: short, and its example does what it shows. (Its tables are made from the catalog, see test_docs.)"""
+"""What the README, the changelog and the page on performance show; test_docs has what is made from the catalog."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import startup, waiting
+from bench.__main__ import PAGE, marked, put
 from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
@@ -26,13 +29,12 @@ def test_the_readme_is_short_and_leads_to_the_demo_and_the_tests_early() -> None
 
 @pytest.mark.slow
 @pytest.mark.sockets
-def test_the_example_prints_what_it_shows(tmp_path: Path) -> None:
+def test_the_example_prints_what_it_shows(sandbox: Sandbox, tmp_path: Path) -> None:
     _, call, *shown = re.search(r"```console\n(.*?)\n```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
     assert call.split()[-1] == FIVETRAN.script("trigger_sync")
-    with Sandbox() as sandbox:
-        stage = Stage(sandbox, tmp_path, FIVETRAN, CONNECTOR)
-        assert stage.run("update_connector", FIVETRAN_SCHEDULE_TYPE="manual").exit_code == 0
-        ended = stage.run("trigger_sync", FIVETRAN_WAIT="TRUE", LOG_LEVEL="INFO", FIVETRAN_POLL_INTERVAL="")
+    stage = Stage(sandbox, tmp_path, FIVETRAN, CONNECTOR)
+    assert stage.run("update_connector", FIVETRAN_SCHEDULE_TYPE="manual").exit_code == 0
+    ended = stage.run("trigger_sync", FIVETRAN_WAIT="TRUE", LOG_LEVEL="INFO", FIVETRAN_POLL_INTERVAL="")
     printed = [*ended.stderr.splitlines(), ended.stdout.strip()]
     assert [plain(line) for line in printed[:-1]] == [plain(line) for line in shown[:-1]]
     assert printed[-1].startswith(shown[-1].removesuffix("…}"))
@@ -40,14 +42,13 @@ def test_the_example_prints_what_it_shows(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.sockets
-def test_the_python_example_runs() -> None:
+def test_the_python_example_runs(sandbox: Sandbox) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    with Sandbox() as sandbox:
-        block = block.replace('"speak_inexpensive"', f'"succeeds_in_1", "FIVETRAN_API_URL": "{sandbox.url}"')
-        for secret in ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"):
-            block = block.replace(f'"{secret}": "…"', f'"{secret}": "{sandbox.environment[secret]}"')
-        names: dict[str, Any] = {}
-        exec(block, names)  # noqa: S102 - it is the page's
+    block = block.replace('"speak_inexpensive"', f'"succeeds_in_1", "FIVETRAN_API_URL": "{sandbox.url}"')
+    for secret in ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"):
+        block = block.replace(f'"{secret}": "…"', f'"{secret}": "{sandbox.environment[secret]}"')
+    names: dict[str, Any] = {}
+    exec(block, names)  # noqa: S102 - it is the page's
     assert names["result"].outcome == "succeeded"
 
 
@@ -59,3 +60,25 @@ def plain(line: str) -> str:
 def test_the_changelog_has_this_version() -> None:
     changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)[:2] == ["Unreleased", VERSION]
+
+
+def test_the_page_shows_the_tables_that_the_simulation_of_waits_prints() -> None:
+    shown = marked(PAGE.read_text(encoding="utf-8"), "waiting")
+    assert shown == waiting.report(), "python -m bench --only waiting --write"
+
+
+def test_a_table_goes_between_its_marks_and_nowhere_else() -> None:
+    page = "before\n<!-- one -->\nold\n<!-- end -->\n<!-- two -->\nother\n<!-- end -->\n"
+    assert put(page, "one", r"new \1" + "\n") == page.replace("old", r"new \1")
+    assert marked(page, "two") == "other\n"
+    assert marked(page, "three") is None
+
+
+@pytest.mark.sockets
+def test_a_run_makes_three_requests_at_most_over_one_connection(sandbox: Sandbox, tmp_path: Path) -> None:
+    found = {
+        name: (len(requests), len({one.client for one in requests}))
+        for name, _, requests in startup.measured(sandbox, tmp_path, sys.executable)
+    }
+    assert all(count <= 3 and connections == 1 for count, connections in found.values()), found
+    assert len(found) == 8

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -46,12 +45,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
 LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"
 PRODUCT = ("shared", *sorted({script.partition("/")[0] for script in SCRIPTS}))
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 def fields_of(script: str) -> list[inputs.Field]:

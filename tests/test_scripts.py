@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -226,12 +226,6 @@ ONE_KIND = {
             *((one, "unreachable") for one in ("answers_429_in_120", "answers_html", "answers_500")))],
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

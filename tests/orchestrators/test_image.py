@@ -110,21 +110,11 @@ def test_a_check_in_another_container_finds_the_handoff_in_a_new_volume(
     assert (judged.returncode, result(judged)["id"]) == (expected, connector), judged.stderr
 
 
-def test_without_an_id_nothing_is_started(sandbox: list[str]) -> None:
-    done = run(*sandbox, IMAGE, TRIGGER)
-    assert (done.returncode, result(done)["outcome"]) == (206, "invalid_input")
-    assert "FIVETRAN_CONNECTOR_ID" in done.stderr
-
-
 def test_run_applies_the_guardrails_inside(sandbox: list[str]) -> None:
-    command = [*sandbox, IMAGE, "run", "Fivetran - Execute Sync", "Fivetran - Check Sync Status", "--retry-wait", "1s"]
-    done = run(*command, FIVETRAN_CONNECTOR_ID=unique("succeeds_in_4"))
+    command = ["run", "Fivetran - Execute Sync", "Fivetran - Check Sync Status", "--retry-wait", "1s"]
+    done = run(*sandbox, IMAGE, *command, FIVETRAN_CONNECTOR_ID=unique("succeeds_in_4"))
     assert (done.returncode, result(done)["outcome"]) == (0, "succeeded"), done.stderr
     assert "Check Sync Status: attempt 1 ended with exit code 210" in done.stderr
-    done = run(*command, FIVETRAN_CONNECTOR_ID=unique("fails_in_0"), FIVETRAN_WAIT="TRUE")
-    assert (done.returncode, result(done)["outcome"]) == (211, "failed"), done.stderr
-    assert "attempt 1 ended with exit code 211" in done.stderr
-    assert "attempt 2" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [[TRIGGER], ["run", "Fivetran - Execute Sync"]], ids=["script", "run"])
@@ -148,26 +138,14 @@ def test_a_signal_ends_a_container_within_two_seconds(
         docker("rm", "--force", "--volumes", container)
 
 
-def test_without_arguments_there_is_help_and_no_success() -> None:
-    done = run("--network=none", IMAGE)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "trigger_sync.py" in done.stderr
-    assert run("--network=none", IMAGE, "--help").returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["fivetran_blueprints/no_such.py"], "fivetran_blueprints/no_such.py"),
-        (["Fivetran - Execute Sync"], 'run "Fivetran - Execute Sync"'),
-        (["run", "Fivetran - Nothing"], "Fivetran - Execute Sync"),
-        (["sh"], "'sh'"),
-    ],
-)
-def test_what_is_not_there_is_a_message_and_2(arguments: list[str], said: str) -> None:
+@pytest.mark.parametrize(("arguments", "said"), [([], "trigger_sync.py"), (["sh"], "'sh'")])
+def test_without_arguments_or_with_those_of_a_shell_there_is_help_and_no_success(
+    arguments: list[str], said: str
+) -> None:
     done = run("--network=none", IMAGE, *arguments)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+    assert run("--network=none", IMAGE, "--help").returncode == 0
 
 
 def test_a_folder_that_root_owns_is_221_with_what_to_do(sandbox: list[str], volume: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from shared import VERSION
+from sync_blueprints import demo
 from sync_blueprints.__main__ import COMMANDS
 from sync_blueprints.catalog import REPOSITORY, find, load
-from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.fleet_file import read
+from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
 from tests import processes
 from tests.processes import Ended
 
@@ -163,3 +166,26 @@ def test_a_signal_counts_before_the_script_has_its_own_handlers(
             break
     process.send_signal(number)
     assert processes.finish(process).exit_code == expected
+
+
+# The demo
+
+
+def test_every_blueprint_that_the_sandbox_knows_is_in_the_demo() -> None:
+    fleets = [read(REPOSITORY / "examples" / scene.file) for scene in demo.SCENES]
+    shown = {vessel.blueprint.name for fleet in fleets for vessel in fleet.vessels if vessel.blueprint}
+    assert shown == {blueprint.name for blueprint in load() if blueprint.vendor in ID_VARIABLES}
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_0_in_under_a_minute_and_tells_one_line_a_step() -> None:
+    started = time.monotonic()
+    ended = processes.command("demo")
+    assert (ended.exit_code, ended.stderr) == (0, ""), ended.stdout
+    assert time.monotonic() - started < 60
+    lines = ended.stdout.splitlines()
+    assert max(map(len, lines)) <= 105
+    steps = [line for line in lines if line.startswith("  ") and "exit code" not in line]
+    assert len(steps) == sum(len(read(REPOSITORY / "examples" / scene.file).vessels) for scene in demo.SCENES)
+    place = next(line for line in lines if "exit code" in line).index("exit code") + len("exit code")
+    assert all(line[place - 4 : place].strip() in ("0", "211", "-") for line in steps), "aligned"

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from shared import errors
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
 from sync_blueprints.docs import SITE, build, exit_codes, made, pages, troubleshooting
 from sync_blueprints.sandbox import Sandbox
+from tests.exporting import blocks, command_in
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -27,18 +27,10 @@ OWN = [path for path in PAGES if path.parent == DOCS]  # those of the orchestrat
 TEXTS = [*PAGES, *sorted(REPOSITORY.glob("*.md")), REPOSITORY / "bench" / "README.md"]
 RUN = ("sync-blueprints ", "python fivetran", "export ", "read -rs ", "sh ")  # commands of blocks that are run
 NOT_RUN = (
-    "pipx ",
-    "git clone ",
-    "cd ",
-    "pip ",
-    "python -m pip ",
-    ".venv/bin/",
-    "python -m bench",
-    "script/",
-    "docker ",
+    *("pipx ", "git clone ", "cd ", "pip ", "python -m pip ", "python -m venv ", ".venv/bin/", "script/", "docker "),
+    *("sync-blueprints sandbox", "sync-blueprints bundle", "cp .env.example ", "kubectl ", "argo ", "printf "),
+    *("eval ", "systemctl ", "loginctl ", "journalctl ", "python -m bench", "~/mutmut/"),
 )
-NOT_RUN += ("sync-blueprints sandbox", "sync-blueprints bundle", "cp .env.example ", "kubectl ", "argo ", "printf ")
-NOT_RUN += ("eval ", "systemctl ", "loginctl ", "journalctl ", "python -m venv ", "~/mutmut/")
 BASH = shutil.which("bash")
 ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")]
 DICTIONARY = ["look again", "hand-over", "handed over", "goes on at", "word that is not known", "is no JSON"]
@@ -54,12 +46,6 @@ def section(text: str, title: str) -> str:
     return found[1]
 
 
-def blocks(text: str, language: str = r"\w*") -> list[str]:
-    """The blocks in that language, those in lists, too."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for _, block in found]
-
-
 def test_every_page_that_is_made_is_up_to_date() -> None:
     for name, text in made().items():
         assert (REPOSITORY / name).read_text(encoding="utf-8") == text, f"{name}: run sync-blueprints docs"
@@ -67,16 +53,8 @@ def test_every_page_that_is_made_is_up_to_date() -> None:
 
 def test_every_page_is_in_the_navigation_and_no_other() -> None:
     navigation = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
-    listed = list(leaves(navigation))
+    listed = re.findall(r'": "([^"]+)"', json.dumps(navigation))
     assert sorted(listed) == [path.relative_to(DOCS).as_posix() for path in PAGES]
-
-
-def leaves(tree: object) -> Iterator[str]:
-    if isinstance(tree, str):
-        yield tree
-    else:
-        for one in tree.values() if isinstance(tree, dict) else tree:  # type: ignore[attr-defined]
-            yield from leaves(one)
 
 
 @pytest.mark.slow
@@ -185,10 +163,7 @@ def test_troubleshooting_has_a_message_for_every_bad_ending(blueprint: Blueprint
 @pytest.mark.skipif(BASH is None, reason="the blocks are for bash and its like")
 @pytest.mark.parametrize("page", [path for path in TEXTS if "```sh" in path.read_text(encoding="utf-8")], ids=str)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    command = tmp_path / "bin" / "sync-blueprints"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{REPOSITORY}/sync_blueprints/__main__.py" "$@"\n')
-    command.chmod(0o755)
+    command_in(tmp_path / "bin")
     text = page.read_text(encoding="utf-8")
     for fleet in blocks(text, "yaml"):
         if "vessels:" in fleet:
@@ -201,17 +176,11 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         secrets = "".join(f"{sandbox.environment[name]}\n" for name in re.findall(r"read -rs (\w+)", script))
         environment = {**sandbox.environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
-        environment["PATH"] = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        done = subprocess.run(
-            [str(BASH), "-c", f"set -e\n{script}"],
-            input=secrets,
-            env={**environment, "HOME": str(tmp_path)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        environment["PATH"] = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment["HOME"] = str(tmp_path)
+        shell = [str(BASH), "-c", f"set -e\n{script}"]
+        piped = {"input": secrets, "capture_output": True, "text": True, "timeout": 120}
+        done = subprocess.run(shell, env=environment, cwd=tmp_path, check=False, **piped)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr
 
 

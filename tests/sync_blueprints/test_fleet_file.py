@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import strategies
 
 from sync_blueprints.catalog import REPOSITORY, Guardrails, find
+from sync_blueprints.fleet import Vessel
 from sync_blueprints.fleet_file import FleetError, read
 
 BLUEPRINT = """\
@@ -46,10 +48,15 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
+def vessel(folder: Path, text: str) -> Vessel:
+    """The one vessel of a fleet."""
+    (only,) = read(written(folder, text)).vessels
+    return only
+
+
 def problem(folder: Path, text: str | bytes) -> str:
     """What is wrong with a file, without the file's name in front."""
-    (folder / "mine.py").touch()
-    file = folder / "fleet.yaml"
+    file = written(folder, "")
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(FleetError) as caught:
         read(file)
@@ -141,33 +148,30 @@ def test_whatever_a_file_holds_it_is_a_fleet_or_has_a_problem_in_a_line(
 
 
 def test_guardrails_that_are_not_given_are_the_catalogs(tmp_path: Path) -> None:
+    usual = find("Fivetran - Execute Sync").guardrails
     text = BLUEPRINT + "    guardrails: {retry_count: 3, retry_wait: null}\n"
-    (vessel,) = read(written(tmp_path, text)).vessels
-    assert vessel.guardrails == Guardrails(
-        **{**vars(find("Fivetran - Execute Sync").guardrails), "retry_count": 3}  # type: ignore[arg-type]
-    )
+    assert vessel(tmp_path, text).guardrails == replace(usual, retry_count=3)
 
 
 def test_guardrails_are_read_as_the_platform_writes_them(tmp_path: Path) -> None:
-    text = """
+    text = """\
     guardrails:
       retry_count: "24"
       retry_wait: 0h5m0s
       runtime_cutoff: 4h
       exclude_exit_code_ranges: ["200", 203-206, 249]
-    """
-    fleet = read(written(tmp_path, BLUEPRINT + textwrap.indent(textwrap.dedent(text), "    ")))
+"""
+    fleet = read(written(tmp_path, BLUEPRINT + text))
     assert fleet.vessels[0].guardrails == Guardrails(24, 300, 14400, ((200, 200), (203, 206), (249, 249)))
     assert fleet.notes == ()
 
 
 def test_values_are_taken_as_they_are_written(tmp_path: Path) -> None:
-    written_as = ["true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", '""', "null", '"null"', "None"]
-    lines = [f"        - {{name: V{number}, value: {value}}}\n" for number, value in enumerate(written_as)]
-    fleet = read(written(tmp_path, f"{CODE}      environment:\n{''.join(lines)}"))
-    assert list(fleet.vessels[0].variables.values()) == [
-        *("true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", "", None, "null", "None")
-    ]
+    plain = ["true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", "None"]
+    taken = {**dict(zip(plain, plain)), '""': "", "null": None, '"null"': "null"}
+    lines = [f"        - {{name: V{number}, value: {value}}}\n" for number, value in enumerate(taken)]
+    found = vessel(tmp_path, f"{CODE}      environment:\n{''.join(lines)}").variables
+    assert list(found.values()) == list(taken.values())
 
 
 def test_anchors_may_spare_repetition(tmp_path: Path) -> None:
@@ -182,10 +186,8 @@ def test_what_has_no_effect_here_is_noted(tmp_path: Path) -> None:
         "      packages: [{name: pandas}]\n    _id: 1\n    notifications: {}\n"
         "triggers: {schedules: []}\nnotifications: {}\n_id: 2\n"
     )
-    notes = read(written(tmp_path, text)).notes
-    assert {note.split(":")[0].split()[0] for note in notes} == {
-        *("triggers", "notifications", "packages", "git", "version")
-    }
+    noted = {re.split("[: ]", note)[0] for note in read(written(tmp_path, text)).notes}
+    assert noted == {"triggers", "notifications", "packages", "git", "version"}
 
 
 def test_a_password_in_the_file_is_noted_and_not_shown(tmp_path: Path) -> None:
@@ -196,11 +198,6 @@ def test_a_password_in_the_file_is_noted_and_not_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("given", ["null", '""', "None", "SHIPYARD_HIDDEN"])
 def test_a_password_that_the_fleet_does_not_give_is_the_environments(given: str, tmp_path: Path) -> None:
-    text = (
-        f"{BLUEPRINT}        FIVETRAN_API_SECRET: {given}\n        FIVETRAN_FORCE: null\n        FIVETRAN_WAIT: true\n"
-    )
-    assert read(written(tmp_path, text)).vessels[0].variables == {
-        "FIVETRAN_CONNECTOR_ID": "abc",
-        "FIVETRAN_FORCE": None,
-        "FIVETRAN_WAIT": "true",
-    }
+    text = f"{BLUEPRINT}        FIVETRAN_API_SECRET: {given}\n        FIVETRAN_FORCE: null\n"
+    expected = {"FIVETRAN_CONNECTOR_ID": "abc", "FIVETRAN_FORCE": None, "FIVETRAN_WAIT": "true"}
+    assert vessel(tmp_path, f"{text}        FIVETRAN_WAIT: true\n").variables == expected

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, excluded_in_argo, exported, scripts
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, excluded_in_argo, exported, inputs, scripts
 
 BOTH = (TRIGGER, CHECK, *CONNECTOR)
 COMMANDS = {
@@ -49,12 +49,12 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
     shared = [one["metadata"]["name"] for one in workflow["spec"].get("volumeClaimTemplates", [])]
     shared += [one["name"] for one in workflow["spec"].get("volumes", [])]
     for template in scripts(printed):
+        container = template["container"]
         volumes = shared + [one["name"] for one in template.get("volumes", [])]
-        assert [one["name"] for one in template["container"]["volumeMounts"]] == volumes
-        assert template["container"]["securityContext"]["readOnlyRootFilesystem"] is True
-        assert template["container"]["imagePullPolicy"] == "IfNotPresent"
-        assert template["container"]["command"] == ["sync-blueprints"]
-        assert (REPOSITORY / template["container"]["args"][0]).is_file()
+        assert [one["name"] for one in container["volumeMounts"]] == volumes
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert (container["imagePullPolicy"], container["command"]) == ("IfNotPresent", ["sync-blueprints"])
+        assert (REPOSITORY / container["args"][0]).is_file()
         assert not re.search("{{", json.dumps(template))
     for one in cron:
         assert one["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == workflow["metadata"]["name"]
@@ -63,5 +63,5 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
 
 @pytest.mark.parametrize(("waits", "retried"), [("FALSE", True), ("TRUE", False)])
 def test_a_trigger_whose_pod_is_lost_is_retried_unless_it_waits(waits: str, retried: bool) -> None:
-    (template,) = scripts(exported("argo", TRIGGER, *CONNECTOR, "--input", f"FIVETRAN_WAIT={waits}"))
+    (template,) = scripts(exported("argo", TRIGGER, *CONNECTOR, *inputs(f"FIVETRAN_WAIT={waits}")))
     assert (-1 not in excluded_in_argo(template)) is retried

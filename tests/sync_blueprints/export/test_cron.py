@@ -14,7 +14,7 @@ import pytest
 
 from sync_blueprints.export.schedule import check_schedule, on_calendar
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs
 
 pytestmark = pytest.mark.skipif(not shutil.which("flock"), reason="flock is util-linux's")
 
@@ -78,8 +78,7 @@ def test_the_crontab_line_is_silent_after_a_success_and_shows_the_log_of_a_failu
 ) -> None:
     with Sandbox() as sandbox:
         given = (f"FIVETRAN_CONNECTOR_ID={connector}", f"FIVETRAN_API_URL={sandbox.url}", "2:FIVETRAN_WAIT=TRUE")
-        inputs = [part for text in given for part in ("--input", text)]
-        printed = set_up(home, TRIGGER, CHECK, *inputs, secrets=sandbox.environment)
+        printed = set_up(home, TRIGGER, CHECK, *inputs(*given), secrets=sandbox.environment)
         line = printed.splitlines()[-1].strip()
         assert line.startswith("0 2 * * * ")
         mailed = shell(line[len("0 2 * * * ") :], home)

@@ -17,11 +17,9 @@ from hypothesis import strategies as st
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.export.steps import in_json, in_shell
-from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported
+from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, Retries, export, exported, inputs
 
-CHAINS = [
-    orchestrator for orchestrator in ORCHESTRATORS if orchestrator != "dagster"
-]  # whose assets wait by themselves
+CHAINS = [one for one in ORCHESTRATORS if one != "dagster"]  # whose assets wait by themselves
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 
 
@@ -38,8 +36,8 @@ def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_on
         expected = Retries(rails.retry_count, frozenset(codes), rails.runtime_cutoff, rails.retry_wait)
         if orchestrator == "kestra":  # whose retries know no exit codes
             expected = replace(expected, count=0, codes=frozenset())
-        inputs = {f"{blueprint.prefix}WAIT": "true"} if waits else {}
-        retries = RETRIES[orchestrator](ORCHESTRATORS[orchestrator]([Step(blueprint, inputs)], Options()))
+        step = Step(blueprint, {f"{blueprint.prefix}WAIT": "true"} if waits else {})
+        retries = RETRIES[orchestrator](ORCHESTRATORS[orchestrator]([step], Options()))
         assert retries == (expected if retries.wait is not None else replace(expected, wait=None)), blueprint.name
 
 
@@ -56,26 +54,20 @@ def test_a_value_quoted_for_the_shell_reaches_a_program_as_it_is(text: str) -> N
 
 
 @pytest.mark.parametrize("orchestrator", CHAINS)
-def test_a_check_after_a_trigger_gets_no_id(orchestrator: str) -> None:
-    text = exported(orchestrator, TRIGGER, CHECK, *CONNECTOR)
+def test_an_input_reaches_every_blueprint_that_has_it_but_a_check_after_a_trigger_gets_no_id(orchestrator: str) -> None:
+    text = exported(orchestrator, TRIGGER, CHECK, *CONNECTOR, *inputs("FIVETRAN_API_URL=http://127.0.0.1:1"))
     assert text.count("speak_inexpensive") == 1
-
-
-@pytest.mark.parametrize("orchestrator", CHAINS)
-def test_an_input_that_is_no_id_reaches_every_blueprint_that_has_it(orchestrator: str) -> None:
-    url = "FIVETRAN_API_URL=http://127.0.0.1:1"
-    text = exported(orchestrator, TRIGGER, CHECK, *CONNECTOR, "--input", url)
     assert text.count("http://127.0.0.1:1") == 2
 
 
 def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
-    text = exported("platform", TRIGGER, CHECK, *CONNECTOR, "--input", "2:FIVETRAN_WAIT=TRUE")
-    inputs = [vessel["source"]["inputs"] for vessel in yaml.safe_load(text)["vessels"].values()]
-    assert inputs == [{"FIVETRAN_CONNECTOR_ID": "speak_inexpensive"}, {"FIVETRAN_WAIT": "TRUE"}]
+    text = exported("platform", TRIGGER, CHECK, *CONNECTOR, *inputs("2:FIVETRAN_WAIT=TRUE"))
+    written = [vessel["source"]["inputs"] for vessel in yaml.safe_load(text)["vessels"].values()]
+    assert written == [{"FIVETRAN_CONNECTOR_ID": "speak_inexpensive"}, {"FIVETRAN_WAIT": "TRUE"}]
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("given", "told"),
     [
         ([], "FIVETRAN_CONNECTOR_ID is required"),
         (["FIVETRAN_API_KEY=abc"], "FIVETRAN_API_KEY is a secret and is never written to the file"),
@@ -89,9 +81,8 @@ def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
         (["3:FIVETRAN_WAIT=TRUE"], "the first is 1"),
     ],
 )
-def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told: str) -> None:
-    arguments = [part for text in inputs for part in ("--input", text)]
-    printed = export("docker", TRIGGER, *arguments)
+def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told: str) -> None:
+    printed = export("docker", TRIGGER, *inputs(*given))
     assert (printed.exit_code, printed.stdout) == (2, "")
     assert told in printed.stderr
     assert "abc" not in printed.stderr
@@ -117,8 +108,8 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(inputs: list[str], told
         (["docker", TRIGGER, "--retry-count", "-1"], "'-1' is not a number of retries"),
         (["argo", TRIGGER, TRIGGER, CHECK], "comes after two triggers"),
         (["kubernetes", TRIGGER, CHECK, CHECK, "--schedule", "0 2 * * *"], "takes one blueprint"),
-        (["argo", TRIGGER, "--input", "FIVETRAN_API_URL=http://a/{{b"], "FIVETRAN_API_URL contains {{"),
-        (["kestra", TRIGGER, "--input", "FIVETRAN_API_URL=http://a/{%b"], "FIVETRAN_API_URL contains {%"),
+        (["argo", TRIGGER, *inputs("FIVETRAN_API_URL=http://a/{{b")], "FIVETRAN_API_URL contains {{"),
+        (["kestra", TRIGGER, *inputs("FIVETRAN_API_URL=http://a/{%b")], "FIVETRAN_API_URL contains {%"),
         (["kestra", TRIGGER, "--namespace", "Team"], "'Team' cannot be a namespace of Kestra"),
         (["kestra", TRIGGER, "--openshift"], "--openshift is not an option for kestra; only for kubernetes and argo"),
         (["kestra", TRIGGER, "--retry-count", "3"], "--retry-count is not an option for kestra"),
@@ -160,7 +151,7 @@ def test_every_secret_is_a_reference(orchestrator: str, vendor: str, monkeypatch
     ids = [one.reference for one in trigger.inputs if one.required and one.type != "Password"]
     for secret in trigger.secrets:
         monkeypatch.setenv(secret, "canary")
-    text = exported(orchestrator, trigger.name, "--input", f"{ids[0] if ids else 'RUDDERSTACK_CONNECTION_ID'}=abc")
+    text = exported(orchestrator, trigger.name, *inputs(f"{ids[0] if ids else 'RUDDERSTACK_CONNECTION_ID'}=abc"))
     assert "canary" not in text
     assert all(secret in text for secret in trigger.secrets)
 

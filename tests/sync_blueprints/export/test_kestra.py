@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs
 
 HANDOFF = "{{ outputs.fivetran_execute_sync.outputFiles }}"
 
@@ -60,7 +60,7 @@ def run_as_kestra(task: dict[str, Any], working: Path, secrets: dict[str, str]) 
 @pytest.mark.parametrize(("connector", "exit_code"), [("succeeds_in_1", 0), ("fails_in_1", 211)])
 def test_the_commands_trigger_a_sync_and_check_it(tmp_path: Path, connector: str, exit_code: int) -> None:
     with Sandbox() as sandbox:
-        given = ("--input", f"FIVETRAN_CONNECTOR_ID={connector}", "--input", f"FIVETRAN_API_URL={sandbox.url}")
+        given = inputs(f"FIVETRAN_CONNECTOR_ID={connector}", f"FIVETRAN_API_URL={sandbox.url}")
         trigger, check = flow(TRIGGER, CHECK, *given)["tasks"]
         working = [tmp_path / "trigger", tmp_path / "check"]
         assert run_as_kestra(trigger, working[0], sandbox.environment) == 0

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import version
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, jobs
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, inputs, jobs
 
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
@@ -21,11 +21,8 @@ COMMANDS = {
     "with a name and a namespace": (*BOTH, "--name", "nightly", "--namespace", "syncs"),
     "on a schedule": (*BOTH, "--schedule", "0 2 * * *"),
     "credentials on a schedule": ("Nango - Check Credentials", "--schedule", "*/30 * * * *"),
-    "a waiting trigger": (TRIGGER, *CONNECTOR, "--input", "FIVETRAN_WAIT=true"),
-    "four vessels": (
-        *("Fivetran - Update Connector", TRIGGER, CHECK, CHECK),
-        *(*CONNECTOR, "--input", "FIVETRAN_PAUSED=FALSE"),
-    ),
+    "a waiting trigger": (TRIGGER, *CONNECTOR, *inputs("FIVETRAN_WAIT=true")),
+    "four vessels": ("Fivetran - Update Connector", TRIGGER, CHECK, *BOTH[1:], *inputs("FIVETRAN_PAUSED=FALSE")),
     "on OpenShift": (*BOTH, "--openshift"),
     "with secrets as files": (*BOTH, "--secret-files"),
     "with secrets as files on a schedule": (*BOTH, "--secret-files", "--schedule", "0 2 * * *"),
@@ -64,10 +61,10 @@ def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
     assert jobs(printed)
     for job in jobs(printed):
         pod = job["template"]["spec"]
-        exit_codes = [rule["onExitCodes"] for rule in job["podFailurePolicy"]["rules"] if "onExitCodes" in rule]
-        assert [one["containerName"] for one in exit_codes] == [container(job)["name"]]
-        assert all(one["values"] == sorted(set(one["values"])) and 0 not in one["values"] for one in exit_codes)
-        assert all(len(one["values"]) <= 255 for one in exit_codes)
+        (exit_codes,) = [rule["onExitCodes"] for rule in job["podFailurePolicy"]["rules"] if "onExitCodes" in rule]
+        assert exit_codes["containerName"] == container(job)["name"]
+        assert exit_codes["values"] == sorted(set(exit_codes["values"]) - {0})
+        assert len(exit_codes["values"]) <= 255
         assert pod["restartPolicy"] == "Never"
         assert len(variables(job)) == len(container(job)["env"])
         assert {one["name"] for one in container(job)["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
@@ -110,20 +107,20 @@ def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> Non
     assert container(job)["imagePullPolicy"] == "IfNotPresent"
 
 
-def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended() -> None:
-    (trigger, check) = jobs(text(*BOTH, "--runtime-cutoff", "1h"))
+@pytest.mark.parametrize(
+    ("given", "wait", "timeout"),
+    [((), "TRUE", "50"), (inputs("2:FIVETRAN_WAIT=FALSE", "2:FIVETRAN_WAIT_TIMEOUT=5"), "FALSE", "5")],
+    ids=["as usual", "as the user chose"],
+)
+def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended(
+    given: tuple[str, ...], wait: str, timeout: str
+) -> None:
+    (trigger, check) = jobs(text(*BOTH, "--runtime-cutoff", "1h", *given))
     assert "suspend" not in trigger
     assert check["suspend"] is True
-    assert variables(check)["FIVETRAN_WAIT"] == "TRUE"
-    assert variables(check)["FIVETRAN_WAIT_TIMEOUT"] == "50"
+    assert variables(check)["FIVETRAN_WAIT"] == wait
+    assert variables(check)["FIVETRAN_WAIT_TIMEOUT"] == timeout
     assert check["template"]["spec"]["activeDeadlineSeconds"] == 3600
-
-
-def test_a_waiting_that_the_user_chose_is_left_alone() -> None:
-    chosen = ("--input", "2:FIVETRAN_WAIT=FALSE", "--input", "2:FIVETRAN_WAIT_TIMEOUT=5")
-    (_, check) = jobs(text(*BOTH, *chosen))
-    assert variables(check)["FIVETRAN_WAIT"] == "FALSE"
-    assert variables(check)["FIVETRAN_WAIT_TIMEOUT"] == "5"
 
 
 @pytest.mark.parametrize(
@@ -136,13 +133,12 @@ def test_a_pod_that_the_cluster_removes_is_replaced_unless_its_sync_may_run(comm
 
 
 def test_a_scheduled_check_becomes_a_wait_of_its_trigger() -> None:
-    failed_rows = ("--input", "2:RUDDERSTACK_FAIL_ON_FAILED_ROWS=TRUE", "--input", "RUDDERSTACK_CONNECTION_ID=abc")
+    given = inputs("2:RUDDERSTACK_FAIL_ON_FAILED_ROWS=TRUE", "RUDDERSTACK_CONNECTION_ID=abc")
     names = ("RudderStack - Trigger Sync", "RudderStack - Check Sync Status")
-    (job,) = jobs(text(*names, *failed_rows, "--schedule", "0 2 * * *"))
+    (job,) = jobs(text(*names, *given, "--schedule", "0 2 * * *"))
     assert container(job)["args"] == ["rudderstack_blueprints/trigger_sync.py"]
-    assert variables(job)["RUDDERSTACK_WAIT"] == "TRUE"
-    assert variables(job)["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] == "TRUE"
-    assert variables(job)["RUDDERSTACK_CONNECTION_ID"] == "abc"
+    expected = {"WAIT": "TRUE", "FAIL_ON_FAILED_ROWS": "TRUE", "CONNECTION_ID": "abc"}
+    assert {f"RUDDERSTACK_{name}": value for name, value in expected.items()}.items() <= variables(job).items()
     assert 143 in job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"]
 
 
@@ -154,6 +150,6 @@ def test_a_cron_job_does_not_overlap_with_itself() -> None:
 
 
 def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
-    update = ("--input", 'FIVETRAN_CUSTOM_UPDATE={"a": "$(FIVETRAN_API_KEY) $$"}')
+    update = inputs('FIVETRAN_CUSTOM_UPDATE={"a": "$(FIVETRAN_API_KEY) $$"}')
     (job,) = jobs(text("Fivetran - Update Connector", *CONNECTOR, *update))
     assert variables(job)["FIVETRAN_CUSTOM_UPDATE"] == '{"a": "$$(FIVETRAN_API_KEY) $$$$"}'

@@ -16,7 +16,8 @@ import yaml
 from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets, inputs
+from tests.processes import command
 
 AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
 
@@ -37,10 +38,7 @@ def test_vessels_follow_each_other_and_have_names_of_their_own() -> None:
     fleet = yaml.safe_load(exported("platform", TRIGGER, CHECK, CHECK, *CONNECTOR, "--name", "Nightly"))
     assert fleet["name"] == "Nightly"
     assert list(fleet["vessels"]) == [TRIGGER, CHECK, f"{CHECK} 2"]
-    assert fleet["connections"] == {
-        TRIGGER: {CHECK: "SUCCESS"},
-        CHECK: {f"{CHECK} 2": "SUCCESS"},
-    }
+    assert fleet["connections"] == {TRIGGER: {CHECK: "SUCCESS"}, CHECK: {f"{CHECK} 2": "SUCCESS"}}
 
 
 def test_a_fleet_holds_a_value_as_it_is(parameters: Step) -> None:
@@ -102,12 +100,9 @@ def test_github_takes_nothing_in_a_value_for_an_expression(parameters: Step) -> 
 @pytest.mark.sockets
 def test_a_fleet_runs_on_this_machine(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
-        url, connector = f"FIVETRAN_API_URL={sandbox.url}", "FIVETRAN_CONNECTOR_ID=succeeds_in_1"
-        wait = "2:FIVETRAN_WAIT=TRUE"
-        given = [part for text in (url, connector, wait) for part in ("--input", text)]
+        given = (f"FIVETRAN_API_URL={sandbox.url}", "FIVETRAN_CONNECTOR_ID=succeeds_in_1", "2:FIVETRAN_WAIT=TRUE")
         fleet = tmp_path / "fleet.yaml"
-        fleet.write_text(exported("platform", TRIGGER, CHECK, *given), encoding="utf-8")
-        command = [sys.executable, "-m", "sync_blueprints", "run", "--fleet", str(fleet)]
-        ran = subprocess.run(command, env={**os.environ, **sandbox.environment}, cwd=REPOSITORY, check=False)
-        assert ran.returncode == 0
+        fleet.write_text(exported("platform", TRIGGER, CHECK, *inputs(*given)), encoding="utf-8")
+        ran = command("run", "--fleet", fleet, environment={**os.environ, **sandbox.environment})
+        assert ran.exit_code == 0
         assert sandbox.starts == [("fivetran", "succeeds_in_1")]

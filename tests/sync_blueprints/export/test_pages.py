@@ -12,18 +12,9 @@ import pytest
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.exporting import blocks
 
 PAGES = REPOSITORY / "docs" / "orchestrators"
-
-
-def blocks(language: str, pages: str = "*.md") -> list[str]:
-    found = [
-        re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
-        for page in sorted(PAGES.glob(pages))
-        for indent, text in re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text("utf-8"), re.M | re.S)
-    ]
-    assert found
-    return found
 
 
 def for_sandbox(text: str, sandbox: Sandbox, connector: str) -> str:
@@ -44,7 +35,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: object) -
 def test_the_block_for_mage_triggers_and_fails_as_the_sync_does(monkeypatch: pytest.MonkeyPatch) -> None:
     from sync_blueprints import BlueprintFailed
 
-    (text,) = blocks("python", "mage.md")
+    (text,) = blocks((PAGES / "mage.md").read_text("utf-8"), "python")
     with Sandbox() as sandbox:
         stand_in(monkeypatch, "mage_ai")
         stand_in(monkeypatch, "mage_ai.data_preparation")
@@ -70,7 +61,7 @@ def test_the_activity_for_temporal_runs_in_its_test_environment(
     testing = pytest.importorskip("temporalio.testing")
     from temporalio.exceptions import ApplicationError
 
-    (text,) = blocks("python", "temporal.md")
+    (text,) = blocks((PAGES / "temporal.md").read_text("utf-8"), "python")
     (tmp_path / "page_for_temporal.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import page_for_temporal

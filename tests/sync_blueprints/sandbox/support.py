@@ -55,15 +55,10 @@ def word(vendor: str, response: requests.Response) -> str:
     return "succeeded" if (data["succeeded_at"] or "") > (data["failed_at"] or "") else "failed"
 
 
+RETL = {"running": "running", "good": "succeeded", "bad": "failed", "cancelled": "stopped", "odd": "hibernating"}
 WORDS = {  # of each vendor for a sync that is running, good, bad, cancelled or odd
-    "retl": {"running": "running", "good": "succeeded", "bad": "failed", "cancelled": "stopped", "odd": "hibernating"},
-    "source": {"running": "running", "good": "finished", "bad": "failed", "cancelled": "stopped", "odd": "hibernating"},
-    "fivetran": {
-        "running": "syncing",
-        "good": "succeeded",
-        "bad": "failed",
-        "cancelled": "paused",
-        "odd": "hibernating",
-    },
+    "retl": RETL,
+    "source": {**RETL, "good": "finished"},
+    "fivetran": {**RETL, "running": "syncing", "cancelled": "paused"},
     "nango": {"running": "RUNNING", "good": "SUCCESS", "bad": "STOPPED", "cancelled": "STOPPED", "odd": "HIBERNATING"},
 }

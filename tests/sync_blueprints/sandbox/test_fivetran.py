@@ -17,12 +17,27 @@ def details(call: Call, one: str) -> dict[str, Any]:
     return {**data, **data["status"]}
 
 
+def historical(call: Call, one: str) -> tuple[bool, str]:
+    """Whether the running or next sync is a historical one, and the state."""
+    now = details(call, one)
+    return now["is_historical_sync"], now["sync_state"]
+
+
+def sync(call: Call, one: str, *, force: bool = True) -> int:
+    status: int = call("POST", f"/v1/connections/{one}/sync", {"force": force}).status_code
+    return status
+
+
+def history(call: Call, one: str, query: str = "") -> tuple[list[str], str | None]:
+    data = call("GET", f"/v1/connections/{one}/sync-history?{query}").json()["data"]
+    return [item["status"] for item in data["items"]], data.get("next_cursor")
+
+
 def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Call, clock: Clock) -> None:
     before = details(call, "running")
     assert (before["sync_state"], before["failed_at"]) == ("syncing", None)
-    path = "/v1/connections/running/sync"
-    assert call("POST", path, {"force": False}).status_code == 409
-    assert call("POST", path, {"force": True}).status_code == 200
+    assert sync(call, "running", force=False) == 409
+    assert sync(call, "running") == 200
     between = details(call, "running")
     assert (between["sync_state"], between["succeeded_at"]) == ("syncing", before["succeeded_at"])
     assert between["failed_at"].startswith("2027-01-15T08:00:00.25")
@@ -30,23 +45,19 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
     after = details(call, "running")
     assert after["failed_at"] == between["failed_at"], "never cleared"
     assert after["succeeded_at"] > after["failed_at"]
-    window = "&start_time=2027-01-15T06:00:00Z&end_time=2027-01-15T09:00:00Z"
-    items = call("GET", f"/v1/connections/running/sync-history?limit=2{window}").json()["data"]
-    assert [item["status"] for item in items["items"]] == ["COMPLETED", "CANCELED"]
-    rest = call("GET", f"/v1/connections/running/sync-history?limit=2&cursor={items['next_cursor']}{window}").json()[
-        "data"
-    ]
-    assert [item["status"] for item in rest["items"]] == ["COMPLETED"]
+    window = "limit=2&start_time=2027-01-15T06:00:00Z&end_time=2027-01-15T09:00:00Z"
+    statuses, cursor = history(call, "running", window)
+    assert statuses == ["COMPLETED", "CANCELED"]
+    assert history(call, "running", f"{window}&cursor={cursor}")[0] == ["COMPLETED"]
 
 
 def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: Clock, sandbox: Sandbox) -> None:
-    path = "/v1/connections/cancelled"
-    call("POST", f"{path}/sync", {"force": True})
+    sync(call, "cancelled")
     clock.passed += 2
     paused = details(call, "cancelled")
     assert (paused["paused"], paused["sync_state"], paused["failed_at"]) == (True, "paused", None)
-    assert call("POST", f"{path}/sync", {"force": True}).status_code == 400
-    resumed = call("PATCH", path, {"paused": False, "run_setup_tests": False}).json()["data"]
+    assert sync(call, "cancelled") == 400
+    resumed = call("PATCH", "/v1/connections/cancelled", {"paused": False, "run_setup_tests": False}).json()["data"]
     assert (resumed["paused"], resumed["status"]["sync_state"]) == (False, "scheduled")
     assert len(sandbox.starts) == 1
 
@@ -54,35 +65,28 @@ def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: C
 def test_setup_states(call: Call, clock: Clock) -> None:
     assert details(call, "paused")["sync_state"] == "paused"
     assert details(call, "incomplete")["setup_state"] == "incomplete"
-    assert call("POST", "/v1/connections/incomplete/sync", {"force": True}).status_code == 400
+    assert sync(call, "incomplete") == 400
     assert details(call, "broken")["setup_state"] == "broken"
-    call("POST", "/v1/connections/broken/sync", {"force": False})
-    clock.passed += 2
-    assert details(call, "broken")["setup_state"] == "broken"
-    call("POST", "/v1/connections/broken/sync", {"force": True})
-    clock.passed += 2
-    assert details(call, "broken")["setup_state"] == "connected"
+    for force, after in ((False, "broken"), (True, "connected")):
+        sync(call, "broken", force=force)
+        clock.passed += 2
+        assert details(call, "broken")["setup_state"] == after
 
 
 def test_a_rescheduled_sync_waits_for_another_post(call: Call, clock: Clock) -> None:
     one = "rescheduled_in_30"
     assert details(call, one)["schedule_type"] == "manual"
-    call("POST", f"/v1/connections/{one}/sync", {"force": True})
+    sync(call, one)
     clock.passed += 1
     put_off = details(call, one)
     assert (put_off["sync_state"], put_off["rescheduled_for"]) == ("rescheduled", "2027-01-15T08:00:31Z")
     clock.passed += 100
     assert details(call, one)["sync_state"] == "rescheduled"
-    assert call("POST", f"/v1/connections/{one}/sync", {"force": False}).status_code == 200
+    assert sync(call, one, force=False) == 200
     clock.passed += 1
     done = details(call, one)
     assert (done["sync_state"], done["rescheduled_for"]) == ("scheduled", None)
     assert done["succeeded_at"] > "2027-01-15T08:00:31Z"
-
-
-def history(call: Call, one: str, query: str = "") -> list[str]:
-    response = call("GET", f"/v1/connections/{one}/sync-history?{query}").json()
-    return [item["status"] for item in response["data"]["items"]]
 
 
 @pytest.mark.parametrize(
@@ -95,21 +99,17 @@ def history(call: Call, one: str, query: str = "") -> list[str]:
     ],
 )
 def test_the_history_covers_an_hour_where_a_time_is_missing(call: Call, query: str, found: list[str]) -> None:
-    assert history(call, "failed_before_in_10800", query) == found  # it began at 04:59:00
+    assert history(call, "failed_before_in_10800", query)[0] == found  # it began at 04:59:00
 
 
 def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clock: Clock, sandbox: Sandbox) -> None:
-    path = "/v1/connections/succeeds"
-    call("POST", f"{path}/sync", {"force": True})
+    sync(call, "succeeds")
     clock.passed += 1
-    assert call("POST", f"{path}/resync").json()["code"] == "Success"
-    assert (details(call, "succeeds")["is_historical_sync"], details(call, "succeeds")["sync_state"]) == (
-        True,
-        "syncing",
-    )
+    assert call("POST", "/v1/connections/succeeds/resync").json()["code"] == "Success"
+    assert historical(call, "succeeds") == (True, "syncing")
     clock.passed += 2
-    assert details(call, "succeeds")["is_historical_sync"] is False
-    assert history(call, "succeeds") == ["COMPLETED", "CANCELED"]
+    assert historical(call, "succeeds") == (False, "scheduled")
+    assert history(call, "succeeds")[0] == ["COMPLETED", "CANCELED"]
     assert sandbox.starts == [("fivetran", "succeeds")] * 2
 
 
@@ -121,32 +121,22 @@ def test_a_historical_sync_of_a_paused_connection_waits_until_it_is_unpaused(
 ) -> None:
     assert call(method, f"/v1/connections/paused{path}", body).status_code == 200
     clock.passed += 10
-    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == ("paused", True)
+    assert historical(call, "paused") == (True, "paused")
     assert sandbox.starts == []
     call("PATCH", "/v1/connections/paused", {"paused": False})
-    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == ("syncing", True)
+    assert historical(call, "paused") == (True, "syncing")
     clock.passed += 2
-    assert (details(call, "paused")["sync_state"], details(call, "paused")["is_historical_sync"]) == (
-        "scheduled",
-        False,
-    )
+    assert historical(call, "paused") == (False, "scheduled")
     assert len(sandbox.starts) == 1
 
 
 def test_a_historical_sync_is_due_then_runs_then_is_over(call: Call, clock: Clock) -> None:
-    def shown(one: str) -> tuple[bool, str]:
-        return details(call, one)["is_historical_sync"], details(call, one)["sync_state"]
-
+    both = ("historical", "lazy_in_5")
     call("PATCH", "/v1/connections/lazy_in_5", {"is_historical_sync": True})
-    for one in ("historical", "lazy_in_5"):
-        assert shown(one) == (True, "scheduled")
-    clock.passed += 5
-    for one in ("historical", "lazy_in_5"):
-        assert shown(one) == (True, "syncing")
-    clock.passed += 5
-    for one in ("historical", "lazy_in_5"):
-        assert shown(one) == (False, "scheduled")
-        assert details(call, one)["succeeded_at"] > "2027-01-15T08:00:00Z"
+    for state in ((True, "scheduled"), (True, "syncing"), (False, "scheduled")):
+        assert [historical(call, one) for one in both] == [state, state]
+        clock.passed += 5
+    assert all(details(call, one)["succeeded_at"] > "2027-01-15T08:00:00Z" for one in both)
 
 
 def test_a_change_of_a_stale_connection_shows_late(call: Call, clock: Clock) -> None:

@@ -2,67 +2,54 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from sync_blueprints.sandbox import BEHAVIORS, Sandbox
-from sync_blueprints.sandbox.behaviors import read_id
+from sync_blueprints.sandbox import BEHAVIORS, EXAMPLES, ID_VARIABLES, Sandbox
+from sync_blueprints.sandbox.behaviors import Example, read_id
+from tests import processes
 from tests.sync_blueprints.sandbox.support import VENDORS, WORDS, Call, Clock, every_vendor, word
 
+START = "start"
+# Of an id, in order: a start, the seconds that pass, and what a read then shows; "as before" is what the first one did.
+TIMELINES: dict[str, list[Any]] = {
+    "succeeds": [START, 1.99, "running", 0.01, "good"],
+    "succeeds_in_0p5": [START, 0.49, "running", 0.01, "good"],
+    "refuses-rows-in-4_xmine": [START, 3.99, "running", 0.01, "good"],
+    "fails_in_3": [START, 2.99, "running", 0.01, "bad"],
+    "cancelled": [START, 1.99, "running", 0.01, "cancelled"],
+    "odd_word": [START, 1.99, "running", 0.01, "odd"],
+    "never_run": [START, 0.99, "running", 0.01, "good"],
+    "flaky_start_429_in_2": [429, START, 1.99, "running", 0.01, "good"],
+    "running": ["running", 5.0, "good", START, "running", 1.0, "good"],
+    "lazy_in_5": [START, 4.9, "as before", 0.1, "running", 1.0, "good"],
+    "stale_in_8": [START, 7.9, "as before", 0.1, "running", 7.9, "running", 0.1, "good"],
+    "failed_before_in_600": ["bad", START, 1.0, "good"],
+}
+
 
 @every_vendor
-@pytest.mark.parametrize(
-    ("one", "seconds", "ends_in"),
-    [
-        ("succeeds", 2, "good"),
-        ("succeeds_in_0p5", 0.5, "good"),
-        ("refuses-rows-in-4_xmine", 4, "good"),
-        ("fails_in_3", 3, "bad"),
-        ("cancelled", 2, "cancelled"),
-        ("odd_word", 2, "odd"),
-        ("never_run", 1, "good"),
-        ("flaky_start_429_in_2", 2, "good"),
-    ],
-)
-def test_a_start_runs_for_the_seconds_named_and_ends_as_the_id_says(
-    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, one: str, seconds: float, ends_in: str
+@pytest.mark.parametrize("one", TIMELINES)
+def test_an_id_starts_runs_and_ends_as_its_words_say(
+    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, one: str
 ) -> None:
     start, body, read = VENDORS[vendor](one)
-    if one.startswith("flaky"):
-        refused = call("POST", start, body)
-        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
-    assert call("POST", start, body).status_code == 200
-    clock.passed += seconds - 0.01
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-    clock.passed += 0.01
-    assert word(vendor, call("GET", read)) == WORDS[vendor][ends_in]
-    assert [name for _, name in sandbox.starts] == [one]
-
-
-@every_vendor
-def test_a_running_one_succeeds_by_itself_and_a_later_start_runs_a_second(
-    call: Call, clock: Clock, vendor: str
-) -> None:
-    start, body, read = VENDORS[vendor]("running")
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-    clock.passed += 5
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
-    assert call("POST", start, body).status_code == 200
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-    clock.passed += 1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
-
-
-@every_vendor
-def test_a_lazy_one_goes_on_showing_the_previous_run(call: Call, clock: Clock, vendor: str) -> None:
-    start, body, read = VENDORS[vendor]("lazy_in_5")
     before = call("GET", read).json()
-    call("POST", start, body)
-    clock.passed += 4.9
-    assert call("GET", read).json() == before
-    clock.passed += 0.1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-    clock.passed += 1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
+    for place, step in enumerate(TIMELINES[one]):
+        if step == 429:
+            refused = call("POST", start, body)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        elif step == START:
+            assert call("POST", start, body).status_code == 200, place
+        elif isinstance(step, float):
+            clock.passed += step
+        elif step == "as before":
+            assert call("GET", read).json() == before, place
+        else:
+            assert word(vendor, call("GET", read)) == WORDS[vendor][step], place
+    assert [name for _, name in sandbox.starts] == [one]
 
 
 @every_vendor
@@ -79,25 +66,21 @@ def test_ids_are_independent_and_their_words_may_be_hyphenated() -> None:
     assert all(read_id(one) == (one, BEHAVIORS[one].number) for one in BEHAVIORS)
 
 
-@every_vendor
-def test_what_is_stale_shows_what_was_true_a_while_ago(call: Call, clock: Clock, vendor: str) -> None:
-    start, body, read = VENDORS[vendor]("stale_in_8")
-    before = call("GET", read).json()
-    assert call("POST", start, body).status_code == 200
-    clock.passed += 7.9
-    assert call("GET", read).json() == before
-    clock.passed += 0.1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"]
-    clock.passed += 7.9
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["running"], "although it has ended"
-    clock.passed += 0.1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_a_script_ends_with_the_exit_code_that_its_id_is_listed_for(tmp_path: Path) -> None:
+    def run(row: tuple[processes.Kind, str, Example]) -> None:
+        kind, vendor, example = row
+        inputs = {kind.variable(name): value for name, value in example.inputs.items()}
+        stage = processes.Stage(sandbox, tmp_path / vendor / example.id, kind, f"{example.id}_x{example.exit_code}")
+        ended = stage.run(Path(example.script).stem, **inputs)
+        assert ended.exit_code == example.exit_code, (vendor, example, ended)
+
+    kinds = list(zip(processes.VENDORS, ID_VARIABLES))
+    rows = [(*one, row) for row in EXAMPLES for one in kinds if one[1] in (row.vendors or ID_VARIABLES)]
+    with Sandbox() as sandbox:
+        processes.in_parallel(run, rows)
 
 
-@every_vendor
-def test_what_failed_before_shows_it_until_a_start_succeeds(call: Call, clock: Clock, vendor: str) -> None:
-    start, body, read = VENDORS[vendor]("failed_before_in_600")
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["bad"]
-    call("POST", start, body)
-    clock.passed += 1
-    assert word(vendor, call("GET", read)) == WORDS[vendor]["good"]
+def test_every_exit_code_that_a_vendor_can_cause_has_an_id() -> None:
+    assert {one.exit_code for one in EXAMPLES} == {0, 200, 201, 202, 203, 204, 210, 211, 212, 213, 220}

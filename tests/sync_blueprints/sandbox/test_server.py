@@ -6,21 +6,17 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from sync_blueprints.sandbox import BEHAVIORS, Sandbox, main
+from tests import processes
 from tests.sync_blueprints.sandbox.support import Call, Clock
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +67,8 @@ REFUSED = [
     *(("POST", RESYNC, {"scope": scope}) for scope in ({}, {"sales": []}, ["sales"])),
     ("POST", "/v1/connections/no_scope/resync", {"scope": {"sales": ["orders"]}}),
     ("POST", "/v1/connections/incomplete/resync", None),
-    *(
-        ("PATCH", CONNECTION, body)
-        for body in ({"schedule_type": "weekly"}, {"paused": "TRUE"}, {"historical_sync": True})
-    ),
-    *(("PATCH", CONNECTION, body) for body in ({"run_setup_tests": False}, {})),
+    *(("PATCH", CONNECTION, body) for body in ({}, {"schedule_type": "weekly"}, {"paused": "TRUE"})),
+    *(("PATCH", CONNECTION, body) for body in ({"historical_sync": True}, {"run_setup_tests": False})),
     ("GET", f"{HISTORY}start_time=2027-01-08T07:59:59Z&end_time=2027-01-15T08:00:00Z", None),
     ("GET", f"{HISTORY}start_time=2027-01-15T08:00:00Z&end_time=2027-01-15T07:00:00Z", None),
     *(("GET", HISTORY + query, None) for query in ("start_time=yesterday", "limit=1001", "cursor=-1")),
@@ -147,24 +140,15 @@ def test_closing_ends_its_threads_even_with_a_connection_kept_open() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_the_environment_first_and_ends_cleanly(number: int) -> None:
-    code = "import sys; from sync_blueprints.sandbox import main; sys.exit(main(['--port', '0']))"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True
-    ) as process:
+def test_the_command_prints_the_environment_first_and_ends_cleanly(number: int, sandbox: Sandbox) -> None:
+    with processes.start(["-m", "sync_blueprints", "sandbox", "--port", "0"], os.environ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(7)]
-        names = [re.fullmatch(r"export ([A-Z_]+)=(\S+)\n", line) for line in lines]
-        found = {one[1]: one[2] for one in names if one}
-        assert set(found) == {
-            "RUDDERSTACK_API_URL",
-            "RUDDERSTACK_ACCESS_TOKEN",
-            "FIVETRAN_API_URL",
-            "FIVETRAN_API_KEY",
-            "FIVETRAN_API_SECRET",
-            "NANGO_API_URL",
-            "NANGO_SECRET_KEY",
-        }
+        found: dict[str, str] = {}
+        while len(found) < len(sandbox.environment):
+            exported = re.fullmatch(r"export ([A-Z_]+)=(\S+)\n", process.stdout.readline())
+            assert exported, found
+            found[exported[1]] = exported[2]
+        assert set(found) == set(sandbox.environment)
         headers = {"Authorization": f"Bearer {found['RUDDERSTACK_ACCESS_TOKEN']}"}
         assert requests.get(f"{found['RUDDERSTACK_API_URL']}/v2/workspace", headers=headers, timeout=10).ok
         process.send_signal(number)
