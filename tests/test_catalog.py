@@ -11,15 +11,11 @@ import pytest
 
 from shared import errors
 from shared.inputs import Field, fields
-from sync_blueprints.catalog import VENDORS, Blueprint, folder_of, load
+from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, folder_of, load
+from tests import processes
 
 BLUEPRINTS = load()
-SCRIPTS = sorted(
-    path
-    for vendor in VENDORS
-    for path in folder_of(vendor).glob("*.py")
-    if '__name__ == "__main__"' in path.read_text(encoding="utf-8")
-)
+SCRIPTS = [REPOSITORY / script for script in processes.SCRIPTS]
 ERRORS = {one.exit_code: one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")}
 OTHER_EXIT_CODES = {0, 129, 130, 143}  # success, SIGHUP, SIGINT and SIGTERM: these are no errors
 FIRST_LINES = """\

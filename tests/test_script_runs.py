@@ -70,51 +70,48 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Way = Callable[[str, Path], tuple[list[str], Path, dict[str, str]]]  # arguments, working folder, more variables
+# Each may change the environment, and returns the arguments and the working folder.
+Way = Callable[[str, Path, dict[str, str]], tuple[list[str], Path]]
 
 
-def hostile_modules(script: str, product: Path) -> tuple[list[str], Path, dict[str, str]]:
-    return [str(REPOSITORY / script)], product / "hostile", {"PYTHONPATH": ""}
+def hostile_modules(script: str, product: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
+    environment["PYTHONPATH"] = ""
+    return [str(REPOSITORY / script)], product / "hostile"
 
 
-def inputs_left_empty(script: str, _: Path) -> tuple[list[str], Path, dict[str, str]]:
+def inputs_left_empty(script: str, _: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
     needed = ("FIVETRAN_SCHEDULE_TYPE", *NANGO.more, *(kind.id_variable for kind in VENDORS))
     optional = [one.variable for one in fields_of(script) if not one.required and one.variable not in needed]
-    empty = dict(zip((one for one in optional if not one.endswith("_URL")), itertools.cycle(["", "None", "  "])))
-    return [Path(script).name], (REPOSITORY / script).parent, empty
+    environment.update(zip((one for one in optional if not one.endswith("_URL")), itertools.cycle(["", "None", "  "])))
+    return [Path(script).name], (REPOSITORY / script).parent
+
+
+def secrets_in_files(script: str, product: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
+    for variable in [one.variable for one in fields_of(script) if one.type == "Password"]:
+        file = product / f"{script.replace('/', '-')}-{variable}"
+        file.write_text(f"{environment.pop(variable)}\n", encoding="utf-8")
+        environment[f"{variable}_FILE"] = str(file)
+    return [script], REPOSITORY
 
 
 WAYS: dict[str, Way] = {
-    "as a module": lambda script, _: (["-m", script[: -len(".py")].replace("/", ".")], REPOSITORY, {}),
-    "in a copy of the product": lambda script, product: ([str(product / script)], Path("/"), {}),
+    "as a module": lambda script, *_: (["-m", script[: -len(".py")].replace("/", ".")], REPOSITORY),
+    "in a copy of the product": lambda script, product, _: ([str(product / script)], Path("/")),
     "in a folder of hostile modules": hostile_modules,
     "in its own folder with its optional inputs left empty": inputs_left_empty,
+    "with its secrets in files": secrets_in_files,
 }
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_every_script_succeeds(way: Way, sandbox: Sandbox, product: Path, tmp_path: Path) -> None:
+def test_every_script_succeeds_whatever_the_umask(way: Way, sandbox: Sandbox, product: Path, tmp_path: Path) -> None:
     def succeed(script: str) -> None:
         artifacts = tmp_path / script.replace("/", "-")
-        arguments, folder, more = way(script, product)
-        ended = run(arguments, {**complete(sandbox, artifacts), **more}, folder)
+        environment = complete(sandbox, artifacts)
+        arguments, folder = way(script, product, environment)
+        ended = run(arguments, environment, folder, umask=0o077 * (len(script) % 2))
         assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
         assert_private(artifacts)
-
-    in_parallel(succeed, SCRIPTS)
-
-
-def test_every_script_takes_its_secrets_from_files_whatever_the_umask(sandbox: Sandbox, tmp_path: Path) -> None:
-    def succeed(script: str) -> None:
-        own = tmp_path / script.replace("/", "-")
-        own.mkdir()
-        environment = complete(sandbox, own / "artifacts")
-        for variable in [one.variable for one in fields_of(script) if one.type == "Password"]:
-            (own / variable).write_text(f"{environment.pop(variable)}\n", encoding="utf-8")
-            environment[f"{variable}_FILE"] = str(own / variable)
-        ended = run([script], environment, umask=0o077 * (len(script) % 2))
-        assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
-        assert_private(own / "artifacts")
 
     in_parallel(succeed, SCRIPTS)
 

@@ -18,47 +18,16 @@ from sync_blueprints.sandbox import BEHAVIORS, Sandbox, main
 from tests import processes
 from tests.sync_blueprints.sandbox.support import Call, Clock
 
-
-@pytest.mark.parametrize(
-    ("path", "key"),
-    [
-        ("/v2/workspace", "Bearer wrong"),
-        ("/v2/sources/succeeds/status", "Basic sandbox-rudderstack-token"),
-        ("/v1/account/info", "Basic d3Jvbmc6d3Jvbmc="),
-        ("/v1/account/info", "Bearer sandbox-fivetran-key"),
-    ],
-)
-def test_wrong_credentials_are_401(call: Call, path: str, key: str) -> None:
-    response = call("GET", path, headers={"Authorization": key})
-    assert response.status_code == 401
-    assert response.json()
-
-
-@pytest.mark.parametrize("path", ["/v2/workspace", "/v2/sources", "/v1/account/info", "/scripts/config"])
-def test_good_credentials_can_be_checked(call: Call, path: str) -> None:
-    assert call("GET", path).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/v2/nope", 404),
-        ("DELETE", "/v2/workspace", 405),
-        ("HEAD", "/v2/workspace", 405),
-        ("GET", "/v1/connectors/succeeds", 404),
-        ("PUT", "/v1/connections/succeeds", 405),
-        ("HEAD", "/sync/status", 404),
-        ("DELETE", "/sync/trigger", 404),
-    ],
-)
-def test_unknown_paths_and_methods_are_refused(call: Call, method: str, path: str, status: int) -> None:
-    assert call(method, path).status_code == status
-    assert call("GET", "/v2/workspace").status_code == 200  # over the same connection
-
-
 HISTORY = "/v1/connections/succeeds/sync-history?"
 RETL, SOURCE = "/v2/retl-connections/succeeds/start", "/v2/sources/succeeds/start"
 SYNC, RESYNC, CONNECTION = (f"/v1/connections/succeeds{path}" for path in ("/sync", "/resync", ""))
+ACCEPTED = [
+    *(("GET", path, None) for path in ("/v2/workspace", "/v2/sources", "/v1/account/info", "/scripts/config")),
+    ("POST", SOURCE, {"parameters": ["--rebase_incremental", "--begin_time 2026-01-01"]}),
+    *(("POST", RESYNC, body) for body in (None, {"scope": {"sales": ["orders", "customers"]}})),
+    ("POST", "/v1/connections/no_scope/resync", None),
+    ("PATCH", CONNECTION, {"schedule_type": "manual", "sync_frequency": 60, "daily_sync_time": "03:00"}),
+]
 REFUSED = [
     *(("POST", RETL, body) for body in (None, "{", {}, {"syncType": "FULL"})),
     *(("POST", SOURCE, {"parameters": parameters}) for parameters in (["--drop"], "x")),
@@ -73,43 +42,42 @@ REFUSED = [
     ("GET", f"{HISTORY}start_time=2027-01-15T08:00:00Z&end_time=2027-01-15T07:00:00Z", None),
     *(("GET", HISTORY + query, None) for query in ("start_time=yesterday", "limit=1001", "cursor=-1")),
 ]
+UNKNOWN = [
+    ("GET", "/v2/nope"),
+    ("GET", "/v1/connectors/succeeds"),
+    ("HEAD", "/sync/status"),
+    ("DELETE", "/sync/trigger"),
+]
+WRONG_METHODS = [("DELETE", "/v2/workspace"), ("HEAD", "/v2/workspace"), ("PUT", CONNECTION)]
+FORCED = ("POST", SYNC, {"force": True})
+STATUSES = [
+    *((200, {}, *request) for request in ACCEPTED),
+    *((400, {}, *request) for request in REFUSED),
+    *((404, {}, *request, None) for request in UNKNOWN),
+    *((405, {}, *request, None) for request in WRONG_METHODS),
+    (401, {"Authorization": "Bearer wrong"}, "GET", "/v2/workspace", None),
+    (401, {"Authorization": "Basic sandbox-rudderstack-token"}, "GET", "/v2/sources/succeeds/status", None),
+    (401, {"Authorization": "Basic d3Jvbmc6d3Jvbmc="}, "GET", "/v1/account/info", None),
+    (401, {"Authorization": "Bearer sandbox-fivetran-key"}, "GET", "/v1/account/info", None),
+    (200, {"Accept": "application/json;version=2"}, *FORCED),
+    (406, {"Accept": "application/xml"}, *FORCED),
+    (406, {"Accept": "application/json;version=3"}, *FORCED),
+    (415, {"Content-Type": "text/plain"}, *FORCED),
+]
 
 
-@pytest.mark.parametrize(("method", "path", "body"), REFUSED)
-def test_a_wrong_request_is_refused_and_changes_nothing(
-    call: Call, sandbox: Sandbox, method: str, path: str, body: Any
+@pytest.mark.parametrize(("status", "headers", "method", "path", "body"), STATUSES)
+def test_a_request_is_accepted_if_it_is_right_and_else_changes_nothing(
+    call: Call, sandbox: Sandbox, status: int, headers: dict[str, str], method: str, path: str, body: Any
 ) -> None:
     before = call("GET", CONNECTION).json()
-    assert call(method, path, body).status_code == 400
-    assert sandbox.starts == []
-    assert call("GET", CONNECTION).json() == before
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", SOURCE, {"parameters": ["--rebase_incremental", "--begin_time 2026-01-01"]}),
-        ("POST", RESYNC, None),
-        ("POST", RESYNC, {"scope": {"sales": ["orders", "customers"]}}),
-        ("POST", "/v1/connections/no_scope/resync", None),
-        ("PATCH", CONNECTION, {"schedule_type": "manual", "sync_frequency": 60, "daily_sync_time": "03:00"}),
-    ],
-)
-def test_a_right_request_is_accepted(call: Call, method: str, path: str, body: Any) -> None:
-    assert call(method, path, body).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("header", "value", "status"),
-    [
-        ("Accept", "application/json;version=2", 200),
-        ("Accept", "application/xml", 406),
-        ("Accept", "application/json;version=3", 406),
-        ("Content-Type", "text/plain", 415),
-    ],
-)
-def test_fivetran_is_strict_about_headers(call: Call, header: str, value: str, status: int) -> None:
-    assert call("POST", SYNC, {"force": True}, {header: value}).status_code == status
+    response = call(method, path, body, headers)
+    assert response.status_code == status
+    if status == 401:
+        assert response.json()
+    if status != 200:
+        assert sandbox.starts == []
+        assert call("GET", CONNECTION).json() == before  # over the same connection
 
 
 def test_requests_are_recorded_in_order_and_share_a_connection_and_the_date_of_the_clock(
