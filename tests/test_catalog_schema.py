@@ -118,7 +118,7 @@ def test_the_schema_describes_the_keys_that_the_loader_reads_and_requires_those_
         ("Password/default", ["secret"]),
     ],
 )
-def test_a_wrong_value_is_refused_where_it_stands_and_a_duration_of_the_platform_is_accepted(
+def test_a_wrong_value_is_refused_where_it_stands_and_a_right_duration_is_not(
     schema: Any, some: Any, place: str, values: list[object]
 ) -> None:
     place = placed(some, place)
