@@ -109,11 +109,8 @@ def test_a_script_as_a_process_meets_a_fault(
 @contextlib.contextmanager
 def tmpfs(folder: Path, options: str) -> Iterator[Path]:
     folder.mkdir()
-    mount = shutil.which("mount")
-    if (
-        not mount
-        or subprocess.run([mount, "-t", "tmpfs", "-o", options, "none", folder], capture_output=True).returncode
-    ):
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("no file system may be mounted here")
     try:
         yield folder

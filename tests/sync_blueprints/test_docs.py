@@ -9,13 +9,16 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from shared import errors
+from sync_blueprints import BlueprintFailed
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
 from sync_blueprints.docs import SITE, build, exit_codes, made, pages, troubleshooting
 from sync_blueprints.sandbox import Sandbox
@@ -173,14 +176,19 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     script = quick("".join(one for one in commands if not one.startswith(NOT_RUN)))
     (tmp_path / "fivetran_blueprints").symlink_to(REPOSITORY / "fivetran_blueprints")
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    with Sandbox() as sandbox:
+    with Sandbox() as sandbox:  # of its own: what one page started must not help another
         secrets = "".join(f"{sandbox.environment[name]}\n" for name in re.findall(r"read -rs (\w+)", script))
-        environment = {**sandbox.environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts")}
-        environment["PATH"] = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment["HOME"] = str(tmp_path)
-        shell = [str(BASH), "-c", f"set -e\n{script}"]
-        piped = {"input": secrets, "capture_output": True, "text": True, "timeout": 120}
-        done = subprocess.run(shell, env=environment, cwd=tmp_path, check=False, **piped)  # type: ignore[call-overload]
+        path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        own = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts"), "HOME": str(tmp_path), "PATH": path}
+        done = subprocess.run(
+            [str(BASH), "-c", f"set -e\n{script}"],
+            input=secrets,
+            env={**sandbox.environment, **own},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert done.returncode == 0, done.stderr
 
 
@@ -197,3 +205,65 @@ def quick(text: str) -> str:
     }.items():
         text = text.replace(example, known)
     return text
+
+
+# The blocks in Python of the orchestrators' pages
+
+
+def for_sandbox(text: str, sandbox: Sandbox, connector: str) -> str:
+    """The page's block, for this connector of the sandbox."""
+    wait = re.compile(r'"FIVETRAN_WAIT": (?:True|"TRUE")')
+    assert wait.search(text)
+    text = wait.sub(lambda found: f'{found[0]}, "FIVETRAN_API_URL": "{sandbox.url}"', text)
+    return text.replace("speak_inexpensive", connector)
+
+
+each_ending = pytest.mark.parametrize(
+    ("connector", "outcome"), [("succeeds_in_1", "succeeded"), ("fails_in_1", "failed")]
+)
+
+
+@pytest.mark.sockets
+@each_ending
+def test_the_block_for_mage_triggers_and_fails_as_the_sync_does(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, connector: str, outcome: str
+) -> None:
+    (text,) = blocks((DOCS / "orchestrators/mage.md").read_text("utf-8"), "python")
+    package = "mage_ai.data_preparation"
+    for name in ("mage_ai", package, f"{package}.decorators", f"{package}.shared", f"{package}.shared.secrets"):
+        module: Any = types.ModuleType(name)
+        module.custom, module.get_secret_value = (lambda function: function), sandbox.environment.__getitem__
+        monkeypatch.setitem(sys.modules, name, module)
+    names: dict[str, Any] = {}
+    exec(for_sandbox(text, sandbox, connector), names)  # noqa: S102 - it is the page's
+    if outcome == "succeeded":
+        assert names["sync_fivetran"]()["outcome"] == "succeeded"
+    else:
+        with pytest.raises(BlueprintFailed):
+            names["sync_fivetran"]()
+
+
+@pytest.mark.sockets
+@each_ending
+def test_the_activity_for_temporal_runs_in_its_test_environment(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connector: str, outcome: str
+) -> None:
+    testing = pytest.importorskip("temporalio.testing")
+    from temporalio.exceptions import ApplicationError
+
+    (text,) = blocks((DOCS / "orchestrators/temporal.md").read_text("utf-8"), "python")
+    (tmp_path / "page_for_temporal.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import page_for_temporal
+
+    for name, value in sandbox.environment.items():
+        monkeypatch.setenv(name, value)
+    inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_WAIT": "TRUE", "FIVETRAN_API_URL": sandbox.url}
+    secrets = ["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"]
+    arguments = (page_for_temporal.run_blueprint, "Fivetran - Execute Sync", inputs, secrets)
+    if outcome == "succeeded":
+        assert testing.ActivityEnvironment().run(*arguments)["outcome"] == "succeeded"
+    else:
+        with pytest.raises(ApplicationError) as raised:
+            testing.ActivityEnvironment().run(*arguments)
+        assert (raised.value.type, raised.value.non_retryable) == ("failed", True)
