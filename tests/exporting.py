@@ -19,6 +19,7 @@ import yaml
 
 from sync_blueprints.catalog import REPOSITORY, parse_duration, parse_exit_codes
 from sync_blueprints.export import main
+from tests.processes import Ended
 
 TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
 
@@ -31,17 +32,8 @@ def inputs(*given: str) -> tuple[str, ...]:
 CONNECTOR = inputs("FIVETRAN_CONNECTOR_ID=speak_inexpensive")
 
 
-@dataclass(frozen=True)
-class Printed:
-    """How the command ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
 @functools.cache
-def export(*arguments: str) -> Printed:
+def export(*arguments: str) -> Ended:
     """Run the command with these arguments, once in all tests."""
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
     stderr = io.StringIO()
@@ -51,7 +43,7 @@ def export(*arguments: str) -> Printed:
         except SystemExit as end:
             exit_code = int(end.code or 0)
     stdout.flush()
-    return Printed(exit_code, stdout.buffer.getvalue().decode(), stderr.getvalue())
+    return Ended(exit_code, stdout.buffer.getvalue().decode(), stderr.getvalue())
 
 
 def exported(*arguments: str) -> str:

@@ -74,9 +74,6 @@ class Job:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            preexec_fn=lambda: signal.signal(
-                signal.SIGINT, signal.SIG_DFL
-            ),  # ignored where tests run in the background
         )
 
     def finish(self, process: subprocess.Popen[str]) -> Step:

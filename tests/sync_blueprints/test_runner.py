@@ -114,7 +114,7 @@ def test_the_script_gets_what_it_is_given_and_nothing_else(
     inherited = {"https_proxy", "NO_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"}
     for variable in inherited:
         monkeypatch.setenv(variable, "for-it")
-    given = {"FIVETRAN_WAIT": True, "FIVETRAN_WAIT_TIMEOUT": 5, "FIVETRAN_POLL_INTERVAL": None}
+    given: dict[str, Any] = {"FIVETRAN_WAIT": True, "FIVETRAN_WAIT_TIMEOUT": 5, "FIVETRAN_POLL_INTERVAL": None}
     secrets = {"FIVETRAN_API_KEY_FILE": "key"}
     got = run(name, {**given, "SHIPYARD_LOG_ID": "own"}, secrets=secrets, artifacts=tmp_path).details
     assert "not-for-it" not in got.values()

@@ -88,8 +88,10 @@ KEYS = {
     "auth: execute-only key on status": nango.EXECUTE_ONLY_KEY,
 }
 # Requests and failures that the sandbox has not; requests takes the double slash away, see below.
-LEFT_OUT = ("auth: prod env key", "freq ", "pause ", "start ", "N2 ", "double slash")
-LEFT_OUT += ("trig: opts+sync_mode", "trig: opts+full_resync", "trig: bad sync_mode")  # which are deprecated
+LEFT_OUT = (
+    *("auth: prod env key", "freq ", "pause ", "start ", "N2 ", "double slash"),
+    *("trig: opts+sync_mode", "trig: opts+full_resync", "trig: bad sync_mode"),  # deprecated
+)
 ERRORS = [one for one in RECORDED if one["status"] >= 400 and not one["label"].startswith(LEFT_OUT)]
 
 
