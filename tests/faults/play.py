@@ -145,7 +145,7 @@ def _run(scene: Scene, environment: Mapping[str, str], clock: Clock, patience: f
     """Run all of a script in this process."""
     script = importlib.import_module(scene.script.removesuffix(".py").replace("/", "."))
     stdout, stderr = io.StringIO(), io.StringIO()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
     code: object = None
     try:
         with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

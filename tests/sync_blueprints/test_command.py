@@ -97,7 +97,7 @@ def test_show_has_the_inputs_the_retries_and_the_exit_codes(tmp_path: Path, name
         assert f"\n  {code} " in done.stdout
 
 
-@pytest.mark.parametrize("code", [0, 137, 204, 210])
+@pytest.mark.parametrize("code", [0, 126, 137, 143, 204, 210])
 def test_explain_says_what_a_code_means_and_what_to_do(tmp_path: Path, code: int) -> None:
     for name in ([], ["nango-trigger-sync"]):
         said = run(tmp_path, "explain", str(code), *name).stdout

@@ -18,7 +18,7 @@ from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
-from sync_blueprints.vessel_run import Console
+from sync_blueprints.vessel_run import Console, Stop, signals_set
 from tests.processes import command, start
 from tests.sync_blueprints.test_fleet_file import CODE, written
 
@@ -283,6 +283,17 @@ def test_a_signal_ends_all_that_runs_starts_nothing_more_and_the_table_is_printe
     assert re.search(r"^run: a +1 +143 ", log, re.MULTILINE)
     assert re.search(r"^run: next +0 +- +- +skipped: the fleet was interrupted$", log, re.MULTILINE)
     assert log.splitlines()[-1] == f"run: the fleet a fleet ended with exit code {128 + number}"
+
+
+def test_ignored_signals_stay_ignored_and_the_others_are_given_back() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN), signal.getsignal(signal.SIGINT)
+    try:
+        with signals_set(Stop()):
+            assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+            assert signal.getsignal(signal.SIGINT) != before[1]
+        assert signal.getsignal(signal.SIGINT) == before[1]
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
 
 
 @pytest.mark.sockets

@@ -168,7 +168,8 @@ def test_guardrails_are_read_as_the_platform_writes_them(tmp_path: Path) -> None
 
 def test_values_are_taken_as_they_are_written(tmp_path: Path) -> None:
     plain = ["true", "TRUE", "0x1F", "2:00", "1e3", "2024-01-01", "None"]
-    taken = {**dict(zip(plain, plain)), '""': "", "null": None, '"null"': "null"}
+    tagged = {"!!int 0x1F": "0x1F", "!!bool x": "x", '!!timestamp ""': ""}
+    taken = {**dict(zip(plain, plain)), **tagged, '""': "", "null": None, '"null"': "null"}
     lines = [f"        - {{name: V{number}, value: {value}}}\n" for number, value in enumerate(taken)]
     found = vessel(tmp_path, f"{CODE}      environment:\n{''.join(lines)}").variables
     assert list(found.values()) == list(taken.values())
