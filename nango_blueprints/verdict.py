@@ -103,7 +103,7 @@ def judge(entry: Entry | None, watch: Watch, start: Start, now: datetime) -> tup
             return EntryVerdict(entry.label, SyncStatus.FAILED, "cut by Nango and never continued", entry), watch
         return EntryVerdict(entry.label, SyncStatus.RUNNING, "cut by Nango, to be continued"), watch
     if now - entry.finished_at < SETTLED_AFTER and watch.settling != entry.finished_at:
-        settling = EntryVerdict(entry.label, SyncStatus.RUNNING, "ended a moment ago", confirm=True)
+        settling = EntryVerdict(entry.label, SyncStatus.RUNNING, "its end is not confirmed yet", confirm=True)
         return settling, watch._replace(settling=entry.finished_at)
     return _ended(entry), watch
 

@@ -142,7 +142,8 @@ class Api:
                 if response.status != 429 and (starts or (response.status != 408 and response.status < 500)):
                     return self._checked(response, starts=starts)
                 problem, pause, status = self.describe(response), retry_after(response), response.status
-            ending = f"could not be reached: {problem} ({attempt} {'try' if attempt == 1 else 'tries'})"
+            what = "responded with" if status else "could not be reached:"
+            ending = f"{what} {problem}; gave up after {attempt} {'try' if attempt == 1 else 'tries'}"
             if pause is not None and pause > MAX_RETRY_AFTER:
                 ending = f"responded with {problem} and asks to wait {format_duration(pause)}"
                 break

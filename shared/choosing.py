@@ -51,11 +51,13 @@ def _unfinished(pending: Found) -> str:
     state, file = pending.plain.get("state"), pending.file
     if state == "ended":
         ended = f"exit code {pending.plain.get('exit_code')} ({pending.plain.get('outcome')})"
-        return f"the trigger before this check ended with {ended} and started nothing (see {file}); run it again"
+        return (
+            f"the trigger before this check ended with {ended} and started nothing (see {file}); trigger the sync again"
+        )
     if state == "reading":
         return (
             f"the trigger before this check was killed before it started anything, or is still running (see {file}); "
-            "run it again"
+            "trigger the sync again"
         )
     return (
         "the trigger before this check was killed, or could not find out whether its request was accepted (see "

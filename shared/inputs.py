@@ -36,6 +36,7 @@ class Field(Record):
     required: bool = False
     default: object = None
     options: tuple[str, ...] = ()
+    unit: str = ""  # of an Integer
     multiline: bool = False
     alias: str = ""  # another variable that means the same
     secrets: Callable[[str], Iterable[str]] = lambda _: ()  # what in the text must not be shown
@@ -141,9 +142,7 @@ def password(variable: str) -> str:
         if token and scheme in ("Bearer", "Basic"):
             raise InputError(f"starts with {scheme!r}; set the token or key alone, without that word")
         if not (text.isascii() and text.isprintable()):
-            raise InputError(
-                "contains characters that are not allowed in a key (line breaks, control or non-ASCII characters)"
-            )
+            raise InputError("contains characters that are not allowed in a key, such as line breaks or non-ASCII ones")
         return text
 
     return cast(str, Field(variable, "Password", parse, required=True))
@@ -164,13 +163,11 @@ def identifier(
         if len(text) > MAX_IDENTIFIER:
             raise InputError(f"is {len(text)} characters long; the maximum is {MAX_IDENTIFIER}")
         is_valid = re.fullmatch(pattern, text) is not None
-        if is_valid and not text.startswith("https://"):
-            return text
-        found = re.search(in_url, text)
-        if is_valid and not found:
-            return text
-        hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
-        raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
+        found = None if is_valid and not text.startswith("https://") else re.search(in_url, text)
+        if not is_valid or found:
+            hint = f"; did you mean {found[1]}?" if found and fits(found[1], pattern) else ""
+            raise InputError(f"is {shown(text)}; an ID may contain only {pattern.strip('+')}{hint}")
+        return text
 
     return Field(variable, "Alphanumeric", parse, required=required, alias=alias)
 
@@ -219,7 +216,7 @@ def integer(variable: str, *, unit: str, min: int, max: int = MAX_INTEGER, defau
             raise InputError(f"is {shown(text)}; must be a whole number of {unit}, {limits}")
         return int(text)
 
-    return Field(variable, "Integer", parse, default=default)
+    return Field(variable, "Integer", parse, default=default, unit=unit)
 
 
 def timestamp(variable: str) -> datetime | None:

@@ -70,7 +70,7 @@ def usage(name: str, kind: type[inputs.Inputs]) -> str:
     rows = [("Variable", "Type", "Required", "Default")]
     for field in inputs.fields(kind).values():
         default = "" if field.default is None else str(field.default)
-        options = f" ({', '.join(field.options)})" if field.options else ""
+        options = f" ({field.unit or ', '.join(field.options)})" if field.unit or field.options else ""
         rows.append(
             (
                 field.variable,

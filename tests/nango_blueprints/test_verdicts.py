@@ -133,7 +133,7 @@ def test_what_is_unseen_when_the_start_grace_is_over_has_failed(
         (entry(None, NEW, "STOPPED"), START, "STOPPED"),  # of the schedule, on an old server
         (entry(None, NEW, None), START, "no status"),
         (entry("SUCCESS", NEW, due=NEW), START, "cut by Nango, to be continued"),
-        (entry("SUCCESS", NEW + 9), START, "ended a moment ago"),
+        (entry("SUCCESS", NEW + 9), START, "its end is not confirmed yet"),
         (entry("SUCCESS", OLD), START, "not started yet"),
         (entry(None, None), LATEST, "never run"),
         (None, START, "missing from Nango's response"),

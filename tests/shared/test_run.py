@@ -105,7 +105,7 @@ def test_help_lists_inputs_without_a_run(run_here: Runner, tmp_path: Path, kind:
     assert table["ACME_KEY"] == ["Password", "yes"]
     assert table["ACME_WAIT"] == ["Boolean", "no", "FALSE"]
     assert table["ACME_IF_RUNNING"] == ["Select (restart, join, wait, fail)", "no", "restart"]
-    assert table["ACME_POLL_INTERVAL"] == ["Integer", "no", "60"]
+    assert table["ACME_POLL_INTERVAL"] == ["Integer (seconds)", "no", "60"]
     assert ran.stdout.endswith("See docs/acme-trigger-sync.md\n")
 
 
