@@ -103,7 +103,7 @@ class FivetranSyncs:
         if connection.setup_state == "broken":
             log.warning("the setup of %s is broken, so a sync may fail", self.label)
         if connection.schedule_type == "auto":
-            why = "Fivetran may start syncs of its own; Update Connector can make it manual"
+            why = "Fivetran may start syncs by itself; Update Connector can make it manual"
             log.info("%s has an automatic schedule: %s", self.connector_id, why)
         self._due_before = connection.rescheduled_for
         return Before(connection, self.api.http.best_now())

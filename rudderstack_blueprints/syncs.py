@@ -216,4 +216,4 @@ class RudderStackSyncs:
         schedule = settings.get("schedule")
         kind = schedule.get("type") if isinstance(schedule, dict) else None
         if isinstance(kind, str) and kind.lower() != "manual":
-            log.info("%s also runs on a schedule of its own (%s)", self.label, kind)
+            log.info("%s also runs on its own schedule (%s)", self.label, kind)

@@ -201,7 +201,7 @@ def _reason(error: Exception, chain: list[BaseException]) -> str:
     """What went wrong, without the URL's query."""
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
         return (
-            "its TLS certificate is not trusted (if your proxy signs certificates of its own, set REQUESTS_CA_BUNDLE)"
+            "its TLS certificate is not trusted (if your proxy issues its own certificates, set REQUESTS_CA_BUNDLE)"
         )
     if isinstance(error, requests.exceptions.Timeout):
         return f"no connection within {CONNECT_TIMEOUT} s"

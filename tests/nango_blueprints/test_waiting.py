@@ -153,7 +153,7 @@ def test_a_young_success_is_polled_again_after_two_seconds(nango: Nango) -> None
     assert nango.sent[1].at - nango.sent[0].at == 2
 
 
-# A sensor for connections on a schedule of their own
+# A sensor for connections on their own schedule
 
 
 def test_a_sensor_waits_until_the_oldest_of_the_latest_runs_is_young(nango: Nango) -> None:
