@@ -200,9 +200,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _reason(error: Exception, chain: list[BaseException]) -> str:
     """What went wrong, without the URL's query."""
     if any("CERTIFICATE_VERIFY_FAILED" in str(part) for part in chain):
-        return (
-            "its TLS certificate is not trusted (if your proxy issues its own certificates, set REQUESTS_CA_BUNDLE)"
-        )
+        return "its TLS certificate is not trusted (if your proxy issues its own certificates, set REQUESTS_CA_BUNDLE)"
     if isinstance(error, requests.exceptions.Timeout):
         return f"no connection within {CONNECT_TIMEOUT} s"
     last = next((part for part in reversed(chain) if not isinstance(part, MaxRetryError)), error)
