@@ -98,14 +98,17 @@ def sync_started_since(syncs: Iterable[Sync], at: datetime) -> Sync | None:
 def is_new_run(run: Sync, before: Sync, at: datetime | None) -> bool | None:
     """After a lost response: whether a source's latest run is not the one `before`; None if that is not known.
 
-    One that started before `at` was not shown yet when the state was read, and is somebody else's.
+    One that started before `at` was not shown yet when the state was read, and is somebody else's. Starts are shown in
+    whole seconds, so that two runs may have the same.
     """
     if run.never_ran:
         return False
-    if run.started_at is not None:
-        return run.started_at != before.started_at and (at is None or run.started_at >= at - CLOCK_MARGIN)
-    if run.status is SyncStatus.RUNNING:  # and nothing ran before
+    if run.started_at is None and run.status is SyncStatus.RUNNING:  # and nothing ran before
         return True
+    if run.started_at is not None and run.started_at != before.started_at:
+        return at is None or run.started_at >= at - CLOCK_MARGIN
+    if run.started_at is not None and run == before:
+        return False
     return run.id != before.id if run.id and before.id else None
 
 

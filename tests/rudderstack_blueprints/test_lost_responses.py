@@ -190,6 +190,17 @@ def test_a_lost_request_of_a_source_whose_runs_show_no_start_is_not_sent_again(r
     assert len(rudderstack.starts()) == 1
 
 
+@pytest.mark.parametrize("latest", [a_run("running", "12:00:00"), a_run("failed", "12:00:00", "12:00:03")])
+def test_a_run_that_began_in_the_same_second_as_the_one_before_may_be_ours(
+    rudderstack: RudderStack, latest: dict[str, Any]
+) -> None:
+    rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", "12:00:00", "12:00:00"))
+    rudderstack.expect_start(OF_SOURCE, LOST)
+    rudderstack.expect("GET", SOURCE_STATUS, latest, many=True)
+    assert rudderstack.trigger(OF_SOURCE) == UNCLEAR
+    assert len(rudderstack.starts()) == 1
+
+
 def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
     ours, behind = a_run("running", "12:00:01"), LAST_RUN

@@ -254,6 +254,9 @@ BEFORE = parse_run(a_run("finished", "11:00:00", "11:05:00", jobRunId="j-1"))
         (a_run("finished", "12:00:01", "12:00:02", jobRunId="j-1"), BEFORE, True),
         (a_run("finished", "11:00:00", "11:05:00", jobRunId="j-1"), BEFORE, False),
         (a_run("running", "11:59:50"), BEFORE, False),  # somebody else's, that was not shown yet
+        (a_run("failed", "11:00:00", "11:09:00", jobRunId="j-2"), BEFORE, True),  # starts have whole seconds
+        (a_run("failed", "11:00:00", "11:09:00"), BEFORE, None),
+        (a_run("running", "11:00:00"), BEFORE, None),
         ({"status": "running", "startedAt": ZERO}, BEFORE, True),
         ({"status": "finished"}, BEFORE, None),
         ({"status": "finished", "jobRunId": "j-2"}, BEFORE, True),
