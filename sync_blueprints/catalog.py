@@ -167,7 +167,7 @@ def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Bl
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like this one, if one is; case-insensitive."""
-    names = {_plain(one): one for one in known}
+    names = {_plain(one): one for one in reversed(list(known))}  # of two that are alike, the first
     found = difflib.get_close_matches(_plain(name), names, 1)
     return names[found[0]] if found else None
 

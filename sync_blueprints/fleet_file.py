@@ -143,8 +143,8 @@ def _words(error: fastjsonschema.JsonSchemaValueException) -> str:
     return f"{where}: expected {error.definition.get('description', 'something else')}"
 
 
-def _hint(unknown: str, known: Collection[str]) -> str:
-    near = nearest(unknown, known)
+def _hint(unknown: object, known: Collection[str]) -> str:
+    near = nearest(str(unknown), known)
     return f"did you mean {near}?" if near else f"expected {', '.join(known)}"
 
 
@@ -196,6 +196,6 @@ def _connections(raw: Any, names: Sequence[str]) -> tuple[Connection, ...]:
             for name in (upstream, downstream):
                 if name not in places:
                     where = ("connections", upstream, *([downstream] if name == downstream else []))
-                    raise _ProblemError(where, f"there is no vessel {name!r}; {_hint(str(name), names)}")
+                    raise _ProblemError(where, f"there is no vessel {name!r}; {_hint(name, names)}")
             found.append(Connection(places[upstream], places[downstream], condition))
     return tuple(found)

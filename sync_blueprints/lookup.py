@@ -6,10 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from sync_blueprints import terminal
+from sync_blueprints import exit_codes, terminal
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, load
-from sync_blueprints.docs import exit_codes
-from sync_blueprints.docs.exit_codes import ExitCode, general
+from sync_blueprints.exit_codes import ExitCode, general
 from sync_blueprints.terminal import paint
 
 

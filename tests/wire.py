@@ -139,9 +139,9 @@ class Vendor:
     def _fits(self, step: Step, sent: Sent, url: str) -> bool:
         return (step.method, self.url + step.path, step.query) == (sent.method, url, sent.query)
 
-    def starts(self, ending: str) -> list[Any]:
+    def starts(self, suffix: str) -> list[Any]:
         """The bodies of the POSTs that start a sync: those whose path ends so."""
-        return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(ending)]
+        return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(suffix)]
 
 
 @dataclass
@@ -178,8 +178,8 @@ class Scripts(Vendor):
     def verify(self, **given: str) -> Ending:
         return self.execute("check_credentials", given, self.credentials)
 
-    def starts(self, ending: str = "") -> list[Any]:
-        return super().starts(ending or self.start_path)
+    def starts(self, suffix: str = "") -> list[Any]:
+        return super().starts(suffix or self.start_path)
 
     @property
     def files(self) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from shared import inputs, values
-from sync_blueprints import export
+from sync_blueprints import exit_codes, export
 from sync_blueprints.catalog import VENDORS, Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
-from sync_blueprints.docs import exit_codes
 from sync_blueprints.docs.pages import page_name
 from sync_blueprints.sandbox import ID_VARIABLES
 from sync_blueprints.templates import environment

@@ -11,8 +11,9 @@ from typing import Any, Callable
 
 import jinja2
 
+from sync_blueprints import exit_codes
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, format_duration, load, version
-from sync_blueprints.docs import exit_codes, troubleshooting
+from sync_blueprints.docs import troubleshooting
 from sync_blueprints.templates import environment
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sync_blueprints.catalog import Blueprint
-from sync_blueprints.docs.exit_codes import SUCCESSES, kind_of
+from sync_blueprints.exit_codes import SUCCESSES, kind_of
 
 FOLDER = Path(__file__).with_name("troubleshooting")
 

@@ -86,6 +86,14 @@ def test_a_sync_that_only_a_409_reports_is_interrupted_by_the_next_forced_reques
     assert fivetran.files["sync.pickle"]["interrupted"] is True
 
 
+@pytest.mark.parametrize("policy", ["join", "wait"])
+def test_an_end_that_a_409_made_wait_for_is_not_that_of_the_sync_started_then(fivetran: Fivetran, policy: str) -> None:
+    fivetran.expect_trigger(CONFLICT, status=409, body=NO_FORCE)
+    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
+    assert fivetran.trigger(IF_RUNNING=policy) == STARTED
+    assert fivetran.files["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
+
+
 # join
 
 

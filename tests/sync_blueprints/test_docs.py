@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from shared import errors
-from sync_blueprints import BlueprintFailed
+from sync_blueprints import BlueprintFailed, exit_codes
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
-from sync_blueprints.docs import SITE, build, exit_codes, made, pages, troubleshooting
+from sync_blueprints.docs import SITE, build, made, pages, troubleshooting
 from sync_blueprints.sandbox import Sandbox
 from tests.exporting import blocks, command_in
 

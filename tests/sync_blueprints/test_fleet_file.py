@@ -91,6 +91,8 @@ def problem(folder: Path, text: str | bytes) -> str:
         (CODE + '    guardrails: {exclude_exit_code_ranges: ["300"]}\n', "8: '300' is not a valid range of exit codes"),
         (BLUEPRINT.replace("Execute", "Excute"), "6: there is no blueprint 'Fivetran - Excute Sync'; did you mean"),
         (BLUEPRINT.replace("CONNECTOR", "CONECTOR"), "8: Fivetran - Execute Sync has no input 'FIVETRAN_CONECTOR_ID';"),
+        (BLUEPRINT + "        ~: x\n", "7: Fivetran - Execute Sync has no input None; expected FIVETRAN_API_KEY"),
+        (BLUEPRINT + "        ? !!binary aGVsbG8=\n        : x\n", "7: Fivetran - Execute Sync has no input b'hello'"),
         (BLUEPRINT.replace("abc", "[abc]"), "8: vessels, Start, source, inputs, FIVETRAN_CONNECTOR_ID: expected a tex"),
         (CODE + "connections: [Mine]\n", "8: connections: expected a mapping of vessels"),
         (CODE + "connections: {Mine: {Yours: SUCCESS}}\n", "8: there is no vessel 'Yours'; expected Mine"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sync_blueprints import exit_codes
 from sync_blueprints.catalog import REPOSITORY, Blueprint, load
-from sync_blueprints.docs import exit_codes
 from tests.sync_blueprints.catalog_page.conftest import CHOSEN, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

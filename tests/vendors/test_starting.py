@@ -1,4 +1,4 @@
-"""What every vendor's trigger and check do alike, on the wire: each question is asked once, of all that can be synced.
+"""What every vendor's trigger does alike, on the wire: each question is asked once, of all that can be synced.
 
 The rules themselves are those of `shared/`; here each vendor's scripts follow them. What is a vendor's own is in the
 tests of its folder.
@@ -6,8 +6,6 @@ tests of its folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +15,15 @@ from tests.endings import (
     ALREADY_RUNNING,
     ARTIFACT_ERROR,
     BAD_REQUEST,
-    FAILED,
     INVALID,
     INVALID_INPUT,
     JOINED,
-    NOT_FOUND,
     NOT_STARTED,
     RUNNING,
     STARTED,
-    SUCCEEDED,
     UNCLEAR,
-    UNREACHABLE,
 )
-from tests.kinds import KINDS, Synced
-from tests.support import FakeClock
+from tests.vendors.kinds import OUTAGE, Synced
 from tests.wire import (
     GARBAGE,
     HTML,
@@ -41,20 +34,10 @@ from tests.wire import (
     TIMED_OUT_ONES,
     UNCLEAR_ONES,
     killed,
-    on_the_wire,
 )
 
 CONFLICT = {"response": {"message": "it is running"}, "status": 409}
-OUTAGE = {"response": HTML, "status": 502}
 FORBIDDEN = {"response": {"code": "Forbidden"}, "status": 403}
-
-
-@pytest.fixture(params=KINDS.values(), ids=KINDS)
-def synced(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> Iterator[Synced]:
-    """Each that can be synced, with artifacts in `tmp_path`."""
-    kind = request.param
-    for vendor in on_the_wire(kind.url, clock, kind.vendor, folder=tmp_path):
-        yield Synced(kind, vendor)
 
 
 # What goes over the wire
@@ -264,10 +247,10 @@ def test_fail_ends_at_once_and_saves_nothing(synced: Synced, shows: bool) -> Non
 
 @pytest.mark.parametrize("conflicts", [0, 1, 6], ids=["it shows", "a 409 first", "it shows late"])
 def test_join_saves_what_is_running_as_soon_as_it_shows(synced: Synced, conflicts: int) -> None:
+    synced.begins(synced.kind.idle if conflicts else synced.kind.running)
     for number in range(conflicts):
-        (synced.reads if number else synced.begins)(synced.kind.idle)
         synced.requests(**CONFLICT)
-    (synced.reads if conflicts else synced.begins)(synced.kind.running)
+        synced.reads(synced.kind.idle if number < conflicts - 1 else synced.kind.running)
     assert synced.trigger(IF_RUNNING="join") == (*JOINED, synced.kind.id)
     assert synced.vendor.files["sync.pickle"]["joined"] is True
 
@@ -333,172 +316,3 @@ def test_a_handoff_is_saved_before_a_trigger_waits(synced: Synced) -> None:
     with pytest.raises(Interruption):
         synced.trigger(WAIT="TRUE")
     assert set(synced.vendor.files) == synced.kind.handoff
-
-
-# Waiting for the end
-
-
-@pytest.mark.parametrize("fails", [False, True], ids=["succeeded", "failed"])
-def test_a_trigger_waits_until_the_sync_has_ended(synced: Synced, fails: bool) -> None:
-    synced.begins_and_starts()
-    synced.polls(*[HTML] * 5, status=503)  # the first poll comes after a pause and may fail
-    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
-    synced.ends(synced.kind.failed if fails else synced.kind.succeeded)
-    assert synced.trigger(WAIT="TRUE") == (FAILED if fails else SUCCEEDED)
-    assert next(sent.at for sent in synced.vendor.sent if sent.at > 0) > 1
-    assert set(synced.vendor.files) == synced.kind.handoff
-
-
-def test_a_check_polls_at_once_and_until_the_sync_has_ended(synced: Synced) -> None:
-    synced.triggered()
-    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
-    synced.ends()
-    assert synced.check(WAIT="TRUE") == SUCCEEDED
-    assert synced.vendor.sent[0].at == 60
-
-
-def test_a_check_times_out_and_says_that_the_sync_is_still_running(synced: Synced) -> None:
-    synced.triggered(after=0)
-    synced.polls(synced.kind.goes_on, many=True)
-    ended = synced.check(WAIT="TRUE", WAIT_TIMEOUT="30", POLL_INTERVAL="20")
-    assert ended == (*RUNNING, "timed out after 30 min", "still running in")
-    assert 1800 <= synced.vendor.clock.elapsed < 1821
-    polls = [sent.at for sent in synced.vendor.sent]
-    least = 5 if synced.vendor.name == "nango" else 2
-    for before, after in zip(polls, polls[1:-1]):
-        pause = min(max(min(before / 5, 15), before / 40, least), 20)
-        assert 0.89 * pause <= after - before <= 1.11 * pause
-
-
-@pytest.mark.parametrize(
-    "failure", [{"response": TIMED_OUT}, {"response": []}, {"response": {"code": "No"}, "status": 400}, "no such id"]
-)
-def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: Any) -> None:
-    synced.triggered(after=100)
-    synced.polls(synced.kind.goes_on)
-    for _ in range(6):
-        synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure))
-    synced.ends()
-    assert synced.check(WAIT="TRUE") == SUCCEEDED
-
-
-@pytest.mark.parametrize(("refusals", "expected"), [(3, SUCCEEDED), (4, UNREACHABLE)])
-def test_three_refusals_in_a_row_are_survived_after_a_good_poll(synced: Synced, refusals: int, expected: Any) -> None:
-    synced.triggered()
-    synced.polls(synced.kind.goes_on)
-    synced.polls(*[None] * refusals, status=401)
-    if expected is SUCCEEDED:
-        synced.ends()
-    assert synced.check(WAIT="TRUE") == expected
-
-
-def test_an_outage_of_over_a_quarter_of_an_hour_ends_the_wait(synced: Synced) -> None:
-    synced.triggered(after=0)
-    synced.polls(synced.kind.goes_on)
-    synced.polls(**OUTAGE, many=True)
-    assert synced.check(WAIT="TRUE") == UNREACHABLE
-    assert 900 <= synced.vendor.clock.elapsed < 1100
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
-def test_a_retry_after_at_each_poll_outlasts_the_time_out_by_no_more_than_a_poll(synced: Synced, first: bool) -> None:
-    synced.begins_and_starts()
-    if not first:
-        synced.polls(synced.kind.goes_on)
-    synced.polls(None, status=429, headers={"Retry-After": "50"}, takes=5, many=True)
-    assert synced.trigger(WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
-    assert synced.vendor.clock.elapsed < 66  # a poll takes five seconds
-
-
-# A poll that fails
-
-
-@pytest.mark.parametrize("waits", ["FALSE", "TRUE"])
-@pytest.mark.parametrize(
-    ("failure", "expected"),
-    [
-        ({"response": None, "status": 401}, INVALID),
-        (OUTAGE, UNREACHABLE),
-        ({"response": REFUSED}, UNREACHABLE),
-        ({"response": HTML}, UNREACHABLE),
-        ({"response": None}, UNREACHABLE),
-        ({"response": []}, UNREACHABLE),
-        ("no such id", NOT_FOUND),
-    ],
-)
-def test_a_first_poll_that_fails_is_final(synced: Synced, failure: Any, expected: Any, waits: str) -> None:
-    synced.triggered(after=100)
-    synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure), many=True)
-    assert synced.check(WAIT=waits) == expected
-    assert len(synced.vendor.sent) == (5 if failure is OUTAGE or failure == {"response": REFUSED} else 1)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "polls", "expected"),
-    [(0, 3, (*RUNNING, "not visible yet")), (50, 3, RUNNING), (57, 2, NOT_FOUND), (61, 1, NOT_FOUND)],
-)
-def test_a_sync_is_not_visible_yet_for_a_minute_after_the_trigger(
-    synced: Synced, seconds: float, polls: int, expected: tuple[Any, ...]
-) -> None:
-    synced.triggered(after=seconds + 1)
-    for _ in range(polls):
-        synced.polls(**synced.kind.no_such_id)
-    assert synced.check() == expected
-    assert synced.vendor.clock.sleeps == [2] * (polls - 1)
-
-
-@pytest.mark.parametrize(("visible_after", "expected"), [(20, SUCCEEDED), (99, NOT_FOUND)])
-def test_a_wait_goes_on_for_a_minute_until_the_sync_is_visible(
-    synced: Synced, visible_after: int, expected: tuple[int, str]
-) -> None:
-    synced.triggered(after=0)
-    for _ in range(min(visible_after, 60) // 2 + (expected is NOT_FOUND)):
-        synced.polls(**synced.kind.no_such_id)
-    if expected is SUCCEEDED:
-        synced.ends()
-    assert synced.check(WAIT="TRUE") == expected
-    polls = [sent.at for sent in synced.vendor.sent if sent.method == "GET"]
-    assert polls[:10] == [2.0 * number for number in range(10)]
-
-
-# Which handoff is checked
-
-
-def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
-    synced.triggered()
-    synced.reads(**synced.kind.no_such_id)
-    assert synced.trigger() == NOT_FOUND
-    for of in (synced.kind.of, synced.vendor.credentials):
-        assert synced.vendor.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
-    assert synced.trigger(IF_RUNNING="perhaps") == INVALID_INPUT
-    assert synced.check() == (*ARTIFACT_ERROR, "206 (invalid_input)")
-
-
-def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(synced: Synced) -> None:
-    synced.triggered()
-    synced.ends()
-    assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
-    assert synced.vendor.run.report.id == synced.kind.id
-
-
-@pytest.mark.parametrize("given", [{}, {"MAX_AGE": "5", "WAIT": "TRUE"}])
-def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given: Mapping[str, str]) -> None:
-    ended = synced.vendor.check(of=synced.vendor.credentials, **given)
-    assert ended == INVALID_INPUT
-    assert any(variable in ended.message for variable in synced.kind.of.keys() - synced.vendor.credentials.keys())
-
-
-def test_a_maximum_age_is_ignored_with_a_handoff(synced: Synced) -> None:
-    synced.triggered(after=7200)
-    synced.ends()
-    assert synced.check(MAX_AGE="1") == SUCCEEDED
-
-
-@pytest.mark.parametrize("offset", [-600, 600])
-def test_the_local_clock_decides_nothing(synced: Synced, offset: float) -> None:
-    synced.vendor.clock.offset = offset
-    synced.triggered()
-    synced.polls(synced.kind.goes_on)
-    assert synced.check() == RUNNING
-    synced.ends()
-    assert synced.check() == SUCCEEDED

@@ -11,9 +11,10 @@ from tests.endings import STARTED
 from tests.fivetran_blueprints import responses as fivetran
 from tests.nango_blueprints import responses as nango
 from tests.rudderstack_blueprints import responses as rudderstack
-from tests.wire import Ending, Scripts
+from tests.wire import HTML, Ending, Scripts
 
 ENDED = "12:00:01"
+OUTAGE = {"response": HTML, "status": 502}
 
 
 class Place(NamedTuple):
@@ -50,8 +51,9 @@ class Kind(NamedTuple):
     failed: Any
 
     no_such_id: Mapping[str, Any]
-    first_read_only: Place | None = None  # what a trigger reads besides
-    after_500: Place | None = None  # of a request
+    min_interval: float = 2.0  # seconds between two polls
+    first_read_only: Place | None = None  # what a trigger reads besides, once; it is answered with 404
+    after_500: Place | None = None  # where RudderStack's trigger asks whether there is such a source
     history: Place | None = None  # what is asked for after an end
 
 
@@ -142,13 +144,18 @@ KINDS = {
         succeeded=nango.entries(nango.entry("SUCCESS", ENDED)),
         failed=nango.entries(nango.entry("STOPPED", ENDED)),
         no_such_id=nango.replay("stat: unknown connection"),
+        min_interval=5.0,
     ),
 }
 
 
 @dataclass
 class Synced:
-    """One that is synced: what its vendor is to expect, and its scripts."""
+    """One that is synced, on a wire.
+
+    `begins` to `begins_and_starts` only note what its vendor is to expect next, and the response; `trigger` and `check`
+    run a script, and so does `triggered`. Of Fivetran and Nango `reads`, `searches` and `polls` are the same request.
+    """
 
     kind: Kind
     vendor: Any

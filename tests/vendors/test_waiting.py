@@ -1,0 +1,179 @@
+"""What every vendor's check does alike, and a trigger that waits: polls, their failures, and which handoff is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.endings import ARTIFACT_ERROR, FAILED, INVALID, INVALID_INPUT, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
+from tests.vendors.kinds import OUTAGE, Synced
+from tests.wire import HTML, REFUSED, TIMED_OUT
+
+# Waiting for the end
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeded", "failed"])
+def test_a_trigger_waits_until_the_sync_has_ended(synced: Synced, fails: bool) -> None:
+    synced.begins_and_starts()
+    synced.polls(*[HTML] * 5, status=503)  # the first poll comes after a pause and may fail
+    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
+    synced.ends(synced.kind.failed if fails else synced.kind.succeeded)
+    assert synced.trigger(WAIT="TRUE") == (FAILED if fails else SUCCEEDED)
+    assert next(sent.at for sent in synced.vendor.sent if sent.at > 0) > 1
+    assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def test_a_check_polls_at_once_and_until_the_sync_has_ended(synced: Synced) -> None:
+    synced.triggered()
+    synced.polls(synced.kind.goes_on, synced.kind.goes_on)
+    synced.ends()
+    assert synced.check(WAIT="TRUE") == SUCCEEDED
+    assert synced.vendor.sent[0].at == 60
+
+
+def test_a_check_times_out_and_says_that_the_sync_is_still_running(synced: Synced) -> None:
+    synced.triggered(after=0)
+    synced.polls(synced.kind.goes_on, many=True)
+    ended = synced.check(WAIT="TRUE", WAIT_TIMEOUT="30", POLL_INTERVAL="20")
+    assert ended == (*RUNNING, "timed out after 30 min", "still running in")
+    assert 1800 <= synced.vendor.clock.elapsed < 1821
+    polls = [sent.at for sent in synced.vendor.sent]
+    for before, after in zip(polls, polls[1:-1]):  # the last pause is cut by the time-out
+        pause = min(max(min(before / 5, 15), before / 40, synced.kind.min_interval), 20)
+        assert 0.89 * pause <= after - before <= 1.11 * pause
+
+
+@pytest.mark.parametrize(
+    "failure", [{"response": TIMED_OUT}, {"response": []}, {"response": {"code": "No"}, "status": 400}, "no such id"]
+)
+def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: Any) -> None:
+    synced.triggered(after=100)
+    synced.polls(synced.kind.goes_on)
+    for _ in range(6):
+        synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure))
+    synced.ends()
+    assert synced.check(WAIT="TRUE") == SUCCEEDED
+
+
+@pytest.mark.parametrize(("refusals", "expected"), [(3, SUCCEEDED), (4, UNREACHABLE)])
+def test_three_refusals_in_a_row_are_survived_after_a_good_poll(synced: Synced, refusals: int, expected: Any) -> None:
+    synced.triggered()
+    synced.polls(synced.kind.goes_on)
+    synced.polls(*[None] * refusals, status=401)
+    if expected is SUCCEEDED:
+        synced.ends()
+    assert synced.check(WAIT="TRUE") == expected
+
+
+def test_an_outage_of_over_a_quarter_of_an_hour_ends_the_wait(synced: Synced) -> None:
+    synced.triggered(after=0)
+    synced.polls(synced.kind.goes_on)
+    synced.polls(**OUTAGE, many=True)
+    assert synced.check(WAIT="TRUE") == UNREACHABLE
+    assert 900 <= synced.vendor.clock.elapsed < 1100
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
+def test_a_retry_after_at_each_poll_outlasts_the_time_out_by_no_more_than_a_poll(synced: Synced, first: bool) -> None:
+    synced.begins_and_starts()
+    if not first:
+        synced.polls(synced.kind.goes_on)
+    synced.polls(None, status=429, headers={"Retry-After": "50"}, takes=5, many=True)
+    assert synced.trigger(WAIT="TRUE", WAIT_TIMEOUT="1").code in (210, 220)
+    assert synced.vendor.clock.elapsed < 66  # a poll takes five seconds
+
+
+# A poll that fails
+
+
+@pytest.mark.parametrize("waits", ["FALSE", "TRUE"])
+@pytest.mark.parametrize(
+    ("failure", "tries", "expected"),
+    [
+        ({"response": None, "status": 401}, 1, INVALID),
+        (OUTAGE, 5, UNREACHABLE),
+        ({"response": REFUSED}, 5, UNREACHABLE),
+        ({"response": HTML}, 1, UNREACHABLE),
+        ({"response": None}, 1, UNREACHABLE),
+        ({"response": []}, 1, UNREACHABLE),
+        ("no such id", 1, NOT_FOUND),
+    ],
+)
+def test_a_first_poll_that_fails_is_final(synced: Synced, failure: Any, tries: int, expected: Any, waits: str) -> None:
+    synced.triggered(after=100)
+    synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure), many=True)
+    assert synced.check(WAIT=waits) == expected
+    assert len(synced.vendor.sent) == tries
+
+
+@pytest.mark.parametrize(
+    ("seconds", "polls", "expected"),
+    [(0, 3, (*RUNNING, "not visible yet")), (50, 3, RUNNING), (57, 2, NOT_FOUND), (61, 1, NOT_FOUND)],
+)
+def test_a_sync_is_not_visible_yet_for_a_minute_after_the_trigger(
+    synced: Synced, seconds: float, polls: int, expected: tuple[Any, ...]
+) -> None:
+    synced.triggered(after=seconds + 1)
+    for _ in range(polls):
+        synced.polls(**synced.kind.no_such_id)
+    assert synced.check() == expected
+    assert synced.vendor.clock.sleeps == [2] * (polls - 1)
+
+
+@pytest.mark.parametrize(("visible_after", "expected"), [(20, SUCCEEDED), (99, NOT_FOUND)])
+def test_a_wait_goes_on_for_a_minute_until_the_sync_is_visible(
+    synced: Synced, visible_after: int, expected: tuple[int, str]
+) -> None:
+    synced.triggered(after=0)
+    for _ in range(min(visible_after, 60) // 2 + (expected is NOT_FOUND)):
+        synced.polls(**synced.kind.no_such_id)
+    if expected is SUCCEEDED:
+        synced.ends()
+    assert synced.check(WAIT="TRUE") == expected
+    polls = [sent.at for sent in synced.vendor.sent if sent.method == "GET"]
+    assert polls[:10] == [2.0 * number for number in range(10)]
+
+
+# Which handoff is checked
+
+
+def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
+    synced.triggered()
+    synced.reads(**synced.kind.no_such_id)
+    assert synced.trigger() == NOT_FOUND
+    for of in (synced.kind.of, synced.vendor.credentials):
+        assert synced.vendor.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
+    assert synced.trigger(IF_RUNNING="perhaps") == INVALID_INPUT
+    assert synced.check() == (*ARTIFACT_ERROR, "206 (invalid_input)")
+
+
+def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(synced: Synced) -> None:
+    synced.triggered()
+    synced.ends()
+    assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
+    assert synced.vendor.run.report.id == synced.kind.id
+
+
+@pytest.mark.parametrize("given", [{}, {"MAX_AGE": "5", "WAIT": "TRUE"}])
+def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given: Mapping[str, str]) -> None:
+    ended = synced.vendor.check(of=synced.vendor.credentials, **given)
+    assert ended == INVALID_INPUT
+    assert any(variable in ended.message for variable in synced.kind.of.keys() - synced.vendor.credentials.keys())
+
+
+def test_a_maximum_age_is_ignored_with_a_handoff(synced: Synced) -> None:
+    synced.triggered(after=7200)
+    synced.ends()
+    assert synced.check(MAX_AGE="1") == SUCCEEDED
+
+
+@pytest.mark.parametrize("offset", [-600, 600])
+def test_the_local_clock_decides_nothing(synced: Synced, offset: float) -> None:
+    synced.vendor.clock.offset = offset
+    synced.triggered()
+    synced.polls(synced.kind.goes_on)
+    assert synced.check() == RUNNING
+    synced.ends()
+    assert synced.check() == SUCCEEDED
