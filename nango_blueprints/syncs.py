@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
@@ -35,6 +36,7 @@ class Handoff(Record):
     watches: Optional[Mapping[str, Watch]] = None
     start_grace: int = START_GRACE
     reset: bool = False
+    late: int = 0  # seconds after `server_time` in which a request whose response was lost may have been accepted
     has_baseline: bool = True
     sync_id: Optional[str] = None  # Nango gives none
 
@@ -56,7 +58,7 @@ class Handoff(Record):
 
     @property
     def start(self) -> Start:
-        return Start(self.server_time, timedelta(seconds=self.start_grace), self.reset)
+        return Start(self.server_time, timedelta(seconds=self.start_grace), self.reset, timedelta(seconds=self.late))
 
     @property
     def details(self) -> dict[str, object]:
@@ -83,17 +85,17 @@ class Handoff(Record):
         )
         ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
         labels = labels or [UNNAMED] * len(ids)  # 0.1 left out the names of more than 2,000
-        grace, has_baseline = plain["start_grace"], plain.get("has_baseline", True)
-        if server_time is None or type(grace) is not int or not 0 <= grace < 10**9:
-            raise ValueError("a time and a number of seconds")
+        grace, late = plain["start_grace"], plain.get("late", 0)  # 0.2.0 added the seconds to the grace
+        reset, has_baseline = plain.get("reset") is True, plain.get("has_baseline", True)
+        if server_time is None or any(type(one) is not int or not 0 <= one < 10**9 for one in (grace, late)):
+            raise ValueError("a time and numbers of seconds")
         if bool(ids) is not has_baseline or not len(ids) == len(ended) == len(running) == len(labels):
             raise ValueError("as many of each")
         watches = {
             _id(one): Watch(str(label), _time(finished), joined=joined is True)
             for one, finished, joined, label in zip(ids, ended, running, labels)
         }
-        reset = plain.get("reset") is True
-        return cls(selection, server_time, watches if has_baseline else None, grace, reset, has_baseline)
+        return cls(selection, server_time, watches if has_baseline else None, grace, reset, late, has_baseline)
 
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
@@ -110,6 +112,7 @@ class Handoff(Record):
             "server_time": self.server_time,
             "start_grace": self.start_grace,
             "reset": self.reset,
+            "late": self.late,
             "joined": self.joined,
             "has_baseline": self.has_baseline,
             "ids": list(watches),
@@ -205,8 +208,8 @@ class NangoSyncs:
         for key, entry in self._api.entries(self._selection, self._keep_as).items():
             watch = (found.watches or {}).get(key)
             if watch is not None and shows_start(entry, watch, found.start):
-                late = self._api.http.best_now() - state.at  # the grace begins when the start is known, not before it
-                return found._replace(start_grace=found.start_grace + round(late.total_seconds()))
+                late = (self._api.http.best_now() - state.at).total_seconds()
+                return found._replace(late=max(0, math.ceil(late)))
         return None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:

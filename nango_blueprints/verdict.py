@@ -71,6 +71,7 @@ class Start(Record):
     at: Optional[datetime] = None
     grace: timedelta = timedelta()  # how long the run may stay unseen
     reset: bool = False
+    late: timedelta = timedelta()  # by how much later it may have been accepted, because its response was lost
 
 
 class EntryVerdict(Record):
@@ -128,10 +129,13 @@ def shows_start(entry: Entry, watch: Watch, start: Start) -> bool:
 
 
 def _may_be_cancelled_by_reset(entry: Entry, watch: Watch, start: Start, now: datetime) -> bool:
-    """A reset cancels a run that began just before it; that run's end shows, and may move, until ours begins."""
-    if not start.reset or start.at is None or watch.seen_running:
+    """A reset cancels a run that began just before it; that run's end shows, and may move, until ours begins.
+
+    What a poll showed running may be that run, too, if the response was lost.
+    """
+    if not start.reset or start.at is None or (watch.seen_running and not start.late):
         return False
-    return entry.outcome is SyncStatus.FAILED and now < start.at + RESET_WITHIN
+    return entry.outcome is SyncStatus.FAILED and now < start.at + start.late + RESET_WITHIN
 
 
 def _is_cut(entry: Entry, now: datetime) -> bool:
@@ -144,7 +148,7 @@ def _is_cut(entry: Entry, now: datetime) -> bool:
 def _judge_unseen(label: str, start: Start, now: datetime) -> EntryVerdict:
     if start.at is None:
         return EntryVerdict(label, SyncStatus.RUNNING, "never run")
-    if now - start.at <= start.grace:
+    if now - start.at <= start.grace + start.late:
         return EntryVerdict(label, SyncStatus.RUNNING, "not started yet")
     seconds = round(start.grace.total_seconds())
     why = f"not seen to start within {seconds} s; it may still be queued (Nango drops it after an hour)"

@@ -73,6 +73,7 @@ def written_by_0_1(name: str) -> bytes:
             },
             5,
             reset=True,
+            late=3,
         ),
         Handoff(Selection(INTEGRATION), NOW, {"e": Watch("c/a", NOW)}),
         Handoff(Selection(INTEGRATION), NOW, has_baseline=False),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import STARTED, UNCLEAR
+from tests.endings import FAILED, RUNNING, STARTED, UNCLEAR
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
@@ -19,7 +19,7 @@ from tests.nango_blueprints.responses import (
     never,
     running,
 )
-from tests.wire import LOST
+from tests.wire import LOST, TIMED_OUT
 
 RESETS = [
     ({"RESET": "TRUE"}, {**BODY, "opts": {"reset": True}}),
@@ -89,3 +89,15 @@ def test_a_lost_reset_that_shows_was_accepted(nango: Nango, now: Any, given: Any
     assert nango.trigger(**given) == STARTED
     assert nango.starts() == [body]
     assert nango.files["sync.pickle"]["reset"] is True
+
+
+def test_a_reset_that_arrives_after_its_time_out_cancels_a_run_that_is_not_its_own(nango: Nango) -> None:
+    nango.expect_trigger(response=TIMED_OUT, body={**BODY, "opts": {"reset": True}}, takes=120)
+    nango.shows(entry("STOPPED", "12:01:58"))
+    assert nango.trigger(RESET="TRUE") == STARTED
+    assert nango.files["sync.pickle"]["late"] == 120
+    nango.shows(entry("STOPPED", "12:01:58"))
+    assert nango.check() == RUNNING
+    nango.clock.sleep(31)
+    nango.shows(entry("STOPPED", "12:01:58"))
+    assert nango.check() == FAILED

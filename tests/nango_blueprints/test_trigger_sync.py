@@ -72,6 +72,7 @@ def test_plain_values_are_saved_and_never_the_key(nango: Nango) -> None:
         "server_time": NOW + timedelta(seconds=7),
         "start_grace": 30,
         "reset": False,
+        "late": 0,
         "joined": False,
         "has_baseline": True,
         "ids": [entry()["id"], never(name="other")["id"]],

@@ -170,6 +170,23 @@ def test_after_a_reset_a_failure_may_be_that_of_the_run_that_it_cancelled(
     assert polls(watch, RESET, *seen)[-1][0] is expected
 
 
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param([(125, entry("STOPPED", 124))], RUNNING, id="of the run that it cancelled when it arrived"),
+        pytest.param([(121, entry("RUNNING", None)), (130, entry("STOPPED", 124))], RUNNING, id="shown before"),
+        pytest.param([(150, entry("STOPPED", 124))], FAILED, id="not for longer than half a minute"),
+        pytest.param([(719, entry("SUCCESS", -9))], RUNNING, id="nor has it been unseen for long"),
+        pytest.param([(721, entry("SUCCESS", -9))], FAILED, id="until it has"),
+    ],
+)
+def test_a_reset_whose_response_was_lost_may_have_been_accepted_late(
+    seen: list[tuple[float, Entry]], expected: SyncStatus
+) -> None:
+    late = RESET._replace(late=timedelta(seconds=120))
+    assert polls(before(-9), late, *seen)[-1][0] is expected
+
+
 # Cut runs
 
 

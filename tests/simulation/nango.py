@@ -355,15 +355,16 @@ class Nango(Vendor):
 
     def saved_handoff(self, handoff: Any) -> None:
         by_id = {entry.id: entry for entry in self.entries}
-        self.grace = float(handoff.start_grace)
+        self.grace = float(handoff.start_grace + handoff.late)
         if self.accepted_at is not None and handoff.server_time is not None:  # a lost start counts from the read before
             early = self.world.server(self.accepted_at) - handoff.server_time
             self.grace -= max(0.0, early.total_seconds())
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
             self.responded_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
-            if self.down and any(entry.running for entry in self.selected):  # it ends later, and nothing else runs
-                self.unknowable(SCHEDULED)
+            since = self.accepted_at or 0.0
+            if self.down and any(entry.running or (entry.finished or 0) >= since for entry in self.selected):
+                self.unknowable(SCHEDULED)  # the one that was running at the request ends, and nothing else runs
         for entry_id, baseline in (handoff.watches or {}).items():
             entry = by_id[entry_id]
             self.selected.append(entry)
