@@ -40,6 +40,7 @@ def test_a_new_vendor_passes_its_tests_and_those_that_hold_the_project_together(
         "python -m pytest -q tests/sync_blueprints/test_docs.py -m 'not slow'",
         "ruff check .",
         "ruff format --check .",
+        "mypy",
         "lint-imports --no-logo --no-cache",
     ):
         program, *arguments = shlex.split(command)
@@ -50,10 +51,19 @@ def test_a_new_vendor_passes_its_tests_and_those_that_hold_the_project_together(
     assert ended(copy, "script/new-vendor", "Gadget")[0] == 1
 
 
+def test_nothing_is_changed_if_the_virtual_environment_cannot_be_made(copy: Path) -> None:
+    (copy / "script" / "bootstrap").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in copy.glob("*.*") if path.is_file()}
+    code, said = ended(copy, sys.executable, "script/new-vendor", "Gadget")
+    assert (code, "nothing was changed" in said, "Traceback" in said) == (1, True, False)
+    assert {path: path.read_bytes() for path in copy.glob("*.*") if path.is_file()} == before
+    assert not list(copy.rglob("*gadget*"))
+
+
 @pytest.mark.parametrize("arguments", [(), ("acme",), ("../Acme",), ("Acme", "Other"), ("Nango",)])
 def test_a_name_that_cannot_be_a_vendors_changes_nothing(arguments: tuple[str, ...]) -> None:
     before = sorted(REPOSITORY.iterdir())
     code, said = ended(REPOSITORY, sys.executable, "script/new-vendor", *arguments)
     assert code == 1
-    assert "usage" in said or "already there" in said
+    assert ("a capital letter" if arguments != ("Nango",) else "already there") in said
     assert sorted(REPOSITORY.iterdir()) == before

@@ -33,7 +33,7 @@ class AcmeApi:
         response = self.http.start(f"/v1/jobs/{job_id}/runs", keep_as=keep_as)
         run_id = response.body.get("id") if isinstance(response.body, dict) else None
         if not isinstance(run_id, str) or not fits(run_id):
-            words = self.http.words(response)
+            words = self.http.describe(response)
             raise StartUnclearError(f"Acme accepted the trigger request without a usable id ({words})", response.status)
         return run_id
 

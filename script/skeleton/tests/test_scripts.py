@@ -80,6 +80,17 @@ def test_a_lost_response_is_found_and_nothing_is_sent_again(acme: Vendor, run: R
     assert len(acme.starts("/runs")) == 1
 
 
+@pytest.mark.parametrize("accepted", [{}, {"id": 7}, {"id": "../run"}, []])
+def test_a_start_that_is_accepted_without_a_usable_id_is_unclear(acme: Vendor, run: Run, accepted: Any) -> None:
+    acme.expect("GET", LATEST, a_run())
+    acme.expect("POST", RUNS, accepted)
+    acme.expect("GET", LATEST, a_run(), many=True)
+    ended = trigger(run)
+    assert ended == (202, "unclear")
+    assert "without a usable id (200: " in ended.message
+    assert len(acme.starts("/runs")) == 1
+
+
 @pytest.mark.parametrize(
     ("response", "status", "expected"),
     [
