@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sync_blueprints.catalog import VENDORS, folder_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ".".join(map(str, sys.version_info[:3]))
 INHERITED = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
@@ -89,8 +91,8 @@ def instructions(run: Run) -> int:
 
 def product(folder: Path) -> Path:
     """A copy of what runs, with its bytecode, as an image or an earlier run leaves it."""
-    for package in ("shared", "fivetran_blueprints", "nango_blueprints", "rudderstack_blueprints"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (ROOT / "shared", *map(folder_of, VENDORS)):
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     if not compileall.compile_dir(folder, quiet=1):
         raise RuntimeError("the scripts could not be compiled")
     return folder

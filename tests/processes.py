@@ -67,7 +67,8 @@ SOURCE = Kind("RudderStack source", "rudderstack", "RUDDERSTACK_SOURCE_ID")
 FIVETRAN = Kind("Fivetran", "fivetran", "FIVETRAN_CONNECTOR_ID")
 NANGO = Kind("Nango", "nango", "NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox", "NANGO_SYNCS": "orders"})
 KINDS = (CONNECTION, SOURCE, FIVETRAN, NANGO)
-VENDORS = (CONNECTION, FIVETRAN, NANGO)
+VENDORS = (CONNECTION, FIVETRAN, NANGO)  # all that the sandbox knows
+PLAYED = [script for script in SCRIPTS if script.startswith(tuple(kind.vendor for kind in VENDORS))]
 
 
 def kind_of(script: str) -> Kind:
@@ -220,9 +221,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def secrets_of(sandbox: Sandbox) -> list[str]:
-    values = {name: value for name, value in sandbox.environment.items() if not name.endswith("_URL")}
+    names = {name for blueprint in catalog().values() for name in blueprint.secrets}
+    values = {name: value for name, value in sandbox.environment.items() if name in names}
     plain = [*values.values(), f"{values['FIVETRAN_API_KEY']}:{values['FIVETRAN_API_SECRET']}"]
-    assert len(plain) == 5
     encoded = [base64.b64encode(one.encode()).decode().rstrip("=") for one in plain]
     return [*plain, *encoded, "Bearer ", "Authorization:", "'Authorization'"]
 

@@ -80,7 +80,8 @@ def test_exit_codes_are_those_of_errors_and_guardrails_retry_exactly_where_that_
 def test_a_script_finds_the_shared_folder_by_the_same_two_lines(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
     assert text.count(f"\n{FIRST_LINES}\n") == 1
-    assert text.count("sys.") == 1
+    attributes = [ast.unparse(node) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
+    assert [one for one in attributes if one.startswith("sys.")] == ["sys.path.insert", "sys.path"]
     before, _, after = text.partition(FIRST_LINES)
     assert "from shared" not in before
     assert "import sys\n" in before
@@ -90,7 +91,8 @@ def test_a_script_finds_the_shared_folder_by_the_same_two_lines(script: Path) ->
 @each_script
 def test_a_script_reads_like_a_sentence(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 70
+    lines = len(text.splitlines())
+    assert lines <= 70, f"{lines} lines, at most 70: move what is no step of it to the vendor's inputs, api or syncs"
     module = ast.parse(text)
     for node in ast.walk(module):
         assert not isinstance(node, (ast.Try, ast.AsyncFunctionDef, ast.While)), ast.unparse(node)

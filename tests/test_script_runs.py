@@ -26,6 +26,7 @@ from tests.processes import (
     KINDS,
     NANGO,
     PATIENCE,
+    PLAYED,
     SCRIPTS,
     SUCCESS,
     VENDORS,
@@ -113,7 +114,7 @@ def test_every_script_succeeds_whatever_the_umask(way: Way, sandbox: Sandbox, pr
         assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
         assert_private(artifacts)
 
-    in_parallel(succeed, SCRIPTS)
+    in_parallel(succeed, PLAYED)
 
 
 def test_no_argument_sends_a_request(tmp_path: Path) -> None:
@@ -364,7 +365,7 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_an
         assert (len(result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
 
     with Hostile(words, good=good) as vendor:
-        in_parallel(step, SCRIPTS)
+        in_parallel(step, PLAYED)
 
 
 # Files that cannot be written

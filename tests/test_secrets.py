@@ -15,17 +15,13 @@ from urllib.parse import quote, unquote
 import pytest
 import trustme
 
-from sync_blueprints.sandbox import Request, Response, Sandbox
-from tests.processes import SCRIPTS, VENDORS, Ended, Kind, Stage, complete, in_parallel, kind_of, run
+from sync_blueprints.sandbox import Request, Response, Sandbox, vendor_of
+from tests.processes import PLAYED, VENDORS, Ended, Kind, Stage, catalog, complete, in_parallel, kind_of, run
 from tests.shared.test_redaction import ENCODERS, SECRETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
-PASSWORDS = {
-    "rudderstack": ("RUDDERSTACK_ACCESS_TOKEN",),
-    "fivetran": ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"),
-    "nango": ("NANGO_SECRET_KEY",),
-}
+PASSWORDS = {one.vendor.lower(): one.secrets for one in catalog().values()}
 CANARIES = [secret for secret in SECRETS.values() if secret.isascii()]
 
 
@@ -109,7 +105,7 @@ def run_all(vendor: Sandbox, folder: Path, own: Own, first: int = 0) -> dict[str
         assert_hidden(ended, place, given.values())
         return script, ended.result["exit_code"]
 
-    return dict(in_parallel(run_it, enumerate(SCRIPTS)))
+    return dict(in_parallel(run_it, enumerate(PLAYED)))
 
 
 RESPONSES = [
@@ -125,7 +121,7 @@ def test_a_vendor_that_echoes_secrets_in_every_form_reveals_none(status: int, fo
 
     with Echoing(status, form) as vendor:
         ended = run_all(vendor, tmp_path, own, RESPONSES.index((status, form)))
-        assert len(vendor.requests) >= len(SCRIPTS)
+        assert len(vendor.requests) >= len(PLAYED)
     if status == 403:
         assert ended.pop("fivetran_blueprints/check_credentials.py") == 0  # valid, but for the account
     assert set(ended.values()) <= {200, 201, 202, 203, 204, 220}, ended
@@ -135,11 +131,10 @@ class Trusting(Sandbox):
     """Takes any credentials, and echoes them in every text of a good response that nobody relies on, and in headers."""
 
     def respond(self, request: Request) -> Response:
-        vendor = {"/v2": "RUDDERSTACK", "/v1": "FIVETRAN"}.get(request.path[:3], "NANGO")
         echoes = sent_by(request.headers)
-        key = self.environment.get(f"{vendor}_ACCESS_TOKEN") or self.environment["NANGO_SECRET_KEY"]
-        pair = f"{self.environment['FIVETRAN_API_KEY']}:{self.environment['FIVETRAN_API_SECRET']}"
-        good = f"Basic {base64.b64encode(pair.encode()).decode()}" if vendor == "FIVETRAN" else f"Bearer {key}"
+        good = ":".join(self.environment[name] for name in PASSWORDS[vendor_of(request.path).lower()])
+        is_basic = request.headers["Authorization"].startswith("Basic ")
+        good = f"Basic {base64.b64encode(good.encode()).decode()}" if is_basic else f"Bearer {good}"
         request.headers.replace_header("Authorization", good)
         response = super().respond(request)
         response.body = self._echoing(response.body, echoes) if response.status == 200 else response.body

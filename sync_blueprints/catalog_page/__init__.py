@@ -18,7 +18,7 @@ from sync_blueprints import exit_codes, export
 from sync_blueprints.catalog import VENDORS, Blueprint, Input, load
 from sync_blueprints.catalog_page.snippets import RETRIES, SCHEDULES, Selection, Texts, selections
 from sync_blueprints.docs.pages import page_name
-from sync_blueprints.sandbox import ID_VARIABLES
+from sync_blueprints.sandbox import APIS
 from sync_blueprints.templates import environment
 
 HERE = Path(__file__).parent
@@ -105,8 +105,8 @@ def _for_browsers(pattern: str) -> str:
 
 
 def _sandbox_value(vendor: str, name: str) -> str:
-    id_variable, others = ID_VARIABLES.get(vendor, ("", {}))
-    known = {id_variable: SANDBOX_ID, f"{vendor.upper()}_API_URL": SANDBOX_URL, **others}
+    api = APIS.get(vendor)
+    known = {api.id_variable: SANDBOX_ID, f"{vendor.upper()}_API_URL": SANDBOX_URL, **api.more} if api else {}
     return known.get(name, "")
 
 

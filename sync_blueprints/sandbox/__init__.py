@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from sync_blueprints.sandbox import fivetran, nango, rudderstack
@@ -26,12 +26,22 @@ from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
 from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
 from sync_blueprints.terminal import paragraphs, table
 
-__all__ = ["BEHAVIORS", "EXAMPLES", "ID_VARIABLES", "Request", "Response", "Sandbox", "World", "main"]
+__all__ = ["APIS", "BEHAVIORS", "EXAMPLES", "Request", "Response", "Sandbox", "World", "main", "vendor_of"]
 
-ID_VARIABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by vendor; and what its scripts need besides
-    "RudderStack": ("RUDDERSTACK_CONNECTION_ID", {}),
-    "Fivetran": ("FIVETRAN_CONNECTOR_ID", {}),
-    "Nango": ("NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox"}),
+
+class Api(NamedTuple):
+    """What the sandbox knows of a vendor's API."""
+
+    module: Any  # it responds as the vendor does
+    path: str  # what the paths of its requests begin with
+    id_variable: str
+    more: Mapping[str, str] = {}  # what its scripts need besides
+
+
+APIS: Mapping[str, Api] = {
+    "RudderStack": Api(rudderstack, "/v2", "RUDDERSTACK_CONNECTION_ID"),
+    "Fivetran": Api(fivetran, "/v1", "FIVETRAN_CONNECTOR_ID"),
+    "Nango": Api(nango, "", "NANGO_CONNECTION_ID", {"NANGO_PROVIDER_CONFIG_KEY": "sandbox"}),  # all other paths
 }
 CREDENTIALS = (  # further ones, each with a limit of its own
     (rudderstack.VIEWER_TOKEN, "RudderStack: may read, but not start or stop"),
@@ -57,8 +67,8 @@ class Sandbox(ThreadingHTTPServer):
         self._thread: threading.Thread | None = None
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.server_port}"  # noqa: S104
         self.environment: dict[str, str] = {}
-        for name, vendor in {"RUDDERSTACK": rudderstack, "FIVETRAN": fivetran, "NANGO": nango}.items():
-            self.environment.update({f"{name}_API_URL": self.url, **vendor.VARIABLES})
+        for name, api in APIS.items():
+            self.environment.update({f"{name.upper()}_API_URL": self.url, **api.module.VARIABLES})
 
     def __enter__(self) -> Sandbox:
         self._thread = threading.Thread(target=self.serve_forever, args=(0.005,), name="sandbox")
@@ -79,10 +89,10 @@ class Sandbox(ThreadingHTTPServer):
         self.server_close()
 
     def respond(self, request: Request) -> Response:
-        vendor = {"/v2": rudderstack, "/v1": fivetran}.get(request.path[:3], nango)
+        module = APIS[vendor_of(request.path)].module
         with self._lock:  # one at a time, so that each sees the whole effect of those before it
             try:
-                response: Response = vendor.respond(request, self.world)
+                response: Response = module.respond(request, self.world)
             except RefusedError as refused:
                 response = refused.response
             request.status = response.status or None
@@ -100,6 +110,12 @@ class Sandbox(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that went away is no error
             super().handle_error(request, client_address)
+
+
+def vendor_of(path: str) -> str:
+    """Whose request this is: that with the longest beginning of its path."""
+    known = [name for name, api in APIS.items() if path.startswith(api.path)]
+    return max(known, key=lambda name: len(APIS[name].path))
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,15 +14,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
-from types import ModuleType
 from typing import Any, Callable, Union
 from urllib.parse import parse_qs
 
-from sync_blueprints.sandbox import fivetran, nango, rudderstack
+from sync_blueprints.sandbox import APIS
 from sync_blueprints.sandbox.world import RefusedError, Request, World
 from tests.support import FakeClock
 
-VENDORS: dict[str, ModuleType] = {"rudderstack": rudderstack, "fivetran": fivetran, "nango": nango}
+VENDORS = {name.lower(): api.module for name, api in APIS.items()}
 STUCK = 20  # real seconds after which a client that should have given up counts as hanging
 
 

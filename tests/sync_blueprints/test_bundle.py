@@ -16,7 +16,7 @@ import pytest
 from shared import VERSION
 from sync_blueprints.bundle import bundle, main
 from sync_blueprints.catalog import REPOSITORY, VENDORS, load
-from sync_blueprints.sandbox import Sandbox
+from sync_blueprints.sandbox import APIS, Sandbox
 from tests.processes import SUCCESS, complete
 
 each_vendor = pytest.mark.parametrize("vendor", VENDORS)
@@ -84,7 +84,7 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.sockets
-@each_vendor
+@pytest.mark.parametrize("vendor", APIS)
 def test_an_unpacked_bundle_triggers_and_checks_with_its_requirements_alone(
     vendor: str, clean_python: Path, sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from sync_blueprints import demo
 from sync_blueprints.__main__ import COMMANDS
 from sync_blueprints.catalog import REPOSITORY, find, load
 from sync_blueprints.fleet_file import read
-from sync_blueprints.sandbox import ID_VARIABLES, Sandbox
+from sync_blueprints.sandbox import APIS, Sandbox
 from tests import processes
 from tests.processes import Ended
 
@@ -174,7 +174,7 @@ def test_a_signal_counts_before_the_script_has_its_own_handlers(
 def test_every_blueprint_that_the_sandbox_knows_is_in_the_demo() -> None:
     fleets = [read(REPOSITORY / "examples" / scene.file) for scene in demo.SCENES]
     shown = {vessel.blueprint.name for fleet in fleets for vessel in fleet.vessels if vessel.blueprint}
-    assert shown == {blueprint.name for blueprint in load() if blueprint.vendor in ID_VARIABLES}
+    assert shown == {blueprint.name for blueprint in load() if blueprint.vendor in APIS}
 
 
 @pytest.mark.slow

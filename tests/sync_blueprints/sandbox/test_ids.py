@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync_blueprints.sandbox import BEHAVIORS, EXAMPLES, ID_VARIABLES, Sandbox
+from sync_blueprints.sandbox import APIS, BEHAVIORS, EXAMPLES, Sandbox
 from sync_blueprints.sandbox.behaviors import Example, read_id
 from tests import processes
 from tests.sync_blueprints.sandbox.support import VENDORS, WORDS, Call, Clock, every_vendor, word
@@ -76,8 +76,9 @@ def test_a_script_ends_with_the_exit_code_that_its_id_is_listed_for(tmp_path: Pa
         ended = stage.run(Path(example.script).stem, **inputs)
         assert ended.exit_code == example.exit_code, (vendor, example, ended)
 
-    kinds = list(zip(processes.VENDORS, ID_VARIABLES))
-    rows = [(*one, row) for row in EXAMPLES for one in kinds if one[1] in (row.vendors or ID_VARIABLES)]
+    kinds = list(zip(processes.VENDORS, APIS))
+    assert [kind.vendor for kind in processes.VENDORS] == [name.lower() for name in APIS]
+    rows = [(*one, row) for row in EXAMPLES for one in kinds if one[1] in (row.vendors or APIS)]
     with Sandbox() as sandbox:
         processes.in_parallel(run, rows)
 
