@@ -50,13 +50,14 @@ class Scene:
         return run.exit_code == self.exit_code and retried <= {210}
 
 
-SCENES = (  # all blueprints have to be in one of them
-    Scene("fivetran.yaml"),
-    Scene("fivetran_resync.yaml"),
-    Scene("rudderstack.yaml"),
-    Scene("nango.yaml"),
-    Scene("two_vendors.yaml"),
-    Scene("two_vendors.yaml", 211, " when the load fails", {"FIVETRAN_CONNECTOR_ID": "fails_in_1"}),
+SCENES = (  # all blueprints that the sandbox knows have to be in one of them
+    *(Scene(path.name) for path in sorted((ROOT / "examples").glob("*.yaml"))),
+    Scene(
+        "two_vendors.yaml",
+        211,
+        " when the load fails, which Send does not wait for",
+        {"FIVETRAN_CONNECTOR_ID": "fails_in_1"},
+    ),
 )
 
 

@@ -141,9 +141,12 @@ def _check_order(blueprints: Sequence[Blueprint]) -> None:
 
 
 def _check_inputs(step: Step) -> None:
-    """Raises ExportError naming all problems of the inputs, as a run would."""
+    """Raises ExportError naming all problems of the inputs, as a run would, and the options that are missing."""
     script = importlib.import_module(step.blueprint.module)
     secrets = dict.fromkeys(step.blueprint.secrets, "set-by-the-orchestrator")
     _, error = inputs.read(script.Inputs, {**secrets, **step.inputs})
     if error:
-        raise ExportError(f"{step.blueprint.name}: {error}")
+        needed = [one.reference for one in step.blueprint.inputs if one.required and one.type != "Password"]
+        missing = [f"--input {name}=…" for name in needed if inputs.given_text(step.inputs, name) is None]
+        hint = f"; add {' '.join(missing)}" if missing else ""
+        raise ExportError(f"{step.blueprint.name}: {error}{hint}")

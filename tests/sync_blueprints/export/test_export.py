@@ -69,7 +69,8 @@ def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ([], "FIVETRAN_CONNECTOR_ID is required"),
+        ([], "FIVETRAN_CONNECTOR_ID is required but not set; add --input FIVETRAN_CONNECTOR_ID=…\n"),
+        (["FIVETRAN_CONNECTOR_ID= "], "not set; add --input FIVETRAN_CONNECTOR_ID=…\n"),
         (["FIVETRAN_API_KEY=abc"], "FIVETRAN_API_KEY is a secret and is never written to the file"),
         (["FIVETRAN_ID=abc"], "no blueprint here has an input FIVETRAN_ID; there are FIVETRAN_CONNECTOR_ID, "),
         (["FIVETRAN_CONNECTOR_ID"], "--input takes NAME=VALUE"),
@@ -86,6 +87,7 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told:
     assert (printed.exit_code, printed.stdout) == (2, "")
     assert told in printed.stderr
     assert "abc" not in printed.stderr
+    assert ("; add --input" in printed.stderr) == ("is required but not set" in printed.stderr)
 
 
 @pytest.mark.parametrize(
