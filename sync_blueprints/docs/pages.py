@@ -14,6 +14,7 @@ import jinja2
 from sync_blueprints import exit_codes
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, format_duration, load, version
 from sync_blueprints.docs import troubleshooting
+from sync_blueprints.export.steps import listed
 from sync_blueprints.templates import environment
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -54,6 +55,7 @@ def _templates(blueprints: Sequence[Blueprint]) -> jinja2.Environment:
         "duration": format_duration,
         "general": exit_codes.general,
         "json": json.dumps,
+        "listed": listed,
         "page": page_name,
         "wrap": _wrap,
     }
