@@ -38,6 +38,7 @@ def test_a_new_vendor_passes_its_tests_and_those_that_hold_the_project_together(
     for command in (
         "python -m pytest -q tests/gadget_blueprints tests/test_catalog.py",
         "python -m pytest -q tests/sync_blueprints/test_docs.py -m 'not slow'",
+        "python -m pytest -q tests/sync_blueprints tests/test_secrets.py -k 'gadget or the_site or 401-JSON'",
         "ruff check .",
         "ruff format --check .",
         "mypy",
