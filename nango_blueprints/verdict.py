@@ -158,7 +158,7 @@ def _judge_unseen(label: str, start: Start, now: datetime) -> EntryVerdict:
 def _judge_missing(watch: Watch, start: Start, now: datetime) -> tuple[EntryVerdict, Watch]:
     """An entry that was there is pending for a minute; and one poll alone never shows that it is gone."""
     since = watch.missing_since or now
-    last_seen = since if watch.seen else start.at or since
+    last_seen = since if watch.seen or start.at is None else start.at + start.late
     overdue = now - last_seen > VISIBLE_WITHIN
     if overdue and watch.missing_since is not None:
         return EntryVerdict(watch.label, SyncStatus.FAILED, "not found any more"), watch

@@ -173,19 +173,19 @@ class RudderStackSyncs:
         return not self._undated
 
     def find_started(self, state: Before) -> Handoff | None:
-        found = self.draft(state)._replace(server_time=self.now())
         if self._target.is_source:
             latest = self.api.run(None, self._keep_as, known=True)
             is_new = is_new_run(latest, state.latest, self._sent_at)
             self._undated |= is_new is None
-            return found._replace(run_started_at=latest.started_at) if is_new else None
+            found = self._target._replace(server_time=self.now(), run_started_at=latest.started_at)
+            return found if is_new else None
         if state.at is None or self._sent_at is None:
             raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
         new = [sync for sync in self.api.syncs(since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)
         ours = sync_started_since(new, self._sent_at)
-        return ours and found._replace(sync_id=ours.id)
+        return ours and self._target._replace(server_time=self.now(), sync_id=ours.id)  # it shows now
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
         keep_as, report = response_file("sync_run", handoff.id), self._run.report

@@ -176,6 +176,8 @@ def test_after_a_reset_a_failure_may_be_that_of_the_run_that_it_cancelled(
         pytest.param([(125, entry("STOPPED", 124))], RUNNING, id="of the run that it cancelled when it arrived"),
         pytest.param([(121, entry("RUNNING", None)), (130, entry("STOPPED", 124))], RUNNING, id="shown before"),
         pytest.param([(150, entry("STOPPED", 124))], FAILED, id="not for longer than half a minute"),
+        pytest.param([(175, None), (177, None)], RUNNING, id="missing for less than a minute since it was found"),
+        pytest.param([(179, None), (181, None)], FAILED, id="or for longer"),
         pytest.param([(719, entry("SUCCESS", -9))], RUNNING, id="nor has it been unseen for long"),
         pytest.param([(721, entry("SUCCESS", -9))], FAILED, id="until it has"),
     ],

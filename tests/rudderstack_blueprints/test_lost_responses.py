@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import STARTED, SUCCEEDED, UNCLEAR
+from tests.endings import NOT_FOUND, RUNNING, STARTED, SUCCEEDED, UNCLEAR
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
@@ -15,6 +15,7 @@ from tests.rudderstack_blueprints.responses import (
     OF_CONNECTION,
     OF_SOURCE,
     SOURCE_STATUS,
+    SYNC,
     SYNCS,
     ZERO,
     RudderStack,
@@ -23,7 +24,7 @@ from tests.rudderstack_blueprints.responses import (
     sync,
     syncs,
 )
-from tests.wire import HTML, LOST
+from tests.wire import HTML, LOST, TIMED_OUT
 
 NO_ID: dict[str, dict[str, Any]] = {
     "no id": {"message": "ok"},
@@ -199,6 +200,18 @@ def test_a_run_that_began_in_the_same_second_as_the_one_before_may_be_ours(
     rudderstack.expect("GET", SOURCE_STATUS, latest, many=True)
     assert rudderstack.trigger(OF_SOURCE) == UNCLEAR
     assert len(rudderstack.starts()) == 1
+
+
+@pytest.mark.parametrize(("after", "expected"), [(50, RUNNING), (61, NOT_FOUND)])
+def test_a_sync_found_after_a_lost_response_may_be_invisible_for_a_minute_from_then_on(
+    rudderstack: RudderStack, after: float, expected: tuple[int, str]
+) -> None:
+    rudderstack.expect_trigger(OF_CONNECTION, TIMED_OUT)
+    rudderstack.expect("GET", SYNCS, syncs(sync("running")), query=SINCE, takes=58)
+    assert rudderstack.trigger(OF_CONNECTION) == STARTED
+    rudderstack.clock.elapsed += after
+    rudderstack.expect("GET", SYNC, None, status=404, many=True)
+    assert rudderstack.check(of=OF_CONNECTION) == expected
 
 
 def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
