@@ -78,7 +78,7 @@ class RudderStackApi:
                 response = self.http.start(f"{self._path}/start", body, keep_as=keep_as)
             except StartUnclearError as lost:
                 if self._is_source and lost.status == 500:
-                    self._probe()
+                    self._probe(known=True)  # its latest run has just been read
                 raise
         key = "runId" if self._is_source else "syncId"
         sync_id = self.http.json_object(response).get(key)

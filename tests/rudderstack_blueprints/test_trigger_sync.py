@@ -199,9 +199,12 @@ def test_a_500_is_a_server_error_if_the_source_can_be_read_or_that_cannot_be_tol
     assert rudderstack.trigger(OF_SOURCE) == NOT_STARTED
 
 
-def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_SOURCE, {"error": "boom"}, status=500)
-    rudderstack.polls(SOURCE_PATH, {"id": SOURCE})
+@pytest.mark.parametrize("probe", [{"response": {"id": SOURCE}}, {**BOOM, "many": True}], ids=["there", "an outage"])
+def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(
+    rudderstack: RudderStack, probe: dict[str, Any]
+) -> None:
+    rudderstack.expect_trigger(OF_SOURCE, **BOOM)
+    rudderstack.polls(SOURCE_PATH, **probe)
     rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01"))
     assert rudderstack.trigger(OF_SOURCE) == STARTED
     assert len(rudderstack.starts()) == 1

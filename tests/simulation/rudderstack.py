@@ -15,6 +15,7 @@ Where no client can know (counted apart):
 - "foreign start": the response to a start is lost, or comes without an id, and somebody else's sync began within 3 s
   before it or until the search for it; it cannot be distinguished from ours.
 - "another run since": a run without an id, while only the latest run is shown, and that is another now.
+- "a start that no poll showed": its response was lost, and it was not visible yet in what the polls showed.
 - "run without a start": one that shows no time of its start cannot be distinguished from the next one.
 """
 
@@ -34,6 +35,7 @@ from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
 FOREIGN = "foreign start"
 ANOTHER = "another run since"
 NO_START = "run without a start"
+NEVER_SHOWN = "a start that no poll showed"
 
 SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
 ID = "an_id"
@@ -93,7 +95,8 @@ class RudderStack(Vendor):
         self.target: Sync | None = None
         self.by_id = False
         self.searched = False  # the start's response had no id
-        self.posted_at = 0.0
+        self.posted_at = self.polled_at = 0.0
+        self.polled: list[Sync] = []  # what the last poll could show
         self.seen: set[str] = {"running"}
         self._history(rng)
         if rng.random() < 0.3:
@@ -199,8 +202,10 @@ class RudderStack(Vendor):
         running, target = self.running, self.target
         latest = self._latest_truths(visible) if self.sensing else set()
         truth = target.truth(self.fail_on_failed_rows) if target else ""
+        at = self.world.t
 
         def shown() -> None:
+            self.polled_at, self.polled = at, visible
             self.witness = running or self.witness
             if self.sensing:
                 self.seen = latest if begins else self.seen | latest
@@ -268,6 +273,9 @@ class RudderStack(Vendor):
         if self.running is not None:
             self.witness = self.running
             return 409, {"message": "a sync is running"}
+        before = self.accepted[-1] if self.accepted else None
+        if before is not None and before.started < self.polled_at and before not in self.polled:
+            self.unknowable(NEVER_SHOWN)
         plan = self.plans[min(len(self.accepted), 2)]
         sync = Sync("ours", plan.seconds, plan.word, foreign=False, rows=plan.rows, error=plan.error)
         self._begin(sync)
