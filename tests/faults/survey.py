@@ -36,8 +36,8 @@ def sample(count: int, seed: int) -> list[Case]:
 
 
 def survey(chosen: Sequence[Case]) -> Iterator[Played]:
-    """Play the cases; they come as they end."""
-    with multiprocessing.get_context("spawn").Pool(WORKERS, _clear_environment) as pool:
+    """Play the cases; they come as they end. Workers are replaced, as scripts that have ended leave sockets open."""
+    with multiprocessing.get_context("spawn").Pool(WORKERS, _clear_environment, maxtasksperchild=50) as pool:
         yield from pool.imap_unordered(play, chosen, chunksize=8)
 
 
