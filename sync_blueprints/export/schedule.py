@@ -34,7 +34,7 @@ def check_schedule(schedule: str) -> None:
 
 
 def _ends(part: str, first: int, names: Sequence[str]) -> list[int]:
-    """The numbers that a part begins and ends with, none for `*`; -1 for what is no number."""
+    """The numbers that a part begins and ends with, none for `*`; -1 for anything else."""
     found = _PART.fullmatch(part)
     ends = [end for end in (found[2], found[3]) if end] if found else [""]
     return [first + names.index(end) if end in names else int(end) if end.isdigit() else -1 for end in ends]
