@@ -74,6 +74,7 @@ class FivetranSyncs:
         self._historical = historical
         self._scope = scope
         self._keep_as = response_file("resync" if historical else "sync", connector_id)
+        self._settings_noted = False
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
         self._due_before: datetime | None = None  # what was rescheduled before that may go on showing for a while
         self._resumed_for: datetime | None = None  # what was rescheduled for this time was triggered again
@@ -100,11 +101,9 @@ class FivetranSyncs:
             )
         if connection.setup_state == "incomplete":
             raise BadRequestError(f"the setup of {self.connector_id} is incomplete. Finish it: {self._run.report.url}")
-        if connection.setup_state == "broken":
-            log.warning("the setup of %s is broken, so a sync may fail", self.label)
-        if connection.schedule_type == "auto":
-            why = "Fivetran may start syncs by itself; Update Connector can make it manual"
-            log.info("%s has an automatic schedule: %s", self.connector_id, why)
+        if not self._settings_noted:
+            self._settings_noted = True
+            self._note_settings(connection)
         self._due_before = connection.rescheduled_for
         return Before(connection, self.api.http.best_now())
 
@@ -176,6 +175,14 @@ class FivetranSyncs:
         if verdict.status is SyncStatus.RUNNING and now.needs_another_trigger and not handoff.is_latest:
             verdict = self._resumed(verdict, now.rescheduled_for)
         return self._with_history(handoff, verdict, now), handoff
+
+    def _note_settings(self, connection: Connection) -> None:
+        """Log what may make a sync fail, or start another one."""
+        if connection.setup_state == "broken":
+            log.warning("the setup of %s is broken, so a sync may fail", self.label)
+        if connection.schedule_type == "auto":
+            why = "Fivetran may start syncs by itself; Update Connector can make it manual"
+            log.info("%s has an automatic schedule: %s", self.connector_id, why)
 
     def _resumed(self, verdict: Verdict, due: datetime | None) -> Verdict:
         """While waiting: triggers again what was rescheduled for `due`, once that is over.

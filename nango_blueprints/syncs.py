@@ -157,6 +157,7 @@ class NangoSyncs:
         self._selection = selection
         self._options = options or {}
         self._may_read = False  # as far as it is known
+        self._running: list[str] = []  # the syncs that the last read before a start showed running
         self._left_out = 0  # entries that the last poll showed and the baseline did not
         if given.wait or options is not None:
             self._api.http.deadline = run.deadline(given)
@@ -170,9 +171,10 @@ class NangoSyncs:
             return self._unread(error)
         require_all(self._selection, entries)
         self._may_read = True
-        running = [entry.label for entry in entries.values() if entry.running]
-        if running:
+        running = sorted(entry.label for entry in entries.values() if entry.running)
+        if running and running != self._running:
             log.info("%d of %d syncs are running: %s", len(running), len(entries), ", ".join(running[:SHOWN]))
+        self._running = running
         joins = self._given.if_running == "join"  # joins what is running, and starts the others
         return Before(entries, self._api.http.best_now(), len(running) == len(entries) if joins else bool(running))
 

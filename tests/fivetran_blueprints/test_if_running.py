@@ -122,6 +122,17 @@ def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamp
     assert "stopped" not in caplog.text
 
 
+def test_what_is_odd_about_a_connection_is_logged_once_however_long_its_turn_is_awaited(
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {"schedule_type": "auto", "setup_state": "broken"}
+    fivetran.shows(*[connection("syncing", **odd)] * 3)
+    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01"), **odd), body=NO_FORCE)
+    with caplog.at_level("INFO"):
+        assert fivetran.trigger(IF_RUNNING="wait") == STARTED
+    assert [caplog.text.count(part) for part in ("automatic schedule", "setup of")] == [1, 1]
+
+
 def test_a_connection_that_is_paused_while_its_turn_is_awaited_is_refused(fivetran: Fivetran) -> None:
     fivetran.shows(connection("syncing"), connection("paused", paused=True))
     assert fivetran.trigger(IF_RUNNING="wait") == BAD_REQUEST

@@ -183,6 +183,21 @@ def test_of_all_connections_one_that_is_running_is_waited_for(nango: Nango) -> N
     assert all(9 <= after - before <= 11 for before, after in zip(polls, polls[1:]))
 
 
+def test_while_it_waits_what_is_running_is_named_at_each_change_alone(
+    nango: Nango, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, both = running(connection="conn-b"), [running(), running(connection="conn-b")]
+    nango.polls(both, both[::-1], [entry(), one], [entry(), one], query=QUERY_ALL)
+    nango.expect_trigger(entry(), entry(connection="conn-b"), query=QUERY_ALL, body=BODY_ALL)
+    with caplog.at_level("INFO"):
+        assert nango.trigger(OF_INTEGRATION) == STARTED
+    named = [message for message in caplog.messages if "syncs are running" in message]
+    assert named == [
+        f"2 of 2 syncs are running: {CONNECTION}/{NAME}, conn-b/{NAME}",
+        f"1 of 2 syncs are running: conn-b/{NAME}",
+    ]
+
+
 # Errors, as a real server words them
 
 LIMITED = {"error": {"code": "too_many_request", "message": "Rate limit exceeded"}}
