@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -32,7 +33,8 @@ class FivetranApi:
     """Every method may raise the errors of `shared.api.Api`."""
 
     def __init__(self, given: Credentials, run: Run, connector_id: str = "") -> None:
-        self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), refusal, VERSION)
+        meaning = functools.partial(refusal, names_connection=bool(connector_id))
+        self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), meaning, VERSION)
         self._connector_id = connector_id
         self._path = f"/v1/connections/{connector_id}"
 
@@ -108,8 +110,8 @@ class FivetranApi:
         return response
 
 
-def refusal(response: Response, described: str) -> BlueprintError | None:
-    """What Fivetran's statuses and codes mean beyond the usual."""
+def refusal(response: Response, described: str, *, names_connection: bool) -> BlueprintError | None:
+    """What Fivetran's statuses and codes mean beyond the usual, after a request that names a connection or none."""
     code = response.body.get("code") if isinstance(response.body, dict) else None
     if response.status == 401:
         return InvalidCredentialsError(
@@ -122,7 +124,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
             "permission in Fivetran",
             status=403,
         )
-    if response.status == 404 and str(code).startswith("NotFound"):
+    if response.status == 404 and names_connection and str(code).startswith("NotFound"):
         return SyncNotFoundError(
             f"Fivetran does not know this connection, or FIVETRAN_API_KEY cannot see it ({described}). Check "
             "FIVETRAN_CONNECTOR_ID"

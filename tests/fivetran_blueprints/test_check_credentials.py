@@ -57,6 +57,7 @@ BASE64 = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "Base64", "Invalid credenti
         ({"code": "Strange", "data": {"account_id": "a_1"}}, 200, UNREACHABLE),
         (HTML, 404, UNREACHABLE),
         ({"code": "ResourceNotFound"}, 404, UNREACHABLE),
+        ({"code": "NotFound_Integration", "message": "No such path"}, 404, (*UNREACHABLE, "No such path")),
         ({"code": "Conflict"}, 409, UNREACHABLE),
     ],
 )
