@@ -276,7 +276,7 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
         content = _file_text(field, environment)
         if content is None:
             raise InputError(f"cannot be read from the file that {field.variable}_FILE names")
-        text = content.strip() or None
+        text = given_text({field.variable: content}, field.variable)
     if PREDEFINED_GROUP in (text or ""):
         raise InputError(
             "contains a placeholder of the platform: its predefined credential groups do not work with uploaded scripts"

@@ -233,12 +233,14 @@ def test_a_secret_may_not_be_set_twice_nor_come_from_a_file_that_cannot_be_read(
     (tmp_path / "secret").write_text("other-secret")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "empty").write_text("\n")
+    (tmp_path / "None").write_text("None\n")
     for name, message in {
         "secret": "ACME_SECRET and ACME_SECRET_FILE are both set; set one of them",
         "missing": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
         "binary": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
         "": "ACME_SECRET cannot be read from the file that ACME_SECRET_FILE names",
         "empty": "ACME_SECRET is required but not set",
+        "None": "ACME_SECRET is required but not set",
     }.items():
         alone = {"ACME_SYNC_ID": "sync_1", **({"ACME_SECRET": SECRET} if name == "secret" else {})}
         assert str(problem_of({**alone, "ACME_SECRET_FILE": str(tmp_path / name)})) == message
