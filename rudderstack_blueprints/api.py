@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, TypeVar
 from urllib.parse import quote
 
-from rudderstack_blueprints.inputs import Credentials
+from rudderstack_blueprints.inputs import Credentials, Target
 from rudderstack_blueprints.verdict import Sync, are_newest_first, newest_first
 from shared.context import Run
 from shared.errors import (
@@ -48,6 +48,7 @@ class RudderStackApi:
         self.label = label(subject, is_source=is_source)
         self._redactor = run.redactor
         self._is_source = is_source
+        self._may_be_either = isinstance(given, Target)
         self._path = f"/v2/{'sources' if is_source else 'retl-connections'}/{subject}"
 
     def workspace(self) -> dict[str, Any]:
@@ -201,7 +202,8 @@ class RudderStackApi:
         except SyncNotFoundError as error:
             other = "a Reverse ETL connection" if self._is_source else "a source"
             variable = f"RUDDERSTACK_{'CONNECTION' if self._is_source else 'SOURCE'}_ID"
-            hint = "" if what else f"; if that is the id of {other}, set it as {variable}"
+            hint = f"if that is the id of {other}, set it as {variable}"
+            hint = "" if what else f"; {hint if self._may_be_either else 'a source has no list of syncs'}"
             unknown = f"RudderStack does not know {what}{self.label}, or RUDDERSTACK_ACCESS_TOKEN cannot see it"
             raise SyncNotFoundError(f"{error}: {unknown}{hint}") from error
 

@@ -156,4 +156,6 @@ def test_a_page_that_cannot_be_read_ends_it(
 
 def test_an_unknown_connection_is_not_found_with_a_hint_at_sources(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SYNCS, None, status=404)
-    assert rudderstack.list() == (*NOT_FOUND, CONNECTION, "source")
+    ended = rudderstack.list()
+    assert ended == (*NOT_FOUND, CONNECTION, "a source has no list of syncs")
+    assert "RUDDERSTACK_SOURCE_ID" not in ended.message, "it reads no such input"
