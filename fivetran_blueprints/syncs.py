@@ -29,7 +29,7 @@ from shared.transport import Response
 
 log = logging.getLogger(__name__)
 
-QUICK = 5  # seconds in which a response is quick, and in which a running sync hardly ends by itself
+QUICK = 5  # seconds in which a running sync hardly ends by itself
 STALE_FOR = 60  # seconds in which a connection may go on showing the state before a trigger request
 RESUME_MARGIN = 60  # seconds after the time that Fivetran rescheduled a sync for
 
@@ -126,7 +126,7 @@ class FivetranSyncs:
     def draft(self, state: Before, accepted_at: datetime | None = None, took: float = 0.0) -> Handoff:
         """With the server's time of the response, after which alone a sync can end that it started."""
         at = accepted_at or state.at
-        earliest_end = at - CLOCK_MARGIN - timedelta(seconds=took if took > QUICK else 0)
+        earliest_end = at - CLOCK_MARGIN - timedelta(seconds=took if took > CLOCK_MARGIN.seconds else 0)
         interrupted = self._force and (state.running or state.restarting)
         baseline = Baseline(*state.connection.stamps, at, earliest_end, interrupted, self._historical)
         return Handoff(self.connector_id, baseline)

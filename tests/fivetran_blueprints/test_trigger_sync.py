@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, STARTED
-from tests.fivetran_blueprints.responses import ACCEPTED, ID, PLAIN_FILES, Fivetran, connection
+from tests.endings import BAD_REQUEST, RUNNING, STARTED, SUCCEEDED
+from tests.fivetran_blueprints.responses import ACCEPTED, ID, PLAIN_FILES, Fivetran, at, connection
 from tests.support import NOW
 
 # What goes over the wire
@@ -90,6 +90,21 @@ def test_the_time_of_execution_is_the_servers_clock_when_it_accepted(fivetran: F
     fivetran.expect_trigger(takes=30)
     fivetran.trigger()
     assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("takes", [3, 30])
+def test_a_sync_that_ended_before_the_response_came_is_told(fivetran: Fivetran, takes: float) -> None:
+    fivetran.expect_trigger(takes=takes)
+    assert fivetran.trigger() == STARTED
+    fivetran.ends("12:00:00")
+    assert fivetran.check() == SUCCEEDED
+
+
+def test_an_end_from_before_a_quick_response_is_that_of_another_sync(fivetran: Fivetran) -> None:
+    fivetran.expect_trigger(takes=2)
+    assert fivetran.trigger() == STARTED
+    fivetran.shows(connection(succeeded_at=at("11:59:59")))
+    assert fivetran.check() == RUNNING
 
 
 def test_the_local_time_is_taken_only_where_the_server_shows_none(fivetran: Fivetran) -> None:
