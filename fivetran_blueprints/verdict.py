@@ -84,7 +84,7 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
         return _not_ended(now), baseline
     latest = max(new)
     shows_late = baseline.earliest_end is not None and latest < baseline.earliest_end
-    if shows_late or (baseline.interrupted and now.syncing):  # then what is new belongs to the sync that was stopped
+    if shows_late or _is_of_stopped_sync(baseline, now, latest):
         moved = baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
         return _not_ended(now), moved
     if _may_be_of_sync_before(baseline, now, latest, at):
@@ -113,6 +113,12 @@ def judge_latest(now: Connection) -> Verdict:
     if latest is None or now.sync_state not in ("scheduled", "paused"):
         return _not_ended(now)
     return _ended(latest, has_failed=now.failed_at == latest)
+
+
+def _is_of_stopped_sync(baseline: Baseline, now: Connection, latest: datetime) -> bool:
+    """Whether the latest end is that of the sync that was stopped, because the new one has begun and has not ended."""
+    has_begun = now.sync_state in ("syncing", "rescheduled")
+    return baseline.interrupted and has_begun and latest < baseline.accepted_at + STOPPED_WITHIN
 
 
 def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:

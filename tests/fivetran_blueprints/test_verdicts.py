@@ -163,6 +163,25 @@ SCENARIOS: dict[str, tuple[Baseline, str]] = {
            scheduled 12:05:00 12:00:03 -> running
            scheduled 12:05:00 12:00:03 -> succeeded""",
     ),
+    "forced over a running sync, whose stamp is followed by a sync that is rescheduled": (
+        FORCED,
+        """rescheduled 06:00:00 12:00:08 12:30 -> running
+           rescheduled 06:00:00 12:00:08 12:30 -> running
+           scheduled   12:40:00 12:00:08       -> running
+           scheduled   12:40:00 12:00:08       -> succeeded""",
+    ),
+    "forced over a running sync, ended later than that can have been stopped, and the next one runs": (
+        FORCED,
+        """syncing 12:00:59 05:00:00 -> running
+           syncing 12:00:59 05:00:00 -> running
+           syncing 12:05:00 05:00:00 -> running
+           syncing 12:05:00 05:00:00 -> succeeded""",
+    ),
+    "forced over a running sync, failed later than that can have been stopped, and the retry is rescheduled": (
+        FORCED,
+        """rescheduled 06:00:00 12:05:00 12:30 auto -> running
+           rescheduled 06:00:00 12:05:00 12:30 auto -> failed""",
+    ),
     "forced over a running sync, whose stamps still move": (
         FORCED,
         """scheduled 06:00:00 12:00:03 -> running
