@@ -152,7 +152,8 @@ class FivetranSyncs:
         moved = now.stamps != before.stamps
         if not before.syncing:
             ended = now.has_ended_since(before, state.at)
-            rescheduled = now.sync_state == "rescheduled" != before.sync_state
+            due_before = (before.sync_state, before.rescheduled_for)
+            rescheduled = now.sync_state == "rescheduled" and (now.sync_state, now.rescheduled_for) != due_before
             due = now.is_historical_sync and not before.is_historical_sync
             return self.draft(state) if now.syncing or ended or rescheduled or due else None
         at_once = self._run.clock.monotonic() - self._sent < QUICK

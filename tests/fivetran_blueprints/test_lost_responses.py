@@ -42,10 +42,11 @@ def is_unclear(fivetran: Fivetran, *bodies: Any) -> None:
     ],
     ids=["syncing", "it succeeded already", "it failed already", "rescheduled"],
 )
+@pytest.mark.parametrize("before", [IDLE, connection("rescheduled", rescheduled_for=at("14:00:00"))])
 def test_a_lost_request_was_accepted_if_a_sync_is_running_has_ended_or_was_rescheduled(
-    fivetran: Fivetran, now: dict[str, Any]
+    fivetran: Fivetran, before: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    fivetran.expect_trigger(LOST)
+    fivetran.expect_trigger(LOST, before)
     fivetran.shows(now)
     is_started(fivetran, FORCE)
 
