@@ -11,7 +11,7 @@ from typing import Any
 from fivetran_blueprints.api import FivetranApi, dashboard
 from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.inputs import Credentials
-from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline, Connection, judge, judge_latest
+from fivetran_blueprints.verdict import CLOCK_MARGIN, SHOWN_AFTER, Baseline, Connection, judge, judge_latest
 from shared.context import Run
 from shared.errors import (
     BadRequestError,
@@ -77,6 +77,7 @@ class FivetranSyncs:
         self._settings_noted = False
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
         self._due_before: datetime | None = None  # what was rescheduled before that may go on showing for a while
+        self._due_since: tuple[datetime | None, float] = None, 0.0  # what is rescheduled, and when that was first seen
         self._resumed_for: datetime | None = None  # what was rescheduled for this time was triggered again
         self._polled_at: datetime | None = None
         self._deadline = deadline
@@ -195,10 +196,14 @@ class FivetranSyncs:
         may_be_stale = due == self._due_before and clock - self._sent < STALE_FOR
         if self._deadline is None or due is None or due == self._resumed_for or may_be_stale:
             return verdict
+        if self._due_since[0] != due:
+            self._due_since = due, clock
         seconds = (due - self.api.http.best_now()).total_seconds() + RESUME_MARGIN
         if clock + seconds > self._deadline:
             too_late = f"{verdict.message}; that is later than this run may wait"
             return verdict._replace(message=too_late, poll_again_in=seconds)
+        if seconds <= 0 and clock - self._due_since[1] < SHOWN_AFTER:  # a stale poll may show what has run since
+            return verdict._replace(poll_again_in=SHOWN_AFTER)
         if seconds <= 0:
             self._sent, self._due_before = clock, due
             try:

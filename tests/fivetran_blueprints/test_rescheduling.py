@@ -105,6 +105,14 @@ def test_a_check_triggers_a_sync_of_its_handoff_again(fivetran: Fivetran) -> Non
     assert fivetran.check(WAIT="TRUE") == SUCCEEDED
 
 
+def test_a_check_whose_first_poll_is_stale_triggers_nothing_again_that_has_run_since(fivetran: Fivetran) -> None:
+    fivetran.put(force_sync=[ID, NOW - timedelta(minutes=5)])
+    fivetran.shows(rescheduled("11:58:00"))
+    fivetran.ends("11:59:59", since="11:54:58")
+    assert fivetran.check(WAIT="TRUE") == SUCCEEDED
+    assert fivetran.starts("/sync") == []
+
+
 def test_a_check_without_a_handoff_triggers_nothing(fivetran: Fivetran) -> None:
     fivetran.shows(rescheduled("12:01:00"), many=True)
     assert fivetran.check(WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING
