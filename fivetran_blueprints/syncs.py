@@ -150,6 +150,8 @@ class FivetranSyncs:
     def find_started(self, state: Before) -> Handoff | None:
         before = state.connection
         now = self.api.connection(self._keep_as)
+        if now.is_older_than(before):
+            return None
         moved = now.stamps != before.stamps
         if not before.syncing:
             ended = now.has_ended_since(before, state.at)

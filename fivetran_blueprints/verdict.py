@@ -57,9 +57,15 @@ class Connection(Record):
     def latest_end(self) -> Optional[datetime]:
         return max((stamp for stamp in self.stamps if stamp is not None), default=None)
 
+    def is_older_than(self, before: Connection) -> bool:
+        """Whether this is a stale poll, which lacks an end that `before` showed already."""
+        pairs = zip(self.stamps, before.stamps)
+        return any(then is not None and (stamp is None or stamp <= then - DATE_PRECISION) for stamp, then in pairs)
+
     def has_ended_since(self, before: Connection, at: datetime) -> bool:
         """Whether a sync ended after `at`, when `before` was shown; an earlier end only shows late."""
-        return self.stamps != before.stamps and self.latest_end is not None and self.latest_end >= at - CLOCK_MARGIN
+        new = [_new(stamp, then, joined=True) for stamp, then in zip(self.stamps, before.stamps)]
+        return any(stamp is not None and stamp >= at - CLOCK_MARGIN for stamp in new)
 
 
 class Baseline(Record):

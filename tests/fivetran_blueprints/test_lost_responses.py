@@ -75,8 +75,16 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
         (RESCHEDULED, RESCHEDULED),
         (IDLE, connection(succeeded_at=at("11:58:00"))),
         (IDLE, connection(failed_at=at("11:59:30"))),
+        (connection(failed_at=at("11:59:59")), SYNCING),
+        (connection(at("11:59:50"), at("11:59:59")), connection(failed_at=at("11:59:59"))),
     ],
-    ids=["it was rescheduled before", "an older success shows late", "an older failure shows late"],
+    ids=[
+        "it was rescheduled before",
+        "an older success shows late",
+        "an older failure shows late",
+        "a stale poll shows the sync before it running",
+        "a stale poll shows one end less",
+    ],
 )
 def test_what_came_before_the_request_is_not_its_doing(fivetran: Fivetran, before: Any, now: Any) -> None:
     fivetran.expect_trigger(LOST, before)
@@ -103,6 +111,12 @@ def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
 ) -> None:
     fivetran.expect_trigger(LOST, SYNCING, takes=takes)
     fivetran.shows(SYNCING, many=takes > 0)  # after a quick response a later poll might take its end for the request's
+    is_unclear(fivetran, FORCE)
+
+
+def test_over_a_running_sync_a_stale_poll_from_before_it_proves_nothing(fivetran: Fivetran) -> None:
+    fivetran.expect_trigger(LOST, connection("syncing", failed_at=at("11:59:50")))
+    fivetran.shows(IDLE, many=True)
     is_unclear(fivetran, FORCE)
 
 

@@ -364,6 +364,7 @@ def test_a_sync_that_has_not_ended_is_explained(now: str, message: str) -> None:
         ("12:00:00", "scheduled 06:00:00 11:59:58", True),
         ("12:00:00", "scheduled 11:59:57 05:00:00", False),  # it only shows late
         ("05:00:00", "scheduled 06:00:00 05:00:00", False),
+        ("05:00:00", "scheduled 05:30:00 05:00:00", False),  # a stale poll
         ("05:00:00", "scheduled - -", False),
     ],
 )
