@@ -86,17 +86,19 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
     failed = _new(now.failed_at, baseline.failed_at, joined=joined)
     new = [stamp for stamp in (succeeded, failed) if stamp is not None]
+    just_started = at is not None and (at - baseline.accepted_at).total_seconds() < SHOWN_AFTER
+    not_ended = _not_ended(now, may_be_stale=just_started)
     if not new:
-        return _not_ended(now), baseline
+        return not_ended, baseline
     latest = max(new)
     shows_late = baseline.earliest_end is not None and latest < baseline.earliest_end
     if shows_late or _is_of_stopped_sync(baseline, now, latest):
         moved = baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
-        return _not_ended(now), moved
+        return not_ended, moved
     if _may_be_of_sync_before(baseline, now, latest, at):
-        return _not_ended(now), baseline
+        return not_ended, baseline
     if baseline.historical and now.is_historical_sync and failed != latest:
-        return _not_ended(now), baseline  # only a failure may leave a historical sync due
+        return not_ended, baseline  # only a failure may leave a historical sync due
     settles_in = _settles_in(latest, at)
     if baseline.interrupted and (baseline.seen != now.stamps or settles_in):
         pause = max(CONFIRM_IN, settles_in)
@@ -157,7 +159,10 @@ def _ended(ended_at: datetime, *, has_failed: bool) -> Verdict:
     return Verdict(status, f"{status.value} at {_shown(ended_at)}", ended_at=ended_at)
 
 
-def _not_ended(now: Connection) -> Verdict:
+def _not_ended(now: Connection, *, may_be_stale: bool = False) -> Verdict:
+    """A stale poll may show a pause that ended before the sync was started."""
+    if now.is_paused and may_be_stale:
+        return Verdict(SyncStatus.RUNNING, "seems to be paused", poll_again_in=SHOWN_AFTER, briefly=True)
     if now.is_paused:
         message = "was cancelled: the connection was paused before it ended; unpause it and trigger it again"
         return Verdict(SyncStatus.CANCELLED, message)

@@ -90,6 +90,20 @@ def test_a_connection_whose_state_is_paused_for_a_moment_after_it_was_unpaused_r
     assert set(fivetran.files) == PLAIN_FILES
 
 
+def test_a_stale_poll_that_shows_a_pause_from_before_makes_it_wait_for_nothing(fivetran: Fivetran) -> None:
+    fivetran.expect_update(HISTORICAL, connection())
+    fivetran.shows(DUE_BUT_PAUSED, DUE)
+    assert fivetran.update(**START) == (*UPDATED, "its handoff is saved")
+    assert set(fivetran.files) == PLAIN_FILES
+
+
+def test_a_pause_that_goes_on_showing_makes_it_wait(fivetran: Fivetran) -> None:
+    fivetran.expect_update(HISTORICAL, connection())
+    fivetran.shows(DUE_BUT_PAUSED, many=True)
+    assert fivetran.update(**START) == (*UPDATED, "the connection is paused")
+    assert fivetran.files == {}
+
+
 def test_one_that_begins_beside_a_field_that_did_not_change_is_refused_with_its_handoff(fivetran: Fivetran) -> None:
     fivetran.expect_update({**HISTORICAL, "schedule_type": "manual"}, LOST)
     fivetran.shows(connection("syncing", schedule_type="auto", **HISTORICAL), many=True)
