@@ -18,6 +18,7 @@ Stamps = tuple[Optional[datetime], Optional[datetime]]
 CLOCK_MARGIN = timedelta(seconds=2)  # between two servers of the vendor's
 CONFIRM_IN = 2.0  # seconds
 STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
+STOPPED_SURELY = timedelta(minutes=5)  # after the start
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 SHOWN_AFTER = 12.0  # seconds; a poll may show what was there ten seconds ago
 SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue
@@ -86,19 +87,17 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
     failed = _new(now.failed_at, baseline.failed_at, joined=joined)
     new = [stamp for stamp in (succeeded, failed) if stamp is not None]
-    just_started = at is not None and (at - baseline.accepted_at).total_seconds() < SHOWN_AFTER
-    not_ended = _not_ended(now, may_be_stale=just_started)
     if not new:
-        return not_ended, baseline
+        return _not_ended(now), baseline
     latest = max(new)
     shows_late = baseline.earliest_end is not None and latest < baseline.earliest_end
     if shows_late or _is_of_stopped_sync(baseline, now, latest):
         moved = baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
-        return not_ended, moved
+        return _not_ended(now), moved
     if _may_be_of_sync_before(baseline, now, latest, at):
-        return not_ended, baseline
+        return _not_ended(now), baseline
     if baseline.historical and now.is_historical_sync and failed != latest:
-        return not_ended, baseline  # only a failure may leave a historical sync due
+        return _not_ended(now), baseline  # only a failure may leave a historical sync due
     settles_in = _settles_in(latest, at)
     if baseline.interrupted and (baseline.seen != now.stamps or settles_in):
         pause = max(CONFIRM_IN, settles_in)
@@ -126,7 +125,7 @@ def judge_latest(now: Connection) -> Verdict:
 def _is_of_stopped_sync(baseline: Baseline, now: Connection, latest: datetime) -> bool:
     """Whether the latest end is that of the sync that was stopped, because the new one has begun and has not ended."""
     has_begun = now.sync_state in ("syncing", "rescheduled")
-    return baseline.interrupted and has_begun and latest < baseline.accepted_at + STOPPED_WITHIN
+    return baseline.interrupted and has_begun and latest < baseline.accepted_at + STOPPED_SURELY
 
 
 def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:
@@ -159,10 +158,7 @@ def _ended(ended_at: datetime, *, has_failed: bool) -> Verdict:
     return Verdict(status, f"{status.value} at {_shown(ended_at)}", ended_at=ended_at)
 
 
-def _not_ended(now: Connection, *, may_be_stale: bool = False) -> Verdict:
-    """A stale poll may show a pause that ended before the sync was started."""
-    if now.is_paused and may_be_stale:
-        return Verdict(SyncStatus.RUNNING, "seems to be paused", poll_again_in=SHOWN_AFTER, briefly=True)
+def _not_ended(now: Connection) -> Verdict:
     if now.is_paused:
         message = "was cancelled: the connection was paused before it ended; unpause it and trigger it again"
         return Verdict(SyncStatus.CANCELLED, message)

@@ -25,20 +25,8 @@ SYNCING = connection("syncing")
 )
 def test_a_sync_without_a_new_stamp_has_not_ended(fivetran: Fivetran, now: Any, expected: tuple[Any, ...]) -> None:
     fivetran.triggered()
-    fivetran.clock.elapsed += 12
     fivetran.shows(now)
     assert fivetran.check() == (*expected, ID)
-
-
-@pytest.mark.parametrize("given", [{}, {"WAIT": "TRUE"}])
-def test_a_stale_poll_of_a_connection_that_was_paused_before_the_trigger_cancels_nothing(
-    fivetran: Fivetran, given: dict[str, str]
-) -> None:
-    fivetran.triggered()
-    fivetran.shows(connection("paused", paused=True), connection("syncing"))
-    if given:
-        fivetran.ends("12:00:10")
-    assert fivetran.check(**given) == (SUCCEEDED if given else RUNNING)
 
 
 @pytest.mark.parametrize(
