@@ -11,16 +11,18 @@ import pytest
 import requests
 
 from sync_blueprints.sandbox import Sandbox
-from tests.sync_blueprints.sandbox.support import Call, Clock
+from tests.support import NOW, FakeClock
+from tests.sync_blueprints.sandbox.support import Call
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    """It begins at 2027-01-15T08:00:00.25Z."""
+    return FakeClock(offset=1_800_000_000.25 - NOW.timestamp())
 
 
 @pytest.fixture
-def sandbox(clock: Clock) -> Iterator[Sandbox]:
+def sandbox(clock: FakeClock) -> Iterator[Sandbox]:
     with Sandbox(clock=clock) as sandbox:
         yield sandbox
 

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: its clock, and how each vendor is asked the same things."""
+"""How each vendor of the sandbox is asked the same things."""
 
 from __future__ import annotations
 
@@ -9,17 +9,6 @@ import pytest
 import requests
 
 Call = Callable[..., requests.Response]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def time(self) -> float:
-        return 1_800_000_000.25 + self.passed
-
-    def monotonic(self) -> float:
-        return 5000.0 + self.passed
 
 
 # Paths of (start, body of the start, read) for each vendor, by id.

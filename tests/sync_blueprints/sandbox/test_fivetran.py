@@ -9,7 +9,8 @@ import pytest
 
 from sync_blueprints.sandbox import Sandbox
 from sync_blueprints.sandbox.fivetran import NARROW_KEY
-from tests.sync_blueprints.sandbox.support import Call, Clock
+from tests.support import FakeClock
+from tests.sync_blueprints.sandbox.support import Call
 
 
 def details(call: Call, one: str) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def history(call: Call, one: str, query: str = "") -> tuple[list[str], str | Non
     return [item["status"] for item in data["items"]], data.get("next_cursor")
 
 
-def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Call, clock: Clock) -> None:
+def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Call, clock: FakeClock) -> None:
     before = details(call, "running")
     assert (before["sync_state"], before["failed_at"]) == ("syncing", None)
     assert sync(call, "running", force=False) == 409
@@ -41,7 +42,7 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
     between = details(call, "running")
     assert (between["sync_state"], between["succeeded_at"]) == ("syncing", before["succeeded_at"])
     assert between["failed_at"].startswith("2027-01-15T08:00:00.25")
-    clock.passed += 1
+    clock.elapsed += 1
     after = details(call, "running")
     assert after["failed_at"] == between["failed_at"], "never cleared"
     assert after["succeeded_at"] > after["failed_at"]
@@ -51,9 +52,9 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
     assert history(call, "running", f"{window}&cursor={cursor}")[0] == ["COMPLETED"]
 
 
-def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: Clock, sandbox: Sandbox) -> None:
+def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: FakeClock, sandbox: Sandbox) -> None:
     sync(call, "cancelled")
-    clock.passed += 2
+    clock.elapsed += 2
     paused = details(call, "cancelled")
     assert (paused["paused"], paused["sync_state"], paused["failed_at"]) == (True, "paused", None)
     assert sync(call, "cancelled") == 400
@@ -62,28 +63,28 @@ def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: C
     assert len(sandbox.starts) == 1
 
 
-def test_setup_states(call: Call, clock: Clock) -> None:
+def test_setup_states(call: Call, clock: FakeClock) -> None:
     assert details(call, "paused")["sync_state"] == "paused"
     assert details(call, "incomplete")["setup_state"] == "incomplete"
     assert sync(call, "incomplete") == 400
     assert details(call, "broken")["setup_state"] == "broken"
     for force, after in ((False, "broken"), (True, "connected")):
         sync(call, "broken", force=force)
-        clock.passed += 2
+        clock.elapsed += 2
         assert details(call, "broken")["setup_state"] == after
 
 
-def test_a_rescheduled_sync_waits_for_another_post(call: Call, clock: Clock) -> None:
+def test_a_rescheduled_sync_waits_for_another_post(call: Call, clock: FakeClock) -> None:
     one = "rescheduled_in_30"
     assert details(call, one)["schedule_type"] == "manual"
     sync(call, one)
-    clock.passed += 1
+    clock.elapsed += 1
     put_off = details(call, one)
     assert (put_off["sync_state"], put_off["rescheduled_for"]) == ("rescheduled", "2027-01-15T08:00:31Z")
-    clock.passed += 100
+    clock.elapsed += 100
     assert details(call, one)["sync_state"] == "rescheduled"
     assert sync(call, one, force=False) == 200
-    clock.passed += 1
+    clock.elapsed += 1
     done = details(call, one)
     assert (done["sync_state"], done["rescheduled_for"]) == ("scheduled", None)
     assert done["succeeded_at"] > "2027-01-15T08:00:31Z"
@@ -102,12 +103,14 @@ def test_the_history_covers_an_hour_where_a_time_is_missing(call: Call, query: s
     assert history(call, "failed_before_in_10800", query)[0] == found  # it began at 04:59:00
 
 
-def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clock: Clock, sandbox: Sandbox) -> None:
+def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(
+    call: Call, clock: FakeClock, sandbox: Sandbox
+) -> None:
     sync(call, "succeeds")
-    clock.passed += 1
+    clock.elapsed += 1
     assert call("POST", "/v1/connections/succeeds/resync").json()["code"] == "Success"
     assert historical(call, "succeeds") == (True, "syncing")
-    clock.passed += 2
+    clock.elapsed += 2
     assert historical(call, "succeeds") == (False, "scheduled")
     assert history(call, "succeeds")[0] == ["COMPLETED", "CANCELED"]
     assert sandbox.starts == [("fivetran", "succeeds")] * 2
@@ -117,35 +120,35 @@ def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(call: Call, clo
     ("method", "path", "body"), [("POST", "/resync", None), ("PATCH", "", {"is_historical_sync": True})]
 )
 def test_a_historical_sync_of_a_paused_connection_waits_until_it_is_unpaused(
-    call: Call, clock: Clock, sandbox: Sandbox, method: str, path: str, body: Any
+    call: Call, clock: FakeClock, sandbox: Sandbox, method: str, path: str, body: Any
 ) -> None:
     assert call(method, f"/v1/connections/paused{path}", body).status_code == 200
-    clock.passed += 10
+    clock.elapsed += 10
     assert historical(call, "paused") == (True, "paused")
     assert sandbox.starts == []
     call("PATCH", "/v1/connections/paused", {"paused": False})
     assert historical(call, "paused") == (True, "syncing")
-    clock.passed += 2
+    clock.elapsed += 2
     assert historical(call, "paused") == (False, "scheduled")
     assert len(sandbox.starts) == 1
 
 
-def test_a_historical_sync_is_due_then_runs_then_is_over(call: Call, clock: Clock) -> None:
+def test_a_historical_sync_is_due_then_runs_then_is_over(call: Call, clock: FakeClock) -> None:
     both = ("historical", "lazy_in_5")
     call("PATCH", "/v1/connections/lazy_in_5", {"is_historical_sync": True})
     for state in ((True, "scheduled"), (True, "syncing"), (False, "scheduled")):
         assert [historical(call, one) for one in both] == [state, state]
-        clock.passed += 5
+        clock.elapsed += 5
     assert all(details(call, one)["succeeded_at"] > "2027-01-15T08:00:00Z" for one in both)
 
 
-def test_a_change_of_a_stale_connection_shows_late(call: Call, clock: Clock) -> None:
+def test_a_change_of_a_stale_connection_shows_late(call: Call, clock: FakeClock) -> None:
     path = "/v1/connections/stale_in_6"
     changed = call("PATCH", path, {"schedule_type": "manual", "is_historical_sync": True}).json()["data"]
     assert (changed["schedule_type"], changed["status"]["is_historical_sync"]) == ("auto", False)
-    clock.passed += 5.9
+    clock.elapsed += 5.9
     assert details(call, "stale_in_6")["schedule_type"] == "auto"
-    clock.passed += 0.1
+    clock.elapsed += 0.1
     after = details(call, "stale_in_6")
     assert (after["schedule_type"], after["is_historical_sync"], after["sync_state"]) == ("manual", True, "syncing")
 

@@ -10,7 +10,8 @@ import pytest
 from sync_blueprints.sandbox import APIS, BEHAVIORS, EXAMPLES, Sandbox
 from sync_blueprints.sandbox.behaviors import Example, read_id
 from tests import processes
-from tests.sync_blueprints.sandbox.support import VENDORS, WORDS, Call, Clock, every_vendor, word
+from tests.support import FakeClock
+from tests.sync_blueprints.sandbox.support import VENDORS, WORDS, Call, every_vendor, word
 
 START = "start"
 # Of an id, in order: a start, the seconds that pass, and what a read then shows; "as before" is what the first one did.
@@ -33,7 +34,7 @@ TIMELINES: dict[str, list[Any]] = {
 @every_vendor
 @pytest.mark.parametrize("one", TIMELINES)
 def test_an_id_starts_runs_and_ends_as_its_words_say(
-    call: Call, clock: Clock, sandbox: Sandbox, vendor: str, one: str
+    call: Call, clock: FakeClock, sandbox: Sandbox, vendor: str, one: str
 ) -> None:
     start, body, read = VENDORS[vendor](one)
     before = call("GET", read).json()
@@ -44,7 +45,7 @@ def test_an_id_starts_runs_and_ends_as_its_words_say(
         elif step == START:
             assert call("POST", start, body).status_code == 200, place
         elif isinstance(step, float):
-            clock.passed += step
+            clock.elapsed += step
         elif step == "as before":
             assert call("GET", read).json() == before, place
         else:

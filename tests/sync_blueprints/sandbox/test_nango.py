@@ -14,7 +14,8 @@ import requests
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox, nango
-from tests.sync_blueprints.sandbox.support import Call, Clock
+from tests.support import FakeClock
+from tests.sync_blueprints.sandbox.support import Call
 
 RECORDED = [json.loads(line) for line in (REPOSITORY / "tests/recorded/nango.jsonl").read_text().splitlines()]
 
@@ -30,30 +31,30 @@ def post(call: Call, connection: str, syncs: list[Any], **more: Any) -> requests
     return call("POST", "/sync/trigger", {"provider_config_key": "sandbox", "syncs": syncs, **where, **more})
 
 
-def test_it_adds_nothing_to_a_run_that_is_running_or_queued(call: Call, sandbox: Sandbox, clock: Clock) -> None:
+def test_it_adds_nothing_to_a_run_that_is_running_or_queued(call: Call, sandbox: Sandbox, clock: FakeClock) -> None:
     for one in ("succeeds", "lazy"):
         for _ in range(2):
             assert post(call, one, ["orders"]).json() == {"success": True}
-            clock.passed += 0.5
+            clock.elapsed += 0.5
     assert sandbox.starts == [("nango", "succeeds"), ("nango", "lazy")]
 
 
-def test_a_reset_cancels_the_running_run_and_starts_anew(call: Call, sandbox: Sandbox, clock: Clock) -> None:
+def test_a_reset_cancels_the_running_run_and_starts_anew(call: Call, sandbox: Sandbox, clock: FakeClock) -> None:
     post(call, "succeeds", ["orders"])
-    clock.passed += 1.5
+    clock.elapsed += 1.5
     post(call, "succeeds", ["orders"], opts={"reset": True})
-    clock.passed += 1.5
+    clock.elapsed += 1.5
     assert entries(call, "succeeds", "orders")[0]["latestExecutionStatus"] == "RUNNING"
     assert len(sandbox.starts) == 2
 
 
-def test_a_paused_sync_runs_once_and_stays_paused(call: Call, clock: Clock) -> None:
+def test_a_paused_sync_runs_once_and_stays_paused(call: Call, clock: FakeClock) -> None:
     before = entries(call, "paused", "orders")[0]
     assert (before["status"], before["latestExecutionStatus"]) == ("PAUSED", "SUCCESS")
     assert before["nextScheduledSyncAt"] is None
     post(call, "paused", ["orders"])
     assert entries(call, "paused", "orders")[0]["status"] == "RUNNING"
-    clock.passed += 2
+    clock.elapsed += 2
     after = entries(call, "paused", "orders")[0]
     assert (after["status"], after["id"]) == ("PAUSED", before["id"])
     assert after["finishedAt"] > before["finishedAt"]
@@ -142,13 +143,13 @@ def test_the_list_of_syncs_is_read_as_the_recorded_server_read_it(call: Call, re
     assert [(one["name"], one["variant"]) for one in found] == [(one["name"], one["variant"]) for one in expected]
 
 
-def test_it_shows_a_run_in_the_fields_that_the_recorded_server_shows(call: Call, clock: Clock) -> None:
+def test_it_shows_a_run_in_the_fields_that_the_recorded_server_shows(call: Call, clock: FakeClock) -> None:
     recorded = [one for one in RECORDED if one["label"].startswith("sequence")]
     shown = []
     for one in ("succeeds", "fails"):
         post(call, one, ["customers"])
         shown.append(entries(call, one, "customers")[0])
-        clock.passed += 2
+        clock.elapsed += 2
         shown.append(entries(call, one, "customers")[0])
     for real, ours in zip((json.loads(one["body"])["syncs"][0] for one in recorded[1:]), shown):
         assert set(ours) == set(real)
@@ -163,18 +164,18 @@ def shown(call: Call, one: str) -> tuple[str, bool, str]:
     return entry["latestExecutionStatus"], entry["nextScheduledSyncAt"] == finished, finished
 
 
-def test_a_cut_run_is_a_success_whose_due_time_is_past_until_it_continues(call: Call, clock: Clock) -> None:
+def test_a_cut_run_is_a_success_whose_due_time_is_past_until_it_continues(call: Call, clock: FakeClock) -> None:
     post(call, "cut_in_60", ["orders"])
-    clock.passed += 1
+    clock.elapsed += 1
     assert shown(call, "cut_in_60")[:2] == ("SUCCESS", False), "the due time is written a moment later"
-    clock.passed += 0.5
+    clock.elapsed += 0.5
     status, due, cut_at = shown(call, "cut_in_60")
     assert (status, due) == ("SUCCESS", True)
-    clock.passed += 59
+    clock.elapsed += 59
     assert shown(call, "cut_in_60") == ("SUCCESS", True, cut_at)
-    clock.passed += 0.5
+    clock.elapsed += 0.5
     assert shown(call, "cut_in_60")[0] == "RUNNING"
-    clock.passed += 1
+    clock.elapsed += 1
     status, due, ended_at = shown(call, "cut_in_60")
     assert (status, due) == ("SUCCESS", False)
     assert ended_at > cut_at

@@ -5,27 +5,28 @@ from __future__ import annotations
 import pytest
 
 from sync_blueprints.sandbox.rudderstack import VIEWER_TOKEN
-from tests.sync_blueprints.sandbox.support import Call, Clock
+from tests.support import FakeClock
+from tests.sync_blueprints.sandbox.support import Call
 
 
-def test_it_stops_a_second_after_it_was_asked_and_refuses_starts_until_then(call: Call, clock: Clock) -> None:
+def test_it_stops_a_second_after_it_was_asked_and_refuses_starts_until_then(call: Call, clock: FakeClock) -> None:
     path = "/v2/retl-connections/running_in_60"
     assert call("POST", f"{path}/start", {"syncType": "full"}).status_code == 409
     stopped = call("POST", f"{path}/stop")
     assert (stopped.status_code, stopped.content) == (204, b"")
     running = call("GET", f"{path}/syncs").json()["syncs"][0]
     assert (running["status"], bool(running["finishedAt"])) == ("running", True)
-    clock.passed += 1
+    clock.elapsed += 1
     assert call("GET", f"{path}/syncs/{running['id']}").json()["status"] == "stopped"
     sync_id = call("POST", f"{path}/start", {"syncType": "full"}).json()["syncId"]
     assert call("GET", f"{path}/syncs/{sync_id}").json()["status"] == "running"
     assert sync_id != running["id"]
 
 
-def test_it_lists_by_page_status_and_time(call: Call, clock: Clock) -> None:
+def test_it_lists_by_page_status_and_time(call: Call, clock: FakeClock) -> None:
     path = "/v2/retl-connections/succeeds_in_0"
     for _ in range(3):
-        clock.passed += 10
+        clock.elapsed += 10
         call("POST", f"{path}/start", {"syncType": "incremental"})
     first = call("GET", f"{path}/syncs?per_page=3&status=succeeded").json()
     assert (len(first["syncs"]), first["paging"]["total"]) == (3, 4)
@@ -63,15 +64,17 @@ def test_a_history_is_listed_in_no_order_and_every_fourth_sync_of_it_failed(call
 
 
 @pytest.mark.parametrize(("one", "until_it_shows"), [("lazy_in_4", 4), ("stale_in_4", 4)])
-def test_a_sync_that_was_just_started_can_be_a_404(call: Call, clock: Clock, one: str, until_it_shows: float) -> None:
+def test_a_sync_that_was_just_started_can_be_a_404(
+    call: Call, clock: FakeClock, one: str, until_it_shows: float
+) -> None:
     path = f"/v2/retl-connections/{one}"
     sync_id = call("POST", f"{path}/start", {"syncType": "full"}).json()["syncId"]
     run_id = call("POST", f"/v2/sources/{one}/start").json()["runId"]
     paths = (f"{path}/syncs/{sync_id}", f"/v2/sources/{one}/runs/{run_id}/status")
-    clock.passed += until_it_shows - 0.1
+    clock.elapsed += until_it_shows - 0.1
     assert [call("GET", one).status_code for one in paths] == [404, 404]
     assert sync_id not in call("GET", f"{path}/syncs").text
-    clock.passed += 0.1
+    clock.elapsed += 0.1
     assert [call("GET", one).json()["status"] for one in paths] == ["running", "running"]
 
 

@@ -16,7 +16,8 @@ import requests
 
 from sync_blueprints.sandbox import BEHAVIORS, Sandbox, main
 from tests import processes
-from tests.sync_blueprints.sandbox.support import Call, Clock
+from tests.support import FakeClock
+from tests.sync_blueprints.sandbox.support import Call
 
 HISTORY = "/v1/connections/succeeds/sync-history?"
 RETL, SOURCE = "/v2/retl-connections/succeeds/start", "/v2/sources/succeeds/start"
@@ -81,10 +82,10 @@ def test_a_request_is_accepted_if_it_is_right_and_else_changes_nothing(
 
 
 def test_requests_are_recorded_in_order_and_share_a_connection_and_the_date_of_the_clock(
-    call: Call, sandbox: Sandbox, clock: Clock
+    call: Call, sandbox: Sandbox, clock: FakeClock
 ) -> None:
     call("GET", "/v2/sources?page=2")
-    clock.passed += 100
+    clock.elapsed += 100
     date = call("POST", "/v1/connections/succeeds/sync", {"force": False}).headers["Date"]
     assert parsedate_to_datetime(date) == datetime.fromtimestamp(1_800_000_100, timezone.utc)
     shown = [(one.method, one.path, one.query, one.body, one.status) for one in sandbox.requests]
