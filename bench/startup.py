@@ -1,4 +1,4 @@
-"""What a run costs beside a bare `requests` script that makes the same requests: python bench/startup.py [--pairs 25].
+"""What a run costs beside a bare `requests` script that makes the same requests: python -m bench --only startup.
 
 Both are whole processes against the sandbox on this machine, in turn (ours, bare, ours …), after one of each that does
 not count. They run in a new virtual environment with requirements.txt and nothing else, or with --here by this
@@ -9,8 +9,6 @@ The bare script repeats the very requests that ours made, which are counted at t
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,9 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import processes
 from bench.processes import PYTHON, ROOT, Run, medians, product, ratios, table
@@ -87,7 +82,7 @@ def _measured(here: bool) -> Iterator[Iterator[Measured]]:
         yield measured(sandbox, folder, python)
 
 
-def report(pairs: int = 25, *, here: bool = False) -> str:
+def report(pairs: int, *, here: bool = False) -> str:
     """A table of ratios to the bare script."""
     rows = []
     with _measured(here) as scripts:
@@ -114,19 +109,3 @@ def counts(*, here: bool = False) -> str:
             rows.append((name, f"{ours / bare:.3f}", f"{bare / 1e6:,.0f}"))
     header = ("instructions", "ours : bare", "bare, millions")
     return f"Python {PYTHON}, counted by valgrind.\n\n{table(header, rows)}"
-
-
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--pairs", type=int, default=25, help="counted runs of each (default 25)")
-    parser.add_argument("--instructions", action="store_true", help="count instructions instead (needs valgrind)")
-    parser.add_argument("--here", action="store_true", help="use this interpreter's packages: needs no registry")
-    given = parser.parse_args()
-    if given.instructions and not shutil.which("valgrind"):
-        parser.error("--instructions needs valgrind")
-    print(counts(here=given.here) if given.instructions else report(given.pairs, here=given.here))
-
-
-if __name__ == "__main__":
-    main()
