@@ -58,19 +58,6 @@ class Airflow:
 
     home: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "PYTHONPATH": str(REPOSITORY),
-            "NO_PROXY": "127.0.0.1",
-            "AIRFLOW_HOME": str(self.home),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(self.home / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "SCARF_ANALYTICS": "false",
-        }
-
     def add(self, name: str, sandbox: Sandbox, *arguments: str) -> None:
         """A DAG as it is exported."""
         url = ("--input", f"FIVETRAN_API_URL={sandbox.url}")
@@ -81,7 +68,7 @@ class Airflow:
         self, dag_id: str, variables: Mapping[str, str], terminate_when: Callable[[], bool] | None = None
     ) -> Outcome:
         """Run a DAG with `airflow dags test`; it gets SIGTERM once `terminate_when` says so."""
-        command, environment = [AIRFLOW, "dags", "test", dag_id], {**self.environment, **variables}
+        command, environment = [AIRFLOW, "dags", "test", dag_id], {**environment_of(self.home), **variables}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
             try:
@@ -100,6 +87,19 @@ class Airflow:
         return Outcome(tasks, xcoms, log)
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """That of an Airflow in this folder."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONPATH": str(REPOSITORY),
+        "NO_PROXY": "127.0.0.1,localhost",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "SCARF_ANALYTICS": "false",
+    }
+
+
 def secrets_of(sandbox: Sandbox) -> dict[str, str]:
     return {f"AIRFLOW_VAR_{name}": sandbox.environment[name] for name in SECRETS}
 
@@ -109,7 +109,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
     one = Airflow(tmp_path_factory.mktemp("airflow"))
     (one.home / "dags").mkdir()
     command = [AIRFLOW, "db", "migrate"]
-    subprocess.run(command, env=one.environment, check=True, capture_output=True, timeout=PATIENCE)
+    subprocess.run(command, env=environment_of(one.home), check=True, capture_output=True, timeout=PATIENCE)
     return one
 
 

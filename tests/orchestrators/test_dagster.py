@@ -13,6 +13,7 @@ dg = pytest.importorskip("dagster", reason="script/test-orchestrators installs D
 
 from sync_blueprints.dagster import sync_asset, sync_schedule  # noqa: E402
 from sync_blueprints.sandbox import Sandbox  # noqa: E402
+from tests.orchestrators.integration import Integration  # noqa: E402
 from tests.processes import finish, start, wait_until  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
@@ -30,13 +31,12 @@ def materialized(one: Any) -> Any:
     return dg.materialize([one], raise_on_error=False)
 
 
-def attempts(result: Any) -> int:
-    return sum(event.event_type_value in ("STEP_START", "STEP_RESTARTED") for event in result.all_events)
-
-
-def failure(result: Any) -> str:
-    (event,) = (event for event in result.all_events if event.is_step_failure)
-    return str(event.event_specific_data.error.message)
+class TestDagster(Integration):
+    def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
+        events = materialized(asset(sandbox, connector, **options)).all_events
+        (failure,) = (event for event in events if event.is_step_failure)
+        attempts = sum(event.event_type_value in ("STEP_START", "STEP_RESTARTED") for event in events)
+        return attempts, str(failure.event_specific_data.error.to_string())
 
 
 def test_a_sync_that_succeeds_materializes_the_asset_with_a_link_and_times(
@@ -53,20 +53,6 @@ def test_a_sync_that_succeeds_materializes_the_asset_with_a_link_and_times(
     assert not [name for name in SECRETS if sandbox.environment[name] in shown]
 
 
-def test_a_failure_that_a_retry_cannot_help_is_not_retried(sandbox: Sandbox) -> None:
-    result = materialized(asset(sandbox, "fails_in_1"))
-    assert not result.success
-    assert attempts(result) == 1
-    assert "failed (exit code 211)" in failure(result)
-    assert len(sandbox.starts) == 1
-
-
-def test_a_failure_that_a_retry_may_help_is_retried_as_the_guardrails_say(sandbox: Sandbox) -> None:
-    result = materialized(asset(sandbox, "answers_429_in_90"))
-    assert not result.success
-    assert attempts(result) == 2
-
-
 def test_a_running_sync_is_joined_and_waited_for(sandbox: Sandbox) -> None:
     assert materialized(asset(sandbox, "running_in_2")).success
     assert not sandbox.starts
@@ -77,28 +63,6 @@ def test_a_secret_may_come_from_a_variable_of_another_name(sandbox: Sandbox, mon
     monkeypatch.delenv("FIVETRAN_API_KEY")
     for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
         assert materialized(asset(sandbox, "succeeds_in_0", secrets={"FIVETRAN_API_KEY": source})).success
-
-
-def test_a_missing_secret_is_named_and_nothing_is_retried(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FIVETRAN_API_SECRET")
-    result = materialized(asset(sandbox, "succeeds"))
-    assert attempts(result) == 1
-    assert "FIVETRAN_API_SECRET is required but not set" in failure(result)
-    assert not sandbox.requests
-
-
-def test_the_time_limit_ends_the_wait_and_is_not_retried(sandbox: Sandbox) -> None:
-    result = materialized(asset(sandbox, "succeeds_in_600", time_limit=2))
-    assert attempts(result) == 1
-    assert "interrupted (exit code 143)" in failure(result)
-    assert len(sandbox.starts) == 1
-
-
-def test_an_asset_with_a_wrong_input_or_an_open_secret_cannot_be_declared(sandbox: Sandbox) -> None:
-    with pytest.raises(ValueError, match="has no input FIVETRAN_POUSED"):
-        asset(sandbox, "succeeds", inputs={"FIVETRAN_POUSED": "TRUE"})
-    with pytest.raises(ValueError, match="FIVETRAN_API_KEY is a secret"):
-        asset(sandbox, "succeeds", inputs={"FIVETRAN_API_KEY": "open"})
 
 
 def test_a_schedule_materializes_its_assets_in_utc(sandbox: Sandbox) -> None:

@@ -22,6 +22,7 @@ from prefect.testing.utilities import prefect_test_harness
 from sync_blueprints import BlueprintFailed
 from sync_blueprints.prefect import sync_task
 from sync_blueprints.sandbox import Sandbox
+from tests.orchestrators.integration import Integration
 from tests.processes import finish, start, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
@@ -43,19 +44,17 @@ def task(sandbox: Sandbox, blueprint: str = TRIGGER, **options: Any) -> Any:
     return sync_task(blueprint, inputs=inputs, **options)
 
 
-def failed(one: Any, **inputs: Any) -> tuple[int, str]:
-    """Run a flow of this task, which fails: the number of attempts, and the error."""
-    counts = []
-    observed = one.with_options(on_failure=[lambda _task, task_run, _state: counts.append(task_run.run_count)])
-
-    @flow
-    def failing() -> None:
-        observed(**inputs)
-
-    with pytest.raises((BlueprintFailed, ValueError)) as caught:
-        failing()
-    (count,) = counts
-    return count, str(caught.value)
+class TestPrefect(Integration):
+    def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
+        inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_WAIT": True, **options.pop("inputs", {})}
+        counts = []
+        observed = task(sandbox, inputs=inputs, **options).with_options(
+            on_failure=[lambda _task, task_run, _state: counts.append(task_run.run_count)]
+        )
+        with pytest.raises((BlueprintFailed, ValueError)) as caught:
+            flow(lambda: observed(), name="failing")()
+        (count,) = counts
+        return count, str(caught.value)
 
 
 def test_a_check_finds_the_handoff_of_the_trigger_in_its_flow_run(
@@ -90,27 +89,6 @@ def test_an_asynchronous_flow_may_call_the_task(sandbox: Sandbox) -> None:
     assert asyncio.run(nightly()).outcome == "succeeded"
 
 
-def test_a_failure_that_a_retry_cannot_help_is_not_retried(sandbox: Sandbox) -> None:
-    waiting = task(sandbox, inputs={"FIVETRAN_WAIT": True}, retries=3)
-    attempts, error = failed(waiting, FIVETRAN_CONNECTOR_ID="fails_in_0")
-    assert attempts == 1
-    assert "failed (exit code 211)" in error
-
-
-def test_a_failure_that_a_retry_may_help_is_retried_as_the_guardrails_say(sandbox: Sandbox) -> None:
-    attempts, error = failed(task(sandbox), FIVETRAN_CONNECTOR_ID="answers_429_in_90")
-    assert attempts == 2
-    assert "not_started (exit code 202)" in error
-
-
-def test_the_time_limit_ends_the_wait_and_is_not_retried(sandbox: Sandbox) -> None:
-    waiting = task(sandbox, inputs={"FIVETRAN_WAIT": True}, time_limit=2)
-    attempts, error = failed(waiting, FIVETRAN_CONNECTOR_ID="succeeds_in_600")
-    assert attempts == 1
-    assert "interrupted (exit code 143)" in error
-    assert len(sandbox.starts) == 1
-
-
 def test_a_secret_may_come_from_a_block(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     Secret(value=sandbox.environment["FIVETRAN_API_KEY"]).save("fivetran-key")
     monkeypatch.delenv("FIVETRAN_API_KEY")
@@ -123,27 +101,9 @@ def test_a_secret_may_come_from_a_block(sandbox: Sandbox, monkeypatch: pytest.Mo
     assert nightly().outcome == "started"
 
 
-def test_a_missing_secret_is_named_and_nothing_is_retried(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FIVETRAN_API_SECRET")
-    attempts, error = failed(task(sandbox), FIVETRAN_CONNECTOR_ID="succeeds")
-    assert attempts == 1
-    assert "FIVETRAN_API_SECRET is required but not set" in error
-    assert not sandbox.requests
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"inputs": {"FIVETRAN_POUSED": True}}, "has no input FIVETRAN_POUSED"),
-        ({"inputs": {"FIVETRAN_API_KEY": "open"}}, "FIVETRAN_API_KEY is a secret"),
-        ({"timeout_seconds": 60}, "use time_limit"),
-    ],
-)
-def test_what_cannot_work_is_refused_when_the_task_is_declared(
-    sandbox: Sandbox, options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        task(sandbox, **options)
+def test_the_time_out_of_prefect_is_refused_when_the_task_is_declared(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="use time_limit"):
+        task(sandbox, timeout_seconds=60)
 
 
 def test_a_flow_that_is_killed_leaves_no_script_behind(sandbox: Sandbox, tmp_path: Path) -> None:

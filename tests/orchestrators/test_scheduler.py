@@ -16,13 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.orchestrators.test_airflow import AIRFLOW, environment_of, secrets_of
 from tests.support import MovableClock
 
-AIRFLOW = os.environ.get("AIRFLOW", "")
 PATIENCE = 600  # seconds for each step
-SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.sockets,
@@ -75,21 +73,16 @@ def airflow(tmp_path: Path, sandbox: Sandbox) -> Iterator[Airflow]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {
+        **environment_of(home),
         "PATH": f"{Path(AIRFLOW).parent}:{os.environ['PATH']}",
-        "HOME": str(home),
-        "PYTHONPATH": str(REPOSITORY),
-        "NO_PROXY": "127.0.0.1,localhost",
-        "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # for slow machines: a task that waited 5 s would be killed
-        "SCARF_ANALYTICS": "false",
         "SANDBOX": sandbox.url,
-        **{f"AIRFLOW_VAR_{name}": sandbox.environment[name] for name in SECRETS},
+        **secrets_of(sandbox),
     }
     with (home / "standalone.log").open("wb") as log:
         process = subprocess.Popen(
@@ -149,5 +142,4 @@ def test_a_task_that_is_killed_joins_its_sync_and_a_sensor_is_rescheduled(
     airflow.wait_until(lambda: airflow.query("select count(*) from rendered_task_instance_fields")[0][0] >= 3)
     kept = b"".join(path.read_bytes() for path in airflow.home.rglob("*") if path.is_file())
     assert b"recorded in" in kept, "the tasks' logs are here"
-    for secret in SECRETS:
-        assert sandbox.environment[secret].encode() not in kept
+    assert not [secret for secret in secrets_of(sandbox).values() if secret.encode() in kept]
