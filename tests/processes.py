@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple, TypeVar
 
 from shared import pickles
-from sync_blueprints.catalog import REPOSITORY, Blueprint, load
+from sync_blueprints import exit_codes
+from sync_blueprints.catalog import REPOSITORY, Blueprint, find, load
 from sync_blueprints.sandbox import Sandbox
 
 SCRIPTS = sorted(
@@ -29,13 +30,6 @@ AT_A_TIME = 8  # processes; those that wait for a sync take no time of the machi
 PATIENCE = 300  # seconds until a process, or what a test waits for, counts as stuck
 NOBODY_LISTENS = "http://127.0.0.1:1"
 KEYS = ["blueprint", "vendor", "outcome", "exit_code", "retry", "id", "sync_id", "url", "message", "seconds", "version"]
-OUTCOMES = {
-    **dict.fromkeys(("started", "joined", "succeeded", "updated", "valid", "listed"), (0,)),
-    **{"invalid_credentials": (200,), "refused": (201,), "not_started": (202,), "unclear": (202,)},
-    **{"already_running": (203,), "not_found": (204,), "invalid_input": (205, 206), "running": (210,)},
-    **{"failed": (211,), "cancelled": (212,), "unknown": (213,), "unreachable": (220,), "artifact_error": (221,)},
-    **{"interrupted": (129, 130, 143), "error": (249,)},
-}
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -90,7 +84,8 @@ class Ended(NamedTuple):
         result: dict[str, Any] = json.loads(self.stdout)
         assert list(result)[: len(KEYS)] == KEYS, self
         assert self.exit_code == result["exit_code"], self
-        assert self.exit_code in OUTCOMES[result["outcome"]], self
+        known = exit_codes.load()[self.exit_code]
+        assert result["outcome"] in exit_codes.outcomes(known, find(result["blueprint"])), self
         assert result["message"], self
         last = f"{result['outcome']} (exit code {self.exit_code}): {result['message']}"
         assert self.stderr.splitlines()[-1] == last, self

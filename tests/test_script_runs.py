@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import itertools
 import os
 import re
@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-from shared import VERSION, inputs
+from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Request, Response, Sandbox
 from tests.processes import (
@@ -28,12 +29,14 @@ from tests.processes import (
     PATIENCE,
     PLAYED,
     SCRIPTS,
+    SOURCE,
     SUCCESS,
     VENDORS,
     Ended,
     Kind,
     Stage,
     assert_private,
+    catalog,
     complete,
     finish,
     in_parallel,
@@ -46,11 +49,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
 LIFELINE = "SYNC_BLUEPRINTS_LIFELINE_FD"
 PRODUCT = ("shared", *sorted({script.partition("/")[0] for script in SCRIPTS}))
-
-
-def fields_of(script: str) -> list[inputs.Field]:
-    module = importlib.import_module(script[: -len(".py")].replace("/", "."))
-    return list(inputs.fields(module.Inputs).values())
 
 
 # Where a script is started, and with what
@@ -82,13 +80,13 @@ def hostile_modules(script: str, product: Path, environment: dict[str, str]) -> 
 
 def inputs_left_empty(script: str, _: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
     needed = ("FIVETRAN_SCHEDULE_TYPE", *NANGO.more, *(kind.id_variable for kind in VENDORS))
-    optional = [one.variable for one in fields_of(script) if not one.required and one.variable not in needed]
+    optional = [one.reference for one in catalog()[script].inputs if not one.required and one.reference not in needed]
     environment.update(zip((one for one in optional if not one.endswith("_URL")), itertools.cycle(["", "None", "  "])))
     return [Path(script).name], (REPOSITORY / script).parent
 
 
 def secrets_in_files(script: str, product: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
-    for variable in [one.variable for one in fields_of(script) if one.type == "Password"]:
+    for variable in catalog()[script].secrets:
         file = product / f"{script.replace('/', '-')}-{variable}"
         file.write_text(f"{environment.pop(variable)}\n", encoding="utf-8")
         environment[f"{variable}_FILE"] = str(file)
@@ -118,36 +116,17 @@ def test_every_script_succeeds_whatever_the_umask(way: Way, sandbox: Sandbox, pr
 
 
 def test_no_argument_sends_a_request(tmp_path: Path) -> None:
-    with Sandbox() as silent:
-
-        def ask(item: tuple[str, str]) -> None:
-            script, argument = item
-            ended = run([script, argument], complete(silent, tmp_path / f"{script}{argument}"))
-            if argument == "x":
-                assert (ended.exit_code, ended.result["outcome"]) == (206, "invalid_input")
-                assert "takes no arguments; inputs are environment variables" in ended.result["message"]
-                return
-            assert (ended.exit_code, ended.stderr) == (0, "")
-            assert not (tmp_path / f"{script}{argument}").exists()
-            shown = [f"sync-blueprints {VERSION}"]
-            if argument != "--version":
-                shown = [one.variable for one in fields_of(script)]
-            assert not [one for one in shown if one not in ended.stdout], ended
-
-        in_parallel(ask, [*itertools.product(SCRIPTS, ["--help", "x"]), (SCRIPTS[0], "-h"), (SCRIPTS[-1], "--version")])
-    assert silent.requests == []
-
-
-def test_with_nothing_set_at_all_every_script_names_what_it_needs(tmp_path: Path) -> None:
     def ask(script: str) -> None:
-        (tmp_path / script).mkdir(parents=True)
-        ended = run([str(REPOSITORY / script)], {}, tmp_path / script)
-        assert ended.exit_code == 206
-        needed = [one.variable for one in fields_of(script) if one.required]
-        assert needed
-        assert not [variable for variable in needed if variable not in ended.result["message"]], ended
+        ended = run([script, "--help"], complete(silent, tmp_path / script))
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        assert not [one.reference for one in catalog()[script].inputs if one.reference not in ended.stdout], ended
+        assert run([script, "--version"], {}) == (0, f"sync-blueprints {VERSION}\n", "")
+        assert run([script, "x"], complete(silent, tmp_path / "x" / script)).result["outcome"] == "invalid_input"
+        assert not (tmp_path / script).exists()
 
-    in_parallel(ask, SCRIPTS)
+    with Sandbox() as silent:
+        in_parallel(ask, SCRIPTS)
+    assert silent.requests == []
 
 
 def test_without_requests_every_script_says_so_in_one_sentence(tmp_path: Path) -> None:
@@ -158,29 +137,6 @@ def test_without_requests_every_script_says_so_in_one_sentence(tmp_path: Path) -
         assert "pip install" in ended.stderr
 
     in_parallel(ask, SCRIPTS)
-
-
-@pytest.mark.parametrize("kind", VENDORS, ids=lambda kind: kind.name)
-def test_all_problems_of_the_inputs_are_named_together_and_no_secret_with_them(
-    kind: Kind, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    stage = Stage(sandbox, tmp_path, kind, "succeeds_xproblems")
-    secret = next(one.variable for one in fields_of(kind.script("trigger_sync")) if one.type == "Password")
-    problems = {secret: "Seçret-with-an-accent", kind.id_variable: "<>../x", kind.variable("WAIT"): "perhaps"}
-    problems[kind.variable("POLL_INTERVAL")] = "0"
-    ended = stage.run("trigger_sync", **problems)
-    assert ended.exit_code == 206
-    assert not [variable for variable in problems if variable not in ended.result["message"]]
-    assert "ret-with-an-accent" not in ended.stdout + ended.stderr
-    misspelled, right = kind.variable("IF_RUNING"), kind.variable("IF_RUNNING")
-    ended = stage.run("trigger_sync", **{kind.variable("POLL_INTERVAL"): "3601", misspelled: "join"})
-    assert ended.exit_code == 205
-    assert f"{misspelled} is not a known input; did you mean {right}?" in ended.stderr
-    needed = kind.id_variable if kind is not NANGO else "NANGO_PROVIDER_CONFIG_KEY"
-    nothing = {kind.id_variable: "", needed: "", "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "new")}
-    ended = run([kind.script("check_sync_status")], stage.environment(**nothing))
-    assert (ended.exit_code, needed in ended.result["message"]) == (206, True), ended
-    assert stage.starts == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names and variables of any bytes")
@@ -327,18 +283,10 @@ class Hostile(Sandbox):
         return Response(400, {"code": self.words, "message": self.words, "error": error})
 
 
-def outputs(text: str) -> dict[str, str]:
-    """A file of GITHUB_OUTPUT whose values are of one line each."""
-    assert text.endswith("\n")
-    lines = [line.partition("=") for line in text[:-1].split("\n")]
-    assert all(equals and "<<" not in name for name, equals, _ in lines), text
-    return {name: value for name, _, value in lines}
-
-
 @pytest.mark.parametrize(
     ("words", "good"),
-    [("Sandbox", True), (HOSTILE, True), (HOSTILE, False), ("x" * 2_000_000, False)],
-    ids=["plain", "hostile names", "hostile errors", "long errors"],
+    [(HOSTILE, True), (HOSTILE, False), ("x" * 2_000_000, False)],
+    ids=["hostile names", "hostile errors", "long errors"],
 )
 def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_any(
     words: str, good: bool, tmp_path: Path
@@ -351,24 +299,69 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_an
         environment = {**complete(vendor, folder / "artifacts"), **files, "LOG_LEVEL": "DEBUG"}
         environment.update({kind.variable("IF_RUNNING"): "join" for kind in VENDORS})
         ended = run([script], environment)
-        result, output = ended.result, (folder / "output").read_text("utf-8")
         assert good or ended.exit_code in (200, 201), ended.stderr[-1000:]
-        keys = {"exit-code": str(ended.exit_code), "outcome": result["outcome"], "message": result["message"]}
-        assert list(outputs(output)) == ["mine", "exit-code", "outcome", "sync-id", "message"]
-        assert keys.items() <= outputs(output).items()
-        head, rule, *rows = (folder / "summary").read_text("utf-8").strip().splitlines()
-        assert (head, rule, len(rows)) == (f"| {result['blueprint']} | |", "| --- | --- |", 4)
-        assert {line.count("|") for line in rows} == {3}
-        assert not re.search("[<>`]", "".join(rows))
-        shown = [*ended.stderr.split("\n"), *ended.stdout.split("\n"), *output.split("\n")]
+        output, summary = ((folder / name).read_text("utf-8") for name in ("output", "summary"))
+        names = [line.partition("=")[0] for line in output.splitlines()]
+        assert names == ["mine", "exit-code", "outcome", "sync-id", "message"]
+        assert (summary.count("|"), len(summary.splitlines())) == (18, 7)
+        shown = [*ended.stderr.split("\n"), *ended.stdout.split("\n"), *output.split("\n"), *summary.split("\n")]
         assert all(line.isprintable() and not line.lstrip().startswith("::") for line in shown)
-        assert (len(result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
+        assert (len(ended.result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
 
     with Hostile(words, good=good) as vendor:
         in_parallel(step, PLAYED)
 
 
 # Files that cannot be written
+
+
+@contextlib.contextmanager
+def tmpfs(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
+
+
+def linked(folder: Path, target: Path) -> Path:
+    folder.symlink_to(target)
+    return folder
+
+
+def in_the_way(folder: Path) -> Path:
+    folder.write_text("in the way", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        pytest.param(SOURCE, in_the_way, id="a file"),
+        pytest.param(FIVETRAN, lambda folder: linked(folder, Path("nowhere/at/all")), id="a dangling link"),
+        pytest.param(NANGO, lambda folder: linked(folder, folder), id="a link to itself"),
+        pytest.param(SOURCE, lambda folder: folder / ("x" * 300), id="a name too long"),
+        pytest.param(FIVETRAN, lambda _: Path("/dev/null/artifacts"), id="below a device"),
+        pytest.param(NANGO, lambda _: Path("/proc/sys/artifacts"), id="a kernel's folder"),
+        pytest.param(SOURCE, lambda folder: tmpfs(folder, "size=16k"), id="a full disk"),
+        pytest.param(FIVETRAN, lambda folder: tmpfs(folder, "nr_inodes=3"), id="no more files"),
+        pytest.param(NANGO, lambda folder: tmpfs(folder, "ro"), id="a read-only disk"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_found_out_before_anything_is_started(
+    kind: Kind, make: Any, tmp_path: Path
+) -> None:
+    made = make(tmp_path / "artifacts")
+    with Sandbox() as silent, contextlib.nullcontext(made) if isinstance(made, Path) else made as folder:
+        stage = Stage(silent, tmp_path, kind, "succeeds")
+        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(folder))
+        ended = run([kind.script("trigger_sync")], environment)
+    assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
+    assert "nothing was started" in ended.result["message"]
+    assert silent.requests == [], "not even asked"
 
 
 def test_a_folder_that_fills_up_after_the_start_was_accepted_says_that_the_sync_runs(tmp_path: Path) -> None:

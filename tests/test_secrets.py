@@ -6,17 +6,15 @@ import base64
 import itertools
 import json
 import re
-import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
-import trustme
 
 from sync_blueprints.sandbox import Request, Response, Sandbox, vendor_of
-from tests.processes import PLAYED, VENDORS, Ended, Kind, Stage, catalog, complete, in_parallel, kind_of, run
+from tests.processes import PLAYED, Ended, Kind, catalog, complete, in_parallel, kind_of, run
 from tests.shared.test_redaction import ENCODERS, SECRETS
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
@@ -195,47 +193,5 @@ def test_a_proxy_that_is_down_or_invalid_is_named_without_its_password_and_nothi
         ended = run(["rudderstack_blueprints/trigger_sync.py"], {**files_in(tmp_path / str(number)), **own})
         assert (ended.exit_code, ended.result["outcome"]) == (202, "not_started"), ended
         assert_hidden(ended, tmp_path / str(number), [canary])
-        if proxy.endswith(":1") and "@1" in proxy:
-            assert "http_proxy" in ended.result["message"]
-            assert "127.0.0.1:1" in ended.result["message"]
 
     in_parallel(run_it, enumerate(["p4ss/w0rd#x", "p4ss@w%40rd"]))
-
-
-# TLS
-
-
-class Encrypted(Sandbox):
-    """The sandbox behind TLS, with a certificate for `name` of an authority of its own."""
-
-    def __init__(self, name: str, authority: trustme.CA) -> None:
-        super().__init__()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name).configure_cert(context)
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-        plain, self.url = self.url, self.url.replace("http://127.0.0.1", "https://localhost")
-        for variable, value in self.environment.items():
-            self.environment[variable] = value.replace(plain, self.url)
-
-
-@pytest.mark.parametrize(("name", "is_trusted"), [("localhost", True), ("localhost", False), ("vendor.test", True)])
-def test_a_certificate_must_be_of_the_host_and_of_an_authority_that_is_trusted(
-    name: str, is_trusted: bool, tmp_path: Path
-) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    more = {"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")} if is_trusted else {}
-    good = name == "localhost" and is_trusted
-
-    def run_it(item: tuple[Kind, str]) -> None:
-        kind, verb = item
-        ended = Stage(vendor, tmp_path / kind.vendor / verb, kind, "succeeds_in_0").run(verb, **more)
-        bad = "not_started" if verb == "trigger_sync" else "unreachable"
-        assert ended.result["outcome"] == (("started" if "trigger" in verb else "succeeded") if good else bad), ended
-        if not good:
-            assert "certificate is not trusted" in ended.result["message"]
-            assert "REQUESTS_CA_BUNDLE" in ended.result["message"]
-
-    with Encrypted(name, authority) as vendor:
-        in_parallel(run_it, itertools.product(VENDORS, ["trigger_sync", "check_sync_status"]))
-    assert bool(vendor.requests) is good  # else not even the head of a request got out
