@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY, find, load
 from sync_blueprints.sandbox import Sandbox
 
@@ -95,10 +94,6 @@ def test_what_the_dockerfile_copies_is_what_dockerignore_lets_through() -> None:
     vendors = {Path(one.file_to_run).parts[0] for one in load()}
     assert vendors < copied
     assert copied == set(re.findall(r"^!([^/\n]+)", text_of(".dockerignore"), re.MULTILINE))
-
-
-def test_the_image_is_labelled_with_this_version() -> None:
-    assert re.findall(r"^ARG VERSION=(.+)$", text_of("Dockerfile"), re.MULTILINE) == [VERSION]
 
 
 def test_no_file_with_credentials_gets_into_git_or_the_image() -> None:

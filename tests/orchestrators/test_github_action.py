@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
-from sync_blueprints.sandbox import Request, Response, Sandbox
+from sync_blueprints.sandbox import Sandbox
+from tests.test_script_runs import HOSTILE, Hostile
 
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
 EXAMPLE = yaml.safe_load((REPOSITORY / "examples" / "github-actions" / "sync.yml").read_text(encoding="utf-8"))
@@ -125,15 +126,6 @@ def connector(behaviour: str) -> str:
     return f"{behaviour}_x{uuid.uuid4().hex[:8]}"
 
 
-class Hostile(Sandbox):
-    """Rejects everything with workflow commands and outputs of its own."""
-
-    def respond(self, _: Request) -> Response:
-        outputs = "no\r\nexit-code=0\noutcome=succeeded\n"
-        commands = "::error::x\n::add-mask::o\nmessage<<EOF\nEOF\u2028::stop-commands::x"
-        return Response(401, {"code": "AuthFailed", "message": outputs + commands})
-
-
 @pytest.mark.parametrize("python_version", ["", "3.x"])
 @pytest.mark.parametrize(
     ("behaviour", "exit_code", "outcome"),
@@ -220,11 +212,11 @@ def test_the_secrets_are_masked_before_anything_else_is_printed(job: Job) -> Non
 
 
 def test_a_hostile_vendor_gives_the_runner_no_commands(job: Job) -> None:
-    with Hostile() as vendor:
+    with Hostile(HOSTILE) as vendor:
         step = job.run(TRIGGER, FIVETRAN_CONNECTOR_ID="x", FIVETRAN_API_URL=vendor.url)
-    assert (step.exit_code, step.outputs["exit-code"]) == (200, "200")
-    assert (step.outputs["outcome"], step.outputs["sync-id"]) == ("invalid_credentials", "")
-    assert "no exit-code=0 outcome=succeeded ::error::x" in step.outputs["message"]
+    assert (step.exit_code, step.outputs["exit-code"]) == (201, "201")
+    assert (step.outputs["outcome"], step.outputs["sync-id"]) == ("refused", "")
+    assert "no ::set-output name=outcome::succeeded ::error::x" in step.outputs["message"]
     commands = [line for line in (step.stdout + step.stderr).splitlines() if line.strip().startswith("::")]
     assert [line.split("::")[1] for line in commands] == ["add-mask", "add-mask", f"error title={TRIGGER}"]
 

@@ -61,22 +61,6 @@ def exits(code: int) -> str:
 # Running
 
 
-def test_vessels_that_do_not_wait_for_one_another_run_side_by_side(tmp_path: Path) -> None:
-    meets = """
-        import pathlib, sys, time
-        mine, other = map(pathlib.Path, {files!r})
-        mine.touch()
-        until = time.monotonic() + 60
-        while not other.exists():
-            if time.monotonic() > until:
-                sys.exit("the other one does not come")
-            time.sleep(0.01)
-        """
-    one, two = str(tmp_path / "one"), str(tmp_path / "two")
-    done = run(fleet_of(tmp_path, {"a": meets.format(files=(one, two)), "b": meets.format(files=(two, one))}))
-    assert (names(done), done.exit_code) == (["a", "b"], 0)
-
-
 DIAMOND = {"top": {"left": "SUCCESS", "right": "SUCCESS"}, "left": {"end": "SUCCESS"}, "right": {"end": "SUCCESS"}}
 
 

@@ -20,7 +20,7 @@ from sync_blueprints.fleet import Vessel, chain, vessel_of
 from sync_blueprints.fleet_run import run_fleet
 from sync_blueprints.vessel_run import Console, Stop, VesselRun
 from sync_blueprints.vessel_run import run_vessel as run_in
-from tests.processes import command, start
+from tests.processes import command
 from tests.support import FakeClock
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
@@ -200,25 +200,28 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
     assert command("run", *arguments).exit_code == 2
 
 
-@posix_only
-def test_a_signal_between_two_attempts_ends_the_waiting_and_says_what_still_runs(tmp_path: Path) -> None:
+def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(tmp_path: Path) -> None:
+    class Stopping(FakeClock):
+        def sleep(self, seconds: float, /) -> None:
+            super().sleep(seconds)
+            stop.signal_number = signal.SIGTERM
+
     code = """
         import json, sys
         print(json.dumps({"outcome": "running", "exit_code": 210, "message": "the sync of x is running", "id": "x"}))
         sys.exit(210)
         """
-    waiting = ["run", "--retry-count", "9", "--retry-wait", "1h", str(vessel(tmp_path, code).path)]
-    with start(["-m", "sync_blueprints", *waiting], os.environ) as runner:
-        assert runner.stderr is not None
-        assert runner.stdout is not None
-        assert re.search(r"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", runner.stderr.readline())
-        runner.send_signal(signal.SIGTERM)
-        assert json.loads(runner.stdout.read()) == {
-            "outcome": "interrupted",
-            "exit_code": 143,
-            "retry": False,
-            "message": "interrupted before retry 1 of 9; last attempt: running: the sync of x is running",
-            "id": "x",
-        }
-        assert "interrupted before retry 1 of 9" in runner.stderr.read()
-    assert runner.returncode == 143
+    stop, stdout = Stop(), io.BytesIO()
+    log: list[str] = []
+    waiting = vessel(tmp_path, code, Guardrails(retry_count=9, retry_wait=3600))
+    run = run_in(waiting, os.environ, Console(stdout.write, log=log.append, stop=stop, clock=Stopping()))
+    assert re.search(r"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", log[0])
+    assert json.loads(stdout.getvalue()) == {
+        "outcome": "interrupted",
+        "exit_code": 143,
+        "retry": False,
+        "message": "interrupted before retry 1 of 9; last attempt: running: the sync of x is running",
+        "id": "x",
+    }
+    assert "interrupted before retry 1 of 9" in log[-1]
+    assert run.exit_code == 143
