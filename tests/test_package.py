@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared import VERSION
-from sync_blueprints.catalog import VENDORS, folder_of, load
+from sync_blueprints.catalog import load
 from sync_blueprints.root import ROOT
 from tests.processes import run
 
@@ -26,14 +26,6 @@ def test_the_package_needs_what_the_tools_need() -> None:
     found = re.search(r"^dependencies = \[.*?$(.*?)^\]$", PYPROJECT, re.MULTILINE | re.DOTALL)
     assert found
     assert re.findall('"(.+)"', found[1]) == requirements("requirements-tools.txt")
-
-
-def test_the_folder_of_every_vendor_is_in_the_package() -> None:
-    packed = re.findall('^"(.+)" = "sync_blueprints/product/', PYPROJECT, re.MULTILINE)
-    folders = {"shared", "examples", *(folder_of(one).name for one in VENDORS)}
-    assert set(packed) == {"blueprints.yaml", "requirements.txt", *folders}
-    (sdist,) = re.findall(r"only-include = \[(.*?)\]", PYPROJECT, re.DOTALL)
-    assert set(packed) < set(re.findall('"(.+)"', sdist))
 
 
 @pytest.fixture(scope="module")

@@ -60,33 +60,28 @@ def test_every_place_gets_the_new_version_and_the_changelog_its_date(project: Pa
     assert set(re.findall(r"sync-blueprints:([\d.]+\d)", texts)) == {NEW}
 
 
+def assert_refused(project: Path, says: str, *arguments: str) -> None:
+    before = contents(project)
+    code, said = set_version(project, *arguments)
+    assert (code, says in said) == (1, True), said
+    assert contents(project) == before
+
+
 @pytest.mark.parametrize("times", [0, 2])
 @pytest.mark.parametrize("name", ONCE[1:])
 def test_nothing_is_changed_if_a_place_has_no_version_or_two(project: Path, name: str, times: int) -> None:
     text = (project / name).read_text("utf-8")
     (line,) = re.findall(rf"^.*{re.escape(VERSION)}.*\n", text, re.MULTILINE)
-    assert_refused(project, name, text.replace(line, line * times))
+    (project / name).write_text(text.replace(line, line * times), encoding="utf-8")
+    assert_refused(project, name, NEW)
 
 
 def test_nothing_is_changed_if_there_is_no_news(project: Path) -> None:
-    assert_refused(
-        project, "CHANGELOG.md", f"# Changelog\n\n## [Unreleased]\n\n## [{VERSION}] - 2026-11-29\n\n- Old.\n"
-    )
-
-
-def assert_refused(project: Path, name: str, text: str) -> None:
-    """With this text in this file."""
-    (project / name).write_text(text, encoding="utf-8")
-    before = contents(project)
-    code, said = set_version(project, NEW)
-    assert code == 1
-    assert name in said
-    assert contents(project) == before
+    text = f"# Changelog\n\n## [Unreleased]\n\n## [{VERSION}] - 2026-11-29\n\n- Old.\n"
+    (project / "CHANGELOG.md").write_text(text, encoding="utf-8")
+    assert_refused(project, "CHANGELOG.md", NEW)
 
 
 @pytest.mark.parametrize("arguments", [(), ("1.2",), ("v1.2.3",), ("1.2.3", "4")])
 def test_what_is_no_version_is_refused(project: Path, arguments: tuple[str, ...]) -> None:
-    before = contents(project)
-    code, said = set_version(project, *arguments)
-    assert (code, "usage: " in said) == (1, True)
-    assert contents(project) == before
+    assert_refused(project, "usage: ", *arguments)

@@ -15,9 +15,7 @@ import yaml
 
 from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
-from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets, inputs
-from tests.processes import command
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets
 
 AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
 
@@ -95,14 +93,3 @@ def test_github_takes_nothing_in_a_value_for_an_expression(parameters: Step) -> 
     expressions = re.findall(r"\$\{\{(.*?)\}\}", written)
     assert expressions == [" '${{' "]
     assert re.sub(r"\$\{\{ '(.*?)' \}\}", r"\1", written) == AWKWARD
-
-
-@pytest.mark.sockets
-def test_a_fleet_runs_on_this_machine(tmp_path: Path) -> None:
-    with Sandbox() as sandbox:
-        given = (f"FIVETRAN_API_URL={sandbox.url}", "FIVETRAN_CONNECTOR_ID=succeeds_in_1", "2:FIVETRAN_WAIT=TRUE")
-        fleet = tmp_path / "fleet.yaml"
-        fleet.write_text(exported("platform", TRIGGER, CHECK, *inputs(*given)), encoding="utf-8")
-        ran = command("run", "--fleet", fleet, environment={**os.environ, **sandbox.environment})
-        assert ran.exit_code == 0
-        assert sandbox.starts == [("fivetran", "succeeds_in_1")]
