@@ -30,6 +30,19 @@ def inputs(*given: str) -> tuple[str, ...]:
 
 
 CONNECTOR = inputs("FIVETRAN_CONNECTOR_ID=speak_inexpensive")
+BOTH = (TRIGGER, CHECK, *CONNECTOR)
+PODS = {  # what becomes Jobs of Kubernetes or a workflow of Argo
+    "a trigger": (TRIGGER, *CONNECTOR),
+    "a trigger and its check": BOTH,
+    "with a name and a namespace": (*BOTH, "--name", "nightly", "--namespace", "syncs"),
+    "on a schedule": (*BOTH, "--schedule", "0 2 * * *"),
+    "credentials on a schedule": ("Nango - Check Credentials", "--schedule", "*/30 * * * *"),
+    "a waiting trigger": (TRIGGER, *CONNECTOR, *inputs("FIVETRAN_WAIT=true")),
+    "four vessels": ("Fivetran - Update Connector", TRIGGER, CHECK, *BOTH[1:], *inputs("FIVETRAN_PAUSED=FALSE")),
+    "on OpenShift": (*BOTH, "--openshift"),
+    "with secrets as files": (*BOTH, "--secret-files"),
+    "with secrets as files on a schedule": (*BOTH, "--secret-files", "--schedule", "0 2 * * *"),
+}
 
 
 @functools.cache

@@ -10,34 +10,24 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, excluded_in_argo, exported, inputs, scripts
-
-BOTH = (TRIGGER, CHECK, *CONNECTOR)
-COMMANDS = {
-    "a trigger": (TRIGGER, *CONNECTOR),
-    "a trigger and its check": (*BOTH, "--namespace", "syncs"),
-    "on a schedule": (*BOTH, "--schedule", "0 2 * * *", "--name", "nightly"),
-    "credentials": ("Nango - Check Credentials",),
-    "on OpenShift": (*BOTH, "--openshift"),
-    "with secrets as files": (*BOTH, "--secret-files"),
-}
+from tests.exporting import CONNECTOR, PODS, TRIGGER, excluded_in_argo, exported, inputs, scripts
 
 
 def manifests(*arguments: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(exported("argo", *arguments)))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PODS)
 def test_argos_models_take_the_manifests_and_give_them_back_unchanged(command: str) -> None:
     models = pytest.importorskip("hera.workflows.models")  # the hera that knows `schedules` needs Python 3.10
-    for document in manifests(*COMMANDS[command]):
+    for document in manifests(*PODS[command]):
         model = getattr(models, document["kind"]).model_validate(document)
         assert json.loads(model.model_dump_json(by_alias=True, exclude_none=True)) == document
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PODS)
 def test_what_the_models_do_not_say_holds_too(command: str) -> None:
-    printed = exported("argo", *COMMANDS[command])
+    printed = exported("argo", *PODS[command])
     workflow, *cron = yaml.safe_load_all(printed)
     templates = {one["name"]: one for one in workflow["spec"]["templates"]}
     assert len(templates) == len(workflow["spec"]["templates"])
@@ -58,7 +48,7 @@ def test_what_the_models_do_not_say_holds_too(command: str) -> None:
         assert not re.search("{{", json.dumps(template))
     for one in cron:
         assert one["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == workflow["metadata"]["name"]
-        assert (one["spec"]["schedules"], one["spec"]["timezone"]) == (["0 2 * * *"], "Etc/UTC")
+        assert (one["spec"]["schedules"], one["spec"]["timezone"]) == ([PODS[command][-1]], "Etc/UTC")
 
 
 @pytest.mark.parametrize(("waits", "retried"), [("FALSE", True), ("TRUE", False)])

@@ -10,23 +10,10 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import version
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, inputs, jobs
+from tests.exporting import BOTH, CONNECTOR, PODS, exported, inputs, jobs
 
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
-BOTH = (TRIGGER, CHECK, *CONNECTOR)
-COMMANDS = {
-    "a trigger": (TRIGGER, *CONNECTOR),
-    "a trigger and its check": BOTH,
-    "with a name and a namespace": (*BOTH, "--name", "nightly", "--namespace", "syncs"),
-    "on a schedule": (*BOTH, "--schedule", "0 2 * * *"),
-    "credentials on a schedule": ("Nango - Check Credentials", "--schedule", "*/30 * * * *"),
-    "a waiting trigger": (TRIGGER, *CONNECTOR, *inputs("FIVETRAN_WAIT=true")),
-    "four vessels": ("Fivetran - Update Connector", TRIGGER, CHECK, *BOTH[1:], *inputs("FIVETRAN_PAUSED=FALSE")),
-    "on OpenShift": (*BOTH, "--openshift"),
-    "with secrets as files": (*BOTH, "--secret-files"),
-    "with secrets as files on a schedule": (*BOTH, "--secret-files", "--schedule", "0 2 * * *"),
-}
 
 
 def text(*arguments: str) -> str:
@@ -43,15 +30,15 @@ def variables(job: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("api", VERSIONS)
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PODS)
 def test_manifests_are_valid(command: str, api: str) -> None:
-    for document in yaml.safe_load_all(text(*COMMANDS[command])):
+    for document in yaml.safe_load_all(text(*PODS[command])):
         kubernetes_validate.validate(document, api, strict=True)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PODS)
 def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
-    printed = text(*COMMANDS[command])
+    printed = text(*PODS[command])
     documents = list(yaml.safe_load_all(printed))
     names = [(one["kind"], one["metadata"]["name"]) for one in documents]
     assert len(set(names)) == len(names)
@@ -73,9 +60,9 @@ def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
         assert [pod["volumes"][0].get("persistentVolumeClaim", {}).get("claimName")] == (claims or [None])
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", PODS)
 def test_pods_keep_to_the_restricted_standard_and_get_no_token(command: str) -> None:
-    for job in jobs(text(*COMMANDS[command])):
+    for job in jobs(text(*PODS[command])):
         pod = job["template"]["spec"]
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -102,7 +89,7 @@ def test_on_openshift_no_user_is_fixed_and_secrets_can_be_files(orchestrator: st
 
 
 def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> None:
-    (job,) = jobs(text(*COMMANDS["a trigger"]))
+    (job,) = jobs(text(*PODS["a trigger"]))
     assert container(job)["image"] == f"sync-blueprints:{version()}"
     assert container(job)["imagePullPolicy"] == "IfNotPresent"
 
@@ -127,7 +114,7 @@ def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended(
     ("command", "action"), [("a trigger", "Ignore"), ("a waiting trigger", "FailJob"), ("on a schedule", "FailJob")]
 )
 def test_a_pod_that_the_cluster_removes_is_replaced_unless_its_sync_may_run(command: str, action: str) -> None:
-    (job,) = jobs(text(*COMMANDS[command]))
+    (job,) = jobs(text(*PODS[command]))
     _, removed = job["podFailurePolicy"]["rules"]
     assert removed == {"action": action, "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
@@ -143,7 +130,7 @@ def test_a_scheduled_check_becomes_a_wait_of_its_trigger() -> None:
 
 
 def test_a_cron_job_does_not_overlap_with_itself() -> None:
-    documents = yaml.safe_load_all(text(*COMMANDS["on a schedule"]))
+    documents = yaml.safe_load_all(text(*PODS["on a schedule"]))
     (cron,) = [one for one in documents if one["kind"] == "CronJob"]
     assert cron["spec"]["concurrencyPolicy"] == "Forbid"
     assert (cron["spec"]["schedule"], cron["spec"]["timeZone"]) == ("0 2 * * *", "Etc/UTC")

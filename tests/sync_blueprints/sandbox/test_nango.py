@@ -181,24 +181,6 @@ def test_a_cut_run_is_a_success_whose_due_time_is_past_until_it_continues(call: 
     assert ended_at > cut_at
 
 
-@pytest.mark.parametrize(
-    ("key", "trigger", "status"),
-    [
-        (nango.VARIABLES["NANGO_SECRET_KEY"], "invalid_body", "invalid_query_params"),
-        (nango.EXECUTE_ONLY_KEY, "invalid_body", "forbidden"),
-        (nango.READ_ONLY_KEY, "forbidden", "invalid_query_params"),
-    ],
-)
-def test_both_scopes_of_a_key_can_be_tried_without_starting_anything(
-    call: Call, sandbox: Sandbox, key: str, trigger: str, status: str
-) -> None:
-    headers = {"Authorization": f"Bearer {key}"}
-    tried = (call("POST", "/sync/trigger", {}, headers), call("GET", "/sync/status", headers=headers))
-    assert tuple(one.json()["error"]["code"] for one in tried) == (trigger, status)
-    assert [one.status_code for one in tried] == [403 if one == "forbidden" else 400 for one in (trigger, status)]
-    assert sandbox.starts == []
-
-
 def test_an_old_server_names_no_connections(call: Call) -> None:
     found = entries(call, "", "orders", "sandbox-old")
     assert len(found) == 2
