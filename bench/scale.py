@@ -11,23 +11,20 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing import Pipe, Process
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from bench.processes import INHERITED, PYTHON, Cost, Run, cost, product, table
+from sync_blueprints.sandbox import Request, Response, Sandbox
 
 SYNCS = ("orders", "customers", "invoices")
 SIZES = (200, 2_000, 20_000, 100_000)
 MAX_IN_HANDOFF = 33_000
 
 
-def body(entries: int, finished_at: str) -> bytes:
+def body(entries: int, finished_at: str) -> str:
     """A response of /sync/status, as the server writes it."""
     syncs = [
         {
@@ -47,33 +44,21 @@ def body(entries: int, finished_at: str) -> bytes:
         }
         for number in range(entries)
     ]
-    return json.dumps({"syncs": syncs}, separators=(",", ":")).encode()
+    return json.dumps({"syncs": syncs}, separators=(",", ":"))
 
 
-def _serve(entries: int, port_and_length: Connection) -> None:
-    before, after = body(entries, "02:52"), body(entries, "03:52")
-    triggered = threading.Event()
+class Many(Sandbox):
+    """Responds with so many entries, and after a trigger with later ones."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def respond(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            content = after if triggered.is_set() else before
-            if self.command == "POST":
-                triggered.set()
-                content = b'{"success":true}'
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def __init__(self, entries: int) -> None:
+        super().__init__()
+        self.syncs, self.later = body(entries, "02:52"), body(entries, "03:52")
 
-        do_GET = do_POST = respond  # noqa: N815 - as http.server wants
-
-        def log_message(self, *_: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        port_and_length.send((server.server_port, len(after)))
-        server.serve_forever()
+    def respond(self, request: Request) -> Response:
+        if request.method == "POST":
+            self.syncs = self.later
+            return Response(200, {"success": True})
+        return Response(200, self.syncs, {"Content-Type": "application/json"})
 
 
 class Point(NamedTuple):
@@ -89,24 +74,17 @@ class Point(NamedTuple):
 
 def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, Cost]]:
     """Bytes of the body, and the costs by run; two are left out where there are too many entries for a handoff."""
-    ours, theirs = Pipe()
-    server = Process(target=_serve, args=(entries, theirs))  # one of its own: what we hold, our children seem to use
-    server.start()
-    port, length = ours.recv()
-    inputs = {"NANGO_API_URL": f"http://127.0.0.1:{port}", "NANGO_PROVIDER_CONFIG_KEY": "bench"}
-    environment = {**INHERITED, **inputs, "NANGO_SECRET_KEY": "8f2c1c6e-3d47-4b0a-9d52-6a1f0e7b4c11"}
-    later = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handoffs")}
-    alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
-    trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
-    runs = {"trigger": Run(trigger, later), "check of it": Run(check, later)}
-    if entries > MAX_IN_HANDOFF:
-        runs.clear()
-    runs["check alone"] = Run(check, alone)
-    try:
-        return length, {name: cost(run) for name, run in runs.items()}
-    finally:
-        server.terminate()
-        server.join()
+    server = Many(entries)
+    with server:
+        environment = {**INHERITED, **server.environment, "NANGO_PROVIDER_CONFIG_KEY": "bench"}
+        later = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handoffs")}
+        alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
+        trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
+        runs = {"trigger": Run(trigger, later), "check of it": Run(check, later)}
+        if entries > MAX_IN_HANDOFF:
+            runs.clear()
+        runs["check alone"] = Run(check, alone)
+        return len(server.later), {name: cost(run) for name, run in runs.items()}
 
 
 def measured(sizes: Sequence[int]) -> list[Point]:

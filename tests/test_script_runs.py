@@ -329,15 +329,9 @@ def linked(folder: Path, target: Path) -> Path:
     return folder
 
 
-def in_the_way(folder: Path) -> Path:
-    folder.write_text("in the way", encoding="utf-8")
-    return folder
-
-
 @pytest.mark.parametrize(
     ("kind", "make"),
     [
-        pytest.param(SOURCE, in_the_way, id="a file"),
         pytest.param(FIVETRAN, lambda folder: linked(folder, Path("nowhere/at/all")), id="a dangling link"),
         pytest.param(NANGO, lambda folder: linked(folder, folder), id="a link to itself"),
         pytest.param(SOURCE, lambda folder: folder / ("x" * 300), id="a name too long"),

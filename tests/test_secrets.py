@@ -1,4 +1,4 @@
-"""Secrets in real runs: whatever the vendor, a proxy or the wire does with them, they are shown and kept nowhere."""
+"""Secrets in real runs: whatever the vendor or a proxy does with them, they are shown and kept nowhere."""
 
 from __future__ import annotations
 

@@ -211,10 +211,10 @@ def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(t
         print(json.dumps({"outcome": "running", "exit_code": 210, "message": "the sync of x is running", "id": "x"}))
         sys.exit(210)
         """
-    stop, stdout = Stop(), io.BytesIO()
+    stop, clock, stdout = Stop(), Stopping(), io.BytesIO()
     log: list[str] = []
     waiting = vessel(tmp_path, code, Guardrails(retry_count=9, retry_wait=3600))
-    run = run_in(waiting, os.environ, Console(stdout.write, log=log.append, stop=stop, clock=Stopping()))
+    run = run_in(waiting, os.environ, Console(stdout.write, log=log.append, stop=stop, clock=clock))
     assert re.search(r"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", log[0])
     assert json.loads(stdout.getvalue()) == {
         "outcome": "interrupted",
@@ -224,4 +224,4 @@ def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(t
         "id": "x",
     }
     assert "interrupted before retry 1 of 9" in log[-1]
-    assert run.exit_code == 143
+    assert (run.exit_code, clock.elapsed < 1) == (143, True)
