@@ -55,7 +55,9 @@ def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
         assert pod["restartPolicy"] == "Never"
         assert len(variables(job)) == len(container(job)["env"])
         assert {one["name"] for one in container(job)["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
-        assert (container(job)["volumeMounts"][0]["mountPath"]) == "/artifacts"
+        assert container(job)["image"] == f"sync-blueprints:{version()}"
+        assert container(job)["imagePullPolicy"] == "IfNotPresent"
+        assert container(job)["volumeMounts"][0]["mountPath"] == "/artifacts"
         assert variables(job)["SHIPYARD_ARTIFACTS_DIRECTORY"] == "/artifacts"
         assert [pod["volumes"][0].get("persistentVolumeClaim", {}).get("claimName")] == (claims or [None])
 
@@ -86,12 +88,6 @@ def test_on_openshift_no_user_is_fixed_and_secrets_can_be_files(orchestrator: st
     assert not [word for word in ("runAsUser", "runAsGroup", "fsGroup", "secretKeyRef") if word in other]
     assert re.search(r"- name: FIVETRAN_API_KEY_FILE\n +value: /secrets/FIVETRAN_API_KEY\n", other)
     assert other.count("mountPath: /secrets\n") == other.count("secretName: fivetran-credentials\n") == 2
-
-
-def test_the_image_is_that_of_this_version_and_need_not_be_pulled_again() -> None:
-    (job,) = jobs(text(*PODS["a trigger"]))
-    assert container(job)["image"] == f"sync-blueprints:{version()}"
-    assert container(job)["imagePullPolicy"] == "IfNotPresent"
 
 
 @pytest.mark.parametrize(
