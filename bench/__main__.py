@@ -1,4 +1,4 @@
-"""All measurements, one after the other: python -m bench [--only startup,waiting] [--pairs 25] [--here] [--write].
+"""All measurements, one after the other: python -m bench [--only startup,waiting] [--pairs 25] [--write].
 
 `--write` puts the table between its marks in docs/performance.md (waiting has some), and draws the plots.
 """
@@ -37,12 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--only", metavar="PART,…", help="startup, instructions (needs valgrind), waiting, many, scale")
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")
-    parser.add_argument("--here", action="store_true", help="use this interpreter's packages: needs no registry")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md, draw the plots")
     given = parser.parse_args()
     parts: dict[str, Callable[[], str]] = {
-        "startup": lambda: startup.report(given.pairs, here=given.here),
-        "instructions": lambda: startup.counts(here=given.here),
+        "startup": lambda: startup.report(given.pairs),
+        "instructions": startup.counts,
         "waiting": waiting.report,
         "many": many.report,
         "scale": lambda: scale.report(picture=PAGE.with_name("scale.svg") if given.write else None),

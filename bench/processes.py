@@ -1,4 +1,4 @@
-"""What the measurements share: whole processes and what they cost, virtual environments, tables."""
+"""What the measurements share: whole processes and what they cost, and tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import venv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -96,16 +95,6 @@ def product(folder: Path) -> Path:
     if not compileall.compile_dir(folder, quiet=1):
         raise RuntimeError("the scripts could not be compiled")
     return folder
-
-
-def environment_with(folder: Path, *what: str) -> str:
-    """The interpreter of a new virtual environment with what pip is asked to install."""
-    venv.create(folder, symlinks=True)
-    python = str(folder / "bin" / "python")
-    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run((*pip, *what), env=environment, check=True)
-    return python
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

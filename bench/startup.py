@@ -1,9 +1,9 @@
 """What a run costs beside a bare `requests` script that makes the same requests: python -m bench --only startup.
 
 Both are whole processes against the sandbox on this machine, in turn (ours, bare, ours …), after one of each that does
-not count. They run in a new virtual environment with requirements.txt and nothing else, or with --here by this
-interpreter; everything has its bytecode. CPU is user and system time as the operating system accounts it, memory the
-peak of the resident set. A ratio is the median of those of the pairs; absolute figures say little on a shared machine.
+not count, by this interpreter; everything has its bytecode. CPU is user and system time as the operating system
+accounts it, memory the peak of the resident set. A ratio is the median of those of the pairs; absolute figures say
+little on a shared machine.
 The bare script repeats the very requests that ours made, which are counted at the sandbox, and so are the connections.
 """
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from bench import processes
-from bench.processes import PYTHON, ROOT, Run, medians, product, ratios, table
+from bench.processes import PYTHON, Run, medians, product, ratios, table
 from sync_blueprints.sandbox import Request, Sandbox
 
 BARE = """
@@ -50,7 +50,7 @@ class Measured(NamedTuple):
     requests: list[Request]
 
 
-def measured(sandbox: Sandbox, folder: Path, python: str) -> Iterator[Measured]:
+def measured(sandbox: Sandbox, folder: Path) -> Iterator[Measured]:
     """What is to be measured, one script after the other; by then each has run once."""
     scripts = product(folder / "product")
     for kind, inputs in INPUTS.items():
@@ -58,14 +58,14 @@ def measured(sandbox: Sandbox, folder: Path, python: str) -> Iterator[Measured]:
         artifacts = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / f"artifacts-{kind}"), "LOG_LEVEL": "WARNING"}
         environment = {**processes.INHERITED, **sandbox.environment, **inputs, **artifacts}
         for script in SCRIPTS:
-            ours = Run((python, str(scripts / f"{vendor}_blueprints/{script}.py")), environment)
+            ours = Run((sys.executable, str(scripts / f"{vendor}_blueprints/{script}.py")), environment)
             before = len(sandbox.requests)
             processes.cost(ours)
             requests = sandbox.requests[before:]
             calls = [(one.method, _path(one), one.json()) for one in requests]
             bare = folder / f"bare-{kind}-{script}.py"
             bare.write_text(BARE.format(login=LOGIN[vendor], calls=calls, url=sandbox.url), encoding="utf-8")
-            runs = {"ours": ours, "bare": Run((python, str(bare)), environment)}
+            runs = {"ours": ours, "bare": Run((sys.executable, str(bare)), environment)}
             yield Measured(kind.replace(vendor, f"{vendor} {script}"), runs, requests)
 
 
@@ -74,18 +74,15 @@ def _path(request: Request) -> str:
 
 
 @contextmanager
-def _measured(here: bool) -> Iterator[Iterator[Measured]]:
+def _measured() -> Iterator[Iterator[Measured]]:
     with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
-        folder, python = Path(name), sys.executable
-        if not here:
-            python = processes.environment_with(folder / "requirements", "-r", str(ROOT / "requirements.txt"))
-        yield measured(sandbox, folder, python)
+        yield measured(sandbox, Path(name))
 
 
-def report(pairs: int, *, here: bool = False) -> str:
+def report(pairs: int) -> str:
     """A table of ratios to the bare script."""
     rows = []
-    with _measured(here) as scripts:
+    with _measured() as scripts:
         for name, runs, requests in scripts:
             costs = processes.in_turn(runs, pairs)
             ours, bare = costs["ours"], costs["bare"]
@@ -100,10 +97,10 @@ def report(pairs: int, *, here: bool = False) -> str:
     return f"Python {PYTHON}, {pairs} pairs.\n\n{table(header, rows)}"
 
 
-def counts(*, here: bool = False) -> str:
+def counts() -> str:
     """A table of instructions, once each."""
     rows = []
-    with _measured(here) as scripts:
+    with _measured() as scripts:
         for name, runs, _ in scripts:
             ours, bare = processes.instructions(runs["ours"]), processes.instructions(runs["bare"])
             rows.append((name, f"{ours / bare:.3f}", f"{bare / 1e6:,.0f}"))

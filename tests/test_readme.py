@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +77,7 @@ def test_a_table_goes_between_its_marks_and_nowhere_else() -> None:
 def test_a_run_makes_three_requests_at_most_over_one_connection(sandbox: Sandbox, tmp_path: Path) -> None:
     found = {
         name: (len(requests), len({one.client for one in requests}))
-        for name, _, requests in startup.measured(sandbox, tmp_path, sys.executable)
+        for name, _, requests in startup.measured(sandbox, tmp_path)
     }
     assert all(count <= 3 and connections == 1 for count, connections in found.values()), found
     assert len(found) == 8
