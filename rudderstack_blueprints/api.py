@@ -151,7 +151,8 @@ class RudderStackApi:
                 if error.status == 500:
                     self._probe(known=known)
                 raise
-        return self._parsed(parse_run, self.http.json_object(response), response)
+        run = self._parsed(parse_run, self.http.json_object(response), response)
+        return run if self._is_sync_id(run.id) else run._replace(id="")
 
     def _probe(self, *, known: bool = False) -> None:
         """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one.

@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from rudderstack_blueprints.api import SYNC_ID, RudderStackApi, label, utc
 from rudderstack_blueprints.inputs import Target, Waiting
-from rudderstack_blueprints.verdict import CLOCK_MARGIN, Sync, is_new_run, judge, judge_by_start, sync_started_since
+from rudderstack_blueprints.verdict import CLOCK_MARGIN, Sync, is_new_run, judge, judge_latest_run, sync_started_since
 from shared.context import Run
 from shared.errors import BadRequestError, InvalidInputError, StartUnclearError, SyncAlreadyRunningError
 from shared.files import response_file
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 class Handoff(Record):
     """A sync that was started (or joined). `is_source` says what kind of id `id` is.
 
-    `sync_id` is the syncId or runId. A source's run without one is distinguished from others by `run_started_at`.
+    `sync_id` is the syncId or runId. A source's run without one is distinguished from others by `run_started_at` and
+    `job_run_id`, as far as they are shown.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Handoff(Record):
     run_started_at: Optional[datetime] = None
     joined: bool = False
     is_latest: bool = False
+    job_run_id: str = ""
 
     @property
     def label(self) -> str:
@@ -62,6 +64,7 @@ class Handoff(Record):
             server_time=moment(plain["server_time"]),
             run_started_at=moment(plain["run_started_at"]),
             joined=bool(plain["joined"]),
+            job_run_id=str(plain.get("job_run_id", "")),  # not in those of older versions
         )
 
     @classmethod
@@ -80,6 +83,7 @@ class Handoff(Record):
             "server_time": self.server_time,
             "run_started_at": self.run_started_at,
             "joined": self.joined,
+            "job_run_id": self.job_run_id,
         }
 
     def other_files(self) -> dict[str, Plain]:
@@ -141,7 +145,8 @@ class RudderStackSyncs:
 
     def join(self, state: Before) -> Handoff:
         sync_id = state.syncs[0].id if state.syncs else None
-        return self.draft(state)._replace(sync_id=sync_id, run_started_at=state.latest.started_at, joined=True)
+        found = self.draft(state)._replace(sync_id=sync_id, joined=True)
+        return found._replace(run_started_at=state.latest.started_at, job_run_id=state.latest.id)
 
     def restart(self, state: Before, pace: Pace) -> Before:
         """Stop what runs, once, and wait until it has stopped."""
@@ -177,8 +182,8 @@ class RudderStackSyncs:
             latest = self.api.run(None, self._keep_as, known=True)
             is_new = is_new_run(latest, state.latest, self._sent_at)
             self._undated |= is_new is None
-            found = self._target._replace(server_time=self.now(), run_started_at=latest.started_at)
-            return found if is_new else None
+            found = self._target._replace(server_time=self.now())
+            return found._replace(run_started_at=latest.started_at, job_run_id=latest.id) if is_new else None
         if state.at is None or self._sent_at is None:
             raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
@@ -203,8 +208,9 @@ class RudderStackSyncs:
         if sync_id or handoff.is_latest:
             verdict = judge(sync, fail_on_failed_rows=self._given.fail_on_failed_rows)
         else:
-            verdict, started_at = judge_by_start(sync, handoff.run_started_at)
-            handoff = handoff._replace(run_started_at=started_at)
+            ours = Sync(handoff.job_run_id, started_at=handoff.run_started_at)
+            verdict, ours = judge_latest_run(sync, ours, handoff.server_time, self.now())
+            handoff = handoff._replace(run_started_at=ours.started_at, job_run_id=ours.id)
         which = f"sync {sync_id}" if sync_id else "the latest sync" if handoff.is_latest else "the sync"
         return verdict._replace(message=f"{which} of {handoff.label} {verdict.message}"), handoff
 

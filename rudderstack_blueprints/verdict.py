@@ -14,6 +14,7 @@ from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 CLOCK_MARGIN = timedelta(seconds=1)  # a Date header has whole seconds
+SHOWN_WITHIN = timedelta(seconds=60)  # as the latest run of its source
 _DISTANT_PAST, _DISTANT_FUTURE = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1, 9999))
 _STATUSES = {
     **dict.fromkeys(("running", "processing", "pending", "queued"), SyncStatus.RUNNING),
@@ -75,18 +76,28 @@ def judge(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
     return Verdict(status, message, sync.details, ended_at=sync.finished_at or sync.started_at)
 
 
-def judge_by_start(run: Sync, started_at: datetime | None) -> tuple[Verdict, datetime | None]:
-    """The verdict on the run that started at `started_at`, by the latest run of its source; and what to know next time.
+def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime | None) -> tuple[Verdict, Sync]:
+    """The verdict on `ours` (its start and id count), by the latest run of its source; and what is known of it now.
 
-    As long as its start is not shown, it is taken to be the latest one.
+    As long as it shows neither, it is taken to be the latest run. It was seen `at` that time: for a while from then on,
+    or from its start, what was there before may be shown again.
     """
     verdict = judge(run)
-    if started_at is None or run.started_at is None or run.started_at == started_at:
-        return verdict, started_at or run.started_at
-    if run.started_at < started_at:
-        return Verdict(SyncStatus.RUNNING, "is not shown yet, only the run before it", verdict.details), started_at
+    is_same = run.id == ours.id if run.id and ours.id else None
+    may_be_behind = not (at and now) or now < max(at, ours.started_at or at) + SHOWN_WITHIN
+    shown = run.started_at or run.ended_at  # one may end without a start, in the queue
+    if ours.started_at is None:
+        is_before = may_be_behind and at is not None and shown is not None and shown <= at + CLOCK_MARGIN
+    else:
+        is_before = run.never_ran or (shown is not None and shown < ours.started_at)
+    has_not_started = run.started_at is None and verdict.status is SyncStatus.RUNNING
+    fits = ours.started_at in (None, run.started_at) or (has_not_started and may_be_behind)
+    if is_same or (is_same is None and fits and not is_before):
+        return verdict, Sync(ours.id or run.id, started_at=ours.started_at or run.started_at)
+    if is_before:
+        return Verdict(SyncStatus.RUNNING, "is not shown yet, only the run before it", verdict.details), ours
     message = "cannot be checked any more: another run has started since, and RudderStack shows only the latest"
-    return Verdict(SyncStatus.UNKNOWN, message, verdict.details), started_at
+    return Verdict(SyncStatus.UNKNOWN, message, verdict.details), ours
 
 
 def sync_started_since(syncs: Iterable[Sync], at: datetime) -> Sync | None:

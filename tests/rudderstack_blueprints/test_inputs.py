@@ -120,7 +120,7 @@ def test_a_check_needs_no_id() -> None:
         Handoff(SOURCE, is_source=True, sync_id="run-1"),
         Handoff(CONNECTION, is_source=False, sync_id="sync-1", joined=True),
         Handoff(SOURCE, is_source=True),
-        Handoff(SOURCE, is_source=True, run_started_at=datetime(2026, 11, 22, tzinfo=timezone.utc)),
+        Handoff(SOURCE, is_source=True, run_started_at=datetime(2026, 11, 22, tzinfo=timezone.utc), job_run_id="j-1"),
     ],
 )
 def test_a_handoff_is_read_as_it_was_saved(handoff: Handoff) -> None:

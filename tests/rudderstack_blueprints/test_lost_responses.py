@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import NOT_FOUND, RUNNING, STARTED, SUCCEEDED, UNCLEAR
+from tests.endings import FAILED, NOT_FOUND, RUNNING, STARTED, SUCCEEDED, UNCLEAR, UNKNOWN
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
@@ -219,3 +219,31 @@ def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStac
     ours, behind = a_run("running", "12:00:01"), LAST_RUN
     rudderstack.polls(SOURCE_STATUS, ours, behind, ours, a_run("finished", "12:00:01", "12:00:30"))
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
+
+
+def test_the_run_before_is_not_taken_for_one_that_has_not_started_yet(rudderstack: RudderStack) -> None:
+    rudderstack.expect_trigger(OF_SOURCE, LOST)
+    rudderstack.polls(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    rudderstack.polls(SOURCE_STATUS, LAST_RUN, a_run("failed", "12:00:03", "12:00:04"))
+    assert [rudderstack.check(of=OF_SOURCE), rudderstack.check(of=OF_SOURCE)] == [RUNNING, FAILED]
+
+
+def test_a_run_in_the_queue_is_not_taken_for_one_that_has_started(rudderstack: RudderStack) -> None:
+    rudderstack.expect_trigger(OF_SOURCE, LOST)
+    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:00"))
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    rudderstack.clock.elapsed += 100
+    rudderstack.polls(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
+    assert rudderstack.check(of=OF_SOURCE) == (*UNKNOWN, "another run")
+
+
+@pytest.mark.parametrize(("job_run_id", "expected"), [("ours", FAILED), ("theirs", UNKNOWN)])
+def test_of_two_runs_in_the_same_second_ours_is_the_one_with_its_job_run_id(
+    rudderstack: RudderStack, job_run_id: str, expected: tuple[int, str]
+) -> None:
+    rudderstack.expect_trigger(OF_SOURCE, LOST)
+    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01", jobRunId="ours"))
+    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    rudderstack.polls(SOURCE_STATUS, a_run("failed", "12:00:01", "12:00:02", jobRunId=job_run_id))
+    assert rudderstack.check(of=OF_SOURCE) == expected

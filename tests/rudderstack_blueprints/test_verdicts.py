@@ -13,7 +13,7 @@ from rudderstack_blueprints.verdict import (
     are_newest_first,
     is_new_run,
     judge,
-    judge_by_start,
+    judge_latest_run,
     newest_first,
     sync_started_since,
 )
@@ -200,7 +200,20 @@ def test_metrics_of_another_shape_do_no_harm(metrics: Any) -> None:
     assert verdict.details["rows"] == {}
 
 
-# A run without an id: only its start tells it from others
+# A run without an id: its start and its jobRunId, as far as they are shown, tell it from others
+
+
+IN_QUEUE = {"status": "pending", "startedAt": ZERO}
+CANCELLED_IN_QUEUE = {"status": "cancelled", "startedAt": ZERO, "finishedAt": at("12:02:00")}
+
+
+def judge_ours(
+    run: dict[str, Any], ours: str | None, seen: str | None = None, now: str = "12:50:00"
+) -> tuple[Verdict, Any]:
+    """The verdict on a run that started at `ours` and was seen at `seen`, and the start that is remembered."""
+    moments = [time and parse_run({"startedAt": at(time)}).started_at for time in (ours, seen, now)]
+    verdict, shown = judge_latest_run(parse_run(run), Sync("j-1", started_at=moments[0]), moments[1], moments[2])
+    return verdict, shown.started_at and f"{shown.started_at:%H:%M:%S}"
 
 
 @pytest.mark.parametrize(
@@ -210,19 +223,45 @@ def test_metrics_of_another_shape_do_no_harm(metrics: Any) -> None:
         ("12:00:00", a_run("finished", "12:00:00", "12:01:00"), SUCCEEDED, "12:00:00"),
         ("12:00:00", a_run("finished", "11:00:00", "11:05:00"), RUNNING, "12:00:00"),
         ("12:00:00", a_run("finished", "12:30:00", "12:40:00"), UNKNOWN, "12:00:00"),
-        ("12:00:00", {"status": "finished"}, SUCCEEDED, "12:00:00"),
-        (None, {"status": "running", "startedAt": ZERO}, RUNNING, None),
+        ("12:00:00", {"status": "finished"}, UNKNOWN, "12:00:00"),
+        ("12:00:00", CANCELLED_IN_QUEUE, UNKNOWN, "12:00:00"),
+        ("12:30:00", CANCELLED_IN_QUEUE, RUNNING, "12:30:00"),
+        ("12:00:00", {}, RUNNING, "12:00:00"),
+        ("12:00:00", a_run("failed", "12:00:00", "12:00:00", jobRunId="j-2"), UNKNOWN, "12:00:00"),
+        (None, a_run("finished", "12:00:05", "12:01:00", jobRunId="j-2"), UNKNOWN, None),
+        (None, a_run("finished", "12:00:05", "12:01:00", jobRunId="j-1"), SUCCEEDED, "12:00:05"),
+        (None, IN_QUEUE, RUNNING, None),
+        (None, CANCELLED_IN_QUEUE, CANCELLED, None),
         (None, a_run("running", "12:00:05"), RUNNING, "12:00:05"),
         (None, a_run("finished", "12:00:05", "12:01:00", error="x"), FAILED, "12:00:05"),
     ],
 )
-def test_a_run_without_an_id_is_told_by_its_start(
-    ours: str | None, run: dict[str, Any], expected: SyncStatus, remembered: str | None
+@pytest.mark.parametrize("seen", [None, "12:00:01"])
+def test_a_run_without_an_id_is_told_by_what_is_shown_of_it(
+    ours: str | None, run: dict[str, Any], expected: SyncStatus, remembered: str | None, seen: str | None
 ) -> None:
-    started = {name: parse_run({"startedAt": at(name)}).started_at for name in (ours, remembered) if name}
-    verdict, then = judge_by_start(parse_run(run), started.get(ours or ""))
-    assert verdict.status is expected
-    assert then == started.get(remembered or "")
+    verdict, then = judge_ours(run, ours, seen)
+    assert (verdict.status, then) == (expected, remembered)
+
+
+@pytest.mark.parametrize(
+    ("ours", "run", "at_first", "later"),
+    [
+        (None, a_run("finished", "11:00:00", "11:05:00"), RUNNING, SUCCEEDED),
+        (None, a_run("failed", "12:00:02", "12:00:03"), RUNNING, FAILED),  # a Date header has whole seconds
+        (None, a_run("failed", "12:00:03", "12:00:03"), FAILED, FAILED),
+        ("12:00:01", IN_QUEUE, RUNNING, UNKNOWN),
+    ],
+)
+def test_what_was_there_before_a_run_may_be_shown_again_for_a_minute(
+    ours: str | None, run: dict[str, Any], at_first: SyncStatus, later: SyncStatus
+) -> None:
+    assert judge_ours(run, ours, "12:00:01", now="12:01:00")[0].status is at_first
+    assert judge_ours(run, ours, "12:00:01", now="12:01:01")[0].status is later
+
+
+def test_the_start_of_the_run_before_is_not_remembered() -> None:
+    assert judge_ours(a_run("running", "11:00:00"), None, "12:00:01", now="12:00:02")[1] is None
 
 
 @pytest.mark.parametrize(
@@ -233,8 +272,7 @@ def test_a_run_without_an_id_is_told_by_its_start(
     ],
 )
 def test_another_runs_times_are_shown_and_not_its_outcome(ours: str, message: str) -> None:
-    started = parse_run({"startedAt": at(ours)}).started_at
-    verdict, _ = judge_by_start(parse_run(a_run("failed", "12:00:00", "12:01:00", error="x")), started)
+    verdict, _ = judge_ours(a_run("failed", "12:00:00", "12:01:00", error="x"), ours)
     assert (verdict.message, verdict.ended_at) == (message, None)
     assert verdict.details == {"started_at": at("12:00:00"), "finished_at": at("12:01:00")}
 
