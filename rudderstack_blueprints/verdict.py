@@ -86,13 +86,14 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
     is_same = run.id == ours.id if run.id and ours.id else None
     may_be_behind = not (at and now) or now < max(at, ours.started_at or at) + SHOWN_WITHIN
     shown = run.started_at or run.ended_at  # one may end without a start, in the queue
-    if ours.started_at is None:
-        is_before = may_be_behind and at is not None and shown is not None and shown <= at + CLOCK_MARGIN
+    is_queued = run.started_at is None and verdict.status is SyncStatus.RUNNING
+    if ours.started_at is not None:
+        is_before = run.never_ran or (is_queued and may_be_behind) or (shown is not None and shown < ours.started_at)
+    elif is_queued:
+        is_before = is_same is False and may_be_behind
     else:
-        is_before = run.never_ran or (shown is not None and shown < ours.started_at)
-    has_not_started = run.started_at is None and verdict.status is SyncStatus.RUNNING
-    fits = ours.started_at in (None, run.started_at) or (has_not_started and may_be_behind)
-    if is_same or (is_same is None and fits and not is_before):
+        is_before = may_be_behind and at is not None and shown is not None and shown <= at + CLOCK_MARGIN
+    if is_same or (is_same is None and not is_before and ours.started_at in (None, run.started_at)):
         return verdict, Sync(ours.id or run.id, started_at=ours.started_at or run.started_at)
     if is_before:
         return Verdict(SyncStatus.RUNNING, "is not shown yet, only the run before it", verdict.details), ours

@@ -251,6 +251,8 @@ def test_a_run_without_an_id_is_told_by_what_is_shown_of_it(
         (None, a_run("failed", "12:00:02", "12:00:03"), RUNNING, FAILED),  # a Date header has whole seconds
         (None, a_run("failed", "12:00:03", "12:00:03"), FAILED, FAILED),
         ("12:00:01", IN_QUEUE, RUNNING, UNKNOWN),
+        ("12:00:01", {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
+        (None, {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
     ],
 )
 def test_what_was_there_before_a_run_may_be_shown_again_for_a_minute(
