@@ -127,7 +127,7 @@ class RudderStackSyncs:
         self._settings_read = False
         self._seen: set[str] = set()  # ids of syncs that were there before the start
         self._told_to_stop: set[str] = set()
-        self._sent_at: datetime | None = None  # the server's clock when the trigger request was first sent
+        self._sent_at: datetime | None = None  # the server's clock at the first request that may have been accepted
         self._undated = False  # a sync that shows no time of its start may be the one of a lost response
 
     def read(self) -> Before:
@@ -168,9 +168,11 @@ class RudderStackSyncs:
         return self._target._replace(server_time=state.at)
 
     def send(self, state: Before, *, again: bool) -> Handoff:
-        if not again:
-            self._sent_at = self.now()
-        sync_id = self.api.start(self._body, self._keep_as)
+        try:
+            sync_id = self.api.start(self._body, self._keep_as)
+        finally:
+            if not again:
+                self._sent_at = self.api.http.start_sent_at
         return self.draft(state)._replace(sync_id=sync_id, server_time=self.now())
 
     def may_send_again(self, state: Before) -> bool:

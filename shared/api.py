@@ -54,6 +54,7 @@ class Api:
         """`kept` is where the last response goes under the name that a call gives as `keep_as`."""
         self.vendor = vendor
         self.deadline = math.inf  # the instant of the clock after which nothing is retried
+        self.start_sent_at: datetime | None = None  # the server's time when a trigger request was last sent
         self._sender = sender
         self._clock = clock
         self._redactor = redactor
@@ -130,6 +131,8 @@ class Api:
         timeout = READ_TIMEOUT if method == "GET" else CHANGE_TIMEOUT
         for attempt in range(1, tries + 1):
             status, pause = None, None
+            if starts:
+                self.start_sent_at = self.now()
             try:
                 response = self._sender.send(method, path, params, body, timeout)
             except TransportError as error:

@@ -84,6 +84,16 @@ def test_a_sync_that_was_stopped_for_ours_is_not_ours(rudderstack: RudderStack) 
     assert rudderstack.files["sync_id.pickle"] == "ours"
 
 
+def test_a_sync_that_started_before_a_refused_request_was_repeated_is_not_ours(rudderstack: RudderStack) -> None:
+    rudderstack.expect_read()
+    rudderstack.expect_start(response=None, status=429, headers={"Retry-After": "30"})
+    rudderstack.expect_start(response=LOST)
+    theirs, ours = sync("succeeded", "theirs", "12:00:10"), sync("running", "ours", "12:00:30")
+    expect_search(rudderstack, theirs, ours)
+    assert rudderstack.trigger() == STARTED
+    assert rudderstack.files["sync_id.pickle"] == "ours"
+
+
 @pytest.mark.parametrize("of", [OF_SOURCE, OF_CONNECTION], ids=["source", "connection"])
 @pytest.mark.parametrize("body", NO_ID.values(), ids=NO_ID)
 def test_a_good_status_without_an_id_of_which_nothing_shows_is_unclear(
