@@ -79,21 +79,20 @@ def judge(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
 def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime | None) -> tuple[Verdict, Sync]:
     """The verdict on `ours` (its start and id count), by the latest run of its source; and what is known of it now.
 
-    As long as it shows neither, it is taken to be the latest run. It was seen `at` that time: for a while from then on,
-    or from its start, what was there before may be shown again.
+    It was seen `at` that time: for a while from then on, or from its start, what was there before may be shown again. A
+    run that shows no time is taken for ours unless its id is another.
     """
     verdict = judge(run)
-    is_same = run.id == ours.id if run.id and ours.id else None
     may_be_behind = not (at and now) or now < max(at, ours.started_at or at) + SHOWN_WITHIN
     shown = run.started_at or run.ended_at  # one may end without a start, in the queue
-    is_queued = run.started_at is None and verdict.status is SyncStatus.RUNNING
-    if ours.started_at is not None:
-        is_before = run.never_ran or (is_queued and may_be_behind) or (shown is not None and shown < ours.started_at)
-    elif is_queued:
-        is_before = is_same is False and may_be_behind
+    if shown is None:
+        is_before, fits = may_be_behind, True
+    elif ours.started_at is None:
+        is_before = may_be_behind and at is not None and shown <= at + CLOCK_MARGIN
+        fits = not is_before
     else:
-        is_before = may_be_behind and at is not None and shown is not None and shown <= at + CLOCK_MARGIN
-    if is_same or (is_same is None and not is_before and ours.started_at in (None, run.started_at)):
+        is_before, fits = shown < ours.started_at, run.started_at == ours.started_at
+    if run.id == ours.id if run.id and ours.id else fits:
         return verdict, Sync(ours.id or run.id, started_at=ours.started_at or run.started_at)
     if is_before:
         return Verdict(SyncStatus.RUNNING, "is not shown yet, only the run before it", verdict.details), ours

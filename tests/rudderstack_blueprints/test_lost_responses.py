@@ -239,15 +239,6 @@ def test_the_run_before_is_not_taken_for_one_that_has_not_started_yet(rudderstac
     assert [rudderstack.check(of=OF_SOURCE), rudderstack.check(of=OF_SOURCE)] == [RUNNING, FAILED]
 
 
-def test_a_run_in_the_queue_is_not_taken_for_one_that_has_started(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_SOURCE, LOST)
-    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:00"))
-    assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.clock.elapsed += 100
-    rudderstack.polls(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
-    assert rudderstack.check(of=OF_SOURCE) == (*UNKNOWN, "another run")
-
-
 @pytest.mark.parametrize(("job_run_id", "expected"), [("ours", FAILED), ("theirs", UNKNOWN)])
 def test_of_two_runs_in_the_same_second_ours_is_the_one_with_its_job_run_id(
     rudderstack: RudderStack, job_run_id: str, expected: tuple[int, str]

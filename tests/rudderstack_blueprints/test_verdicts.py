@@ -223,7 +223,7 @@ def judge_ours(
         ("12:00:00", a_run("finished", "12:00:00", "12:01:00"), SUCCEEDED, "12:00:00"),
         ("12:00:00", a_run("finished", "11:00:00", "11:05:00"), RUNNING, "12:00:00"),
         ("12:00:00", a_run("finished", "12:30:00", "12:40:00"), UNKNOWN, "12:00:00"),
-        ("12:00:00", {"status": "finished"}, UNKNOWN, "12:00:00"),
+        ("12:00:00", {"status": "finished"}, SUCCEEDED, "12:00:00"),
         ("12:00:00", CANCELLED_IN_QUEUE, UNKNOWN, "12:00:00"),
         ("12:30:00", CANCELLED_IN_QUEUE, RUNNING, "12:30:00"),
         ("12:00:00", {}, RUNNING, "12:00:00"),
@@ -250,7 +250,7 @@ def test_a_run_without_an_id_is_told_by_what_is_shown_of_it(
         (None, a_run("finished", "11:00:00", "11:05:00"), RUNNING, SUCCEEDED),
         (None, a_run("failed", "12:00:02", "12:00:03"), RUNNING, FAILED),  # a Date header has whole seconds
         (None, a_run("failed", "12:00:03", "12:00:03"), FAILED, FAILED),
-        ("12:00:01", IN_QUEUE, RUNNING, UNKNOWN),
+        ("12:00:01", IN_QUEUE, RUNNING, RUNNING),
         ("12:00:01", {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
         (None, {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
     ],
