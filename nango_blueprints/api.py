@@ -63,13 +63,12 @@ class NangoApi:
             )
         return found
 
-    def trigger(self, selection: Selection, options: Mapping[str, bool], keep_as: str) -> Response:
+    def trigger(self, selection: Selection, options: Mapping[str, bool], keep_as: str) -> None:
         """Start the selected syncs. Raises StartUnclearError, SyncNotStartedError."""
         body = {**selection.body, "opts": dict(options)} if options else selection.body
         response = self.http.start(TRIGGER, body, keep_as=keep_as)
         if self.http.json_object(response).get("success") is not True:
             raise self.http.unexpected(response, "success")
-        return response
 
     def check_credentials(self, integration: str | None) -> Result:
         """Which scopes the key has. Raises InvalidCredentialsError, SyncNotFoundError, StatusCheckFailedError."""

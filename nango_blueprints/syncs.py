@@ -36,7 +36,7 @@ class Handoff(Record):
     watches: Optional[Mapping[str, Watch]] = None
     start_grace: int = START_GRACE
     reset: bool = False
-    late: int = 0  # seconds after `server_time` in which a request whose response was lost may have been accepted
+    late: int = 0  # seconds after `server_time`, when the request was sent, in which it may have been accepted
     has_baseline: bool = True
     sync_id: Optional[str] = None  # Nango gives none
 
@@ -192,12 +192,12 @@ class NangoSyncs:
         del again
         selection = self._selection
         try:
-            response = self._api.trigger(selection, self._options, self._keep_as)
+            self._api.trigger(selection, self._options, self._keep_as)
         except SyncNotFoundError as error:
             if state.entries is None and selection.connection_id is not None and len(selection.syncs) > 1:
                 raise StartUnclearError(f"{error}; those named before it may have been started") from error
             raise
-        return self._handoff(state, response.date or self._api.http.best_now())
+        return self._sent(state, math.floor)
 
     def may_send_again(self, state: Before) -> bool:
         """A reset would cancel the run that the first request started."""
@@ -206,12 +206,12 @@ class NangoSyncs:
     def find_started(self, state: Before) -> Handoff | None:
         if state.entries is None:
             raise StartUnclearError(f"NANGO_SECRET_KEY lacks the scope {READ_SCOPE} to find out")
-        found = self._handoff(state, state.at)
-        for key, entry in self._api.entries(self._selection, self._keep_as).items():
+        entries = self._api.entries(self._selection, self._keep_as)
+        found = self._sent(state, math.ceil)
+        for key, entry in entries.items():
             watch = (found.watches or {}).get(key)
             if watch is not None and shows_start(entry, watch, found.start):
-                late = (self._api.http.best_now() - state.at).total_seconds()
-                return found._replace(late=max(0, math.ceil(late)))
+                return found
         return None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
@@ -246,6 +246,12 @@ class NangoSyncs:
             error,
         )
         return Before(None, self._api.http.best_now(), running=False)
+
+    def _sent(self, state: Before, whole: Callable[[float], int]) -> Handoff:
+        """The handoff of a request that was accepted between when it was sent and now, and so after `state`."""
+        now = self._api.http.best_now()
+        at = self._api.http.start_sent_at or now
+        return self._handoff(state, at)._replace(late=max(0, whole((now - at).total_seconds())))
 
     def _handoff(self, state: Before, at: datetime) -> Handoff:
         grace, reset = self._given.start_grace, bool(self._options.get("reset"))

@@ -15,7 +15,7 @@ from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
-CLOCK_MARGIN = timedelta(seconds=10)  # an earlier failure, shown late, is that of an older run
+CLOCK_MARGIN = timedelta(seconds=10)  # an end earlier than that before the request is that of an older run
 RESET_WITHIN = timedelta(seconds=30)  # in which a reset's own run begins, and the run that it cancels may show
 CUT_MARGIN = timedelta(seconds=10)  # between the end of a run that was cut and the due time of its continuation
 CONTINUED_WITHIN = timedelta(hours=1)  # what is queued for longer Nango drops
@@ -66,12 +66,12 @@ class Watch(Record):
 
 
 class Start(Record):
-    """A trigger request that Nango accepted; `at` is None where the latest runs are judged, whoever started them."""
+    """A trigger request that Nango accepted, sent at `at`; that is None where the latest runs are judged, whosever."""
 
     at: Optional[datetime] = None
     grace: timedelta = timedelta()  # how long the run may stay unseen
     reset: bool = False
-    late: timedelta = timedelta()  # by how much later it may have been accepted, because its response was lost
+    late: timedelta = timedelta()  # by how much later it may have been accepted
 
 
 class EntryVerdict(Record):
@@ -119,8 +119,7 @@ def shows_older_run(entry: Entry, watch: Watch, start: Start) -> bool:
         return True
     if watch.later_than is not None and entry.finished_at <= watch.later_than:
         return True
-    failed = entry.outcome is SyncStatus.FAILED
-    return failed and start.at is not None and entry.finished_at < start.at - CLOCK_MARGIN
+    return start.at is not None and entry.finished_at < start.at - CLOCK_MARGIN
 
 
 def shows_start(entry: Entry, watch: Watch, start: Start) -> bool:

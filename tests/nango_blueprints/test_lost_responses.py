@@ -44,6 +44,14 @@ def test_a_failure_from_before_the_request_that_shows_late_is_not_its_doing(nang
     assert len(nango.starts()) == 2
 
 
+def test_a_success_while_a_lost_request_waited_for_its_turn_is_not_its_doing(nango: Nango) -> None:
+    nango.expect_trigger(status=429, headers={"Retry-After": "60"})
+    nango.expect_start(response=TIMED_OUT)
+    nango.shows(entry("SUCCESS", "12:00:30"), many=True)
+    assert nango.trigger() == UNCLEAR
+    assert len(nango.starts()) == 2
+
+
 def test_a_lost_request_for_a_sync_that_never_ran_is_sent_once_more_if_that_shows_nothing(nango: Nango) -> None:
     nango.expect_trigger(never(), response=LOST)
     nango.shows(never(), many=True)

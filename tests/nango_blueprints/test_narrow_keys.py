@@ -118,6 +118,15 @@ def test_the_check_judges_by_the_servers_time(nango: Nango, seconds: float, now:
     assert nango.check(of=ONLY_THE_KEY) == (*expected, INTEGRATION)
 
 
+def test_a_run_that_ends_before_the_response_to_its_request_comes_is_its_own(nango: Nango) -> None:
+    nango.responds(**NO_READ)
+    nango.expect_start(takes=6)  # as with hundreds of connections
+    assert nango.trigger() == STARTED
+    nango.clock.sleep(600)
+    nango.shows(entry("SUCCESS", "12:00:03"))
+    assert nango.check(of=ONLY_THE_KEY) == SUCCEEDED
+
+
 def test_an_unknown_name_is_found_out_by_the_check(nango: Nango) -> None:
     nango.responds(**NO_READ, query={**QUERY_ALL, "syncs": f"{NAME},nope"})
     nango.expect_start(body={**BODY_ALL, "syncs": [NAME, "nope"]})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, STARTED
+from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
@@ -69,10 +69,10 @@ def test_plain_values_are_saved_and_never_the_key(nango: Nango) -> None:
         "provider_config_key": INTEGRATION,
         "connection_id": CONNECTION,
         "syncs": [],
-        "server_time": NOW + timedelta(seconds=7),
+        "server_time": NOW,
         "start_grace": 30,
         "reset": False,
-        "late": 0,
+        "late": 7,
         "joined": False,
         "has_baseline": True,
         "ids": [entry()["id"], never(name="other")["id"]],
@@ -243,3 +243,13 @@ def test_a_retry_after_of_zero_waits_a_second(nango: Nango) -> None:
     assert nango.trigger() == STARTED
     assert nango.sent[1].at - nango.sent[0].at >= 1
     assert nango.sent[3].at - nango.sent[2].at >= 1
+
+
+@pytest.mark.parametrize("ended", ["SUCCESS", "STOPPED"])
+def test_a_run_that_ends_while_the_request_waits_for_its_turn_is_not_its_own(nango: Nango, ended: str) -> None:
+    nango.expect_trigger(response=LIMITED, status=429, headers={"Retry-After": "60"})
+    nango.expect_start()
+    assert nango.trigger() == STARTED
+    nango.clock.sleep(5)
+    nango.shows(entry(ended, "12:00:30"))
+    assert nango.check() == RUNNING
