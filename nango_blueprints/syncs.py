@@ -194,7 +194,7 @@ class NangoSyncs:
         try:
             self._api.trigger(selection, self._options, self._keep_as)
         except SyncNotFoundError as error:
-            if state.entries is None and selection.connection_id is not None and len(selection.syncs) > 1:
+            if selection.connection_id is not None and len(selection.syncs) > 1:
                 raise StartUnclearError(f"{error}; those named before it may have been started") from error
             raise
         return self._sent(state, math.floor)

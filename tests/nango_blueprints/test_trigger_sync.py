@@ -122,6 +122,19 @@ def test_a_name_that_is_not_there_ends_it_before_the_request(
     assert nango.trigger(SYNCS=asked) == (*NOT_FOUND, missing, INTEGRATION)
 
 
+def test_of_names_of_which_one_goes_before_the_request_the_others_may_have_started(nango: Nango) -> None:
+    query = {**QUERY, "syncs": f"{NAME},gone"}
+    nango.expect_trigger(
+        entry(),
+        entry(name="gone"),
+        query=query,
+        **replay("M4 [lab-quick, nope] conn-a"),
+        body={**BODY, "syncs": [NAME, "gone"]},
+    )
+    nango.shows(running(), query=query)
+    assert nango.trigger(SYNCS=f"{NAME},gone") == STARTED
+
+
 def test_an_integration_without_entries_is_not_found(nango: Nango) -> None:
     nango.shows(query=QUERY_ALL)
     assert nango.trigger(OF_INTEGRATION) == (*NOT_FOUND, "NANGO_PROVIDER_CONFIG_KEY")
