@@ -200,14 +200,15 @@ class NangoSyncs:
         return self._sent(state, math.floor)
 
     def may_send_again(self, state: Before) -> bool:
-        """A reset would cancel the run that the first request started."""
-        return state.entries is not None and not self._options.get("reset")
+        """A reset would cancel the run that the first request started, and an entry added since may show such a run."""
+        return state.entries is not None and not self._options.get("reset") and not self._left_out
 
     def find_started(self, state: Before) -> Handoff | None:
         if state.entries is None:
             raise StartUnclearError(f"NANGO_SECRET_KEY lacks the scope {READ_SCOPE} to find out")
         entries = self._api.entries(self._selection, self._keep_as)
         found = self._sent(state, math.ceil)
+        self._note_new(len(entries.keys() - state.entries.keys()))
         for key, entry in entries.items():
             watch = (found.watches or {}).get(key)
             if watch is not None and shows_start(entry, watch, found.start):

@@ -60,6 +60,13 @@ def test_a_lost_request_for_a_sync_that_never_ran_is_sent_once_more_if_that_show
     assert nango.starts() == [BODY, BODY]
 
 
+def test_a_run_of_a_sync_added_since_may_be_the_doing_of_a_lost_request_which_is_not_sent_again(nango: Nango) -> None:
+    nango.expect_trigger(query=QUERY_ALL, response=LOST, body=BODY_ALL)
+    nango.shows(entry(), running(name="added"), query=QUERY_ALL, many=True)
+    assert nango.trigger(OF_INTEGRATION) == UNCLEAR
+    assert nango.starts() == [BODY_ALL]
+
+
 @pytest.mark.parametrize("odd", [{"success": False}, {"success": "true"}])
 def test_a_good_status_without_success_is_no_success(nango: Nango, odd: dict[str, Any]) -> None:
     nango.expect_trigger(response=odd)
