@@ -15,7 +15,8 @@ from shared.record import Record
 from shared.status import SyncStatus, Verdict
 
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
-CLOCK_MARGIN = timedelta(seconds=10)  # an end earlier than that before the request is that of an older run
+CLOCK_MARGIN = timedelta(seconds=10)  # an earlier end, shown late, is that of an older run
+CLOCKS_DISAGREE = timedelta(minutes=5)  # where a success seems to be that much earlier, the clocks are wrong
 RESET_WITHIN = timedelta(seconds=30)  # in which a reset's own run begins, and the run that it cancels may show
 CUT_MARGIN = timedelta(seconds=10)  # between the end of a run that was cut and the due time of its continuation
 CONTINUED_WITHIN = timedelta(hours=1)  # what is queued for longer Nango drops
@@ -119,7 +120,9 @@ def shows_older_run(entry: Entry, watch: Watch, start: Start) -> bool:
         return True
     if watch.later_than is not None and entry.finished_at <= watch.later_than:
         return True
-    return start.at is not None and entry.finished_at < start.at - CLOCK_MARGIN
+    if start.at is None or entry.finished_at >= start.at - CLOCK_MARGIN:
+        return False
+    return entry.outcome is SyncStatus.FAILED or entry.finished_at > start.at - CLOCKS_DISAGREE
 
 
 def shows_start(entry: Entry, watch: Watch, start: Start) -> bool:

@@ -66,6 +66,7 @@ def polls(watch: Watch, start: Start, *seen: tuple[float, Entry | None]) -> list
         pytest.param(entry("STOPPED", NEW), before(None), FAILED, id="first failure"),
         pytest.param(entry("SUCCESS", -10), before(OLD), SUCCEEDED, id="a success just before the request"),
         pytest.param(entry("SUCCESS", -11), before(OLD), RUNNING, id="an older success, shown late"),
+        pytest.param(entry("SUCCESS", -300), before(OLD), SUCCEEDED, id="a success by a clock that is wrong"),
         pytest.param(entry("SUCCESS", NEW, "PAUSED", None), before(OLD), SUCCEEDED, id="a paused sync's success"),
         pytest.param(entry("STOPPED", NEW, "PAUSED", None), before(OLD), FAILED, id="a paused sync's failure"),
         pytest.param(entry("STOPPED", NEW, "SUCCESS"), before(OLD), FAILED, id="the execution counts"),

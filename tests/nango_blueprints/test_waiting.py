@@ -24,7 +24,6 @@ from tests.nango_blueprints.responses import (
     replay,
     running,
 )
-from tests.nango_blueprints.test_responses import RECORDED
 
 A, B = "conn-a", "conn-b"
 
@@ -32,8 +31,7 @@ A, B = "conn-a", "conn-b"
 # The trigger
 
 
-def test_real_runs_are_waited_for(nango: Nango, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.support.NOW", RECORDED)
+def test_real_runs_are_waited_for(nango: Nango) -> None:
     nango.responds(recorded("sequence 1")[1])
     nango.expect_start()
     for number in (1, 2, 3):
