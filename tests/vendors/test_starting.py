@@ -122,12 +122,6 @@ def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is_up_to_five_
     assert len(synced.requests_sent) == 3 + 5
 
 
-def test_a_long_retry_after_ends_a_trigger_at_once(synced: Synced) -> None:
-    synced.begins_and_starts(response=None, status=429, headers={"Retry-After": "3600"})
-    assert synced.trigger() == (*NOT_STARTED, "1 h")
-    assert synced.vendor.clock.sleeps == []
-
-
 def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(synced: Synced) -> None:
     synced.triggered()
     before = synced.vendor.saved
@@ -143,10 +137,12 @@ def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(syn
 @pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
 def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(synced: Synced, lost: dict[str, Any]) -> None:
     synced.begins_and_starts(**lost)
+    synced.searches(HTML)  # a poll that fails is survived
     synced.searches(synced.kind.found)
     assert synced.trigger() == STARTED
     assert len(synced.requests_sent) == 1
     assert "sync.pickle" in synced.vendor.files
+    assert synced.vendor.run.report.started
 
 
 @pytest.mark.parametrize(
@@ -178,8 +174,10 @@ def test_a_lost_request_of_which_nothing_shows_is_sent_once_more(synced: Synced,
 def is_unclear(synced: Synced, requests: int = 1) -> None:
     """The trigger cannot find out what became of its requests, which stops a check."""
     ended = synced.trigger()
-    assert ended == (*UNCLEAR, synced.kind.id, "before you trigger it again")
+    assert ended == (*UNCLEAR, synced.kind.id, "it is not known whether a sync of", "before you trigger it again")
     assert "nothing was started" not in ended.message
+    assert "may be running in" in synced.vendor.run.report.still_running
+    assert not synced.vendor.run.report.started
     assert len(synced.requests_sent) == requests
     assert set(synced.vendor.files) == {"starting.pickle"}
     assert synced.check() == (*ARTIFACT_ERROR, "a sync may be running")
@@ -190,7 +188,8 @@ def test_a_request_that_may_be_at_work_or_was_accepted_is_never_sent_again(synce
     synced.begins_and_starts(**lost)
     synced.searches(synced.kind.nothing, many=True)
     is_unclear(synced)
-    assert round(synced.vendor.clock.elapsed) == (90 if lost in TIMED_OUT_ONES.values() else 15)
+    polls = [0, 5, 15, 30, 50, 70, 90] if lost in TIMED_OUT_ONES.values() else [0, 1, 3, 7, 15]
+    assert [round(sent.at) for sent in synced.vendor.sent][-len(polls) - 1 :] == [0, *polls]
 
 
 @pytest.mark.parametrize("second", [{"response": TIMED_OUT}, CONFLICT], ids=["lost too", "it meets the first"])
@@ -203,20 +202,27 @@ def test_a_second_request_after_which_a_sync_shows_was_accepted_or_not_needed(sy
     assert len(synced.requests_sent) == 2
 
 
-@pytest.mark.parametrize(
-    ("second", "requests", "polls_again"),
-    [(FORBIDDEN, 1, False), ({"response": REFUSED}, 5, False), ({"response": LOST}, 1, True), (CONFLICT, 1, True)],
-    ids=["refused", "not delivered", "lost too", "it meets another"],
-)
+SECOND_ONES: dict[str, tuple[dict[str, Any], int, float]] = {
+    "refused": (FORBIDDEN, 1, 0),
+    "not delivered": ({"response": REFUSED}, 5, 0),
+    "lost too": ({"response": LOST}, 1, 15),
+    "unexpected": ({"response": HTML}, 1, 15),
+    "timed out": ({"response": TIMED_OUT}, 1, 90),
+    "it meets another": (CONFLICT, 1, 15),
+}
+
+
+@pytest.mark.parametrize(("second", "requests", "polls_for"), SECOND_ONES.values(), ids=SECOND_ONES)
 def test_after_a_second_request_without_a_trace_it_is_unclear_and_no_third_is_sent(
-    synced: Synced, second: dict[str, Any], requests: int, polls_again: bool
+    synced: Synced, second: dict[str, Any], requests: int, polls_for: float
 ) -> None:
     synced.begins_and_starts(response=LOST)
     synced.searches(synced.kind.nothing, many=True)
     synced.requests(**second, many=True)
-    if polls_again:
+    if polls_for:
         synced.searches(synced.kind.nothing, many=True)
     is_unclear(synced, 1 + requests)
+    assert not polls_for or round(synced.vendor.clock.elapsed) == 15 + polls_for
 
 
 @pytest.mark.parametrize(
@@ -289,20 +295,32 @@ def test_there_is_one_time_out_for_waiting_before_and_after_the_request(synced: 
 # A trigger that is killed
 
 
+def has_a_bug() -> None:
+    """A response on which the script fails."""
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("ends", [killed, has_a_bug])
 @pytest.mark.parametrize(
     ("at_the", "state", "left", "words"),
     [
         ("turn", "reading", "nothing was started", "before it started anything"),
         ("request", "sent", "may be running", "a sync may be running"),
+        ("search", "sent", "may be running", "a sync may be running"),
     ],
 )
-def test_a_trigger_that_is_killed_stops_a_check(synced: Synced, at_the: str, state: str, left: str, words: str) -> None:
+def test_a_trigger_that_ends_in_the_middle_stops_a_check(
+    synced: Synced, ends: Any, at_the: str, state: str, left: str, words: str
+) -> None:
     if at_the == "turn":
         synced.begins(synced.kind.running)
-        synced.reads(killed)
+        synced.reads(ends)
+    elif at_the == "request":
+        synced.begins_and_starts(response=ends)
     else:
-        synced.begins_and_starts(response=killed)
-    with pytest.raises(Interruption):
+        synced.begins_and_starts(response=LOST)
+        synced.searches(ends)
+    with pytest.raises((Interruption, ZeroDivisionError)):
         synced.trigger(IF_RUNNING="wait")
     assert set(synced.vendor.files) == {"starting.pickle"}
     assert synced.pending == state
