@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, RUNNING, STARTED, SUCCEEDED
-from tests.fivetran_blueprints.responses import ACCEPTED, ID, PLAIN_FILES, Fivetran, at, connection
+from tests.endings import BAD_REQUEST, INVALID_INPUT, RUNNING, STARTED, SUCCEEDED
+from tests.fivetran_blueprints.responses import ID, PLAIN_FILES, Fivetran, at, connection
 from tests.support import NOW
 
 # What goes over the wire
@@ -29,7 +29,6 @@ def test_the_message_names_the_connector_and_the_log_its_page(
         assert fivetran.trigger() == (*STARTED, ID)
     assert page in caplog.text
     assert (fivetran.run.report.id, fivetran.run.report.url) == (ID, page)
-    assert fivetran.kept == {f"sync_{ID}_response.json": ACCEPTED}
 
 
 @pytest.mark.parametrize("given", [{"CONNECTOR_ID": "", "CONNECTION_ID": ID}, {"CONNECTION_ID": ID}])
@@ -40,21 +39,19 @@ def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetra
 
 
 @pytest.mark.parametrize(
-    ("given", "code", "named"),
+    ("given", "named"),
     [
-        ({"CONNECTION_ID": "another"}, 206, ["CONNECTOR_ID", "CONNECTION_ID"]),
-        ({"CONNECTOR_ID": "../other", "API_SECRET": "None"}, 206, ["CONNECTOR_ID", "API_SECRET"]),
-        ({"WAIT_TIMEOUT": "0"}, 206, ["WAIT_TIMEOUT"]),
-        ({"POLL_INTERVAL": "3601"}, 205, ["POLL_INTERVAL"]),
-        ({"FORCE": "TRUE", "IF_RUNNING": "join"}, 206, ["FORCE", "IF_RUNNING"]),
-        ({"FORCE": "FALSE", "IF_RUNNING": "restart"}, 206, ["FORCE", "IF_RUNNING"]),
-        ({"FORCE": "FALSE", "IF_RUNNING": "fail"}, 206, ["FORCE", "IF_RUNNING"]),
+        ({"CONNECTION_ID": "another"}, ["CONNECTOR_ID", "CONNECTION_ID"]),
+        ({"CONNECTOR_ID": "../other", "API_SECRET": "None"}, ["CONNECTOR_ID", "API_SECRET"]),
+        ({"FORCE": "TRUE", "IF_RUNNING": "join"}, ["FORCE", "IF_RUNNING"]),
+        ({"FORCE": "FALSE", "IF_RUNNING": "restart"}, ["FORCE", "IF_RUNNING"]),
+        ({"FORCE": "FALSE", "IF_RUNNING": "fail"}, ["FORCE", "IF_RUNNING"]),
     ],
 )
 def test_problems_of_inputs_are_named_before_anything_is_sent(
-    fivetran: Fivetran, given: dict[str, str], code: int, named: list[str]
+    fivetran: Fivetran, given: dict[str, str], named: list[str]
 ) -> None:
-    assert fivetran.trigger(**given) == (code, "invalid_input", *[f"FIVETRAN_{name}" for name in named])
+    assert fivetran.trigger(**given) == (*INVALID_INPUT, *[f"FIVETRAN_{name}" for name in named])
     assert fivetran.saved == {}
 
 

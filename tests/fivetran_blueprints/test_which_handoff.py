@@ -9,55 +9,12 @@ from typing import Any
 import pytest
 
 from tests.endings import ARTIFACT_ERROR, FAILED, INVALID_INPUT, RUNNING, SUCCEEDED
-from tests.fivetran_blueprints.responses import DETAILS, ID, SINCE, Fivetran, at, connection
+from tests.fivetran_blueprints.responses import ID, SINCE, Fivetran, at, connection
 from tests.support import NOW
 
 NO_ID = {"CONNECTOR_ID": ""}
 HIDING = {"force_sync": ["sync"], "connector_id": ["sync", "force_sync"], "execution_time": ["sync", "force_sync"]}
 PICKLES = Path(__file__).parent / "pickles"
-
-
-def expect_success(fivetran: Fivetran, since: str | None = SINCE, connector_id: str = ID) -> None:
-    """A poll that shows a success at 12:05."""
-    path = DETAILS.replace(ID, connector_id)
-    fivetran.expect("GET", path, connection(succeeded_at=at("12:05:00"), failed_at=None, id=connector_id))
-    fivetran.expect_history(since, "12:05:00")
-    fivetran.steps[-1].path = f"{path}/sync-history"
-
-
-# Of the triggers before
-
-
-def test_the_trigger_of_an_upstream_log_id_comes_first_and_of_two_the_later_one(fivetran: Fivetran) -> None:
-    after = connection(succeeded_at=at("12:05:00"), failed_at=None)
-    fivetran.triggered(connection(succeeded_at=None), log_id="5")
-    fivetran.clock.elapsed += 400
-    fivetran.triggered(after, log_id="6")
-    fivetran.ends("12:05:00", after)
-    assert fivetran.check("5") == SUCCEEDED
-    for upstream in (["6"], ["5", "6"], ["6", "5"], ["7"], []):
-        fivetran.shows(after)
-        assert fivetran.check(*upstream, **NO_ID) == RUNNING
-
-
-def test_of_two_upstream_triggers_the_input_chooses_and_without_one_they_are_named(fivetran: Fivetran) -> None:
-    fivetran.triggered(log_id="5")
-    fivetran.put(**{"6_sync": {**fivetran.files["sync.pickle"], "connector_id": "another_one"}})
-    expect_success(fivetran)
-    assert fivetran.check("5", "6") == SUCCEEDED
-    expect_success(fivetran, connector_id="another_one")
-    assert fivetran.check("5", "6", CONNECTOR_ID="another_one") == SUCCEEDED
-    named = (ID, "another_one", "5_sync.pickle", "6_sync.pickle")
-    assert fivetran.check("5", "6", **NO_ID) == (*INVALID_INPUT, *named)
-
-
-def test_a_handoff_of_another_connector_is_ignored_with_a_warning(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
-) -> None:
-    fivetran.triggered()
-    expect_success(fivetran, None, "another_one")
-    assert fivetran.check(CONNECTOR_ID="another_one") == SUCCEEDED
-    assert any(record.levelname == "WARNING" and ID in record.message for record in caplog.records)
 
 
 @pytest.mark.parametrize(
@@ -124,21 +81,11 @@ def test_a_stamp_later_than_their_time_of_execution_is_that_of_the_sync(
     assert fivetran.check(**NO_ID) == expected
 
 
-def test_they_are_found_by_an_upstream_log_id_and_ours_come_before_them(fivetran: Fivetran) -> None:
-    fivetran.put(**{"9_force_sync": [ID, NOW], "force_sync": ["another_one", NOW]})
-    expect_success(fivetran)
-    assert fivetran.check("8", "9", **NO_ID) == SUCCEEDED
-    fivetran.triggered()
-    fivetran.put(force_sync=["another_one", NOW], connector_id="another_one")
-    expect_success(fivetran)
-    assert fivetran.check(**NO_ID) == SUCCEEDED
-
-
 @pytest.mark.parametrize("name", ["connector_id", "execution_time"])
 def test_one_of_their_two_files_alone_is_no_handoff(fivetran: Fivetran, name: str) -> None:
     fivetran.put(**{name: ID if name == "connector_id" else NOW})
     assert fivetran.check(**NO_ID) == INVALID_INPUT
-    expect_success(fivetran, None)
+    fivetran.ends("12:05:00", since=None)
     assert fivetran.check() == SUCCEEDED
 
 
@@ -146,7 +93,7 @@ def test_times_in_another_zone_are_compared_as_instants(fivetran: Fivetran) -> N
     fivetran.put(force_sync=[ID, datetime(2026, 11, 22, 14, 0, tzinfo=timezone(timedelta(hours=2)))])
     fivetran.shows(connection(succeeded_at="2026-11-22T13:30:00+02:00"))
     assert fivetran.check() == RUNNING
-    expect_success(fivetran)
+    fivetran.ends("12:05:00")
     assert fivetran.check() == SUCCEEDED
 
 
@@ -176,7 +123,7 @@ def test_a_handoff_of_version_0_1_is_checked(fivetran: Fivetran, name: str, sinc
 @pytest.mark.parametrize("names", [["force_sync"], ["connector_id", "execution_time"]])
 def test_the_other_files_of_version_0_1_are_checked(fivetran: Fivetran, names: list[str]) -> None:
     fivetran.put(**written_by_0_1(*names))
-    expect_success(fivetran)
+    fivetran.ends("12:05:00")
     assert fivetran.check(**NO_ID) == SUCCEEDED
 
 

@@ -9,7 +9,6 @@ import pytest
 from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, UNREACHABLE, VALID
 from tests.nango_blueprints.responses import (
     INTEGRATION,
-    KEY,
     QUERY_ALL,
     STATUS,
     TRIGGER,
@@ -33,14 +32,6 @@ def expect_scopes(nango: Nango, *, execute: bool = True, read: bool = True) -> N
     ):
         body = recorded(label)[1] if allowed else forbidden(scope)
         nango.expect(method, path, body, status=MAY[allowed], body={} if method == "POST" else None)
-
-
-def test_requests_that_name_nothing_tell_the_scopes(nango: Nango) -> None:
-    expect_scopes(nango)
-    assert nango.verify() == VALID
-    assert [sent.headers["Authorization"] for sent in nango.sent] == [f"Bearer {KEY}"] * 2
-    assert nango.files == {}
-    assert nango.run.kept == {}
 
 
 @pytest.mark.parametrize(
@@ -89,31 +80,26 @@ def test_a_403_of_somebody_else_proves_nothing(nango: Nango, response: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("response", "status", "expected"),
+    ("response", "status"),
     [
-        (HTML, 200, UNREACHABLE),
-        ({"success": True}, 200, UNREACHABLE),
-        (None, 204, UNREACHABLE),
-        (HTML, 400, BAD_REQUEST),
-        ({"message": "bad request"}, 400, BAD_REQUEST),
-        (recorded("trig: unknown path")[1], 404, BAD_REQUEST),
-        (None, 302, BAD_REQUEST),
-        (None, 409, UNREACHABLE),
+        (HTML, 400),
+        ({"message": "bad request"}, 400),
+        (recorded("trig: unknown path")[1], 404),
     ],
 )
 @pytest.mark.parametrize("path", [TRIGGER, STATUS])
-def test_an_unexpected_response_proves_nothing(
-    nango: Nango, response: Any, status: int, expected: tuple[int, str], path: str
+def test_another_refusal_is_not_that_of_a_request_that_names_nothing(
+    nango: Nango, response: Any, status: int, path: str
 ) -> None:
     if path == STATUS:
         nango.expect_start(recorded("trig: {}")[1], status=400, body={})
-    headers = {"Location": "https://elsewhere.invalid/"}
-    body = {} if path == TRIGGER else None
-    nango.expect("POST" if path == TRIGGER else "GET", path, response, status=status, headers=headers, body=body)
-    assert nango.verify() == expected
+        nango.responds(response, {}, status=status)
+    else:
+        nango.expect_start(response, {}, status=status)
+    assert nango.verify() == BAD_REQUEST
 
 
-@pytest.mark.parametrize("response", [HTML, None, '{"syncs": [', [], {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])
+@pytest.mark.parametrize("response", [HTML, None, {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])
 def test_an_unexpected_status_does_not_tell_about_the_integration(nango: Nango, response: Any) -> None:
     expect_scopes(nango)
     nango.responds(response, query=QUERY_ALL)

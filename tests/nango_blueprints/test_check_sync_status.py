@@ -30,7 +30,6 @@ from tests.nango_blueprints.responses import (
     QUERY_ALL,
     Nango,
     at,
-    entries,
     entry,
     never,
     replay,
@@ -164,16 +163,6 @@ def test_the_latest_run_decides(nango: Nango, now: dict[str, Any], expected: tup
     assert nango.check() == expected
 
 
-@pytest.mark.parametrize(("age", "expected"), [("119", RUNNING), ("121", SUCCEEDED)])
-@pytest.mark.parametrize("offset", [0, 100_000])
-def test_the_oldest_entry_is_the_age_of_all_by_the_servers_clock(
-    nango: Nango, age: str, expected: tuple[int, str], offset: float
-) -> None:
-    nango.clock.offset = offset
-    nango.shows(entry("SUCCESS", "11:59:00"), entry("SUCCESS", "10:00:00", connection=B), query=QUERY_ALL)
-    assert nango.check(of=OF_INTEGRATION, MAX_AGE=age) == (*expected, "all 2" if expected == SUCCEEDED else "10:00:00")
-
-
 @pytest.mark.parametrize(("found", "missing"), [([], "lab-ctl"), ([entry()], "nope")])
 def test_a_name_that_is_not_there_is_not_found(nango: Nango, found: list[Any], missing: str) -> None:
     nango.shows(*found, query={**QUERY, "syncs": "lab-ctl,nope"})
@@ -216,12 +205,6 @@ def test_what_has_not_begun_has_no_rows_and_no_end(nango: Nango, now: dict[str, 
     nango.check()
     details = nango.run.report.details
     assert (details["rows"], details["finished_at"]) == ({}, None)
-
-
-def test_the_last_response_is_kept(nango: Nango) -> None:
-    nango.shows(entry())
-    nango.check()
-    assert nango.kept == {f"status_{INTEGRATION}_response.json": entries(entry())}
 
 
 # Errors of a read, as a real server words them

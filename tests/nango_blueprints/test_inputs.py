@@ -9,7 +9,7 @@ import pytest
 from nango_blueprints import check_credentials, check_sync_status, trigger_sync
 from nango_blueprints.inputs import sync_names
 from shared import inputs
-from tests.nango_blueprints.responses import ENVIRONMENT, KEY, OF_INTEGRATION
+from tests.nango_blueprints.responses import ENVIRONMENT, KEY
 
 
 def read(script: Any = trigger_sync, of: dict[str, str] = ENVIRONMENT, **given: str) -> Any:
@@ -59,7 +59,6 @@ def test_another_list_of_names_is_an_invalid_input(text: str) -> None:
         ({"CONNECTION_ID": "https://app.nango.dev/dev/connections/github/abc-1"}, ["did you mean abc-1?"]),
         ({"CONNECTION_ID": "https://app.nango.dev/dev/connections/github/abc-1?tab=syncs"}, ["did you mean abc-1?"]),
         ({"PROVIDER_CONFIG_KEY": "https://app.nango.dev/dev/integrations/github"}, ["did you mean github?"]),
-        ({"WAIT_TIMEOUT": "0", "WAIT": "1"}, ["NANGO_WAIT_TIMEOUT", "NANGO_WAIT"]),
     ],
 )
 def test_problems_of_inputs_are_named_together(given: dict[str, str], words: list[str]) -> None:
@@ -79,12 +78,6 @@ def test_a_connection_id_may_hold_what_nango_allows(connection: str) -> None:
 def test_an_integration_to_check_credentials_for_may_hold_no_more_than_another() -> None:
     with pytest.raises(inputs.InvalidInputError, match="NANGO_PROVIDER_CONFIG_KEY"):
         read(check_credentials, PROVIDER_CONFIG_KEY="../x")
-
-
-def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
-    with pytest.raises(inputs.InvalidPollIntervalError) as caught:
-        read(check_sync_status, OF_INTEGRATION, POLL_INTERVAL="0")
-    assert caught.value.exit_code == 205
 
 
 @pytest.mark.parametrize("script", [check_sync_status, check_credentials])

@@ -153,27 +153,6 @@ def test_a_young_success_is_polled_again_after_two_seconds(nango: Nango) -> None
     assert nango.sent[1].at - nango.sent[0].at == 2
 
 
-# A sensor for connections on their own schedule
-
-
-def test_a_sensor_waits_until_the_oldest_of_the_latest_runs_is_young(nango: Nango) -> None:
-    def now() -> dict[str, Any]:
-        first = entry("SUCCESS", "12:20:00" if nango.clock.elapsed > 1200 else "06:00:00")
-        second = entry("SUCCESS", "12:40:00" if nango.clock.elapsed > 2400 else "11:30:00", connection=B)
-        return entries(first, second)
-
-    nango.responds(now, query=QUERY_ALL, many=True)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION, MAX_AGE="60") == SUCCEEDED
-    assert 1200 < nango.clock.elapsed < 1300
-
-
-def test_a_sensor_waits_past_a_failure_that_is_old(nango: Nango) -> None:
-    nango.shows(entry("STOPPED", "06:00:00"))
-    nango.shows(running())
-    nango.responds(lambda: entries(entry("SUCCESS", "12:00:01")), many=True)
-    assert nango.check(WAIT="TRUE", MAX_AGE="60") == SUCCEEDED
-
-
 def test_a_connection_that_is_added_while_the_latest_runs_are_waited_for_is_waited_for_as_well(nango: Nango) -> None:
     nango.polls(running(), [entry(), running(connection=B)], [entry(), entry(connection=B)], query=QUERY_ALL)
     assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == (*SUCCEEDED, "all 2 syncs")

@@ -8,7 +8,6 @@ from tests.endings import INVALID_INPUT, NOT_FOUND, STARTED, SUCCEEDED
 from tests.nango_blueprints.responses import (
     BODY,
     CONNECTION,
-    INTEGRATION,
     NAME,
     NEW,
     OF_INTEGRATION,
@@ -24,15 +23,6 @@ def failed_to_trigger(nango: Nango, connection: str = CONNECTION) -> None:
     nango.shows(query={**QUERY, "connection_id": connection})
     assert nango.trigger(CONNECTION_ID=connection) == NOT_FOUND
     nango.sent.clear()
-
-
-def test_a_handoff_of_another_integration_is_ignored_with_a_warning(
-    nango: Nango, caplog: pytest.LogCaptureFixture
-) -> None:
-    nango.triggered()
-    nango.shows(entry(), query={**QUERY, "provider_config_key": "another"})
-    assert nango.check(PROVIDER_CONFIG_KEY="another") == SUCCEEDED
-    assert any(record.levelname == "WARNING" and INTEGRATION in record.message for record in caplog.records)
 
 
 def test_what_was_triggered_is_checked_although_other_syncs_are_named(

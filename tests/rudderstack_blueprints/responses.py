@@ -23,6 +23,7 @@ CONNECTION_START = f"{CONNECTION_PATH}/start"
 CONNECTION_STOP = f"{CONNECTION_PATH}/stop"
 SYNCS = f"{CONNECTION_PATH}/syncs"
 SYNC = f"{SYNCS}/sync-1"
+WORKSPACE = "/v2/workspace"
 
 INCREMENTAL = {"syncType": "incremental"}
 RUNNING_ALREADY = {"error": "a sync is already running"}
@@ -34,6 +35,10 @@ ZERO = "0001-01-01T00:00:00Z"  # Go's way to say "not yet"
 def at(time: str) -> str:
     """A time of the day of the tests; they begin at 12:00:00."""
     return f"2026-11-22T{time}Z"
+
+
+def workspace(region: Any = "US", **more: Any) -> dict[str, Any]:
+    return {"workspace": {"id": "w_1", "name": "Acme <East>", "region": region, "status": "ACTIVE", **more}}
 
 
 def sync(status: str, sync_id: str = "sync-1", started: str = "12:00:01", **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""RudderStack - Check Sync Status without a handoff: the latest sync, found in few requests, and how old it may be."""
+"""RudderStack - Check Sync Status without a handoff: the latest sync, found in few requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import FAILED, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
+from tests.endings import NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     OF_SOURCE,
@@ -162,33 +162,3 @@ def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
 ) -> None:
     rudderstack.expect_running(response, status=status, many=True)
     assert rudderstack.check() == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")
-
-
-# RUDDERSTACK_MAX_AGE: by the server's clock, which is at 12:00:00
-
-
-@pytest.mark.parametrize(
-    ("run_", "expected"),
-    [
-        (a_run("finished", "10:00:00", "11:00:00"), SUCCEEDED),
-        (a_run("finished", "10:00:00", "10:59:59"), RUNNING),
-        (a_run("failed", "10:00:00", "11:30:00"), FAILED),
-        (a_run("finished", "11:30:00"), SUCCEEDED),
-        (a_run("finished", "10:30:00"), RUNNING),
-        ({"status": "finished"}, RUNNING),
-    ],
-)
-@pytest.mark.parametrize("offset", [0.0, 7200.0])
-def test_a_latest_run_that_ended_too_long_ago_counts_as_not_there_yet(
-    rudderstack: RudderStack, offset: float, run_: dict[str, Any], expected: tuple[int, str]
-) -> None:
-    rudderstack.clock.offset = offset
-    rudderstack.expect("GET", SOURCE_STATUS, run_)
-    assert rudderstack.check(of=OF_SOURCE, MAX_AGE="60") == expected
-
-
-def test_the_age_of_a_connections_latest_sync_counts_too(rudderstack: RudderStack) -> None:
-    rudderstack.shows_running()
-    expect_list(rudderstack, HOUR)
-    expect_list(rudderstack, DAY, sync("succeeded", started="10:00:00") | {"finishedAt": stamp(NOW - HOUR)})
-    assert rudderstack.check(MAX_AGE="59") == (*RUNNING, "more than 59 min ago")

@@ -191,12 +191,6 @@ def test_rejected_rows_are_a_failure_only_if_so_wished(rudderstack: RudderStack,
     assert rudderstack.check(FAIL_ON_FAILED_ROWS=wanted) == expected
 
 
-def test_the_last_response_is_kept(rudderstack: RudderStack) -> None:
-    rudderstack.polls(SOURCE_STATUS, a_run("finished"))
-    rudderstack.check(of=OF_SOURCE)
-    assert rudderstack.kept == {f"sync_run_{SOURCE}_response.json": a_run("finished")}
-
-
 # Errors of a poll
 
 

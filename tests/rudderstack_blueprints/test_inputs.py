@@ -12,7 +12,6 @@ import pytest
 from rudderstack_blueprints import check_sync_status, list_syncs, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared import inputs
-from shared.errors import InvalidPollIntervalError
 from tests.rudderstack_blueprints.responses import CONNECTION, OF_CONNECTION, OF_SOURCE, SOURCE, TOKEN
 
 
@@ -82,9 +81,6 @@ def test_a_sync_type_with_a_source_is_ignored_with_a_log_line(caplog: pytest.Log
         (trigger_sync, OF_SOURCE, {"SOURCE_ID": "../x"}, ["SOURCE_ID"]),
         (trigger_sync, OF_SOURCE, {"SOURCE_ID": f"https://a.b/sources/{SOURCE}?x"}, [f"did you mean {SOURCE}?"]),
         (trigger_sync, OF_CONNECTION, {"CONNECTION_ID": "a/b"}, ["CONNECTION_ID"]),
-        (trigger_sync, OF_CONNECTION, {"WAIT_TIMEOUT": "0"}, ["WAIT_TIMEOUT"]),
-        (trigger_sync, OF_CONNECTION, {"WAIT": "1", "POLL_INTERVAL": "0"}, ["WAIT", "POLL_INTERVAL"]),
-        (check_sync_status, OF_SOURCE, {"MAX_AGE": "0"}, ["MAX_AGE"]),
         (list_syncs, TOKEN, {}, ["CONNECTION_ID"]),
         (list_syncs, OF_CONNECTION, {"LIMIT": "1001"}, ["LIMIT"]),
         (list_syncs, OF_CONNECTION, {"LIMIT": "0"}, ["LIMIT"]),
@@ -100,15 +96,6 @@ def test_a_sync_type_with_a_source_is_ignored_with_a_log_line(caplog: pytest.Log
 def test_all_problems_of_inputs_are_named(script: Any, of: Any, given: Any, words: list[str]) -> None:
     _, problem = read(script, of, **given)
     assert all((word if " " in word else f"RUDDERSTACK_{word}") in problem for word in words)
-
-
-def test_a_poll_interval_out_of_range_has_an_exit_code_of_its_own() -> None:
-    _, problem = inputs.read(check_sync_status.Inputs, {**OF_SOURCE, "RUDDERSTACK_POLL_INTERVAL": "3601"})
-    assert isinstance(problem, InvalidPollIntervalError)
-
-
-def test_a_check_needs_no_id() -> None:
-    assert not read(check_sync_status, TOKEN)[1]
 
 
 # Handoffs

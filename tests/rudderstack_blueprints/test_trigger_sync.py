@@ -122,33 +122,31 @@ def test_settings_that_cannot_be_read_change_nothing(rudderstack: RudderStack, r
 # What is saved for the next step
 
 
-def test_a_connections_handoff_is_saved(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_CONNECTION, STARTED_SYNC, takes=5)
-    rudderstack.trigger()
+@pytest.mark.parametrize(
+    ("of", "source", "connection", "sync_id"),
+    [(OF_SOURCE, SOURCE, None, "run-1"), (OF_CONNECTION, None, CONNECTION, "sync-1")],
+    ids=["source", "connection"],
+)
+def test_the_handoff_is_saved(
+    rudderstack: RudderStack, of: dict[str, str], source: str | None, connection: str | None, sync_id: str
+) -> None:
+    rudderstack.expect_trigger(of, takes=5)
+    rudderstack.trigger(of, FAIL_ON_FAILED_ROWS="TRUE")
     saved = rudderstack.files
-    assert set(saved) == {"connection_id.pickle", "sync_id.pickle", "sync.pickle"}
-    assert (saved["connection_id.pickle"], saved["sync_id.pickle"]) == (CONNECTION, "sync-1")
-    handoff = saved["sync.pickle"]
-    assert (handoff["version"], handoff["connection_id"], handoff["sync_id"]) == (1, CONNECTION, "sync-1")
-    assert (handoff["source_id"], handoff["joined"]) == (None, False)
-    assert handoff["server_time"] == NOW + timedelta(seconds=5)
-
-
-def test_a_sources_handoff_is_saved(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_SOURCE)
-    rudderstack.trigger(OF_SOURCE)
-    saved = rudderstack.files
-    assert set(saved) == {"source_id.pickle", "sync_id.pickle", "sync.pickle"}
-    assert (saved["source_id.pickle"], saved["sync_id.pickle"]) == (SOURCE, "run-1")
-    assert (saved["sync.pickle"]["source_id"], saved["sync.pickle"]["sync_id"]) == (SOURCE, "run-1")
-    assert saved["sync.pickle"]["connection_id"] is None
-
-
-@pytest.mark.parametrize("name", ["the-token", "rows"])
-def test_neither_the_token_nor_fail_on_failed_rows_is_saved(rudderstack: RudderStack, name: str) -> None:
-    rudderstack.expect_trigger()
-    rudderstack.trigger(FAIL_ON_FAILED_ROWS="TRUE")
-    assert not [path for path in rudderstack.folder.rglob("*.pickle") if name.encode() in path.read_bytes()]
+    assert {**saved.pop("sync.pickle"), "attempt": ""} == {
+        "version": 1,
+        "attempt": "",
+        "source_id": source,
+        "connection_id": connection,
+        "sync_id": sync_id,
+        "server_time": NOW + timedelta(seconds=5),
+        "run_started_at": None,
+        "joined": False,
+    }
+    assert saved == {
+        f"{'source' if source else 'connection'}_id.pickle": source or connection,
+        "sync_id.pickle": sync_id,
+    }
 
 
 # A 500 of a source: a server error or an unknown id?
@@ -238,11 +236,6 @@ def test_a_refused_request_ends_the_script_and_is_never_repeated(
     expect(rudderstack, response=response, status=status)
     assert script(rudderstack) == (*expected, *words)
     assert rudderstack.saved == {}
-
-
-def test_a_conflict_at_the_read_starts_nothing(rudderstack: RudderStack) -> None:
-    rudderstack.expect_running(status=409)
-    assert rudderstack.trigger() == (*NOT_STARTED, "nothing was started")
 
 
 def test_an_unknown_source_is_told_with_a_hint_at_the_other_kind(rudderstack: RudderStack) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 from unittest.mock import ANY
 
 from tests.endings import STARTED
@@ -22,6 +22,16 @@ class Place(NamedTuple):
 
     path: str
     query: Any = {}  # noqa: RUF012
+
+
+class Account(NamedTuple):
+    """What a check of the credentials asks for, and what good credentials get."""
+
+    method: str
+    path: str
+    response: Any
+    status: int = 200
+    body: Any = None
 
 
 class Kind(NamedTuple):
@@ -46,15 +56,39 @@ class Kind(NamedTuple):
     found: Any
 
     poll: Place  # of the sync that was started
+    keeps: str  # how the file is named in which the response of a poll is kept
     goes_on: Any
     succeeded: Any
     failed: Any
+
+    latest: Callable[[Any, str, bool], None]  # what a check without a handoff reads: when the latest ended, and how
+    account: Sequence[Account]
 
     no_such_id: Mapping[str, Any]
     min_interval: float = 2.0  # seconds between two polls
     first_read_only: Place | None = None  # what a trigger reads besides, once; it is answered with 404
     after_500: Place | None = None  # where RudderStack's trigger asks whether there is such a source
     history: Place | None = None  # what is asked for after an end
+
+
+def _latest_of_fivetran(vendor: fivetran.Fivetran, ended_at: str, failed: bool) -> None:
+    stamp = "failed_at" if failed else "succeeded_at"
+    vendor.ends(ended_at, fivetran.connection(**{stamp: fivetran.at(ended_at)}), since=None)
+
+
+def _latest_of_connection(vendor: rudderstack.RudderStack, ended_at: str, failed: bool) -> None:
+    vendor.shows_running()
+    latest = rudderstack.sync("failed" if failed else "succeeded", finishedAt=rudderstack.at(ended_at))
+    vendor.expect("GET", rudderstack.SYNCS, rudderstack.syncs(latest), query=ANY)
+
+
+def _latest_of_source(vendor: rudderstack.RudderStack, ended_at: str, failed: bool) -> None:
+    latest = rudderstack.a_run("failed" if failed else "finished", finished=ended_at)
+    vendor.expect("GET", rudderstack.SOURCE_STATUS, latest)
+
+
+def _latest_of_nango(vendor: nango.Nango, ended_at: str, failed: bool) -> None:
+    vendor.shows(nango.entry("STOPPED" if failed else "SUCCESS", ended_at))
 
 
 KINDS = {
@@ -74,9 +108,12 @@ KINDS = {
         nothing=fivetran.connection(),
         found=fivetran.connection("syncing"),
         poll=Place(fivetran.DETAILS),
+        keeps="connector",
         goes_on=fivetran.connection("syncing"),
         succeeded=fivetran.connection(succeeded_at=fivetran.at(ENDED)),
         failed=fivetran.connection(failed_at=fivetran.at(ENDED)),
+        latest=_latest_of_fivetran,
+        account=[Account("GET", fivetran.ACCOUNT, fivetran.INFO)],
         no_such_id={"response": fivetran.UNKNOWN_ID, "status": 404},
         history=Place(fivetran.HISTORY, ANY),
     ),
@@ -96,9 +133,12 @@ KINDS = {
         nothing=rudderstack.syncs(),
         found=rudderstack.syncs(rudderstack.sync("running")),
         poll=Place(rudderstack.SYNC),
+        keeps="sync_run",
         goes_on=rudderstack.sync("running"),
         succeeded=rudderstack.sync("succeeded"),
         failed=rudderstack.sync("failed"),
+        latest=_latest_of_connection,
+        account=[Account("GET", rudderstack.WORKSPACE, rudderstack.workspace())],
         no_such_id={"response": None, "status": 404},
         first_read_only=Place(rudderstack.CONNECTION_PATH),
     ),
@@ -118,9 +158,12 @@ KINDS = {
         nothing=rudderstack.LAST_RUN,
         found=rudderstack.a_run("running"),
         poll=Place(rudderstack.RUN_STATUS),
+        keeps="sync_run",
         goes_on=rudderstack.a_run("running"),
         succeeded=rudderstack.a_run("finished"),
         failed=rudderstack.a_run("failed"),
+        latest=_latest_of_source,
+        account=[Account("GET", rudderstack.WORKSPACE, rudderstack.workspace())],
         no_such_id={"response": None, "status": 404},
         after_500=Place(rudderstack.SOURCE_PATH),
     ),
@@ -140,9 +183,15 @@ KINDS = {
         nothing=nango.entries(nango.entry()),
         found=nango.entries(nango.running()),
         poll=Place(nango.STATUS, nango.QUERY),
+        keeps="status",
         goes_on=nango.entries(nango.running()),
         succeeded=nango.entries(nango.entry("SUCCESS", ENDED)),
         failed=nango.entries(nango.entry("STOPPED", ENDED)),
+        latest=_latest_of_nango,
+        account=[
+            Account("POST", nango.TRIGGER, nango.recorded("trig: {}")[1], status=400, body={}),
+            Account("GET", nango.STATUS, nango.recorded("stat: no query")[1], status=400),
+        ],
         no_such_id=nango.replay("stat: unknown connection"),
         min_interval=5.0,
     ),
@@ -191,15 +240,19 @@ class Synced:
         if self.kind.history:
             self._get(self.kind.history, [None], {"status": 403})
 
+    def latest(self, ended_at: str, *, failed: bool = False) -> None:
+        """What a check without a handoff reads, which ended at this time of the day."""
+        self.kind.latest(self.vendor, ended_at, failed)
+
     def begins_and_starts(self, **request: Any) -> None:
         """A trigger that finds nothing running, and its request."""
         self.begins(self.kind.idle)
         self.requests(**request)
 
-    def triggered(self, after: float = 60) -> None:
+    def triggered(self, after: float = 60, log_id: str | None = None) -> None:
         """Run a trigger, `after` seconds before now."""
         self.begins_and_starts()
-        assert self.trigger() == STARTED
+        assert self.vendor.trigger(self.kind.of, log_id) == STARTED
         self.vendor.sent.clear()
         self.vendor.clock.elapsed += after
 
@@ -207,8 +260,8 @@ class Synced:
         ending: Ending = self.vendor.trigger(self.kind.of, **given)
         return ending
 
-    def check(self, **given: str) -> Ending:
-        ending: Ending = self.vendor.check(of=self.kind.of, **given)
+    def check(self, *upstream: str, **given: str) -> Ending:
+        ending: Ending = self.vendor.check(*upstream, of=self.kind.of, **given)
         return ending
 
     @property

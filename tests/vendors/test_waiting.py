@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -124,8 +125,9 @@ def test_a_sync_is_not_visible_yet_for_a_minute_after_the_trigger(
 
 @pytest.mark.parametrize(("visible_after", "expected"), [(20, SUCCEEDED), (99, NOT_FOUND)])
 def test_a_wait_goes_on_for_a_minute_until_the_sync_is_visible(
-    synced: Synced, visible_after: int, expected: tuple[int, str]
+    synced: Synced, visible_after: int, expected: tuple[int, str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     synced.triggered(after=0)
     for _ in range(min(visible_after, 60) // 2 + (expected is NOT_FOUND)):
         synced.polls(**synced.kind.no_such_id)
@@ -134,9 +136,91 @@ def test_a_wait_goes_on_for_a_minute_until_the_sync_is_visible(
     assert synced.check(WAIT="TRUE") == expected
     polls = [sent.at for sent in synced.vendor.sent if sent.method == "GET"]
     assert polls[:10] == [2.0 * number for number in range(10)]
+    assert "; not visible yet, will retry" in caplog.text
+
+
+# Without a handoff
+
+
+@pytest.mark.parametrize("offset", [-7200, 7200], ids=["behind", "ahead"])
+@pytest.mark.parametrize(
+    ("max_age", "failed", "ended_at", "expected"),
+    [
+        ("", False, "06:30:00", SUCCEEDED),
+        ("", True, "06:30:00", FAILED),
+        ("60", False, "11:00:00", SUCCEEDED),
+        ("60", False, "10:59:59", (*RUNNING, "ended at 2026-11-22T10:59:59Z, more than 60 min ago; no newer one yet")),
+        ("60", True, "10:59:59", (*RUNNING, "no newer one yet")),
+        ("60", True, "11:00:00", FAILED),
+    ],
+)
+def test_the_latest_sync_decides_unless_it_ended_too_long_ago_by_the_servers_clock(
+    synced: Synced, offset: float, max_age: str, failed: bool, ended_at: str, expected: tuple[Any, ...]
+) -> None:
+    synced.vendor.clock.offset = offset
+    synced.latest(ended_at, failed=failed)
+    assert synced.check(MAX_AGE=max_age) == expected
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["succeeded", "failed"])
+def test_a_sensor_waits_until_the_latest_sync_is_young(synced: Synced, failed: bool) -> None:
+    synced.latest("11:00:00", failed=failed)
+    synced.reads(synced.kind.running)
+    synced.latest("12:00:03", failed=failed)
+    assert synced.check(WAIT="TRUE", MAX_AGE="10") == (FAILED if failed else SUCCEEDED)
+
+
+@pytest.mark.parametrize("given", [{}, {"MAX_AGE": "5", "WAIT": "TRUE"}])
+def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given: Mapping[str, str]) -> None:
+    ended = synced.vendor.check(of=synced.vendor.credentials, **given)
+    assert ended == INVALID_INPUT
+    assert any(variable in ended.message for variable in synced.kind.of.keys() - synced.vendor.credentials.keys())
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"POLL_INTERVAL": "0"}, 205),
+        ({"POLL_INTERVAL": "3601"}, 205),
+        ({"WAIT_TIMEOUT": "0"}, 206),
+        ({"WAIT": "1"}, 206),
+    ],
+)
+@pytest.mark.parametrize("script", [Synced.check, Synced.trigger])
+def test_how_to_wait_is_checked_before_anything_is_sent(
+    synced: Synced, script: Any, given: dict[str, str], code: int
+) -> None:
+    prefix = f"{synced.vendor.name.upper()}_"
+    assert script(synced, **given) == (code, "invalid_input", *(f"{prefix}{name}" for name in given))
+    assert synced.check(MAX_AGE="0") == (*INVALID_INPUT, f"{prefix}MAX_AGE")
 
 
 # Which handoff is checked
+
+
+def handoff_of_another(synced: Synced) -> dict[str, Any]:
+    """What a trigger has saved, with another id."""
+    saved = synced.vendor.files["sync.pickle"]
+    return {key: "another_one" if value == synced.kind.id else value for key, value in saved.items()}
+
+
+def test_of_two_upstream_handoffs_the_id_chooses_and_without_one_they_are_named(synced: Synced) -> None:
+    synced.triggered(log_id="5")
+    synced.vendor.put(**{"6_sync": handoff_of_another(synced)})
+    synced.ends()
+    assert synced.check("5", "6") == SUCCEEDED
+    named = (synced.kind.id, "another_one", "5_sync.pickle", "6_sync.pickle")
+    assert synced.vendor.check("5", "6", of=synced.vendor.credentials) == (*INVALID_INPUT, *named)
+
+
+def test_a_handoff_of_another_id_is_ignored_with_a_warning(synced: Synced, caplog: pytest.LogCaptureFixture) -> None:
+    synced.triggered(after=0)
+    synced.vendor.put(sync=handoff_of_another(synced))
+    synced.latest("11:30:00")
+    assert synced.check() == SUCCEEDED
+    (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert all(words in warning for words in ("ignoring sync.pickle", "another_one", synced.kind.id))
+    assert "None" not in warning
 
 
 def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
@@ -154,13 +238,7 @@ def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(syn
     synced.ends()
     assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
     assert synced.vendor.run.report.id == synced.kind.id
-
-
-@pytest.mark.parametrize("given", [{}, {"MAX_AGE": "5", "WAIT": "TRUE"}])
-def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given: Mapping[str, str]) -> None:
-    ended = synced.vendor.check(of=synced.vendor.credentials, **given)
-    assert ended == INVALID_INPUT
-    assert any(variable in ended.message for variable in synced.kind.of.keys() - synced.vendor.credentials.keys())
+    assert synced.vendor.kept == {f"{synced.kind.keeps}_{synced.kind.id}_response.json": synced.kind.succeeded}
 
 
 def test_a_maximum_age_is_ignored_with_a_handoff(synced: Synced) -> None:
