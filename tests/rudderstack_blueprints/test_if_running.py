@@ -128,8 +128,8 @@ def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bo
 # join
 
 
-def test_join_saves_the_running_sync_of_a_connection(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_CONNECTION, sync("running", "theirs"))
+def test_join_saves_the_running_sync_of_a_connection_that_started_last(rudderstack: RudderStack) -> None:
+    rudderstack.expect_read(OF_CONNECTION, OLD, sync("running", "theirs", "11:59:00"))
     words = f"joined sync theirs of connection {CONNECTION}, which was already running; "
     assert rudderstack.trigger(IF_RUNNING="join") == (*JOINED, words)
     assert rudderstack.saved["sync_id.pickle"] == "theirs"
@@ -137,25 +137,12 @@ def test_join_saves_the_running_sync_of_a_connection(rudderstack: RudderStack) -
     assert rudderstack.run.report.sync_id == "theirs"
 
 
-def test_join_takes_the_sync_that_started_last(rudderstack: RudderStack) -> None:
-    earlier, later = sync("running", "earlier", "11:00:00"), sync("running", "later", "11:59:00")
-    rudderstack.expect_read(OF_CONNECTION, earlier, later)
-    rudderstack.trigger(IF_RUNNING="join")
-    assert rudderstack.saved["sync_id.pickle"] == "later"
-
-
-def test_join_saves_the_running_run_of_a_source(rudderstack: RudderStack) -> None:
-    rudderstack.expect_read(OF_SOURCE, OLD_RUN)
-    assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join") == JOINED
-    assert set(rudderstack.saved) == {"source_id.pickle", "sync.pickle"}
-    assert rudderstack.saved["source_id.pickle"] == SOURCE
-    assert rudderstack.saved["sync.pickle"]["joined"] is True
-
-
-def test_a_joined_run_of_a_source_is_waited_for(rudderstack: RudderStack) -> None:
+def test_join_saves_the_running_run_of_a_source_and_waits_for_it(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_SOURCE, OLD_RUN)
     rudderstack.polls(SOURCE_STATUS, OLD_RUN, a_run("finished", "11:50:00", "12:01:00"))
     assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join", WAIT="TRUE") == SUCCEEDED
+    assert set(rudderstack.saved) == {"source_id.pickle", "sync.pickle"}
+    assert rudderstack.saved["source_id.pickle"] == SOURCE
 
 
 def test_a_joined_run_that_shows_its_start_late_is_not_taken_for_the_next_one(rudderstack: RudderStack) -> None:
