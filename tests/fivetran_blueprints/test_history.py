@@ -12,70 +12,52 @@ from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
 PAGE = f"https://fivetran.com/dashboard/connections/{ID}"
-FAILED_NOW = connection(failed_at=at("12:05:00"))
+FAILED_NOW, SUCCEEDED_NOW = connection(failed_at=at("12:05:00")), connection(succeeded_at=at("12:05:00"))
+CANCELED = past("CANCELED", "11:00:00", "12:00:02", "theirs", "it was canceled")
+OTHERS = [
+    past("COMPLETED", "12:03:00", "12:04:00", "a success", "another reason"),
+    past("FAILURE", "05:00:00", "06:00:00", "an older one", "another reason"),
+    past("INCOMPLETE", "12:05:30", None, "a later one"),
+]
+FULL = "the warehouse is full"
 
 
-def test_a_failure_has_the_reason_and_the_id_of_the_history(fivetran: Fivetran) -> None:
-    fivetran.triggered()
-    response = history(
-        past("COMPLETED", "12:03:00", "12:04:00", "a success", "no"),
-        past("FAILURE", "05:00:00", "06:00:00", "an older one", "an older reason"),
-        past("FAILURE", "12:04:00", "12:04:58", "ours", "the warehouse is full"),
-        past("INCOMPLETE", "12:05:30", None, "a later one"),
-    )
-    fivetran.ends("12:05:00", FAILED_NOW, response=response)
+@pytest.mark.parametrize(
+    ("now", "items", "reason"),
+    [
+        pytest.param(FAILED_NOW, [*OTHERS, past("FAILURE", "12:04:00", "12:04:58", "ours", FULL)], FULL, id="failed"),
+        pytest.param(FAILED_NOW, [past("FAILURE", None, "12:05:00", "ours", FULL)], FULL, id="before it started"),
+        pytest.param(SUCCEEDED_NOW, [past("COMPLETED", "12:00:01", "12:05:00", "ours", "odd")], None, id="succeeded"),
+    ],
+)
+def test_a_failure_has_the_reason_of_the_history_and_any_end_its_id(
+    fivetran: Fivetran, now: Any, items: list[Any], reason: str | None
+) -> None:
+    fivetran.expect_trigger(takes=60)  # it may start while the response is awaited
+    assert fivetran.trigger() == STARTED
+    fivetran.ends("12:05:00", now, response=history(*items))
     ended = fivetran.check()
-    assert ended == (*FAILED, "the warehouse is full", PAGE)
-    assert "an older reason" not in ended.message
+    assert ended == ((*FAILED, reason, PAGE) if reason else SUCCEEDED)
+    assert not any(words in ended.message for words in ("another reason", "odd"))
     assert fivetran.run.report.sync_id == "ours"
-    assert fivetran.run.report.details["reason"] == "the warehouse is full"
+    assert fivetran.run.report.details.get("reason") == reason
 
 
-def test_a_success_has_the_id_of_the_history_and_no_reason(fivetran: Fivetran) -> None:
-    fivetran.triggered()
-    fivetran.ends("12:05:00", response=history(past("COMPLETED", "12:00:01", "12:05:00", "ours", "odd")))
-    ended = fivetran.check()
-    assert ended == SUCCEEDED
-    assert "odd" not in ended.message
-    assert fivetran.run.report.sync_id == "ours"
-    assert "reason" not in fivetran.run.report.details
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_the_id_is_that_of_a_sync_that_started_after_the_trigger_and_not_of_the_one_it_interrupted(
-    fivetran: Fivetran, order: int
+@pytest.mark.parametrize(
+    ("now", "items", "sync_id"),
+    [
+        (SUCCEEDED_NOW, [CANCELED, past("COMPLETED", "12:00:02", "12:05:00", "ours")], "ours"),
+        (SUCCEEDED_NOW, [past("COMPLETED", "12:00:02", "12:05:00", "ours"), CANCELED], "ours"),
+        (FAILED_NOW, [CANCELED], None),
+    ],
+)
+def test_the_sync_that_the_trigger_interrupted_is_not_reported(
+    fivetran: Fivetran, now: Any, items: list[Any], sync_id: str | None
 ) -> None:
     fivetran.triggered(connection("syncing"))
-    now = connection(succeeded_at=at("12:00:30"), failed_at=at("12:00:02"))
-    items = [past("CANCELED", "11:00:00", "12:00:02", "theirs"), past("COMPLETED", "12:00:02", "12:00:30", "ours")]
-    fivetran.ends("12:00:30", now, polls=2, response=history(*items[::order]))
-    assert fivetran.check() == SUCCEEDED
-    assert fivetran.run.report.sync_id == "ours"
-
-
-def test_the_interrupted_sync_alone_is_not_reported(fivetran: Fivetran) -> None:
-    fivetran.triggered(connection("syncing"))
-    response = history(past("CANCELED", "11:00:00", "12:00:02", "theirs", "it was canceled"))
-    fivetran.ends("12:00:30", connection(failed_at=at("12:00:30")), polls=2, response=response)
-    ended = fivetran.check()
-    assert ended == FAILED
-    assert "it was canceled" not in ended.message
-    assert fivetran.run.report.sync_id is None
-
-
-def test_a_sync_that_started_while_the_response_was_awaited_is_reported(fivetran: Fivetran) -> None:
-    fivetran.expect_trigger(takes=60)
-    assert fivetran.trigger() == STARTED
-    fivetran.ends("12:05:00", response=history(past("COMPLETED", "12:00:03", "12:05:00", "ours")))
-    assert fivetran.check() == SUCCEEDED
-    assert fivetran.run.report.sync_id == "ours"
-
-
-def test_a_sync_that_failed_before_it_started_is_reported(fivetran: Fivetran) -> None:
-    fivetran.triggered()
-    fivetran.ends("12:05:00", FAILED_NOW, response=history(past("FAILURE", None, "12:05:00", "ours", "no warehouse")))
-    assert fivetran.check() == (*FAILED, "no warehouse")
-    assert fivetran.run.report.sync_id == "ours"
+    fivetran.ends("12:05:00", now, polls=2, response=history(*items))
+    assert "it was canceled" not in fivetran.check().message
+    assert fivetran.run.report.sync_id == sync_id
 
 
 def test_a_joined_sync_started_before_the_trigger(fivetran: Fivetran) -> None:

@@ -10,7 +10,6 @@ import pytest
 from tests.endings import ALREADY_RUNNING, BAD_REQUEST, JOINED, STARTED
 from tests.fivetran_blueprints.responses import CONFLICT, FORCE, ID, NO_FORCE, PLAIN_FILES, Fivetran, at, connection
 from tests.support import NOW
-from tests.wire import HTML
 
 HISTORICAL = connection("syncing", is_historical_sync=True)
 
@@ -114,7 +113,6 @@ def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamp
     fivetran: Fivetran, caplog: pytest.LogCaptureFixture
 ) -> None:
     fivetran.shows(HISTORICAL, HISTORICAL)
-    fivetran.shows(*[HTML] * 7, status=502)  # more than one read tries
     fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
     assert fivetran.trigger(IF_RUNNING="wait") == STARTED
     handoff = fivetran.files["sync.pickle"]

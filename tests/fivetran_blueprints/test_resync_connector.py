@@ -31,7 +31,7 @@ from tests.fivetran_blueprints.responses import (
     connection,
 )
 from tests.support import NOW
-from tests.wire import HTML, LOST, REFUSED, UNCLEAR_ONES
+from tests.wire import HTML, LOST, UNCLEAR_ONES
 
 SCOPE = {"public": ["users", "orders"], "audit": ["log"]}
 HISTORICAL = connection("syncing", is_historical_sync=True)
@@ -54,11 +54,6 @@ def test_it_reads_first_and_then_sends_the_scope_or_no_body(fivetran: Fivetran, 
     assert set(fivetran.files) == PLAIN_FILES
     assert fivetran.files["force_sync.pickle"] == [ID, NOW]
     assert fivetran.kept == {f"resync_{ID}_response.json": ACCEPTED}
-
-
-def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:
-    fivetran.expect_resync()
-    assert fivetran.resync(CONNECTOR_ID="", CONNECTION_ID=ID) == STARTED
 
 
 @pytest.mark.parametrize(
@@ -85,15 +80,6 @@ def test_a_running_sync_that_cannot_be_completed_first_is_exit_203(fivetran: Fiv
     assert ended == (*ALREADY_RUNNING, ID, "A sync is already in progress")
     assert "IF_RUNNING" not in ended.message, "it has no such input"
     assert fivetran.check() == ARTIFACT_ERROR
-
-
-@pytest.mark.parametrize(("response", "status"), [(REFUSED, 0), (None, 429)])
-def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is(
-    fivetran: Fivetran, response: Any, status: int
-) -> None:
-    fivetran.expect_resync(response, status=status, body={"scope": SCOPE})
-    fivetran.expect("POST", RESYNC, ACCEPTED, body={"scope": SCOPE})
-    assert fivetran.resync(RESYNC_SCOPE=json.dumps(SCOPE)) == STARTED
 
 
 # Lost responses
@@ -128,7 +114,6 @@ def test_a_lost_request_that_shows_was_accepted(fivetran: Fivetran, response: An
     ("now", "expected"),
     [
         (connection(is_historical_sync=True), RUNNING),
-        (HISTORICAL, RUNNING),
         (connection("paused", paused=True, is_historical_sync=True), CANCELLED),
         (connection(failed_at=at("12:05:00")), FAILED),
     ],
