@@ -16,7 +16,6 @@ from tests.nango_blueprints.responses import (
     QUERY_ALL,
     Nango,
     entry,
-    never,
     running,
 )
 from tests.wire import LOST, TIMED_OUT
@@ -25,14 +24,6 @@ RESETS = [
     ({"RESET": "TRUE"}, {**BODY, "opts": {"reset": True}}),
     ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {**BODY, "opts": {"reset": True, "emptyCache": True}}),
 ]
-
-
-@pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
-def test_a_lost_request_was_accepted_if_its_sync_is_running_or_has_a_new_end(nango: Nango, now: dict[str, Any]) -> None:
-    nango.expect_trigger(response=LOST)
-    nango.shows(now)
-    assert nango.trigger() == STARTED
-    assert nango.starts() == [BODY]
 
 
 def test_a_failure_from_before_the_request_that_shows_late_is_not_its_doing(nango: Nango) -> None:
@@ -50,14 +41,6 @@ def test_a_success_while_a_lost_request_waited_for_its_turn_is_not_its_doing(nan
     nango.shows(entry("SUCCESS", "12:00:30"), many=True)
     assert nango.trigger() == UNCLEAR
     assert len(nango.starts()) == 2
-
-
-def test_a_lost_request_for_a_sync_that_never_ran_is_sent_once_more_if_that_shows_nothing(nango: Nango) -> None:
-    nango.expect_trigger(never(), response=LOST)
-    nango.shows(never(), many=True)
-    nango.expect_start()
-    assert nango.trigger() == STARTED
-    assert nango.starts() == [BODY, BODY]
 
 
 def test_a_run_of_a_sync_added_since_may_be_the_doing_of_a_lost_request_which_is_not_sent_again(nango: Nango) -> None:
@@ -97,13 +80,15 @@ def test_a_lost_reset_of_which_nothing_shows_is_unclear_and_never_sent_again(
 
 
 @pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
-@pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
-def test_a_lost_reset_that_shows_was_accepted(nango: Nango, now: Any, given: Any, body: Any) -> None:
+@pytest.mark.parametrize(("given", "body"), [({}, BODY), *RESETS], ids=["no reset", "reset", "with an empty cache"])
+def test_a_lost_request_that_shows_by_a_run_or_a_new_end_was_accepted(
+    nango: Nango, now: Any, given: Any, body: Any
+) -> None:
     nango.expect_trigger(response=LOST, body=body)
     nango.polls(entry(), now)
     assert nango.trigger(**given) == STARTED
     assert nango.starts() == [body]
-    assert nango.files["sync.pickle"]["reset"] is True
+    assert nango.files["sync.pickle"]["reset"] is ("RESET" in given)
 
 
 def test_a_reset_that_arrives_after_its_time_out_cancels_a_run_that_is_not_its_own(nango: Nango) -> None:

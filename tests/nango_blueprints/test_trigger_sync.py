@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED
+from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
@@ -169,16 +169,6 @@ def test_by_default_it_waits_until_none_is_running_and_takes_its_end_for_the_bas
     assert nango.files["sync.pickle"]["finished_at"] == [at("12:00:03")]
 
 
-@pytest.mark.parametrize("given", [{}, {"RESET": "TRUE"}])
-def test_fail_ends_at_once_and_names_what_is_running(
-    nango: Nango, given: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    nango.shows(running())
-    with caplog.at_level("INFO"):
-        assert nango.trigger(IF_RUNNING="fail", **given) == (*ALREADY_RUNNING, "NANGO_IF_RUNNING")
-    assert f"1 of 1 syncs are running: {CONNECTION}/{NAME}" in caplog.messages
-
-
 def test_join_starts_what_is_not_running_and_joins_the_rest(nango: Nango) -> None:
     query, body = {**QUERY_ALL, "syncs": NAME}, {**BODY_ALL, "syncs": [NAME]}
     nango.expect_trigger(running(), entry(connection="conn-b"), query=query, body=body)
@@ -187,10 +177,14 @@ def test_join_starts_what_is_not_running_and_joins_the_rest(nango: Nango) -> Non
     assert (handed["labels"], handed["were_running"]) == ([f"{CONNECTION}/{NAME}", f"conn-b/{NAME}"], [True, False])
 
 
-def test_of_all_connections_one_that_is_running_is_waited_for(nango: Nango) -> None:
+def test_of_all_connections_one_that_is_running_is_named_and_waited_for(
+    nango: Nango, caplog: pytest.LogCaptureFixture
+) -> None:
     nango.polls(*[[entry(), running(connection="conn-b")]] * 2, query=QUERY_ALL)
     nango.expect_trigger(entry(), entry(connection="conn-b"), query=QUERY_ALL, body=BODY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == STARTED
+    with caplog.at_level("INFO"):
+        assert nango.trigger(OF_INTEGRATION) == STARTED
+    assert f"1 of 2 syncs are running: conn-b/{NAME}" in caplog.messages
     polls = [sent.at for sent in nango.sent[:3]]
     assert all(9 <= after - before <= 11 for before, after in zip(polls, polls[1:]))
 
