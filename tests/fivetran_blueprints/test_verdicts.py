@@ -187,21 +187,11 @@ SCENARIOS: dict[str, tuple[Baseline, str]] = {
         """scheduled 06:00:00 12:00:03 -> running
            scheduled 12:05:00 12:00:03 -> running""",
     ),
-    "rescheduled, manual schedule": (
-        USUAL,
-        """rescheduled 06:00:00 05:00:00 -> running
-           rescheduled 06:00:00 05:00:00 -> running""",
-    ),
     "rescheduled, automatic schedule, then success": (
         USUAL,
         """rescheduled 06:00:00 05:00:00 auto -> running
            syncing     06:00:00 05:00:00 auto -> running
            scheduled   12:35:00 05:00:00 auto -> succeeded""",
-    ),
-    "paused while waiting": (
-        USUAL,
-        """syncing 06:00:00 05:00:00         -> running
-           paused  06:00:00 05:00:00 by-flag -> cancelled""",
     ),
     "ended, then paused between two polls": (USUAL, "paused 12:05:00 05:00:00 by-flag -> succeeded"),
 }

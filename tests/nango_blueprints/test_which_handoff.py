@@ -61,12 +61,8 @@ def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Nango) -> None
 
 # Two triggers of one integration
 
-OTHER_CONNECTION, OTHER_SYNC = "conn-b", "lab-quick"
-TWO = {
-    "of two connections": [(CONNECTION, NAME), (OTHER_CONNECTION, NAME)],
-    "of two syncs": [(CONNECTION, NAME), (CONNECTION, OTHER_SYNC)],
-    "of two connections and syncs": [(CONNECTION, NAME), (OTHER_CONNECTION, OTHER_SYNC)],
-}
+OURS, OTHER_CONNECTION, OTHER_SYNC = (CONNECTION, NAME), ("conn-b", NAME), (CONNECTION, "lab-quick")
+OF_CONNECTION = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}
 
 
 def triggered_each(nango: Nango, selections: list[tuple[str, str]]) -> None:
@@ -83,33 +79,30 @@ def triggered_each(nango: Nango, selections: list[tuple[str, str]]) -> None:
     nango.clock.sleep(60)
 
 
-@pytest.mark.parametrize("selections", TWO.values(), ids=TWO)
+@pytest.mark.parametrize("other", [OTHER_CONNECTION, OTHER_SYNC, ("conn-b", "lab-quick")], ids=str)
 @pytest.mark.parametrize("of", [ONLY_THE_KEY, OF_INTEGRATION], ids=["the key alone", "the integration"])
 def test_two_handoffs_of_one_integration_between_which_nothing_chooses_are_named(
-    nango: Nango, selections: list[tuple[str, str]], of: dict[str, str]
+    nango: Nango, other: tuple[str, str], of: dict[str, str]
 ) -> None:
-    triggered_each(nango, selections)
-    words = {one for selection in selections for one in selection}
-    assert nango.check("1", "2", of=of) == (*INVALID_INPUT, *words)
+    triggered_each(nango, [OURS, other])
+    assert nango.check("1", "2", of=of) == (*INVALID_INPUT, *OURS, *other)
     assert nango.sent == []
 
 
-@pytest.mark.parametrize("chosen", [0, 1])
-def test_of_two_handoffs_of_one_integration_the_connection_chooses(nango: Nango, chosen: int) -> None:
-    triggered_each(nango, TWO["of two connections"])
-    connection = TWO["of two connections"][chosen][0]
-    nango.shows(entry("SUCCESS", NEW, connection=connection), query={**QUERY, "connection_id": connection})
-    assert nango.check("1", "2", of=OF_INTEGRATION, CONNECTION_ID=connection) == (*SUCCEEDED, connection)
-
-
-@pytest.mark.parametrize("chosen", [0, 1])
 @pytest.mark.parametrize(
-    "of",
-    [{**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}, OF_INTEGRATION, ONLY_THE_KEY],
-    ids=["with the connection", "with the integration", "with the key alone"],
+    ("of", "given", "other"),
+    [
+        (OF_INTEGRATION, "CONNECTION_ID", OTHER_CONNECTION),
+        *((of, "SYNCS", OTHER_SYNC) for of in (OF_CONNECTION, OF_INTEGRATION, ONLY_THE_KEY)),
+    ],
 )
-def test_of_two_handoffs_of_one_connection_the_syncs_choose(nango: Nango, chosen: int, of: dict[str, str]) -> None:
-    triggered_each(nango, TWO["of two syncs"])
-    name = TWO["of two syncs"][chosen][1]
-    nango.shows(entry("SUCCESS", NEW, name=name), query={**QUERY, "syncs": name})
-    assert nango.check("1", "2", of=of, SYNCS=name) == (*SUCCEEDED, name)
+@pytest.mark.parametrize("chosen", [0, 1])
+def test_of_two_handoffs_of_one_integration_the_connection_or_the_syncs_choose(
+    nango: Nango, of: dict[str, str], given: str, other: tuple[str, str], chosen: int
+) -> None:
+    triggered_each(nango, [OURS, other])
+    connection, name = [OURS, other][chosen]
+    query = {**QUERY, "connection_id": connection, "syncs": name}
+    nango.shows(entry("SUCCESS", NEW, connection=connection, name=name), query=query)
+    choice = {given: connection if given == "CONNECTION_ID" else name}
+    assert nango.check("1", "2", of=of, **choice) == (*SUCCEEDED, connection, name)

@@ -14,24 +14,23 @@ SOURCES = "/v2/sources"
 EU = "https://api.eu.rudderstack.com"
 
 
-@pytest.mark.parametrize(("given", "shown"), [("US", "EU"), ("EU", "us")])
-def test_a_workspace_of_another_region_is_told_with_the_input_to_change(
-    rudderstack: RudderStack, given: str, shown: str
+@pytest.mark.parametrize(
+    ("given", "region", "words"),
+    [
+        *(("US", same_or_none, "the workspace Acme <East>") for same_or_none in ("US", "us", None, "")),
+        ("US", "EU", "EU, and RUDDERSTACK_REGION is US"),
+        ("EU", "us", "us, and RUDDERSTACK_REGION is EU"),
+    ],
+)
+def test_the_workspace_is_named_and_its_region_if_it_is_not_the_one_given(
+    rudderstack: RudderStack, given: str, region: str | None, words: str
 ) -> None:
     rudderstack.url = EU if given == "EU" else rudderstack.url
-    rudderstack.polls(WORKSPACE, workspace(shown))
-    assert rudderstack.verify(REGION=given) == (*VALID, f"RUDDERSTACK_REGION is {given}", shown)
-
-
-@pytest.mark.parametrize("shown", ["US", "us", None, ""])
-def test_the_region_that_was_given_and_none_at_all_are_no_other_region(
-    rudderstack: RudderStack, shown: str | None
-) -> None:
-    rudderstack.polls(WORKSPACE, workspace(shown))
-    ended = rudderstack.verify()
+    rudderstack.polls(WORKSPACE, workspace(region))
+    ended = rudderstack.verify(REGION=given)
     assert ended == VALID
-    assert ended.message.endswith("the workspace Acme <East>")
-    assert rudderstack.run.report.details == {"workspace": "Acme <East>", "region": shown}
+    assert ended.message.endswith(words)
+    assert rudderstack.run.report.details == {"workspace": "Acme <East>", "region": region}
 
 
 def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) -> None:

@@ -19,9 +19,11 @@ from tests.rudderstack_blueprints.responses import (
     SOURCE_START,
     SOURCE_STATUS,
     STARTED_RUN,
+    WORKSPACE,
     RudderStack,
     a_run,
     sync,
+    workspace,
 )
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
@@ -143,56 +145,47 @@ BOOM: dict[str, Any] = {"response": {"error": "boom"}, "status": 500}
 NO_SUCH_SOURCE = (*NOT_FOUND, f"does not know source {SOURCE}")
 
 
-@pytest.mark.parametrize(("response", "status"), [(None, 404), ({"error": "bad id"}, 400), (None, 405)])
-@pytest.mark.parametrize("at_the", ["read", "start"])
-def test_a_500_is_an_unknown_source_if_it_cannot_be_read_either(
-    rudderstack: RudderStack, response: Any, status: int, at_the: str
+@pytest.mark.parametrize(
+    ("probe", "other_calls", "expected"),
+    [
+        *((probe, 0, NO_SUCH_SOURCE) for probe in ((None, 404), ({"error": "bad id"}, 400), (None, 405))),
+        *(((None, 500), status, (*NOT_FOUND, "but not to other requests")) for status in (200, 401, 403, 404)),
+        ((None, 500), 500, (*NOT_STARTED, "boom")),  # an outage is no proof
+        *(
+            (probe, 0, NOT_STARTED)
+            for probe in (({"id": SOURCE}, 200), (None, 401), (None, 403), (HTML, 503), (LOST, 0))
+        ),
+    ],
+)
+def test_a_500_at_the_read_is_an_unknown_source_if_that_cannot_be_read_either_while_other_calls_succeed(
+    rudderstack: RudderStack, probe: tuple[Any, int], other_calls: int, expected: tuple[Any, ...]
 ) -> None:
-    if at_the == "read":
-        rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
-    else:
-        rudderstack.expect_trigger(OF_SOURCE, **BOOM)
-    rudderstack.polls(SOURCE_PATH, response, status=status)
-    assert rudderstack.trigger(OF_SOURCE) == NO_SUCH_SOURCE
+    rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
+    rudderstack.polls(SOURCE_PATH, probe[0], status=probe[1], many=True)
+    if other_calls:
+        rudderstack.polls(WORKSPACE, workspace(), status=other_calls)
+    assert rudderstack.trigger(OF_SOURCE) == expected
+    assert rudderstack.starts() == []
     assert rudderstack.files["starting.pickle"]["state"] == "ended"
 
 
 @pytest.mark.parametrize(
-    ("other_calls", "expected"),
+    ("probe", "expected"),
     [
-        *((status, (*NOT_FOUND, "but not to other requests")) for status in (200, 401, 403, 404)),
-        (500, (*NOT_STARTED, "boom")),  # an outage is no proof
+        ({"response": None, "status": 404}, NO_SUCH_SOURCE),
+        ({"response": {"id": SOURCE}}, STARTED),
+        ({**BOOM, "many": True}, STARTED),
     ],
+    ids=["unknown", "there", "an outage"],
 )
-def test_500s_while_other_calls_succeed_are_an_unknown_source(
-    rudderstack: RudderStack, other_calls: int, expected: Any
-) -> None:
-    rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
-    rudderstack.polls(SOURCE_PATH, **BOOM, many=True)
-    rudderstack.polls("/v2/workspace", {"workspace": {}}, status=other_calls)
-    assert rudderstack.trigger(OF_SOURCE) == expected
-    assert rudderstack.starts() == []
-
-
-@pytest.mark.parametrize(
-    ("response", "status"), [({"id": SOURCE}, 200), (None, 401), (None, 403), (HTML, 503), (LOST, 0)]
-)
-def test_a_500_is_a_server_error_if_the_source_can_be_read_or_that_cannot_be_told(
-    rudderstack: RudderStack, response: Any, status: int
-) -> None:
-    rudderstack.polls(SOURCE_STATUS, **BOOM, many=True)
-    rudderstack.polls(SOURCE_PATH, response, status=status, many=True)
-    assert rudderstack.trigger(OF_SOURCE) == NOT_STARTED
-
-
-@pytest.mark.parametrize("probe", [{"response": {"id": SOURCE}}, {**BOOM, "many": True}], ids=["there", "an outage"])
-def test_a_start_that_gets_a_500_from_a_known_source_may_have_been_accepted(
-    rudderstack: RudderStack, probe: dict[str, Any]
+def test_a_start_that_gets_a_500_may_have_been_accepted_unless_the_source_is_unknown(
+    rudderstack: RudderStack, probe: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
     rudderstack.expect_trigger(OF_SOURCE, **BOOM)
     rudderstack.polls(SOURCE_PATH, **probe)
-    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01"))
-    assert rudderstack.trigger(OF_SOURCE) == STARTED
+    if expected is STARTED:
+        rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01"))
+    assert rudderstack.trigger(OF_SOURCE) == expected
     assert len(rudderstack.starts()) == 1
 
 
