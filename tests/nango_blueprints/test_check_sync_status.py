@@ -12,11 +12,9 @@ from tests.endings import (
     INVALID,
     JOINED,
     NOT_FOUND,
-    NOT_STARTED,
     RUNNING,
     SUCCEEDED,
     UNKNOWN,
-    UNREACHABLE,
 )
 from tests.nango_blueprints.responses import (
     CONNECTION,
@@ -226,11 +224,3 @@ def test_what_the_first_read_is_refused_with_ends_the_script(
 ) -> None:
     nango.responds(**replay(label))
     assert script(nango) == (*expected, *words)
-
-
-@pytest.mark.parametrize("response", [{}, {"syncs": None}, {"syncs": {}}, {"syncs": [{"id": "e"}]}])
-def test_an_odd_status_starts_nothing_and_is_no_verdict(nango: Nango, response: Any) -> None:
-    for _ in range(2):
-        nango.responds(response)
-    assert nango.check() == UNREACHABLE
-    assert nango.trigger() == (*NOT_STARTED, "nothing was started")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from nango_blueprints.inputs import Selection
-from nango_blueprints.syncs import Handoff
-from nango_blueprints.verdict import Watch
 from tests.endings import ARTIFACT_ERROR, FAILED, RUNNING, SUCCEEDED
 from tests.nango_blueprints.responses import (
     CONNECTION,
@@ -59,28 +55,6 @@ def check(nango: Nango, saved: Any, name: str = "sync.pickle") -> Ending:
 
 def written_by_0_1(name: str) -> bytes:
     return (Path(__file__).parent / "pickles" / f"{name}.pickle").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "handoff",
-    [
-        Handoff(
-            Selection(INTEGRATION, "user/1", ("a", "b::eu")),
-            NOW,
-            {
-                "e": Watch("user/1/a", NOW - timedelta(microseconds=1)),
-                "f": Watch("user/1/b::eu", None, joined=True),
-            },
-            5,
-            reset=True,
-            late=3,
-        ),
-        Handoff(Selection(INTEGRATION), NOW, {"e": Watch("c/a", NOW)}),
-        Handoff(Selection(INTEGRATION), NOW, has_baseline=False),
-    ],
-)
-def test_a_handoff_comes_back_as_it_was(handoff: Handoff) -> None:
-    assert Handoff.from_plain(handoff.plain()) == handoff
 
 
 @pytest.mark.parametrize(

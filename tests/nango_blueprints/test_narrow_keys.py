@@ -62,12 +62,6 @@ def test_a_key_with_neither_scope_is_refused(nango: Nango) -> None:
     assert nango.trigger() == (*INVALID, EXECUTE)
 
 
-@pytest.mark.parametrize("response", [HTML, None, "denied", {"message": "blocked by the firewall"}])
-def test_a_403_of_somebody_else_is_no_missing_scope(nango: Nango, response: Any) -> None:
-    nango.responds(response, status=403)
-    assert nango.trigger() == INVALID
-
-
 def test_a_scope_that_is_taken_away_while_it_waits_for_its_turn_starts_nothing(nango: Nango) -> None:
     nango.shows(running())
     nango.responds(**NO_READ, many=True)

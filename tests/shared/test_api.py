@@ -269,17 +269,6 @@ def test_a_retry_after_is_a_number_of_seconds_or_a_date_on_the_servers_clock(tex
 # What starts a sync
 
 
-@pytest.mark.parametrize("failure", [REFUSED, 429], ids=["refused", "429"])
-def test_a_trigger_request_that_was_surely_not_accepted_is_repeated_as_it_is(clock: FakeClock, failure: Any) -> None:
-    one, sender = api(clock, failure, failure, response(200, {"id": 7}))
-    assert one.start("/x", {"force": True}).body == {"id": 7}
-    assert sender.sent == [("POST", {"force": True}, 120)] * 3
-    one, sender = api(clock, failure)
-    with pytest.raises(errors.SyncNotStartedError, match="gave up after 5 tries") as caught:
-        one.start("/x")
-    assert (caught.value.outcome, len(sender.sent)) == ("not_started", 5)
-
-
 @pytest.mark.parametrize(
     ("failure", "status", "timed_out"),
     [

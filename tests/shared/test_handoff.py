@@ -310,15 +310,6 @@ def test_other_names_are_not_looked_at(acme: Acme) -> None:
     assert acme.artifacts("log2", "log1").find(Sync, given()) is None
 
 
-@pytest.mark.parametrize("log_id", [None, "log1"])
-def test_a_handoff_for_another_id_is_ignored(acme: Acme, log_id: str | None, caplog: pytest.LogCaptureFixture) -> None:
-    acme.trigger(log_id=log_id)
-    assert acme.find("source_2", *[log_id] * bool(log_id)) is None
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert record.getMessage().endswith("sync.pickle: its id is source_1, but this check is for source_2")
-
-
 def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(acme: Acme) -> None:
     acme.put("log1_sync.pickle", saved(Sync("a")))
     acme.put("sync.pickle", saved(Sync("b")))
