@@ -93,11 +93,10 @@ class State(NamedTuple):
     """What Acme shows before a start."""
 
     running: bool = False
-    after: str = "read"
 
 
 class Syncs:
-    """Acme's syncs: the responses come in turn, the last one again and again. It remembers what it was asked and when.
+    """Acme's syncs: the responses come in turn, the last one again and again. It remembers when it was asked.
 
     `responses` are one, or a list of them, for `read`, `restart`, `send` and `poll`.
     """
@@ -106,16 +105,14 @@ class Syncs:
     tells_time = True
 
     def __init__(self, run: Run, **responses: Any) -> None:
-        usual = {"read": State(), "restart": State(after="restart"), "send": Sync()}
+        usual = {"read": State(), "restart": State(), "send": Sync()}
         given = {**usual, **responses}
         self.responses = {name: in_turn(*one) if isinstance(one, list) else in_turn(one) for name, one in given.items()}
         self.run = run
-        self.asked: list[str] = []
         self.asked_at: dict[str, list[float]] = {}
         self.handoffs: list[Sync] = []
 
     def _next(self, name: str) -> Any:
-        self.asked.append(name)
         self.asked_at.setdefault(name, []).append(self.run.clock.elapsed)
         return self.responses[name]()
 
@@ -129,11 +126,6 @@ class Syncs:
     def read(self) -> State:
         return self._next("read")
 
-    def join(self, state: State) -> Sync:
-        assert state.running
-        self.asked.append("join")
-        return Sync(sync_id="run_6")
-
     def restart(self, state: State, pace: Pace) -> State:  # noqa: ARG002
         assert pace.left > 0
         return self._next("restart")
@@ -145,12 +137,6 @@ class Syncs:
         assert not state.running
         assert not again
         return self._next("send")
-
-    def may_send_again(self, state: State) -> bool:
-        raise NotImplementedError  # lost responses are asked of every vendor, in tests/vendors
-
-    def find_started(self, state: State) -> Sync | None:
-        raise NotImplementedError
 
     def start(self, policy: str = "fail", wait_timeout: int = 230) -> Sync:
         """A trigger's start, from its pending start on."""

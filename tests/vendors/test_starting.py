@@ -226,6 +226,7 @@ def test_fail_ends_at_once_and_saves_nothing(synced: Synced, shows: bool) -> Non
     ended = synced.trigger(IF_RUNNING="fail")
     assert ended == (*ALREADY_RUNNING, f"{synced.vendor.name.upper()}_IF_RUNNING is fail", synced.kind.id)
     assert shows or "it is running" in ended.message
+    assert not synced.vendor.run.report.started
     assert synced.vendor.clock.elapsed == 0
     assert set(synced.vendor.files) == {"starting.pickle"}
     assert synced.pending == "ended"
@@ -251,6 +252,7 @@ def test_a_409_whose_sync_is_over_by_then_is_followed_by_a_start(synced: Synced,
     synced.reads(synced.kind.idle)
     synced.requests()
     assert synced.trigger(IF_RUNNING=policy) == STARTED
+    assert synced.vendor.clock.elapsed >= 3 * 1.8  # a conflict is no reason to hurry
 
 
 def test_wait_starts_once_the_running_sync_has_ended(synced: Synced) -> None:
@@ -258,6 +260,8 @@ def test_wait_starts_once_the_running_sync_has_ended(synced: Synced) -> None:
     synced.reads(*[synced.kind.running] * 20)
     synced.reads(*[HTML] * 7, status=502)  # more than one read tries
     synced.reads(synced.kind.idle)
+    synced.requests(**CONFLICT)
+    synced.reads(synced.kind.running, synced.kind.idle)
     synced.requests()
     assert synced.trigger(IF_RUNNING="wait") == STARTED
     assert set(synced.vendor.files) == synced.kind.handoff
