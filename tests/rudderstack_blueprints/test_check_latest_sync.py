@@ -56,13 +56,6 @@ def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> Non
     assert rudderstack.run.report.sync_id == "now"
 
 
-@pytest.mark.parametrize("order", [(EARLY, LATE), (LATE, EARLY)])
-def test_else_the_one_that_started_last_in_whatever_order_they_come(rudderstack: RudderStack, order: Any) -> None:
-    rudderstack.shows_running()
-    expect_list(rudderstack, HOUR, *order)
-    assert rudderstack.check() == (*SUCCEEDED, "sync late of")
-
-
 def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStack) -> None:
     rudderstack.shows_running()
     expect_list(rudderstack, HOUR, LATE, {"id": "next", "status": "queued"})
@@ -70,14 +63,16 @@ def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStac
 
 
 @pytest.mark.parametrize("windows", [[HOUR], [HOUR, DAY], [HOUR, DAY, MONTH], [HOUR, DAY, MONTH, None]])
-def test_the_window_is_widened_until_something_is_there(
-    rudderstack: RudderStack, windows: list[timedelta | None]
+@pytest.mark.parametrize(("offset", "order"), [(-86400.0, (EARLY, LATE)), (7200.0, (LATE, EARLY))])
+def test_else_the_window_before_the_servers_time_is_widened_and_the_sync_that_started_last_decides(
+    rudderstack: RudderStack, windows: list[timedelta | None], offset: float, order: Any
 ) -> None:
+    rudderstack.clock.offset = offset
     rudderstack.shows_running()
     for window in windows[:-1]:
         expect_list(rudderstack, window)
-    expect_list(rudderstack, windows[-1], EARLY, LATE)
-    assert rudderstack.check() == SUCCEEDED
+    expect_list(rudderstack, windows[-1], *order)
+    assert rudderstack.check() == (*SUCCEEDED, "sync late of")
 
 
 def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> None:
@@ -87,14 +82,6 @@ def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> 
     ended = rudderstack.check()
     assert ended == RUNNING
     assert ended.message == f"connection {CONNECTION} has never run"
-
-
-@pytest.mark.parametrize("offset", [-86400.0, 7200.0])
-def test_the_windows_are_those_of_the_servers_clock(rudderstack: RudderStack, offset: float) -> None:
-    rudderstack.clock.offset = offset
-    rudderstack.shows_running()
-    expect_list(rudderstack, HOUR, LATE)
-    assert rudderstack.check() == SUCCEEDED
 
 
 def test_without_the_servers_clock_there_is_no_window(rudderstack: RudderStack) -> None:
