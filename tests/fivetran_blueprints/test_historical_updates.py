@@ -15,6 +15,7 @@ START = {"HISTORICAL_SYNC": "TRUE"}
 IDLE, DUE, SYNCING = connection(), connection(**HISTORICAL), connection("syncing", **HISTORICAL)
 PAUSED = connection("paused", paused=True)
 DUE_BUT_PAUSED = connection("paused", paused=True, **HISTORICAL)
+UNPAUSED = connection("paused", paused=False, **HISTORICAL)
 
 
 @pytest.mark.parametrize(
@@ -60,34 +61,24 @@ def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
     assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
-def test_a_paused_connection_only_notes_the_historical_sync(fivetran: Fivetran) -> None:
-    fivetran.expect_update(HISTORICAL, DUE_BUT_PAUSED, before=PAUSED)
-    fivetran.shows(DUE_BUT_PAUSED)
-    assert fivetran.update(**START) == (*UPDATED, "the connection is paused")
-    assert fivetran.files == {}
-
-
 @pytest.mark.parametrize(
-    ("paused", "before", "after", "saved"),
-    [(False, DUE_BUT_PAUSED, SYNCING, PLAIN_FILES), (True, SYNCING, DUE_BUT_PAUSED, set())],
-    ids=["un-paused", "paused"],
+    ("given", "before", "shown", "starts"),
+    [
+        pytest.param(None, PAUSED, [DUE_BUT_PAUSED], False, id="it is paused"),
+        pytest.param(False, DUE_BUT_PAUSED, [*[DUE_BUT_PAUSED] * 2, SYNCING], True, id="unpaused, which shows late"),
+        pytest.param(True, SYNCING, [*[SYNCING] * 2, DUE_BUT_PAUSED], False, id="paused, which shows late"),
+        pytest.param(False, PAUSED, [UNPAUSED, DUE], True, id="unpaused, and its state shows that late"),
+    ],
 )
-def test_the_pause_that_is_asked_for_decides_whether_it_starts_even_if_it_shows_late(
-    fivetran: Fivetran, paused: bool, before: Any, after: Any, saved: set[str]
+def test_a_pause_decides_whether_a_historical_sync_starts_or_is_only_noted(
+    fivetran: Fivetran, given: bool | None, before: Any, shown: list[Any], starts: bool
 ) -> None:
-    fivetran.expect_update({**HISTORICAL, "paused": paused}, before, before=before)
-    fivetran.shows(before, before, after)
-    ended = fivetran.update(**START, PAUSED=str(paused))
-    assert ended == UPDATED
-    assert ("the connection is paused" in ended.message) is paused
-    assert set(fivetran.files) == saved
-
-
-def test_a_connection_whose_state_is_paused_for_a_moment_after_it_was_unpaused_runs_it(fivetran: Fivetran) -> None:
-    fivetran.expect_update({**HISTORICAL, "paused": False}, DUE_BUT_PAUSED, before=PAUSED)
-    fivetran.shows(connection("paused", paused=False, **HISTORICAL), DUE)
-    assert fivetran.update(**START, PAUSED="FALSE") == (*UPDATED, "its handoff is saved")
-    assert set(fivetran.files) == PLAIN_FILES
+    paused = {} if given is None else {"paused": given}
+    fivetran.expect_update({**HISTORICAL, **paused}, before, before=before)
+    fivetran.shows(*shown)
+    words = "its handoff is saved" if starts else "the connection is paused"
+    assert fivetran.update(**START, PAUSED=str(given)) == (*UPDATED, words)
+    assert set(fivetran.files) == (PLAIN_FILES if starts else set())
 
 
 def test_a_stale_poll_that_shows_a_pause_from_before_makes_it_wait_for_nothing(fivetran: Fivetran) -> None:
