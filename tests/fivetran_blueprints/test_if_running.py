@@ -40,34 +40,28 @@ def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: Any, 
 # restart
 
 
-@pytest.mark.parametrize("given", [{}, {"FORCE": "TRUE"}])
-def test_restart_forces_and_notes_that_a_running_sync_is_interrupted(fivetran: Fivetran, given: dict[str, str]) -> None:
-    fivetran.expect_trigger(before=connection("syncing"))
-    assert fivetran.trigger(**given) == STARTED
-    assert fivetran.files["sync.pickle"]["interrupted"] is True
-
-
 @pytest.mark.parametrize(
-    ("before", "given", "warned"),
+    ("before", "given", "interrupts", "warns"),
     [
-        (HISTORICAL, {}, True),
-        (HISTORICAL, {"FORCE": "TRUE"}, True),
-        (HISTORICAL, {"IF_RUNNING": "join"}, False),
-        (connection(is_historical_sync=True), {}, False),
-        (connection("syncing"), {}, False),
+        (HISTORICAL, {}, True, True),
+        (HISTORICAL, {"FORCE": "TRUE"}, True, True),
+        (HISTORICAL, {"IF_RUNNING": "join"}, False, False),
+        (connection(is_historical_sync=True), {}, False, False),
+        (connection("syncing"), {}, True, False),
     ],
     ids=["restart", "force", "join", "it is due and does not run", "an incremental sync runs"],
 )
-def test_a_running_historical_sync_that_is_about_to_be_stopped_is_named_in_a_warning(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: dict[str, Any], given: dict[str, str], warned: bool
+def test_a_running_sync_is_noted_as_interrupted_and_a_historical_one_named_in_a_warning(
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: Any, given: Any, interrupts: bool, warns: bool
 ) -> None:
     fivetran.shows(before)
     joins = given.get("IF_RUNNING") == "join"
     if not joins:
         fivetran.expect_start()
     assert fivetran.trigger(**given) == (JOINED if joins else STARTED)
+    assert fivetran.files["sync.pickle"]["interrupted"] is interrupts
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert any("historical" in warning and ID in warning for warning in warnings) is warned
+    assert any("historical" in warning and ID in warning for warning in warnings) is warns
 
 
 def test_a_409_of_a_forced_request_is_a_sync_that_fivetran_does_not_stop(fivetran: Fivetran) -> None:

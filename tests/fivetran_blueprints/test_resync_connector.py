@@ -10,8 +10,6 @@ import pytest
 from tests.endings import (
     ALREADY_RUNNING,
     ARTIFACT_ERROR,
-    CANCELLED,
-    FAILED,
     INVALID_INPUT,
     RUNNING,
     STARTED,
@@ -25,7 +23,6 @@ from tests.fivetran_blueprints.responses import (
     NO_FORCE,
     PLAIN_FILES,
     RESYNC,
-    SINCE,
     Fivetran,
     at,
     connection,
@@ -53,6 +50,7 @@ def test_it_reads_first_and_then_sends_the_scope_or_no_body(fivetran: Fivetran, 
     assert body is None or fivetran.sent[1].headers["Content-Type"] == "application/json"
     assert set(fivetran.files) == PLAIN_FILES
     assert fivetran.files["force_sync.pickle"] == [ID, NOW]
+    assert fivetran.files["sync.pickle"]["historical"] is True
     assert fivetran.kept == {f"resync_{ID}_response.json": ACCEPTED}
 
 
@@ -108,23 +106,6 @@ def test_a_lost_request_that_shows_was_accepted(fivetran: Fivetran, response: An
 
 
 # The check
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (connection(is_historical_sync=True), RUNNING),
-        (connection("paused", paused=True, is_historical_sync=True), CANCELLED),
-        (connection(failed_at=at("12:05:00")), FAILED),
-    ],
-)
-def test_a_check_judges_it_like_any_sync(fivetran: Fivetran, now: Any, expected: tuple[int, str]) -> None:
-    fivetran.expect_resync()
-    assert fivetran.resync() == STARTED
-    fivetran.shows(now)
-    if expected == FAILED:
-        fivetran.expect_history(SINCE, "12:05:00")
-    assert fivetran.check(CONNECTOR_ID="") == expected
 
 
 @pytest.mark.parametrize(("before", "warned"), [(connection("syncing"), False), (HISTORICAL, True)])

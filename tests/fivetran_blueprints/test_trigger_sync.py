@@ -81,14 +81,6 @@ def test_the_files_of_other_programs_are_saved_too_and_two_under_the_log_id(five
     }
 
 
-@pytest.mark.parametrize("offset", [-600, 600])
-def test_the_time_of_execution_is_the_servers_clock_when_it_accepted(fivetran: Fivetran, offset: float) -> None:
-    fivetran.clock.offset = offset
-    fivetran.expect_trigger(takes=30)
-    fivetran.trigger()
-    assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=30)
-
-
 @pytest.mark.parametrize("takes", [3, 30])
 def test_a_sync_that_ended_before_the_response_came_is_told(fivetran: Fivetran, takes: float) -> None:
     fivetran.expect_trigger(takes=takes)
@@ -104,12 +96,15 @@ def test_an_end_from_before_a_quick_response_is_that_of_another_sync(fivetran: F
     assert fivetran.check() == RUNNING
 
 
-def test_the_local_time_is_taken_only_where_the_server_shows_none(fivetran: Fivetran) -> None:
+@pytest.mark.parametrize(("date", "seconds"), [(True, 30), (False, 30 + 600)])
+def test_the_time_of_execution_is_the_servers_when_it_accepted_and_only_without_one_the_local_one(
+    fivetran: Fivetran, date: bool, seconds: float
+) -> None:
     fivetran.clock.offset = 600
-    fivetran.shows(connection(), date=False)
-    fivetran.expect_start(date=False)
+    fivetran.shows(connection(), date=date)
+    fivetran.expect_start(date=date, takes=30)
     fivetran.trigger()
-    assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=600)
+    assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=seconds)
 
 
 # Connections that cannot run

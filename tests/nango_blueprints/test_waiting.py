@@ -17,7 +17,6 @@ from tests.nango_blueprints.responses import (
     at,
     entries,
     entry,
-    recorded,
     running,
 )
 
@@ -25,21 +24,6 @@ A, B = "conn-a", "conn-b"
 
 
 # The trigger
-
-
-def test_real_runs_are_waited_for(nango: Nango) -> None:
-    nango.responds(recorded("sequence 1")[1])
-    nango.expect_start()
-    for number in (1, 2, 3):
-        nango.responds(recorded(f"sequence {number}")[1])
-    assert nango.trigger(WAIT="TRUE") == SUCCEEDED
-
-
-def test_a_run_that_never_shows_is_a_failure_once_the_start_grace_is_over(nango: Nango) -> None:
-    nango.expect_trigger()
-    nango.shows(entry(), many=True)
-    assert nango.trigger(WAIT="TRUE", START_GRACE="120") == (*FAILED, "not seen to start within 120 s")
-    assert 120 < nango.clock.elapsed < 200
 
 
 @pytest.mark.parametrize(("execution", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
@@ -50,13 +34,6 @@ def test_a_run_that_its_reset_cancels_is_not_taken_for_its_own(
     cancelled = [entry("STOPPED", "12:00:01"), entry("STOPPED", "12:00:10")]
     nango.polls(*cancelled, running(), entry(execution, "12:00:14"))
     assert nango.trigger(WAIT="TRUE", RESET="TRUE") == expected
-
-
-def test_a_reset_whose_run_was_stopped_as_well_has_failed_after_half_a_minute(nango: Nango) -> None:
-    nango.expect_trigger(body=RESET_BODY)
-    nango.shows(entry("STOPPED", "12:00:01"), many=True)
-    assert nango.trigger(WAIT="TRUE", RESET="TRUE") == FAILED
-    assert 30 <= nango.clock.elapsed < 40
 
 
 # The check
@@ -84,14 +61,6 @@ def test_an_entry_that_one_poll_lacks_is_waited_for(nango: Nango) -> None:
     done = [entry("SUCCESS", NEW), entry("SUCCESS", NEW, connection=B)]
     nango.polls([running(), running(connection=B)], running(), done, query=QUERY_ALL)
     assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == SUCCEEDED
-
-
-def test_an_entry_that_is_missing_for_a_minute_has_failed(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection=B), all_connections=True, after=0)
-    nango.shows(running(), running(connection=B), query=QUERY_ALL)
-    nango.shows(entry("SUCCESS", NEW), query=QUERY_ALL, many=True)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == (*FAILED, f"{B}/{NAME} (not found any more)")
-    assert 60 < nango.clock.elapsed < 90
 
 
 @pytest.mark.parametrize(("queued", "expected"), [(3000, SUCCEEDED), (99_999, FAILED)])

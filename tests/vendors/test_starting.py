@@ -81,13 +81,6 @@ def test_a_first_read_with_an_unexpected_response_starts_nothing(synced: Synced,
     assert synced.pending == "ended"
 
 
-@pytest.mark.parametrize("failure", [OUTAGE, {"response": TIMED_OUT}, {"response": None, "status": 429}])
-def test_a_first_read_is_tried_five_times(synced: Synced, failure: dict[str, Any]) -> None:
-    synced.reads(**failure, many=True)
-    assert synced.trigger() == (*NOT_STARTED, "nothing was started")
-    assert len(synced.vendor.sent) == 5
-
-
 @pytest.mark.parametrize("failure", [{"response": REFUSED}, {"response": None, "status": 429}], ids=["refused", "429"])
 def test_a_request_that_surely_was_not_accepted_is_repeated_as_it_is_up_to_five_times(
     synced: Synced, failure: dict[str, Any]
