@@ -105,15 +105,6 @@ def test_a_sync_that_was_found_is_the_one_that_is_checked(fivetran: Fivetran) ->
 # A sync was running before
 
 
-@pytest.mark.parametrize("takes", [0, 30])
-def test_over_a_running_sync_a_lost_request_proves_nothing_by_its_running_still(
-    fivetran: Fivetran, takes: float
-) -> None:
-    fivetran.expect_trigger(LOST, SYNCING, takes=takes)
-    fivetran.shows(SYNCING, many=takes > 0)  # after a quick response a later poll might take its end for the request's
-    is_unclear(fivetran, FORCE)
-
-
 def test_over_a_running_sync_a_stale_poll_from_before_it_proves_nothing(fivetran: Fivetran) -> None:
     fivetran.expect_trigger(LOST, connection("syncing", failed_at=at("11:59:50")))
     fivetran.shows(IDLE, many=True)
@@ -121,25 +112,36 @@ def test_over_a_running_sync_a_stale_poll_from_before_it_proves_nothing(fivetran
 
 
 MOVED = {"succeeded_at": at("12:00:01")}, {"failed_at": at("12:00:01")}
+OVER_A_RUNNING_SYNC: dict[str, tuple[Any, float, Any, bool]] = {
+    "it runs still": (LOST, 0, SYNCING, False),
+    "it runs still half a minute later": (LOST, 30, SYNCING, False),
+    "it ended just before": (LOST, 0, connection("syncing", **MOVED[0]), True),
+    "the cancel stamped it": (LOST, 0, connection("syncing", **MOVED[1]), True),
+    "stopped, and the new one has not begun": (LOST, 0, connection(**MOVED[1]), True),
+    "another state": (LOST, 0, IDLE, True),
+    "paused": (LOST, 0, connection("paused"), False),
+    "it succeeded and was paused": (LOST, 0, connection("paused", **MOVED[0]), False),
+    "it failed and was paused": (LOST, 0, connection("paused", **MOVED[1]), False),
+    "gone after two minutes": (TIMED_OUT, 120, IDLE, False),
+    "it succeeded within two minutes": (TIMED_OUT, 120, connection(**MOVED[0]), False),
+    "it failed within two minutes": (TIMED_OUT, 120, connection(**MOVED[1]), False),
+    "it succeeded, and one is running": (TIMED_OUT, 120, connection("syncing", **MOVED[0]), True),
+    "it failed, and one is running": (TIMED_OUT, 120, connection("syncing", **MOVED[1]), True),
+}
 
 
-@pytest.mark.parametrize(
-    "now",
-    [
-        connection("syncing", failed_at=at("12:00:01")),
-        connection("syncing", succeeded_at=at("12:00:01")),
-        connection("scheduled", failed_at=at("12:00:01")),
-        connection("scheduled"),
-    ],
-    ids=["the cancel stamped it", "it ended just before", "stopped, and the new one has not begun", "another state"],
-)
-def test_over_a_running_sync_a_lost_request_shows_by_a_moved_stamp_or_another_state(
-    fivetran: Fivetran, now: dict[str, Any]
+@pytest.mark.parametrize(("response", "takes", "now", "shows"), OVER_A_RUNNING_SYNC.values(), ids=OVER_A_RUNNING_SYNC)
+def test_over_a_running_sync_a_lost_request_shows_only_by_what_that_cannot_have_done_by_itself(
+    fivetran: Fivetran, response: Any, takes: float, now: Any, shows: bool
 ) -> None:
-    fivetran.expect_trigger(LOST, SYNCING)
-    fivetran.shows(now)
+    fivetran.expect_trigger(response, SYNCING, takes=takes)
+    fivetran.shows(now, many=takes > 0)  # after a quick response a later poll might take its end for the request's
+    if not shows:
+        is_unclear(fivetran, FORCE)
+        return
     is_started(fivetran, FORCE)
-    assert fivetran.files["sync.pickle"]["interrupted"] is True
+    handoff = fivetran.files["sync.pickle"]
+    assert (handoff["interrupted"], handoff["execution_time"]) == (True, NOW + timedelta(seconds=takes))
 
 
 def test_what_the_interrupted_sync_left_is_not_taken_for_the_sync_of_a_lost_request(fivetran: Fivetran) -> None:
@@ -148,26 +150,3 @@ def test_what_the_interrupted_sync_left_is_not_taken_for_the_sync_of_a_lost_requ
     fivetran.shows(stopped, stopped)
     assert fivetran.trigger() == STARTED
     assert fivetran.check() == RUNNING
-
-
-@pytest.mark.parametrize("moved", [*MOVED, {}], ids=["it succeeded", "it failed", "no stamp"])
-@pytest.mark.parametrize(
-    ("response", "takes", "state"),
-    [(LOST, 0, "paused"), (TIMED_OUT, 120, "scheduled")],
-    ids=["it was paused meanwhile", "it may have ended by itself"],
-)
-def test_over_a_running_sync_that_is_gone_for_another_reason_a_lost_request_is_unclear(
-    fivetran: Fivetran, response: Any, takes: float, state: str, moved: dict[str, str]
-) -> None:
-    fivetran.expect_trigger(response, SYNCING, takes=takes)
-    fivetran.shows(connection(state, **moved), many=True)
-    is_unclear(fivetran, FORCE)
-
-
-@pytest.mark.parametrize("moved", MOVED, ids=["it succeeded", "it failed"])
-def test_over_a_sync_that_ended_a_slow_request_shows_by_one_that_is_running_now(fivetran: Fivetran, moved: Any) -> None:
-    fivetran.expect_trigger(TIMED_OUT, SYNCING, takes=120)
-    fivetran.shows(connection("syncing", **moved))
-    is_started(fivetran, FORCE)
-    handoff = fivetran.files["sync.pickle"]
-    assert (handoff["interrupted"], handoff["execution_time"]) == (True, NOW + timedelta(seconds=120))

@@ -223,12 +223,10 @@ def test_what_is_not_a_log_id_becomes_no_file_name(run_here: Runner, tmp_path: P
     ("environment", "error", "expected"),
     [
         (GOOD, errors.SyncNotFoundError("404"), ("ended", "source_1", 204, "not_found")),
-        (GOOD, errors.SyncAlreadyRunningError("x"), ("ended", "source_1", 203, "already_running")),
         (GOOD, ValueError("a bug"), ("ended", "source_1", 249, "error")),
         (GOOD, errors.Interruption(15), ("ended", "source_1", 143, "interrupted")),
         ({**GOOD, "ACME_WAIT": "maybe"}, None, ("ended", "source_1", 206, "invalid_input")),
         ({**GOOD, "ACME_SYNC_ID": "../x"}, None, ("ended", None, 206, "invalid_input")),
-        ({}, None, ("ended", None, 206, "invalid_input")),
     ],
 )
 def test_a_trigger_that_started_nothing_leaves_a_record_of_how_it_ended(
