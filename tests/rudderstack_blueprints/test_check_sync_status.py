@@ -100,11 +100,11 @@ def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
     rudderstack: RudderStack, caplog: pytest.LogCaptureFixture
 ) -> None:
     rudderstack.triggered()
-    rudderstack.polls(SOURCE_STATUS, a_run("finished"))
-    assert rudderstack.check(of=OF_SOURCE) == SUCCEEDED
+    rudderstack.polls(f"/v2/sources/{CONNECTION}/status", a_run("finished"))
+    assert rudderstack.check(of={**TOKEN, "RUDDERSTACK_SOURCE_ID": CONNECTION}) == SUCCEEDED  # the same id
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert "ignoring sync.pickle" in warning
-    assert SOURCE in warning
+    assert "source_id" in warning
     assert "None" not in warning
 
 
