@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import (
-    ALREADY_RUNNING,
-    ARTIFACT_ERROR,
-    INVALID_INPUT,
-    RUNNING,
-    STARTED,
-    SUCCEEDED,
-    UNCLEAR,
-)
+from tests.endings import ALREADY_RUNNING, ARTIFACT_ERROR, INVALID_INPUT, RUNNING, STARTED, SUCCEEDED, UNCLEAR
 from tests.fivetran_blueprints.responses import (
     ACCEPTED,
     CONFLICT,

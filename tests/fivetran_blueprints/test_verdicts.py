@@ -123,13 +123,6 @@ SCENARIOS: dict[str, tuple[Baseline, str]] = {
            scheduled 12:05:00     05:00:00 -> running
            scheduled 12:05:00     05:00:00 -> succeeded""",
     ),
-    "forced over a running sync that completes just before the POST, then failure": (
-        FORCED,
-        """scheduled 11:59:59.900 05:00:00 -> running
-           syncing   11:59:59.900 05:00:00 -> running
-           scheduled 11:59:59.900 12:05:00 -> running
-           scheduled 11:59:59.900 12:05:00 -> failed""",
-    ),
     "forced over a running sync that completes in the second of the POST": (
         FORCED,
         """scheduled 12:00:00.999 05:00:00 -> running

@@ -7,31 +7,20 @@ from typing import Any
 import pytest
 
 from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, UNREACHABLE, VALID
-from tests.nango_blueprints.responses import (
-    INTEGRATION,
-    QUERY_ALL,
-    STATUS,
-    TRIGGER,
-    Nango,
-    entry,
-    forbidden,
-    recorded,
-    replay,
-)
+from tests.nango_blueprints.responses import INTEGRATION, QUERY_ALL, Nango, entry, forbidden, replay
 from tests.wire import HTML
 
 EXECUTE, READ = "environment:syncs:execute", "environment:syncs:read"
-MAY = {True: 400, False: 403}
 
 
 def expect_scopes(nango: Nango, *, execute: bool = True, read: bool = True) -> None:
     """Both requests that name nothing, with the responses of a real server."""
-    for method, path, scope, allowed, label in (
-        ("POST", TRIGGER, EXECUTE, execute, "trig: {}"),
-        ("GET", STATUS, READ, read, "stat: no query"),
-    ):
-        body = recorded(label)[1] if allowed else forbidden(scope)
-        nango.expect(method, path, body, status=MAY[allowed], body={} if method == "POST" else None)
+    nango.expect_start(**(replay("trig: {}") if execute else lacking(EXECUTE)), body={})
+    nango.responds(**(replay("stat: no query") if read else lacking(READ)), query={})
+
+
+def lacking(scope: str) -> dict[str, Any]:
+    return {"response": forbidden(scope), "status": 403}
 
 
 @pytest.mark.parametrize(
@@ -84,15 +73,15 @@ def test_a_403_of_somebody_else_proves_nothing(nango: Nango, response: Any) -> N
     [
         (HTML, 400),
         ({"message": "bad request"}, 400),
-        (recorded("trig: unknown path")[1], 404),
+        (replay("trig: unknown path")["response"], 404),
     ],
 )
-@pytest.mark.parametrize("path", [TRIGGER, STATUS])
+@pytest.mark.parametrize("at_the", ["request", "read"])
 def test_another_refusal_is_not_that_of_a_request_that_names_nothing(
-    nango: Nango, response: Any, status: int, path: str
+    nango: Nango, response: Any, status: int, at_the: str
 ) -> None:
-    if path == STATUS:
-        nango.expect_start(recorded("trig: {}")[1], status=400, body={})
+    if at_the == "read":
+        nango.expect_start(**replay("trig: {}"), body={})
         nango.responds(response, {}, status=status)
     else:
         nango.expect_start(response, {}, status=status)

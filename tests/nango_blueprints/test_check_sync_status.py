@@ -6,16 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import (
-    BAD_REQUEST,
-    FAILED,
-    INVALID,
-    JOINED,
-    NOT_FOUND,
-    RUNNING,
-    SUCCEEDED,
-    UNKNOWN,
-)
+from tests.endings import BAD_REQUEST, FAILED, INVALID, JOINED, NOT_FOUND, RUNNING, SUCCEEDED, UNKNOWN
 from tests.nango_blueprints.responses import (
     CONNECTION,
     ENVIRONMENT,

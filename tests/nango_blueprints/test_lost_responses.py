@@ -7,17 +7,7 @@ from typing import Any
 import pytest
 
 from tests.endings import FAILED, RUNNING, STARTED, UNCLEAR
-from tests.nango_blueprints.responses import (
-    BODY,
-    BODY_ALL,
-    NAME,
-    NEW,
-    OF_INTEGRATION,
-    QUERY_ALL,
-    Nango,
-    entry,
-    running,
-)
+from tests.nango_blueprints.responses import BODY, BODY_ALL, NAME, NEW, OF_INTEGRATION, QUERY_ALL, Nango, entry, running
 from tests.wire import LOST, TIMED_OUT
 
 RESETS = [

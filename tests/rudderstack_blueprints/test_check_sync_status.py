@@ -6,16 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import (
-    ARTIFACT_ERROR,
-    CANCELLED,
-    FAILED,
-    NOT_FOUND,
-    RUNNING,
-    STARTED,
-    SUCCEEDED,
-    UNREACHABLE,
-)
+from tests.endings import ARTIFACT_ERROR, CANCELLED, FAILED, NOT_FOUND, RUNNING, STARTED, SUCCEEDED, UNREACHABLE
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     OF_CONNECTION,

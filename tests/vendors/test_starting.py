@@ -23,17 +23,7 @@ from tests.endings import (
     UNCLEAR,
 )
 from tests.vendors.kinds import OUTAGE, Synced
-from tests.wire import (
-    GARBAGE,
-    HTML,
-    LOST,
-    LOST_ONES,
-    REFUSED,
-    TIMED_OUT,
-    TIMED_OUT_ONES,
-    UNCLEAR_ONES,
-    killed,
-)
+from tests.wire import GARBAGE, HTML, LOST, LOST_ONES, REFUSED, TIMED_OUT, TIMED_OUT_ONES, UNCLEAR_ONES, killed
 
 CONFLICT = {"response": {"message": "it is running"}, "status": 409}
 FORBIDDEN = {"response": {"code": "Forbidden"}, "status": 403}
