@@ -10,7 +10,6 @@ from tests.endings import BAD_REQUEST, INVALID, UNREACHABLE, VALID
 from tests.rudderstack_blueprints.responses import WORKSPACE, RudderStack, workspace
 from tests.wire import HTML
 
-SOURCES = "/v2/sources"
 EU = "https://api.eu.rudderstack.com"
 
 
@@ -38,33 +37,22 @@ def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) 
     assert "w_1" in rudderstack.verify().message
 
 
-@pytest.mark.parametrize("response", [HTML, None, {"error": "not found"}])
-def test_where_there_is_no_workspace_the_sources_are_asked_for(rudderstack: RudderStack, response: Any) -> None:
-    rudderstack.polls(WORKSPACE, response, status=404)
-    rudderstack.polls(SOURCES, {"sources": [], "paging": {"total": 0}})
-    assert rudderstack.verify() == VALID
-
-
 @pytest.mark.parametrize(
-    ("response", "status", "expected"),
+    ("workspace", "sources", "status", "expected"),
     [
-        ({"error": "no"}, 401, INVALID),
-        (HTML, 200, UNREACHABLE),
-        (HTML, 502, UNREACHABLE),
+        *((none, {"sources": [], "paging": {"total": 0}}, 200, VALID) for none in (HTML, None, {"error": "not found"})),
+        (HTML, {"error": "no"}, 401, INVALID),
+        (HTML, HTML, 200, UNREACHABLE),
+        (HTML, HTML, 502, UNREACHABLE),
+        (HTML, HTML, 404, (*BAD_REQUEST, "RUDDERSTACK_API_URL")),  # it is the address, and no ID
     ],
 )
-def test_the_sources_are_believed_no_more_than_the_workspace(
-    rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
+def test_where_there_is_no_workspace_the_sources_are_asked_for_and_believed_no_more(
+    rudderstack: RudderStack, workspace: Any, sources: Any, status: int, expected: tuple[Any, ...]
 ) -> None:
-    rudderstack.polls(WORKSPACE, HTML, status=404)
-    rudderstack.polls(SOURCES, response, status=status, many=True)
+    rudderstack.polls(WORKSPACE, workspace, status=404)
+    rudderstack.polls("/v2/sources", sources, status=status, many=True)
     assert rudderstack.verify() == expected
-
-
-def test_where_neither_is_known_the_address_is_wrong_and_no_id(rudderstack: RudderStack) -> None:
-    rudderstack.polls(WORKSPACE, HTML, status=404)
-    rudderstack.polls(SOURCES, HTML, status=404)
-    assert rudderstack.verify() == (*BAD_REQUEST, "RUDDERSTACK_API_URL")
 
 
 @pytest.mark.parametrize("response", [{"workspace": None}, {"workspace": "Acme"}, {"sources": []}])

@@ -54,11 +54,6 @@ def test_a_runs_word_is_its_status(word: str, expected: SyncStatus) -> None:
     assert of_run({"status": word}).status is expected
 
 
-@pytest.mark.parametrize("data", [{}, {"status": None}, {"status": ""}, {"finishedAt": NOON}])
-def test_a_sync_without_a_word_is_unknown(data: dict[str, Any]) -> None:
-    assert of_sync(data).status is UNKNOWN
-
-
 @pytest.mark.parametrize("word", ["running", "processing"])
 def test_a_running_sync_is_running_although_its_end_is_shown(word: str) -> None:
     verdict = of_sync(sync(word))
@@ -108,7 +103,7 @@ def test_a_failure_says_what_the_vendor_reports(judge: Any, error: Any) -> None:
         (of_sync, {"status": "Resting", "error": "a reason"}, "has the unknown status 'Resting': a reason"),
         (of_sync, {"status": "failed"}, "failed, and RudderStack reports no reason"),
         (of_sync, {"status": "aborted"}, "was cancelled (status aborted)"),
-        (of_sync, {}, "has no status"),
+        (of_sync, {"status": "", "finishedAt": NOON}, "has no status"),
         (of_sync, {"error": "a reason"}, "has no status: a reason"),
         (of_run, {"status": "Resting"}, "has the unknown status 'Resting'"),
         (of_run, {"status": "finished", "error": []}, "has the unknown status 'finished, with an empty error'"),
