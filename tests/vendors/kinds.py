@@ -91,8 +91,14 @@ def _latest_of_nango(vendor: nango.Nango, ended_at: str, failed: bool) -> None:
     vendor.shows(nango.entry("STOPPED" if failed else "SUCCESS", ended_at))
 
 
+def _kind(read: Place, idle: Any, running: Any, **more: Any) -> Kind:
+    """One that shows the same wherever it is read, unless `more` says otherwise."""
+    same = {"search": read, "nothing": idle, "found": running, "poll": read, "goes_on": running}
+    return Kind(read=read, idle=idle, running=running, **{**same, **more})
+
+
 KINDS = {
-    "Fivetran": Kind(
+    "Fivetran": _kind(
         vendor=fivetran.Fivetran,
         url="https://api.fivetran.com",
         authorization="Basic dGhlLWtleTp0aGUtc2VjcmV0",
@@ -104,12 +110,7 @@ KINDS = {
         start=Place(fivetran.START),
         accepted=fivetran.ACCEPTED,
         handoff=fivetran.PLAIN_FILES,
-        search=Place(fivetran.DETAILS),
-        nothing=fivetran.connection(),
-        found=fivetran.connection("syncing"),
-        poll=Place(fivetran.DETAILS),
         keeps="connector",
-        goes_on=fivetran.connection("syncing"),
         succeeded=fivetran.connection(succeeded_at=fivetran.at(ENDED)),
         failed=fivetran.connection(failed_at=fivetran.at(ENDED)),
         latest=_latest_of_fivetran,
@@ -117,7 +118,7 @@ KINDS = {
         no_such_id={"response": fivetran.UNKNOWN_ID, "status": 404},
         history=Place(fivetran.HISTORY, ANY),
     ),
-    "RudderStack connection": Kind(
+    "RudderStack connection": _kind(
         vendor=rudderstack.RudderStack,
         url="https://api.rudderstack.com",
         authorization="Bearer the-token",
@@ -130,7 +131,6 @@ KINDS = {
         accepted=rudderstack.STARTED_SYNC,
         handoff={"connection_id.pickle", "sync_id.pickle", "sync.pickle"},
         search=Place(rudderstack.SYNCS, {"started_after": rudderstack.at("11:59:59")}),
-        nothing=rudderstack.syncs(),
         found=rudderstack.syncs(rudderstack.sync("running")),
         poll=Place(rudderstack.SYNC),
         keeps="sync_run",
@@ -142,7 +142,7 @@ KINDS = {
         no_such_id={"response": None, "status": 404},
         first_read_only=Place(rudderstack.CONNECTION_PATH),
     ),
-    "RudderStack source": Kind(
+    "RudderStack source": _kind(
         vendor=rudderstack.RudderStack,
         url="https://api.rudderstack.com",
         authorization="Bearer the-token",
@@ -154,8 +154,6 @@ KINDS = {
         start=Place(rudderstack.SOURCE_START),
         accepted=rudderstack.STARTED_RUN,
         handoff={"source_id.pickle", "sync_id.pickle", "sync.pickle"},
-        search=Place(rudderstack.SOURCE_STATUS),
-        nothing=rudderstack.LAST_RUN,
         found=rudderstack.a_run("running"),
         poll=Place(rudderstack.RUN_STATUS),
         keeps="sync_run",
@@ -167,7 +165,7 @@ KINDS = {
         no_such_id={"response": None, "status": 404},
         after_500=Place(rudderstack.SOURCE_PATH),
     ),
-    "Nango": Kind(
+    "Nango": _kind(
         vendor=nango.Nango,
         url="https://api.nango.dev",
         authorization=f"Bearer {nango.KEY}",
@@ -179,12 +177,7 @@ KINDS = {
         start=Place(nango.TRIGGER),
         accepted=nango.ACCEPTED,
         handoff={"sync.pickle"},
-        search=Place(nango.STATUS, nango.QUERY),
-        nothing=nango.entries(nango.entry()),
-        found=nango.entries(nango.running()),
-        poll=Place(nango.STATUS, nango.QUERY),
         keeps="status",
-        goes_on=nango.entries(nango.running()),
         succeeded=nango.entries(nango.entry("SUCCESS", ENDED)),
         failed=nango.entries(nango.entry("STOPPED", ENDED)),
         latest=_latest_of_nango,
