@@ -159,14 +159,6 @@ def test_a_latest_run_that_is_not_the_one_before_is_ours(rudderstack: RudderStac
     assert rudderstack.files["sync.pickle"]["sync_id"] is None
 
 
-def test_a_sync_id_of_an_earlier_trigger_is_not_left_beside_a_run_without_one(rudderstack: RudderStack) -> None:
-    rudderstack.put(sync_id="of an earlier one")
-    rudderstack.expect_trigger(OF_SOURCE, None, status=204)
-    rudderstack.expect("GET", SOURCE_STATUS, a_run("running"))
-    assert rudderstack.trigger(OF_SOURCE) == STARTED
-    assert "sync_id.pickle" not in rudderstack.files
-
-
 def test_a_lost_request_of_a_source_whose_runs_show_no_start_is_not_sent_again(rudderstack: RudderStack) -> None:
     rudderstack.expect("GET", SOURCE_STATUS, {"status": "finished"})
     rudderstack.expect_start(OF_SOURCE, LOST)
