@@ -25,22 +25,15 @@ def failed_to_trigger(nango: Nango, connection: str = CONNECTION) -> None:
     nango.sent.clear()
 
 
-def test_what_was_triggered_is_checked_although_other_syncs_are_named(
-    nango: Nango, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("syncs", "notes"), [("another", True), (f"{NAME}::base", False)], ids=["others", "the same"])
+def test_what_was_triggered_is_checked_and_other_syncs_that_are_named_get_a_note(
+    nango: Nango, caplog: pytest.LogCaptureFixture, syncs: str, notes: bool
 ) -> None:
     nango.triggered()
     nango.shows(entry("SUCCESS", NEW))
     with caplog.at_level("INFO"):
-        assert nango.check(SYNCS="another") == SUCCEEDED
-    assert any("NANGO_SYNCS differs from what was triggered" in message for message in caplog.messages)
-
-
-def test_another_way_to_write_a_sync_is_no_other_sync(nango: Nango, caplog: pytest.LogCaptureFixture) -> None:
-    nango.triggered()
-    nango.shows(entry("SUCCESS", NEW))
-    with caplog.at_level("INFO"):
-        assert nango.check(SYNCS=f"{NAME}::base") == SUCCEEDED
-    assert "NANGO_SYNCS" not in caplog.text
+        assert nango.check(SYNCS=syncs) == SUCCEEDED
+    assert ("NANGO_SYNCS differs from what was triggered" in caplog.text) is notes
 
 
 def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(

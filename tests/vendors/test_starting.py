@@ -91,6 +91,7 @@ def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(syn
     before = synced.vendor.saved
     synced.begins_and_starts(**FORBIDDEN)
     assert synced.trigger() == INVALID
+    assert "nothing was started" in synced.vendor.run.report.still_running
     assert synced.vendor.saved == before
     assert synced.pending == "ended"
 
