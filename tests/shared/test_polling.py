@@ -183,6 +183,17 @@ def test_a_line_is_logged_every_five_minutes(clock: FakeClock, caplog: pytest.Lo
     assert "it is running (5 min so far)" in caplog.messages
 
 
+def test_a_heartbeat_is_logged_once_however_its_time_is_rounded(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock.sleep(0.1)
+    pace = pace_of(clock)
+    for seconds in (0.17, 700):
+        pace.sleep(seconds, "it is running")
+    assert caplog.messages == ["it is running (5 min so far)", "it is running (10 min so far)"]
+
+
 # A check and a trigger that waits
 
 
