@@ -178,20 +178,15 @@ def test_with_neither_an_id_nor_a_handoff_nothing_is_sent(synced: Synced, given:
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
-    [
-        ({"POLL_INTERVAL": "0"}, 205),
-        ({"POLL_INTERVAL": "3601"}, 205),
-        ({"WAIT_TIMEOUT": "0"}, 206),
-        ({"WAIT": "1"}, 206),
-    ],
+    ("name", "value", "code"),
+    [("POLL_INTERVAL", "0", 205), ("POLL_INTERVAL", "3601", 205), ("WAIT_TIMEOUT", "0", 206), ("WAIT", "1", 206)],
 )
 @pytest.mark.parametrize("script", [Synced.check, Synced.trigger])
 def test_how_to_wait_is_checked_before_anything_is_sent(
-    synced: Synced, script: Any, given: dict[str, str], code: int
+    synced: Synced, script: Any, name: str, value: str, code: int
 ) -> None:
     prefix = f"{synced.vendor.name.upper()}_"
-    assert script(synced, **given) == (code, "invalid_input", *(f"{prefix}{name}" for name in given))
+    assert script(synced, **{name: value}) == (code, "invalid_input", f"{prefix}{name}")
     assert synced.check(MAX_AGE="0") == (*INVALID_INPUT, f"{prefix}MAX_AGE")
 
 
