@@ -9,6 +9,7 @@ from tests.endings import ALREADY_RUNNING, BAD_REQUEST, JOINED, NOT_STARTED, STA
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     CONNECTION_STOP,
+    LAST_RUN,
     OF_CONNECTION,
     OF_SOURCE,
     SOURCE,
@@ -139,7 +140,7 @@ def test_join_saves_the_running_sync_of_a_connection_that_started_last(ruddersta
 
 def test_join_saves_the_running_run_of_a_source_and_waits_for_it(rudderstack: RudderStack) -> None:
     rudderstack.expect_read(OF_SOURCE, OLD_RUN)
-    rudderstack.polls(SOURCE_STATUS, OLD_RUN, a_run("finished", "11:50:00", "12:01:00"))
+    rudderstack.polls(SOURCE_STATUS, LAST_RUN, OLD_RUN, a_run("finished", "11:50:00", "12:01:00"))
     assert rudderstack.trigger(OF_SOURCE, IF_RUNNING="join", WAIT="TRUE") == SUCCEEDED
     assert set(rudderstack.saved) == {"source_id.pickle", "sync.pickle"}
     assert rudderstack.saved["source_id.pickle"] == SOURCE

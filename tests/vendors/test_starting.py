@@ -43,6 +43,7 @@ def test_a_trigger_reads_and_then_sends_one_request(synced: Synced) -> None:
     assert start.headers["Content-Type"] == "application/json"
     assert (read.timeout, start.timeout) == ((10, 60), (10, 120))
     assert set(synced.vendor.files) == synced.kind.handoff
+    assert "is still running in" in synced.vendor.run.report.still_running
     assert synced.vendor.run.report.sync_id == synced.vendor.files["sync.pickle"].get("sync_id")
     assert synced.vendor.kept == {f"sync_{synced.kind.id}_response.json": synced.kind.accepted}
     secrets = [secret.encode() for secret in synced.vendor.credentials.values()]
