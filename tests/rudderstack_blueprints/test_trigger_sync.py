@@ -131,6 +131,7 @@ def test_the_handoff_is_saved(
         "sync_id": sync_id,
         "server_time": NOW + timedelta(seconds=5),
         "run_started_at": None,
+        "job_run_id": "",
         "joined": False,
     }
     assert saved == {
