@@ -161,7 +161,7 @@ def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: i
     after = f"timed out after {given.wait_timeout} min ({found.message})"
     if handoff.is_latest:  # there may be none
         return Verdict(SyncStatus.RUNNING, after)
-    stands = "may still be running" if found.message == NO_POLL else "is still running"
+    stands = "may still be running" if found.failure or found.message == NO_POLL else "is still running"
     return Verdict(SyncStatus.RUNNING, f"{after}; the sync {stands} in {syncs.vendor}")
 
 

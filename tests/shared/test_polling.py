@@ -255,8 +255,13 @@ def test_after_a_start_of_this_run_no_poll_need_succeed(run: Run) -> None:
     run.report.started = True
     for failure in (UNREACHABLE, UNAUTHORIZED, NOT_FOUND):
         assert following(run, *[failure] * 3, S).follow(OLD) == S
-    found = following(run, UNREACHABLE).follow(OLD, wait_timeout=7)
-    assert found.message == "timed out after 7 min (no poll has succeeded); the sync may still be running in Acme"
+
+
+@pytest.mark.parametrize(("before", "last"), [((), "no poll has succeeded"), ((R,), R.message)])
+def test_after_a_last_poll_that_failed_the_sync_may_have_ended(run: Run, before: tuple[News, ...], last: str) -> None:
+    run.report.started = True
+    found = following(run, *before, UNREACHABLE).follow(OLD, wait_timeout=7)
+    assert found.message == f"timed out after 7 min ({last}); the sync may still be running in Acme"
 
 
 @pytest.mark.parametrize(
