@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -33,9 +32,8 @@ class FivetranApi:
     """Every method may raise the errors of `shared.api.Api`."""
 
     def __init__(self, given: Credentials, run: Run, connector_id: str = "") -> None:
-        meaning = functools.partial(refusal, names_connection=bool(connector_id))
-        self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), meaning, VERSION)
-        self._connector_id = connector_id
+        self.http = run.api("Fivetran", given.api_url, (given.api_key, given.api_secret), self._refusal, VERSION)
+        self._connector_id = connector_id  # empty for the credentials alone
         self._path = f"/v1/connections/{connector_id}"
 
     def details(self, keep_as: str = "") -> dict[str, Any]:
@@ -109,33 +107,32 @@ class FivetranApi:
             raise StartUnclearError(f"Fivetran's response lacks the code Success ({described})", response.status)
         return response
 
-
-def refusal(response: Response, described: str, *, names_connection: bool) -> BlueprintError | None:
-    """What Fivetran's statuses and codes mean beyond the usual, after a request that names a connection or none."""
-    code = response.body.get("code") if isinstance(response.body, dict) else None
-    if response.status == 401:
-        return InvalidCredentialsError(
-            f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({described}). Copy both again from Fivetran > Account "
-            "settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
-        )
-    if response.status == 403:
-        return InvalidCredentialsError(
-            f"FIVETRAN_API_KEY is valid but lacks a permission for this ({described}). Give its user or role the "
-            "permission in Fivetran",
-            status=403,
-        )
-    if response.status == 404 and names_connection and str(code).startswith("NotFound"):
-        return SyncNotFoundError(
-            f"Fivetran does not know this connection, or FIVETRAN_API_KEY cannot see it ({described}). Check "
-            "FIVETRAN_CONNECTOR_ID"
-        )
-    if response.status == 404:
-        return StatusCheckFailedError(
-            f"Fivetran responded with {described}, which does not say that the connection is unknown: the "
-            "endpoint is gone, or there is an outage",
-            status=404,
-        )
-    return None
+    def _refusal(self, response: Response, described: str) -> BlueprintError | None:
+        """What Fivetran's statuses and codes mean beyond the usual."""
+        code = response.body.get("code") if isinstance(response.body, dict) else None
+        if response.status == 401:
+            return InvalidCredentialsError(
+                f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({described}). Copy both again from Fivetran > "
+                "Account settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
+            )
+        if response.status == 403:
+            return InvalidCredentialsError(
+                f"FIVETRAN_API_KEY is valid but lacks a permission for this ({described}). Give its user or role the "
+                "permission in Fivetran",
+                status=403,
+            )
+        if response.status == 404 and self._connector_id and str(code).startswith("NotFound"):
+            return SyncNotFoundError(
+                f"Fivetran does not know this connection, or FIVETRAN_API_KEY cannot see it ({described}). Check "
+                "FIVETRAN_CONNECTOR_ID"
+            )
+        if response.status == 404:
+            return StatusCheckFailedError(
+                f"Fivetran responded with {described}, which does not say that the connection is unknown: the "
+                "endpoint is gone, or there is an outage",
+                status=404,
+            )
+        return None
 
 
 def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = str) -> Connection:

@@ -152,7 +152,7 @@ class FivetranSyncs:
         now = self.api.connection(self._keep_as)
         if now.is_older_than(before):
             return None
-        moved = now.stamps != before.stamps
+        moved = before.is_older_than(now)
         if not before.syncing:
             ended = now.has_ended_since(before, state.at)
             due_before = (before.sync_state, before.rescheduled_for)
@@ -204,7 +204,7 @@ class FivetranSyncs:
         if clock + seconds > self._deadline:
             too_late = f"{verdict.message}; that is later than this run may wait"
             return verdict._replace(message=too_late, poll_again_in=seconds)
-        if seconds <= 0 and clock - self._due_since[1] < SHOWN_AFTER:  # a stale poll may show what has run since
+        if seconds <= 0 and clock - self._due_since[1] < SHOWN_AFTER < self._deadline - clock:  # it may have run since
             return verdict._replace(poll_again_in=SHOWN_AFTER)
         if seconds <= 0:
             self._sent, self._due_before = clock, due

@@ -100,7 +100,7 @@ class FivetranUpdate(FivetranSyncs):
                 self._run.artifacts.save(handoff)
             left_out = {*OPTIONS, "is_historical_sync"} if has_begun else OPTIONS
             compared = compare({key: value for key, value in self._changes.items() if key not in left_out}, data)
-            if not compared.differences and (not starts or has_begun or self._makes_it_wait(data, before)):
+            if not compared.differences and (before is None or has_begun or self._makes_it_wait(data, before)):
                 break
         if starts and not has_begun:
             self._run.artifacts.not_sent()
@@ -118,9 +118,9 @@ class FivetranUpdate(FivetranSyncs):
             return has_ended and not before.running  # it ran before the pause
         return has_ended or now.is_historical_sync or (now.syncing and not before.running)
 
-    def _makes_it_wait(self, data: dict[str, Any], before: Before | None) -> bool:
+    def _makes_it_wait(self, data: dict[str, Any], before: Before) -> bool:
         """Whether a pause does, as far as that is sure: that it was unpaused may take some seconds to show."""
-        paused = self._changes.get("paused", before is not None and before.connection.is_paused)
+        paused = self._changes.get("paused", before.connection.is_paused)
         return paused is not False and parse_connection(data).is_paused
 
     def _polls(self, pauses: tuple[int, ...]) -> Iterator[dict[str, Any]]:

@@ -60,13 +60,12 @@ class Connection(Record):
 
     def is_older_than(self, before: Connection) -> bool:
         """Whether this is a stale poll, which lacks an end that `before` showed already."""
-        pairs = zip(self.stamps, before.stamps)
-        return any(then is not None and (stamp is None or stamp <= then - DATE_PRECISION) for stamp, then in pairs)
+        return any(_is_later(then, stamp) for stamp, then in zip(self.stamps, before.stamps))
 
     def has_ended_since(self, before: Connection, at: datetime) -> bool:
         """Whether a sync ended after `at`, when `before` was shown; an earlier end only shows late."""
-        new = [_new(stamp, then, joined=True) for stamp, then in zip(self.stamps, before.stamps)]
-        return any(stamp is not None and stamp >= at - CLOCK_MARGIN for stamp in new)
+        new = [stamp for stamp, then in zip(self.stamps, before.stamps) if _is_later(stamp, then)]
+        return any(stamp and stamp >= at - CLOCK_MARGIN for stamp in new)
 
 
 class Baseline(Record):
@@ -90,7 +89,10 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
     if not new:
         return _not_ended(now), baseline
     latest = max(new)
-    shows_late = baseline.earliest_end is not None and latest < baseline.earliest_end
+    earliest = baseline.earliest_end
+    if earliest and now.syncing:  # it goes on, so that it was not over before the response
+        earliest = max(earliest, baseline.accepted_at - CLOCK_MARGIN)
+    shows_late = earliest is not None and latest < earliest
     if shows_late or _is_of_stopped_sync(baseline, now, latest):
         moved = baseline._replace(succeeded_at=now.succeeded_at, failed_at=now.failed_at, seen=None)
         return _not_ended(now), moved
@@ -123,9 +125,15 @@ def judge_latest(now: Connection) -> Verdict:
 
 
 def _is_of_stopped_sync(baseline: Baseline, now: Connection, latest: datetime) -> bool:
-    """Whether the latest end is that of the sync that was stopped, because the new one has begun and has not ended."""
-    has_begun = now.sync_state in ("syncing", "rescheduled")
-    return baseline.interrupted and has_begun and latest < baseline.accepted_at + STOPPED_SURELY
+    """Whether the latest end is that of the sync that was stopped, because the new one has begun and has not ended.
+
+    A late success is that of the new one, though, if the next one is running already.
+    """
+    if not baseline.interrupted:
+        return False
+    if now.syncing:
+        return now.failed_at == latest or latest < baseline.accepted_at + STOPPED_SURELY
+    return now.sync_state == "rescheduled" and latest < baseline.accepted_at + STOPPED_WITHIN
 
 
 def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:
@@ -143,6 +151,11 @@ def _settles_in(latest: datetime, at: Optional[datetime]) -> float:
     """Seconds until a poll surely shows what came after an end; 0 if it does by now, or if the clocks disagree."""
     age = (at - latest).total_seconds() if at else math.inf
     return SHOWN_AFTER - age if -CONFIRM_IN < age < SHOWN_AFTER else 0.0
+
+
+def _is_later(stamp: Optional[datetime], before: Optional[datetime]) -> bool:
+    """Whether it is the end of a later sync, and not the same one with more digits or fewer."""
+    return stamp is not None and (before is None or stamp - before >= DATE_PRECISION)
 
 
 def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool) -> Optional[datetime]:

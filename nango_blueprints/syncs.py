@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 
 from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all, time_of
 from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, sync_name
-from nango_blueprints.verdict import SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
+from nango_blueprints.verdict import DATE_PRECISION, SHOWN, Entry, Start, Watch, iso, judge, overall, shows_start
 from shared.context import Run
 from shared.errors import InvalidCredentialsError, InvalidInputError, StartUnclearError, SyncNotFoundError
 from shared.files import response_file
@@ -37,6 +37,7 @@ class Handoff(Record):
     start_grace: int = START_GRACE
     reset: bool = False
     late: int = 0  # seconds after `server_time`, when the request was sent, in which it may have been accepted
+    gap: int = 0  # seconds between the read before and the request, in which an older run may have ended
     has_baseline: bool = True
     sync_id: Optional[str] = None  # Nango gives none
 
@@ -58,7 +59,8 @@ class Handoff(Record):
 
     @property
     def start(self) -> Start:
-        return Start(self.server_time, timedelta(seconds=self.start_grace), self.reset, timedelta(seconds=self.late))
+        grace, late, gap = (timedelta(seconds=one) for one in (self.start_grace, self.late, self.gap))
+        return Start(self.server_time, grace, self.reset, late, gap)
 
     @property
     def details(self) -> dict[str, object]:
@@ -85,9 +87,10 @@ class Handoff(Record):
         )
         ids, ended, running, labels = (plain[key] for key in ("ids", "finished_at", "were_running", "labels"))
         labels = labels or [UNNAMED] * len(ids)  # 0.1 left out the names of more than 2,000
-        grace, late = plain["start_grace"], plain.get("late", 0)  # 0.2.0 added the seconds to the grace
+        # 0.2.0 added the seconds of `late` to the grace
+        seconds = grace, late, gap = plain["start_grace"], plain.get("late", 0), plain.get("gap", 0)
         reset, has_baseline = plain.get("reset") is True, plain.get("has_baseline", True)
-        if server_time is None or any(type(one) is not int or not 0 <= one < 10**9 for one in (grace, late)):
+        if server_time is None or any(type(one) is not int or not 0 <= one < 10**9 for one in seconds):
             raise ValueError("a time and numbers of seconds")
         if bool(ids) is not has_baseline or not len(ids) == len(ended) == len(running) == len(labels):
             raise ValueError("as many of each")
@@ -95,7 +98,7 @@ class Handoff(Record):
             _id(one): Watch(str(label), _time(finished), joined=joined is True)
             for one, finished, joined, label in zip(ids, ended, running, labels)
         }
-        return cls(selection, server_time, watches if has_baseline else None, grace, reset, late, has_baseline)
+        return cls(selection, server_time, watches if has_baseline else None, grace, reset, late, gap, has_baseline)
 
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
@@ -113,6 +116,7 @@ class Handoff(Record):
             "start_grace": self.start_grace,
             "reset": self.reset,
             "late": self.late,
+            "gap": self.gap,
             "joined": self.joined,
             "has_baseline": self.has_baseline,
             "ids": list(watches),
@@ -195,7 +199,9 @@ class NangoSyncs:
             self._api.trigger(selection, self._options, self._keep_as)
         except SyncNotFoundError as error:
             if selection.connection_id is not None and len(selection.syncs) > 1:
-                raise StartUnclearError(f"{error}; those named before it may have been started") from error
+                raise StartUnclearError(
+                    f"{error}; those named before it may have been started", timed_out=True
+                ) from error
             raise
         return self._sent(state, math.floor)
 
@@ -208,7 +214,8 @@ class NangoSyncs:
             raise StartUnclearError(f"NANGO_SECRET_KEY lacks the scope {READ_SCOPE} to find out")
         entries = self._api.entries(self._selection, self._keep_as)
         found = self._sent(state, math.ceil)
-        self._note_new(len(entries.keys() - state.entries.keys()))
+        added = [entry for key, entry in entries.items() if key not in state.entries]
+        self._note_new(sum(entry.running or entry.finished_at is not None for entry in added))
         for key, entry in entries.items():
             watch = (found.watches or {}).get(key)
             if watch is not None and shows_start(entry, watch, found.start):
@@ -223,8 +230,9 @@ class NangoSyncs:
         else:
             if handoff.watches is None:
                 require_all(self._selection, entries)
+            later_than = handoff.server_time and handoff.server_time + DATE_PRECISION
             for key, entry in entries.items():
-                fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
+                fresh = Watch(entry.label, joined=handoff.is_latest, later_than=later_than)
                 watches.setdefault(key, fresh)
         now, start = self._api.http.best_now(), handoff.start
         judged = {key: judge(entries.get(key), watch, start, now) for key, watch in watches.items()}
@@ -251,8 +259,9 @@ class NangoSyncs:
     def _sent(self, state: Before, whole: Callable[[float], int]) -> Handoff:
         """The handoff of a request that was accepted between when it was sent and now, and so after `state`."""
         now = self._api.http.best_now()
-        at = self._api.http.start_sent_at or now
-        return self._handoff(state, at)._replace(late=max(0, whole((now - at).total_seconds())))
+        at = self._api.http.start_sent_at or state.at
+        late, gap = (max(0, whole(passed.total_seconds())) for passed in (now - at, at - state.at))
+        return self._handoff(state, at)._replace(late=late, gap=gap)
 
     def _handoff(self, state: Before, at: datetime) -> Handoff:
         grace, reset = self._given.start_grace, bool(self._options.get("reset"))

@@ -16,7 +16,6 @@ from shared.status import SyncStatus, Verdict
 
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 CLOCK_MARGIN = timedelta(seconds=10)  # an earlier end, shown late, is that of an older run
-CLOCKS_DISAGREE = timedelta(minutes=5)  # where a success seems to be that much earlier, the clocks are wrong
 RESET_WITHIN = timedelta(seconds=30)  # in which a reset's own run begins, and the run that it cancels may show
 CUT_MARGIN = timedelta(seconds=10)  # between the end of a run that was cut and the due time of its continuation
 CONTINUED_WITHIN = timedelta(hours=1)  # what is queued for longer Nango drops
@@ -73,6 +72,7 @@ class Start(Record):
     grace: timedelta = timedelta()  # how long the run may stay unseen
     reset: bool = False
     late: timedelta = timedelta()  # by how much later it may have been accepted
+    gap: timedelta = timedelta()  # between the read before it and the request, because of 429s
 
 
 class EntryVerdict(Record):
@@ -122,7 +122,7 @@ def shows_older_run(entry: Entry, watch: Watch, start: Start) -> bool:
         return True
     if start.at is None or entry.finished_at >= start.at - CLOCK_MARGIN:
         return False
-    return entry.outcome is SyncStatus.FAILED or entry.finished_at > start.at - CLOCKS_DISAGREE
+    return entry.outcome is SyncStatus.FAILED or entry.finished_at > start.at - start.gap - CLOCK_MARGIN
 
 
 def shows_start(entry: Entry, watch: Watch, start: Start) -> bool:

@@ -64,7 +64,7 @@ class Handoff(Record):
             server_time=moment(plain["server_time"]),
             run_started_at=moment(plain["run_started_at"]),
             joined=bool(plain["joined"]),
-            job_run_id=str(plain.get("job_run_id", "")),  # not in those of older versions
+            job_run_id=str(plain.get("job_run_id") or ""),  # not in those of older versions
         )
 
     @classmethod
@@ -127,7 +127,6 @@ class RudderStackSyncs:
         self._settings_read = False
         self._seen: set[str] = set()  # ids of syncs that were there before the start
         self._told_to_stop: set[str] = set()
-        self._sent_at: datetime | None = None  # the server's clock at the first request that may have been accepted
         self._undated = False  # a sync that shows no time of its start may be the one of a lost response
 
     def read(self) -> Before:
@@ -168,11 +167,8 @@ class RudderStackSyncs:
         return self._target._replace(server_time=state.at)
 
     def send(self, state: Before, *, again: bool) -> Handoff:
-        try:
-            sync_id = self.api.start(self._body, self._keep_as)
-        finally:
-            if not again:
-                self._sent_at = self.api.http.start_sent_at
+        del again
+        sync_id = self.api.start(self._body, self._keep_as)
         return self.draft(state)._replace(sync_id=sync_id, server_time=self.now())
 
     def may_send_again(self, state: Before) -> bool:
@@ -180,18 +176,19 @@ class RudderStackSyncs:
         return not self._undated
 
     def find_started(self, state: Before) -> Handoff | None:
+        sent_at = self.api.http.start_sent_at
         if self._target.is_source:
             latest = self.api.run(None, self._keep_as, known=True)
-            is_new = is_new_run(latest, state.latest, self._sent_at)
+            is_new = is_new_run(latest, state.latest, sent_at)
             self._undated |= is_new is None
             found = self._target._replace(server_time=self.now())
             return found._replace(run_started_at=latest.started_at, job_run_id=latest.id) if is_new else None
-        if state.at is None or self._sent_at is None:
+        if state.at is None or sent_at is None:
             raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
         since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
         new = [sync for sync in self.api.syncs(since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)
-        ours = sync_started_since(new, self._sent_at)
+        ours = sync_started_since(new, sent_at)
         return ours and self._target._replace(server_time=self.now(), sync_id=ours.id)  # it shows now
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:

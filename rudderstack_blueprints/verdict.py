@@ -83,12 +83,12 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
     run that shows no time is taken for ours unless its id is another.
     """
     verdict = judge(run)
-    may_be_behind = not (at and now) or now < max(at, ours.started_at or at) + SHOWN_WITHIN
+    may_be_behind = not (at and now) or now - max(at, ours.started_at or at) < SHOWN_WITHIN
     shown = run.started_at or run.ended_at  # one may end without a start, in the queue
     if shown is None:
         is_before, fits = may_be_behind, True
-    elif ours.started_at is None:
-        is_before = may_be_behind and at is not None and shown <= at + CLOCK_MARGIN
+    elif ours.started_at is None:  # it had not ended at that time
+        is_before = may_be_behind and at is not None and (run.ended_at or shown) <= at + CLOCK_MARGIN
         fits = not is_before
     else:
         is_before, fits = shown < ours.started_at, run.started_at == ours.started_at

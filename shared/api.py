@@ -54,7 +54,8 @@ class Api:
         """`kept` is where the last response goes under the name that a call gives as `keep_as`."""
         self.vendor = vendor
         self.deadline = math.inf  # the instant of the clock after which nothing is retried
-        self.start_sent_at: datetime | None = None  # the server's time when a trigger request was last sent
+        self.start_sent_at: datetime | None = None  # the server's time at the first request that may have been accepted
+        self._may_have_started = False
         self._sender = sender
         self._clock = clock
         self._redactor = redactor
@@ -81,7 +82,11 @@ class Api:
         Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and a
         retry may help, or what the status means.
         """
-        return self._retried(method, path, body=body, keep_as=keep_as, starts=True)
+        try:
+            return self._retried(method, path, body=body, keep_as=keep_as, starts=True)
+        except StartUnclearError:
+            self._may_have_started = True
+            raise
 
     def now(self) -> datetime | None:
         """The server's time now (its last Date header plus the time since), up to a second early; None if unknown."""
@@ -131,7 +136,7 @@ class Api:
         timeout = READ_TIMEOUT if method == "GET" else CHANGE_TIMEOUT
         for attempt in range(1, tries + 1):
             status, pause = None, None
-            if starts:
+            if starts and not self._may_have_started:
                 self.start_sent_at = self.now()
             try:
                 response = self._sender.send(method, path, params, body, timeout)

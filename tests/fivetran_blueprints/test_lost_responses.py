@@ -77,6 +77,8 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
         (IDLE, connection(failed_at=at("11:59:30"))),
         (connection(failed_at=at("11:59:59")), SYNCING),
         (connection(at("11:59:50"), at("11:59:59")), connection(failed_at=at("11:59:59"))),
+        (connection(at("11:59:59")), connection(at("11:59:59.900"))),
+        (connection("0001-01-01T00:00:00Z"), connection("0001-01-01T00:00:00Z")),
     ],
     ids=[
         "it was rescheduled before",
@@ -84,6 +86,8 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
         "an older failure shows late",
         "a stale poll shows the sync before it running",
         "a stale poll shows one end less",
+        "an end shows with more digits",
+        "an end is the first moment of all",
     ],
 )
 def test_what_came_before_the_request_is_not_its_doing(fivetran: Fivetran, before: Any, now: Any) -> None:

@@ -107,6 +107,14 @@ def test_a_check_whose_first_poll_is_stale_triggers_nothing_again_that_has_run_s
     assert fivetran.starts("/sync") == []
 
 
+def test_what_was_due_is_triggered_again_at_once_if_there_is_no_time_for_a_second_poll(fivetran: Fivetran) -> None:
+    fivetran.put(force_sync=[ID, NOW - timedelta(minutes=5)])
+    fivetran.shows(connection("syncing"), takes=45)
+    expect_again(fivetran, rescheduled("11:58:00"))
+    fivetran.shows(connection("syncing"), many=True)
+    assert fivetran.check(WAIT="TRUE", WAIT_TIMEOUT="1") == RUNNING
+
+
 def test_a_check_without_a_handoff_triggers_nothing(fivetran: Fivetran) -> None:
     fivetran.shows(rescheduled("12:01:00"), many=True)
     assert fivetran.check(WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING

@@ -49,6 +49,7 @@ def triggered(stamps: str, *, earliest_end: str = "-", **more: Any) -> Baseline:
 FIRST = triggered("- -")
 USUAL = triggered("06:00:00 05:00:00")
 SURE = triggered("06:00:00 05:00:00", earliest_end="11:59:58")
+SLOW = triggered("06:00:00 05:00:00", earliest_end="11:59:55")  # its request was sent at 11:59:57
 ONCE_FAILED = triggered("05:00:00 06:00:00")
 FORCED = triggered("06:00:00 05:00:00", interrupted=True)
 HISTORICAL = USUAL._replace(historical=True)
@@ -170,6 +171,18 @@ SCENARIOS: dict[str, tuple[Baseline, str]] = {
            syncing 12:05:00 05:00:00 -> running
            syncing 12:05:00 05:00:00 -> succeeded""",
     ),
+    "forced over a running sync, ended after four minutes, and the next one is rescheduled": (
+        FORCED,
+        """rescheduled 12:04:00 05:00:00 12:30 auto -> running
+           rescheduled 12:04:00 05:00:00 12:30 auto -> succeeded""",
+    ),
+    "forced over a running sync, whose failure is stamped after six minutes": (
+        FORCED,
+        """syncing   06:00:00 12:06:00 -> running
+           syncing   06:00:00 12:06:00 -> running
+           scheduled 12:09:00 12:06:00 -> running
+           scheduled 12:09:00 12:06:00 -> succeeded""",
+    ),
     "forced over a running sync, failed later than that can have been stopped, and the retry is rescheduled": (
         FORCED,
         """rescheduled 06:00:00 12:05:00 12:30 auto -> running
@@ -185,6 +198,13 @@ SCENARIOS: dict[str, tuple[Baseline, str]] = {
         """rescheduled 06:00:00 05:00:00 auto -> running
            syncing     06:00:00 05:00:00 auto -> running
            scheduled   12:35:00 05:00:00 auto -> succeeded""",
+    ),
+    "quickly ended before the response came": (SLOW, "scheduled 11:59:57 05:00:00 -> succeeded"),
+    "an end before the response came, shown late, while the sync is running": (
+        SLOW,
+        """syncing   11:59:57 05:00:00 -> running
+           scheduled 11:59:57 05:00:00 -> running
+           scheduled 12:05:00 05:00:00 -> succeeded""",
     ),
     "ended, then paused between two polls": (USUAL, "paused 12:05:00 05:00:00 by-flag -> succeeded"),
 }

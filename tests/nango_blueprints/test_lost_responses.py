@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from tests.endings import FAILED, RUNNING, STARTED, UNCLEAR
-from tests.nango_blueprints.responses import BODY, BODY_ALL, NAME, NEW, OF_INTEGRATION, QUERY_ALL, Nango, entry, running
+from tests.nango_blueprints.responses import (
+    BODY,
+    BODY_ALL,
+    NAME,
+    NEW,
+    OF_INTEGRATION,
+    QUERY_ALL,
+    Nango,
+    entry,
+    never,
+    running,
+)
 from tests.wire import LOST, TIMED_OUT
 
 RESETS = [
@@ -33,11 +44,37 @@ def test_a_success_while_a_lost_request_waited_for_its_turn_is_not_its_doing(nan
     assert len(nango.starts()) == 2
 
 
-def test_a_run_of_a_sync_added_since_may_be_the_doing_of_a_lost_request_which_is_not_sent_again(nango: Nango) -> None:
+def test_the_run_of_a_lost_request_is_found_however_long_a_second_one_waits(nango: Nango) -> None:
+    nango.expect_trigger(response=LOST)
+    nango.shows(entry(), many=True)
+    nango.expect_start(status=429, headers={"Retry-After": "40"})
+    nango.expect_start(response=LOST)
+    nango.shows(entry("SUCCESS", "12:00:25"))
+    assert nango.trigger() == STARTED
+
+
+def test_a_run_that_a_slow_lost_request_started_is_found_by_a_server_without_a_clock(nango: Nango) -> None:
+    nango.shows(entry(), date=False)
+    nango.expect_start(response=TIMED_OUT, takes=120)
+    nango.shows(entry("SUCCESS", "12:00:20"), date=False)
+    assert nango.trigger() == STARTED
+
+
+@pytest.mark.parametrize("added", [running(name="added"), entry(name="added")])
+def test_a_run_of_a_sync_added_since_may_be_the_doing_of_a_lost_request_which_is_not_sent_again(
+    nango: Nango, added: dict[str, Any]
+) -> None:
     nango.expect_trigger(query=QUERY_ALL, response=LOST, body=BODY_ALL)
-    nango.shows(entry(), running(name="added"), query=QUERY_ALL, many=True)
+    nango.shows(entry(), added, query=QUERY_ALL, many=True)
     assert nango.trigger(OF_INTEGRATION) == UNCLEAR
     assert nango.starts() == [BODY_ALL]
+
+
+def test_a_sync_added_since_that_never_ran_says_nothing_about_a_lost_request(nango: Nango) -> None:
+    nango.expect_trigger(query=QUERY_ALL, response=LOST, body=BODY_ALL)
+    nango.shows(entry(), never(name="added"), query=QUERY_ALL, many=True)
+    nango.expect_start(body=BODY_ALL)
+    assert nango.trigger(OF_INTEGRATION) == STARTED
 
 
 @pytest.mark.parametrize("odd", [{"success": False}, {"success": "true"}])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED
+from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, RUNNING, STARTED, UNCLEAR
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
@@ -73,6 +73,7 @@ def test_plain_values_are_saved(nango: Nango) -> None:
         "start_grace": 30,
         "reset": False,
         "late": 7,
+        "gap": 0,
         "joined": False,
         "has_baseline": True,
         "ids": [entry()["id"], never(name="other")["id"]],
@@ -121,7 +122,10 @@ def test_a_name_that_is_not_there_ends_it_before_the_request(
     assert nango.trigger(SYNCS=asked) == (*NOT_FOUND, missing, INTEGRATION)
 
 
-def test_of_names_of_which_one_goes_before_the_request_the_others_may_have_started(nango: Nango) -> None:
+@pytest.mark.parametrize(("now", "expected"), [(running(), STARTED), (entry(), UNCLEAR)])
+def test_of_names_of_which_one_goes_before_the_request_the_others_may_have_started(
+    nango: Nango, now: dict[str, Any], expected: tuple[int, str]
+) -> None:
     query = {**QUERY, "syncs": f"{NAME},gone"}
     nango.expect_trigger(
         entry(),
@@ -130,8 +134,9 @@ def test_of_names_of_which_one_goes_before_the_request_the_others_may_have_start
         **replay("M4 [lab-quick, nope] conn-a"),
         body={**BODY, "syncs": [NAME, "gone"]},
     )
-    nango.shows(running(), query=query)
-    assert nango.trigger(SYNCS=f"{NAME},gone") == STARTED
+    nango.shows(now, query=query, many=True)
+    assert nango.trigger(SYNCS=f"{NAME},gone") == expected
+    assert len(nango.starts()) == 1
 
 
 def test_an_integration_without_entries_is_not_found(nango: Nango) -> None:

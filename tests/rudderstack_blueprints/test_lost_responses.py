@@ -186,6 +186,14 @@ def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStac
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
 
 
+def test_a_run_that_began_just_before_it_was_found_is_told_at_once(rudderstack: RudderStack) -> None:
+    rudderstack.expect_trigger(OF_SOURCE, None, status=204)
+    queued = {"status": "pending", "startedAt": ZERO}
+    rudderstack.polls(SOURCE_STATUS, queued, a_run("running", "12:00:00"), a_run("finished", "12:00:00", "12:00:03"))
+    assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
+    assert rudderstack.clock.elapsed < 10
+
+
 def test_the_run_before_is_not_taken_for_one_that_has_not_started_yet(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
     rudderstack.polls(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})

@@ -230,8 +230,8 @@ def test_a_run_without_an_id_is_told_by_what_is_shown_of_it(
     ("ours", "run", "at_first", "later"),
     [
         (None, a_run("finished", "11:00:00", "11:05:00"), RUNNING, SUCCEEDED),
-        (None, a_run("failed", "12:00:02", "12:00:03"), RUNNING, FAILED),  # a Date header has whole seconds
-        (None, a_run("failed", "12:00:03", "12:00:03"), FAILED, FAILED),
+        (None, a_run("failed", "12:00:00", "12:00:02"), RUNNING, FAILED),  # a Date header has whole seconds
+        (None, a_run("failed", "12:00:00", "12:00:03"), FAILED, FAILED),
         ("12:00:01", IN_QUEUE, RUNNING, RUNNING),
         ("12:00:01", {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
         (None, {**IN_QUEUE, "jobRunId": "j-0"}, RUNNING, UNKNOWN),
@@ -242,6 +242,12 @@ def test_what_was_there_before_a_run_may_be_shown_again_for_a_minute(
 ) -> None:
     assert judge_ours(run, ours, "12:00:01", now="12:01:00")[0].status is at_first
     assert judge_ours(run, ours, "12:00:01", now="12:01:01")[0].status is later
+
+
+def test_a_start_at_the_end_of_all_times_does_no_harm() -> None:
+    ours = parse_run({"status": "running", "startedAt": "9999-12-31T23:59:59Z"})
+    now = parse_run({"startedAt": at("12:00:00")}).started_at
+    assert judge_latest_run(ours, ours, now, now)[0].status is RUNNING
 
 
 def test_the_start_of_the_run_before_is_not_remembered() -> None:
