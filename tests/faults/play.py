@@ -26,6 +26,7 @@ FAULTS = {one.name: one for one in faults()}
 PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole timeout
 REAL_LIMIT = 900  # real seconds of one run, however wrong its vendor is and however busy the machine
 FAKE_LIMIT = 4 * 3600  # seconds of its own clock
+WITHOUT_ERROR = ("error missing", "error null", "error an empty text")  # then a source's run that ended has succeeded
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,9 @@ def _wrongly_good(scene: Scene, fault: Fault, server: FaultServer, outcome: str)
         yield "nothing was started"
     if outcome == "joined" and server.starts:
         yield "a sync was started, and it is reported that one was joined"
-    if outcome == "succeeded" and (not runs or runs[-1].ends > now or runs[-1].outcome != "succeeded"):
+    has_succeeded = runs and runs[-1].ends <= now and runs[-1].outcome == "succeeded"
+    says_so = scene.kind is SOURCE and fault.name in WITHOUT_ERROR
+    if outcome == "succeeded" and not (has_succeeded or says_so):
         yield "the sync did not succeed"
     if outcome == "updated":
         asked = {"schedule_type": "manual"} if "SCHEDULE" in str(scene.variables) else {"paused": True}
