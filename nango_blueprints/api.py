@@ -174,6 +174,7 @@ def parse_entries(body: Mapping[str, Any], connection_id: str | None = None) -> 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError("not a text")
+    value.encode()  # raises for half of a character, which no file could hold
     return value
 
 

@@ -94,7 +94,7 @@ def test_rows_are_summed_over_the_models(results: object, rows: dict[str, int]) 
     [
         {},
         *({"syncs": odd} for odd in (None, {}, "none", [None], [{}])),
-        *({"syncs": [{**WHOLE, "id": odd}]} for odd in ("", 5)),
+        *({"syncs": [{**WHOLE, "id": odd}]} for odd in ("", 5, "\ud83d")),
         *({"syncs": [{**WHOLE, "finishedAt": odd}]} for odd in (1795348800, "yesterday")),
         {"syncs": [{**WHOLE, "name": None}]},
         {"syncs": [{**WHOLE, "nextScheduledSyncAt": "soon"}]},
