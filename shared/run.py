@@ -119,6 +119,7 @@ def _ending(
 
 
 def _interrupt(number: int, _frame: object) -> None:
+    sys.unraisablehook = lambda _: None  # else a connection that is cut while it is made complains with a traceback
     raise Interruption(number)
 
 

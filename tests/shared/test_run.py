@@ -296,6 +296,22 @@ def test_a_second_signal_does_not_cut_the_report_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.sockets
+def test_what_a_signal_leaves_half_made_does_not_complain(tmp_path: Path) -> None:
+    body = """
+        class HalfMade:
+            def __init__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(10)
+                self.file = None
+            def __del__(self):
+                self.file
+        HalfMade()
+    """
+    ran = process(body, tmp_path)
+    assert (ran.exit_code, ran.stderr.count("\n")) == (143, 1)
+
+
+@pytest.mark.sockets
 @pytest.mark.parametrize("value", ["", "x", "-1", "99", "9999999999", "²"])
 def test_a_lifeline_that_is_none_changes_nothing(tmp_path: Path, value: str) -> None:
     body = "time.sleep(0.1)\nreturn Result('succeeded', 'fine')"
