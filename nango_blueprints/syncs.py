@@ -230,9 +230,8 @@ class NangoSyncs:
         else:
             if handoff.watches is None:
                 require_all(self._selection, entries)
-            later_than = handoff.server_time and handoff.server_time + DATE_PRECISION
             for key, entry in entries.items():
-                fresh = Watch(entry.label, joined=handoff.is_latest, later_than=later_than)
+                fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
                 watches.setdefault(key, fresh)
         now, start = self._api.http.best_now(), handoff.start
         judged = {key: judge(entries.get(key), watch, start, now) for key, watch in watches.items()}
@@ -260,6 +259,8 @@ class NangoSyncs:
         """The handoff of a request that was accepted between when it was sent and now, and so after `state`."""
         now = self._api.http.best_now()
         at = self._api.http.start_sent_at or state.at
+        if state.entries is None:  # only this time tells its run from older ones, and a Date header has whole seconds
+            at = min(at + DATE_PRECISION, now)
         late, gap = (max(0, whole(passed.total_seconds())) for passed in (now - at, at - state.at))
         return self._handoff(state, at)._replace(late=late, gap=gap)
 
