@@ -18,7 +18,7 @@ Stamps = tuple[Optional[datetime], Optional[datetime]]
 CLOCK_MARGIN = timedelta(seconds=2)  # between two servers of the vendor's
 CONFIRM_IN = 2.0  # seconds
 STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
-STOPPED_SURELY = timedelta(minutes=5)  # after the start
+STOPPED_SURELY = timedelta(minutes=5)  # after which a success is no longer that of a sync that was stopped
 DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 SHOWN_AFTER = 12.0  # seconds; a poll may show what was there ten seconds ago
 SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue

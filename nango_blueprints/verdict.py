@@ -66,7 +66,10 @@ class Watch(Record):
 
 
 class Start(Record):
-    """A trigger request that Nango accepted, sent at `at`; that is None where the latest runs are judged, whosever."""
+    """A trigger request that Nango accepted.
+
+    It was sent at `at`, which is None where the latest runs are judged, whoever started them.
+    """
 
     at: Optional[datetime] = None
     grace: timedelta = timedelta()  # how long the run may stay unseen

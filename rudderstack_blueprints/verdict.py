@@ -92,7 +92,8 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
         fits = not is_before
     else:
         is_before, fits = shown < ours.started_at, run.started_at == ours.started_at
-    if run.id == ours.id if run.id and ours.id else fits:
+    is_ours = run.id == ours.id if run.id and ours.id else fits
+    if is_ours:
         return verdict, Sync(ours.id or run.id, started_at=ours.started_at or run.started_at)
     if is_before:
         return Verdict(SyncStatus.RUNNING, "is not shown yet, only the run before it", verdict.details), ours

@@ -35,7 +35,7 @@ class Handoff(Protocol):
     """What a trigger knows of the sync that it started, for the check that judges it. Each vendor has its own.
 
     `id` is the vendor's id of what is synced, `label` names all of it in messages. `server_time` is the server's clock
-    when the trigger request was accepted (Nango's: sent). `is_latest` says that it was made for a check without a
+    at about the time when it accepted the trigger request. `is_latest` says that it was made for a check without a
     handoff: the latest sync is judged, whoever started it.
     """
 
