@@ -112,7 +112,7 @@ class Pace:
             if to_heartbeat < 0.001:  # what is left of one that has just been logged
                 to_heartbeat += HEARTBEAT
             self.clock.sleep(min(left, to_heartbeat))
-            if to_heartbeat <= left:
+            if to_heartbeat < left + 0.001:
                 log.info("%s (%s so far)", message or "still waiting", format_duration(self._elapsed))
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import signal
 from collections.abc import Iterator
 
@@ -9,6 +11,19 @@ import pytest
 
 from sync_blueprints.sandbox import Sandbox
 from tests.support import FakeClock
+
+with contextlib.suppress(ImportError):  # the orchestrators' tests do without it
+    import hypothesis
+
+    # A busy machine is no failure, and each run draws the same examples.
+    hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+    hypothesis.settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def _same_jitter() -> None:
+    """Pauses vary at random, but in the same way whenever a test runs."""
+    random.seed(0)
 
 
 @pytest.fixture

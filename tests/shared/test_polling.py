@@ -183,13 +183,14 @@ def test_a_line_is_logged_every_five_minutes(clock: FakeClock, caplog: pytest.Lo
     assert "it is running (5 min so far)" in caplog.messages
 
 
+@pytest.mark.parametrize("sleeps", [[0.17, 700], [299.9999, 0.1, 400]])
 def test_a_heartbeat_is_logged_once_however_its_time_is_rounded(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
+    clock: FakeClock, caplog: pytest.LogCaptureFixture, sleeps: list[float]
 ) -> None:
     caplog.set_level(logging.INFO)
     clock.sleep(0.1)
     pace = pace_of(clock)
-    for seconds in (0.17, 700):
+    for seconds in sleeps:
         pace.sleep(seconds, "it is running")
     assert caplog.messages == ["it is running (5 min so far)", "it is running (10 min so far)"]
 

@@ -127,9 +127,7 @@ def test_a_password_is_not_shown_whatever_is_wrong_with_it(secret: str, tmp_path
 
 
 @pytest.mark.slow
-@hypothesis.settings(
-    max_examples=60, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
+@hypothesis.settings(max_examples=60, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(data=strategies.data())
 def test_whatever_a_file_holds_it_is_a_fleet_or_has_a_problem_in_a_line(
     data: strategies.DataObject, tmp_path: Path
