@@ -28,6 +28,10 @@ MAX_HISTORY = timedelta(days=7)  # of one request
 NEAR = timedelta(minutes=5)  # the history and the connection may differ by so much on when a sync ended
 
 
+class MissingPermissionError(InvalidCredentialsError):
+    """Fivetran knows the key, and the key cannot do this."""
+
+
 class FivetranApi:
     """Every method may raise the errors of `shared.api.Api`."""
 
@@ -61,9 +65,7 @@ class FivetranApi:
         """Raises InvalidCredentialsError, StatusCheckFailedError."""
         try:
             data = self.data(self.http.get("/v1/account/info"))
-        except InvalidCredentialsError as error:
-            if error.status != 403:
-                raise
+        except MissingPermissionError:
             return Result("valid", "Fivetran accepts the key and secret; the key cannot read the account")
         account = self.http.excerpt(data.get("account_name") or data.get("account_id") or "without a name")
         return Result("valid", f"Fivetran accepts the key and secret of account {account}", {"account": account})
@@ -115,11 +117,10 @@ class FivetranApi:
                 f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({described}). Copy both again from Fivetran > "
                 "Account settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
             )
-        if response.status == 403:
-            return InvalidCredentialsError(
+        if response.status == 403 and code:  # and not the page of a proxy
+            return MissingPermissionError(
                 f"FIVETRAN_API_KEY is valid but lacks a permission for this ({described}). Give its user or role the "
-                "permission in Fivetran",
-                status=403,
+                "permission in Fivetran"
             )
         if response.status == 404 and self._connector_id and str(code).startswith("NotFound"):
             return SyncNotFoundError(

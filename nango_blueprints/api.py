@@ -77,8 +77,7 @@ class NangoApi:
         if not may_execute and not may_read:
             raise InvalidCredentialsError(
                 f"NANGO_SECRET_KEY has neither the scope {EXECUTE_SCOPE} nor {READ_SCOPE}. Use an API key of the "
-                "environment with both; an account API key has neither",
-                status=403,
+                "environment with both; an account API key has neither"
             )
         if integration is not None and may_read and not self._status(Selection(integration))[1]:
             raise SyncNotFoundError(
@@ -134,8 +133,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
     if response.status == 403 and code:
         return MissingScopeError(
             f"NANGO_SECRET_KEY lacks a scope ({described}). Give the key that scope in Nango > Environment settings > "
-            "API keys",
-            status=403,
+            "API keys"
         )
     if response.status == 404 and not error:
         return BadRequestError(f"there is no such path ({described}). Check NANGO_API_URL")

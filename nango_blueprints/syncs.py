@@ -245,9 +245,7 @@ class NangoSyncs:
         if self._may_read:
             raise error
         if self._given.wait:
-            raise InvalidCredentialsError(
-                f"NANGO_WAIT needs the scope {READ_SCOPE}, and {error}; nothing was started", error.status
-            )
+            raise InvalidCredentialsError(f"NANGO_WAIT needs the scope {READ_SCOPE}, and {error}; nothing was started")
         log.warning(
             "%s. Triggering anyway: a running sync cannot be detected, and only the server's time distinguishes the "
             "triggered run from others",

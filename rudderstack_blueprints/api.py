@@ -219,8 +219,7 @@ def refusal(response: Response, described: str) -> BlueprintError | None:
     if response.status == 403:
         return InvalidCredentialsError(
             f"RUDDERSTACK_ACCESS_TOKEN lacks a permission for this, or the plan does not include it ({described}). "
-            "Reverse ETL needs the permission Edit; Profiles needs Edit and the Enterprise plan",
-            status=403,
+            "Reverse ETL needs the permission Edit; Profiles needs Edit and the Enterprise plan"
         )
     return None
 

@@ -195,8 +195,10 @@ class Api:
                 f"check {self.vendor.upper()}_API_URL"
             )
         if response.status in (401, 403):
-            blame = "the credentials are wrong" if response.status == 401 else "the credentials lack a permission"
-            raise InvalidCredentialsError(f"{self.vendor} responded with {described} ({blame})", response.status)
+            blame = "the credentials are wrong"
+            if response.status == 403:
+                blame = "the credentials lack a permission, or a proxy refused the request"
+            raise InvalidCredentialsError(f"{self.vendor} responded with {described} ({blame})")
         if response.status == 404:
             raise SyncNotFoundError(f"{self.vendor} responded with {described}")
         if response.status == 409:

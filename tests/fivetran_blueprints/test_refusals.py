@@ -42,6 +42,7 @@ ACTS = {
     [
         (401, {"code": "Unauthorized"}, INVALID, ["FIVETRAN_API_KEY", "Base64"]),
         (403, {"code": "Forbidden", "message": "No right"}, INVALID, ["No right", "permission"]),
+        (403, HTML, INVALID, ["502 Bad Gateway", "proxy"]),
         (404, UNKNOWN_ID, NOT_FOUND, [UNKNOWN_ID["message"], "FIVETRAN_CONNECTOR_ID"]),
         (404, {"code": "NotFound_Connector", "message": "gone"}, NOT_FOUND, ["NotFound_Connector", "gone"]),
         (404, HTML, None, ["404"]),
