@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import re
-import resource
 import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
@@ -26,13 +21,10 @@ from tests.processes import (
     FIVETRAN,
     KINDS,
     NANGO,
-    PATIENCE,
     PLAYED,
     SCRIPTS,
-    SOURCE,
     SUCCESS,
     VENDORS,
-    Ended,
     Kind,
     Stage,
     assert_private,
@@ -158,61 +150,10 @@ def test_an_environment_that_is_not_utf8_changes_no_verdict(sandbox: Sandbox, tm
 # Interrupted
 
 
-class Stalling(Sandbox):
-    """Keeps back the response to a start, which it has accepted, until `release` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.accepted, self.release = threading.Event(), threading.Event()
-
-    def respond(self, request: Request) -> Response:
-        response = super().respond(request)
-        if request.method == "POST":
-            self.accepted.set()
-            assert self.release.wait(PATIENCE)
-        return response
-
-
-STARTING = [*((kind, "trigger_sync") for kind in KINDS), (FIVETRAN, "resync_connector")]
-
-
-def end(process: subprocess.Popen[str], number: int) -> Ended:
-    """Send a signal, which is to end the process soon."""
-    began = time.monotonic()
-    process.send_signal(number)
-    ended = finish(process)
-    assert time.monotonic() - began < 10
-    if number != signal.SIGKILL:
-        assert (ended.exit_code, ended.result["outcome"]) == (128 + number, "interrupted"), ended
-    return ended
-
-
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_check_knows_of_a_trigger_that_was_ended_while_the_vendor_started_the_sync(
-    number: signal.Signals, tmp_path: Path
-) -> None:
-    def interrupt(item: tuple[Kind, str]) -> None:
-        kind, verb = item
-        with Stalling() as stalling:
-            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_1")
-            process = stage.start(verb, SHIPYARD_LOG_ID="own")
-            try:
-                assert stalling.accepted.wait(PATIENCE)
-                ended = end(process, number)
-            finally:
-                process.kill()
-                stalling.release.set()
-            assert "nothing was started" not in ended.stdout
-            assert set(stage.variables) == {"starting.pickle", "own_starting.pickle"}
-            for upstream in ("own", ""):
-                ended = stage.run("check_sync_status", SHIPYARD_FLEET_UPSTREAM_LOG_IDS=upstream)
-                assert (ended.exit_code, "a sync may be running" in ended.result["message"]) == (221, True), ended
-            assert stage.starts == 1
-
-    in_parallel(interrupt, STARTING)
-
-
-WAITING = [*((kind, verb) for kind in VENDORS for verb in ("trigger_sync", "check_sync_status")), STARTING[-1]]
+WAITING = [
+    *((kind, verb) for kind in VENDORS for verb in ("trigger_sync", "check_sync_status")),
+    (FIVETRAN, "resync_connector"),
+]
 
 
 @pytest.mark.parametrize("how", ["SIGHUP", "SIGINT", "SIGTERM", "lifeline"])
@@ -232,12 +173,16 @@ def test_an_interrupted_wait_ends_at_once_and_says_what_is_still_running(
         wait_until(lambda: any(stage.id in str(vars(one)) for one in sandbox.requests[asked:]))
         wait_until(lambda: "sync.pickle" in stage.handoff)
         time.sleep(0.2)
+        number = getattr(signal, how, signal.SIGTERM)  # as which the end of the lifeline counts
+        began = time.monotonic()
         if how == "lifeline":
             os.close(write)
-            ended = finish(process)
-            assert ended.exit_code == 143
         else:
-            ended = end(process, getattr(signal, how))
+            process.send_signal(number)
+        ended = finish(process)
+        assert time.monotonic() - began < 10
+        assert (ended.exit_code, ended.result["outcome"]) == (128 + number, "interrupted"), ended
+        if how != "lifeline":
             os.close(write)
         assert stage.id in ended.result["message"], ended
         assert re.search("still (be )?running", ended.result["message"]), ended
@@ -289,74 +234,6 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_an
 
     with Hostile(words) as vendor:
         in_parallel(step, PLAYED)
-
-
-# Files that cannot be written
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, options: str) -> Iterator[Path]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
-
-
-def linked(folder: Path, target: Path) -> Path:
-    folder.symlink_to(target)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("kind", "make"),
-    [
-        pytest.param(FIVETRAN, lambda folder: linked(folder, Path("nowhere/at/all")), id="a dangling link"),
-        pytest.param(NANGO, lambda folder: linked(folder, folder), id="a link to itself"),
-        pytest.param(SOURCE, lambda folder: folder / ("x" * 300), id="a name too long"),
-        pytest.param(FIVETRAN, lambda _: Path("/dev/null/artifacts"), id="below a device"),
-        pytest.param(NANGO, lambda _: Path("/proc/sys/artifacts"), id="a kernel's folder"),
-        pytest.param(SOURCE, lambda folder: tmpfs(folder, "size=16k"), id="a full disk"),
-        pytest.param(FIVETRAN, lambda folder: tmpfs(folder, "nr_inodes=3"), id="no more files"),
-        pytest.param(NANGO, lambda folder: tmpfs(folder, "ro"), id="a read-only disk"),
-    ],
-)
-def test_a_folder_that_cannot_be_written_to_is_found_out_before_anything_is_started(
-    kind: Kind, make: Any, tmp_path: Path
-) -> None:
-    made = make(tmp_path / "artifacts")
-    with Sandbox() as silent, contextlib.nullcontext(made) if isinstance(made, Path) else made as folder:
-        stage = Stage(silent, tmp_path, kind, "succeeds")
-        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(folder))
-        ended = run([kind.script("trigger_sync")], environment)
-    assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
-    assert "nothing was started" in ended.result["message"]
-    assert silent.requests == [], "not even asked"
-
-
-def test_a_folder_that_fills_up_after_the_start_was_accepted_says_that_the_sync_runs(tmp_path: Path) -> None:
-    if not hasattr(resource, "prlimit"):
-        pytest.skip("the limits of another process cannot be changed here")
-
-    def fill(item: tuple[Kind, str]) -> None:
-        kind, verb = item
-        with Stalling() as stalling:
-            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_60")
-            process = stage.start(verb)
-            assert stalling.accepted.wait(PATIENCE)
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
-            stalling.release.set()
-            ended = finish(process)
-            assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
-            assert stage.id in ended.result["message"]
-            assert "running" in ended.result["message"]
-            assert not {"sync.pickle", "force_sync.pickle"} & set(stage.variables)
-            assert stage.run("check_sync_status").exit_code == 221
-
-    in_parallel(fill, STARTING)
 
 
 # Many at once

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 import pytest
 
-from shared import pickles
 from sync_blueprints.sandbox import Sandbox
 from sync_blueprints.sandbox.fivetran import NARROW_KEY
 from sync_blueprints.sandbox.nango import EXECUTE_ONLY_KEY, READ_ONLY_KEY
@@ -214,33 +211,3 @@ def test_every_story_goes_as_the_contract_says(kind: Kind, sandbox: Sandbox, tmp
     assert "\n".join(filter(None, wrong)) == ""
     assert all(one.headers["User-Agent"].startswith("sync-blueprints/") for one in sandbox.requests)
     assert "/elsewhere" not in {one.path for one in sandbox.requests}
-
-
-# The handoff
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_a_trigger_writes_the_files_of_the_contract_and_no_others(kind: Kind, sandbox: Sandbox, tmp_path: Path) -> None:
-    stage = Stage(sandbox, tmp_path, kind, "succeeds_in_0_xfiles")
-    sync_id = stage.run("trigger_sync", SHIPYARD_LOG_ID="own").result["sync_id"]
-    stage.run("check_sync_status", SHIPYARD_FLEET_UPSTREAM_LOG_IDS="own")
-    held = {name: pickles.load(content) for name, content in stage.variables.items()}
-    assert {held.pop(name)["version"] for name in ("sync.pickle", "own_sync.pickle")} == {1}
-    names = {f"sync_{stage.id}_response.json", f"sync_run_{stage.id}_response.json"}
-    if kind is FIVETRAN:
-        at = held["execution_time.pickle"]
-        assert at.utcoffset() == timedelta(0)
-        assert held == {
-            **{name: [stage.id, at] for name in ("force_sync.pickle", "own_force_sync.pickle")},
-            **{"connector_id.pickle": stage.id, "execution_time.pickle": at},
-        }
-        names = {f"sync_{stage.id}_response.json", f"connector_{stage.id}_response.json"}
-    elif kind in (CONNECTION, SOURCE):
-        id_file = f"{kind.id_variable.replace('RUDDERSTACK_', '').lower()}.pickle"
-        assert held == {id_file: stage.id, "sync_id.pickle": sync_id}
-    else:
-        assert held == {}
-        names = {"sync_sandbox_response.json", "status_sandbox_response.json"} if kind is NANGO else names
-    assert set(stage.responses) == names
-    for content in stage.responses.values():
-        assert content.decode() == json.dumps(json.loads(content), indent=2, ensure_ascii=False) + "\n"

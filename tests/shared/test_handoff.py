@@ -9,7 +9,7 @@ import random
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -118,11 +118,14 @@ def test_a_sync_that_is_running_but_cannot_be_saved_is_reported_with_its_id(acme
         one.save(Sync())
 
 
+@pytest.mark.parametrize("block", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["a file", "a link"])
 @pytest.mark.parametrize("place", ["", "acme-blueprints", "acme-blueprints/variables", "acme-blueprints/responses"])
-def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started(tmp_path: Path, place: str) -> None:
+def test_a_folder_that_cannot_be_written_is_found_out_before_anything_is_started(
+    tmp_path: Path, place: str, block: Callable[[Path], None]
+) -> None:
     blocked = tmp_path / "artifacts" / place
     blocked.parent.mkdir(parents=True, exist_ok=True)
-    blocked.write_text("a file")
+    block(blocked)
     with pytest.raises(errors.ArtifactError, match=r"nothing was started.*SHIPYARD_ARTIFACTS_DIRECTORY") as caught:
         Acme(tmp_path / "artifacts").trigger(until="reading")
     assert str(blocked) in str(caught.value)
