@@ -45,8 +45,9 @@ def succeeds(_given: Any, run: Run) -> Result:
     return Result("succeeded", "12 rows")
 
 
-def raises(error: BaseException) -> Main:
-    def main(_given: Any, _run: Run) -> Result:
+def raises(error: BaseException, *, started: bool = False) -> Main:
+    def main(_given: Any, run: Run) -> Result:
+        run.report.started = started
         raise error
 
     return main

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import pickle
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nango_blueprints import check_credentials
 from shared import errors
 from shared.context import Run
 from shared.status import Result
 from shared.transport import NOT_JSON, Response
-from tests.shared.acme import GOOD, SECRET, Inputs, Sync, TriggerInputs
-from tests.shared.running import Main, Runner, process, raises, succeeds
+from tests.shared.acme import GOOD, KEY, SECRET, Inputs, Sync, TriggerInputs
+from tests.shared.running import Runner, process, raises, succeeds
 
 
 @pytest.fixture
@@ -26,14 +25,6 @@ def variables(tmp_path: Path) -> Path:
 
 
 # How a run ends
-
-
-def started(error: Exception) -> Main:
-    def main(_given: Any, run: Run) -> Result:
-        run.report.started = True
-        raise error
-
-    return main
 
 
 ENDINGS = [
@@ -58,17 +49,18 @@ ENDINGS = [
 
 @pytest.mark.parametrize(("error", "exit_code", "outcome", "retry"), ENDINGS, ids=lambda one: type(one).__name__)
 def test_every_ending_has_its_exit_code_its_outcome_and_whether_a_retry_helps(
-    run_here: Runner, error: Exception, exit_code: int, outcome: str, retry: str
+    run_here: Runner, variables: Path, error: Exception, exit_code: int, outcome: str, retry: str
 ) -> None:
     # a check, a trigger that has not started anything, a trigger that waits and had started
-    rows = [(raises(error), Inputs), (raises(error), TriggerInputs), (started(error), TriggerInputs)]
-    for (main, kind), letter in zip(rows, retry):
-        ran = run_here(main, kind=kind)
+    for kind, started, letter in zip((Inputs, TriggerInputs, TriggerInputs), (False, False, True), retry):
+        ran = run_here(raises(error, started=started), kind=kind)
         result = ran.result
         assert (ran.exit_code, result["exit_code"], result["outcome"]) == (exit_code, exit_code, outcome)
         assert result["retry"] is (letter == "r")
         assert ("interrupted; nothing was started" if exit_code < 200 else "x") in result["message"]
         assert ("Traceback" in ran.stderr) == (exit_code == 249)
+    pending = pickle.loads((variables / "starting.pickle").read_bytes())  # noqa: S301
+    assert pending.items() >= {"state": "ended", "id": "source_1", "exit_code": exit_code, "outcome": outcome}.items()
 
 
 def test_every_error_is_in_that_table_and_has_a_line_for_the_docs() -> None:
@@ -130,38 +122,24 @@ def test_all_problems_of_the_inputs_are_in_the_message_and_a_line_each_in_the_lo
     assert [line.split(" ERROR ")[1].split()[0] for line in ran.stderr.splitlines()[:-1]] == wrong
 
 
-@pytest.fixture(scope="module")
-def of_a_script(tmp_path_factory: pytest.TempPathFactory) -> type[Inputs]:
-    """The inputs of a script that lies in a folder with another one."""
-    package = tmp_path_factory.mktemp("scripts") / "acme_blueprints"
-    package.mkdir()
-    for name, body in {"one": "pass", "two": "x: bool = inputs.boolean('ACME_OF_A_SIBLING')"}.items():
-        imports = "from shared import inputs\nfrom tests.shared import acme\n"
-        (package / f"{name}.py").write_text(f"{imports}class Inputs(acme.Inputs):\n    {body}\n")
-    sys.path.insert(0, str(package.parent))
-    found: type[Inputs] = importlib.import_module("acme_blueprints.one").Inputs
-    return found
-
-
 @pytest.mark.parametrize(
     ("more", "hints"),
     [
-        ({"ACME_IF_RUNING": "join"}, {"ACME_IF_RUNING": "; did you mean ACME_IF_RUNNING?"}),
-        ({"ACME_QXZQXZQXZQXZ": "1"}, {"ACME_QXZQXZQXZQXZ": ""}),
+        ({"NANGO_WAIT_TIME_OUT": "1"}, {"NANGO_WAIT_TIME_OUT": "; did you mean NANGO_WAIT_TIMEOUT?"}),
+        ({"NANGO_QXZQXZQXZQXZ": "1"}, {"NANGO_QXZQXZQXZQXZ": ""}),
         (
-            {"ACME_SINK_ID": "1", "ACME_KEYS": "1"},
-            {"ACME_KEYS": "; did you mean ACME_KEY?", "ACME_SINK_ID": "; did you mean ACME_SYNC_ID?"},
+            {"NANGO_SYNCZ": "1", "NANGO_API_URI": "1"},
+            {"NANGO_API_URI": "; did you mean NANGO_API_URL?", "NANGO_SYNCZ": "; did you mean NANGO_SYNCS?"},
         ),
-        *[({"ACME_IF_RUNING": value}, {}) for value in ("", "None")],
-        ({"ACME_KEY_FILE": "", "ACME_JOB_ID": "source_1"}, {}),
-        ({"OTHER_IF_RUNNING": "x", "MY_ACME_KEY": "x", "ACMES_KEY": "x", "acme_key": "x"}, {}),
-        ({"ACME_OF_A_SIBLING": "x"}, {}),
+        *[({"NANGO_API_URI": value}, {}) for value in ("", "None")],
+        ({"NANGO_SECRET_KEY_FILE": "", "NANGO_WAIT": "TRUE"}, {}),  # the latter is read by its siblings
+        ({"OTHER_API_URI": "x", "MY_NANGO_API_URI": "x", "NANGOS_KEY": "x", "nango_secret_key": "x"}, {}),
     ],
 )
 def test_a_set_variable_that_no_script_of_the_vendor_reads_gets_one_warning(
-    run_here: Runner, of_a_script: type[Inputs], more: dict[str, str], hints: dict[str, str]
+    run_here: Runner, more: dict[str, str], hints: dict[str, str]
 ) -> None:
-    ran = run_here(succeeds, {**GOOD, **more}, of_a_script)
+    ran = run_here(succeeds, {"NANGO_SECRET_KEY": KEY, **more}, check_credentials.Inputs)
     assert ran.exit_code == 0
     warnings = [line.split(" WARNING ")[1] for line in ran.stderr.splitlines()[:-1]]
     assert warnings == [f"{variable} is not a known input{hint}" for variable, hint in hints.items()]
@@ -185,27 +163,22 @@ def finds(given: Any, run: Run) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("log_id", "upstream", "removed", "expected"),
+    ("log_id", "upstream", "expected"),
     [
-        ("log1", "log1", "", "source_1"),
-        (" log1 ", " log0 , log1,log2", "", "source_1"),
-        ("log1", "log2", "", "source_1"),
-        (None, "log1", "", "source_1"),
-        ("log1", None, "", "source_1"),
-        ("log1", "None", "", "source_1"),
-        ("Log-1_A.b", "x,Log-1_A.b", "*", "source_1"),
-        ("Log-1_A.b", "x", "*", "nothing"),
+        ("log1", "log1", "source_1"),
+        (" log1 ", " log0 , log1,log2", "source_1"),
+        ("Log-1_A.b", "x,Log-1_A.b", "source_1"),
+        *[("log1", upstream, "nothing") for upstream in ("log2", "", "None")],
+        *[(log_id, "log1", "nothing") for log_id in ("", "None")],
     ],
 )
 def test_a_check_finds_what_the_trigger_of_an_upstream_log_id_has_saved(
-    run_here: Runner, variables: Path, log_id: str | None, upstream: str | None, removed: str, expected: str
+    run_here: Runner, variables: Path, log_id: str, upstream: str, expected: str
 ) -> None:
-    run_here(saves, {**GOOD, "SHIPYARD_LOG_ID": log_id or ""}, TriggerInputs)
-    for name in ("sync.pickle", "force_sync.pickle", "source_id.pickle"):
-        if removed:  # another trigger overwrites the plain names
-            (variables / name).unlink()
-    ran = run_here(finds, {**GOOD, "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": upstream or ""})
-    assert ran.result["message"] == expected
+    run_here(saves, {**GOOD, "SHIPYARD_LOG_ID": log_id}, TriggerInputs)
+    for name in ("sync.pickle", "force_sync.pickle", "source_id.pickle"):  # as another trigger overwrites them
+        (variables / name).unlink()
+    assert run_here(finds, {**GOOD, "SHIPYARD_FLEET_UPSTREAM_LOG_IDS": upstream}).result["message"] == expected
 
 
 @pytest.mark.parametrize("log_id", ["../x", "a/b", "a b", ".", "..", "x" * 1000, "\x1b[31m", "-x/../y"])
@@ -219,23 +192,14 @@ def test_what_is_not_a_log_id_becomes_no_file_name(run_here: Runner, tmp_path: P
 # The pending start of a run
 
 
-@pytest.mark.parametrize(
-    ("environment", "error", "expected"),
-    [
-        (GOOD, errors.SyncNotFoundError("404"), ("ended", "source_1", 204, "not_found")),
-        (GOOD, ValueError("a bug"), ("ended", "source_1", 249, "error")),
-        (GOOD, errors.Interruption(15), ("ended", "source_1", 143, "interrupted")),
-        ({**GOOD, "ACME_WAIT": "maybe"}, None, ("ended", "source_1", 206, "invalid_input")),
-        ({**GOOD, "ACME_SYNC_ID": "../x"}, None, ("ended", None, 206, "invalid_input")),
-    ],
-)
-def test_a_trigger_that_started_nothing_leaves_a_record_of_how_it_ended(
-    run_here: Runner, variables: Path, environment: dict[str, str], error: BaseException | None, expected: tuple[Any]
+@pytest.mark.parametrize(("invalid", "id_"), [({"ACME_WAIT": "maybe"}, "source_1"), ({"ACME_SYNC_ID": "../x"}, None)])
+def test_a_trigger_with_invalid_inputs_leaves_a_record_of_them(
+    run_here: Runner, variables: Path, invalid: dict[str, str], id_: str | None
 ) -> None:
-    run_here(raises(error) if error else succeeds, {**environment, "SHIPYARD_LOG_ID": "log1"}, TriggerInputs)
+    run_here(succeeds, {**GOOD, **invalid, "SHIPYARD_LOG_ID": "log1"}, TriggerInputs)
     for name in ("starting.pickle", "log1_starting.pickle"):
-        plain = pickle.loads((variables / name).read_bytes())  # noqa: S301
-        assert (plain["state"], plain["id"], plain["exit_code"], plain["outcome"]) == expected
+        pending = pickle.loads((variables / name).read_bytes())  # noqa: S301
+        assert pending.items() >= {"state": "ended", "id": id_, "exit_code": 206, "outcome": "invalid_input"}.items()
     assert run_here(finds).exit_code == 221
 
 
