@@ -21,6 +21,8 @@ from tests.processes import FIVETRAN, KINDS, NOBODY_LISTENS, Kind, Stage, finish
 from tests.shared.test_pickles import HOSTILE
 from tests.support import NOW, FakeClock, make_run, run_main
 
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
+
 UTC = timezone.utc
 ODD: list[Any] = [
     *(datetime.min, datetime.max, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
@@ -47,8 +49,6 @@ def changed(files: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield from ({**left, name: [*value[:at], odd, *value[at + 1 :]]} for at in range(len(value)))
 
 
-@pytest.mark.slow
-@pytest.mark.sockets
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_handoff_with_an_odd_value_anywhere_is_judged_or_refused(kind: Kind, tmp_path: Path) -> None:
     script = importlib.import_module(kind.script("check_sync_status")[: -len(".py")].replace("/", "."))
@@ -98,8 +98,6 @@ DENSE = {
 MAX_DATA = 400 * 2**20  # bytes of memory that the check may take
 
 
-@pytest.mark.slow
-@pytest.mark.sockets
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
 def test_no_hostile_pickle_is_run_or_takes_much_memory_or_becomes_a_verdict(tmp_path: Path) -> None:
     def problem(item: tuple[int, tuple[str, bytes]]) -> str:

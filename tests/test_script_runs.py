@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -61,36 +60,12 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# Each may change the environment, and returns the arguments and the working folder.
-Way = Callable[[str, Path, dict[str, str]], tuple[list[str], Path]]
-
-
-def hostile_modules(script: str, product: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
-    environment["PYTHONPATH"] = ""
-    return [str(REPOSITORY / script)], product / "hostile"
-
-
-def inputs_left_empty(script: str, _: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
-    needed = ("FIVETRAN_SCHEDULE_TYPE", *NANGO.more, *(kind.id_variable for kind in VENDORS))
-    optional = [one.reference for one in catalog()[script].inputs if not one.required and one.reference not in needed]
-    environment.update(zip((one for one in optional if not one.endswith("_URL")), itertools.cycle(["", "None", "  "])))
-    return [Path(script).name], (REPOSITORY / script).parent
-
-
-def secrets_in_files(script: str, product: Path, environment: dict[str, str]) -> tuple[list[str], Path]:
-    for variable in catalog()[script].secrets:
-        file = product / f"{script.replace('/', '-')}-{variable}"
-        file.write_text(f"{environment.pop(variable)}\n", encoding="utf-8")
-        environment[f"{variable}_FILE"] = str(file)
-    return [script], REPOSITORY
-
-
+Way = Callable[[str, Path], tuple[list[str], Path]]  # the arguments and the working folder
 WAYS: dict[str, Way] = {
-    "as a module": lambda script, *_: (["-m", script[: -len(".py")].replace("/", ".")], REPOSITORY),
-    "in a copy of the product": lambda script, product, _: ([str(product / script)], Path("/")),
-    "in a folder of hostile modules": hostile_modules,
-    "in its own folder with its optional inputs left empty": inputs_left_empty,
-    "with its secrets in files": secrets_in_files,
+    "as a module": lambda script, _: (["-m", script[: -len(".py")].replace("/", ".")], REPOSITORY),
+    "in a copy of the product": lambda script, product: ([str(product / script)], Path("/")),
+    "in a folder of hostile modules": lambda script, product: ([str(REPOSITORY / script)], product / "hostile"),
+    "in its own folder": lambda script, _: ([Path(script).name], (REPOSITORY / script).parent),
 }
 
 
@@ -98,8 +73,8 @@ WAYS: dict[str, Way] = {
 def test_every_script_succeeds_whatever_the_umask(way: Way, sandbox: Sandbox, product: Path, tmp_path: Path) -> None:
     def succeed(script: str) -> None:
         artifacts = tmp_path / script.replace("/", "-")
-        environment = complete(sandbox, artifacts)
-        arguments, folder = way(script, product, environment)
+        environment = {**complete(sandbox, artifacts), "PYTHONPATH": ""}  # so that the working folder is searched, too
+        arguments, folder = way(script, product)
         ended = run(arguments, environment, folder, umask=0o077 * (len(script) % 2))
         assert ended.result["outcome"] == SUCCESS[Path(script).stem], ended
         assert_private(artifacts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import random
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -367,17 +366,13 @@ def test_a_handoff_of_more_than_an_hour_ago_is_taken_with_its_age(
 @pytest.mark.parametrize(
     "content",
     [
-        *(b"", b"\x80\x04N.", pickle.dumps({"a": b"b"}), b"cos\nsystem\n.", pickle.dumps(random.Random)),
-        *(pickle.dumps(one, 4) for one in ({}, {"version": 1}, {"version": 2, **Sync().plain()})),
-        *(pickle.dumps(one, 4) for one in (["x"], "../x", [1, 2], {**saved(Sync()), "id": "a/b"}, 7, ["a", "b"])),
+        *(b"", b"cos\nsystem\n.", None, b"\x80\x04]C\x01ba.", {}, {"version": 2, **Sync().plain()}),
+        *({"version": 1, "server_time": None}, {**saved(Sync()), "id": "a/b"}, ["x"], "../x", [1, 2], 7, ["a", "b"]),
     ],
-    ids=[
-        *("empty", "None", "bytes", "code", "class", "no version", "no id", "version 2"),
-        *("short list", "path", "numbers", "id with a slash", "number", "two ids"),
-    ],
+    ids=repr,
 )
-def test_an_unreadable_file_is_an_error_with_an_id_too(acme: Acme, name: str, content: bytes, sync: str | None) -> None:
-    if name == "starting.pickle" and (content == pickle.dumps({"version": 1}, 4) or b"a/b" in content):
+def test_an_unreadable_file_is_an_error_with_an_id_too(acme: Acme, name: str, content: Any, sync: str | None) -> None:
+    if name == "starting.pickle" and "'version': 1" in str(content):
         pytest.skip("that is one of a trigger whose id is not known")
     acme.put(name, content)
     message = r"cannot be read: .*; trigger the sync again or remove the file"
