@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from typing import Any, Callable, NamedTuple
+from unittest.mock import Mock
 
 from shared import inputs
 from shared.context import Run
@@ -40,10 +42,9 @@ class TriggerInputs(Inputs):
 
 
 def given(**values: Any) -> Inputs:
-    """The inputs of a check, read from an environment with these values."""
-    made = Inputs()
-    for name, field in inputs.fields(Inputs).items():
-        setattr(made, name, values.get(name, field.default))
+    """The inputs of a check, with these values instead of the defaults."""
+    made, _ = inputs.read(Inputs, {})
+    vars(made).update(values)
     return made
 
 
@@ -150,12 +151,4 @@ class Syncs:
 
 def in_turn(*news: object) -> Callable[[], Any]:
     """A function that raises or returns one of `news` after the other, and the last of them from then on."""
-    left = list(news)
-
-    def next_one() -> object:
-        one = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(one, BaseException):
-            raise one
-        return one
-
-    return next_one
+    return Mock(side_effect=itertools.chain(news, itertools.repeat(news[-1])))

@@ -25,12 +25,6 @@ def run(tmp_path: Path, clock: FakeClock) -> Run:
 
 
 @pytest.fixture
-def variables(tmp_path: Path) -> Path:
-    """Where that run, and any whose artifacts are in `tmp_path`, saves a handoff."""
-    return tmp_path / "acme-blueprints" / "variables"
-
-
-@pytest.fixture
 def run_here(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     """Runs a `main` in this process, in `tmp_path`; leaves signals and logging as they were."""
     monkeypatch.chdir(tmp_path)

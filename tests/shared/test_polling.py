@@ -40,10 +40,6 @@ def timed(clock: FakeClock, poll: Callable[[], Any]) -> tuple[list[float], Calla
     return times, timing
 
 
-def gaps(times: list[float]) -> list[float]:
-    return [after - before for before, after in zip(times, times[1:])]
-
-
 def pace_of(clock: FakeClock, seconds: float = 4 * HOUR, least: float = 2, most: float = 60) -> Pace:
     return Pace(clock, clock.monotonic() + seconds, least, most)
 
@@ -68,8 +64,8 @@ def test_the_interval_follows_the_time_waited(elapsed: float, least: float, most
 def test_the_intervals_are_within_a_tenth_of_the_rule_with_jitter(clock: FakeClock, least: float, most: float) -> None:
     times, poll = timed(clock, in_turn(RUNNING))
     poll_until(poll, pace_of(clock, least=least, most=most))
-    rule = [next_interval(elapsed, least, most) for elapsed in times]
-    ratios = {round(gap / interval, 6) for gap, interval in zip(gaps(times[:-1]), rule)}
+    gaps = [(before, after - before) for before, after in zip(times, times[1:-1])]
+    ratios = {round(gap / next_interval(elapsed, least, most), 6) for elapsed, gap in gaps}
     assert 0.9 <= min(ratios) < max(ratios) <= 1.1
     assert len(ratios) > 10
 
