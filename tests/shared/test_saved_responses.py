@@ -30,7 +30,8 @@ def test_a_response_is_kept_as_indented_json_without_secrets(tmp_path: Path, res
     Acme(tmp_path).artifacts().save_response("r.json", response)
     written = (tmp_path / "acme-blueprints" / "responses" / "r.json").read_bytes()
     assert json.loads(written.decode()) == expected
-    assert written.endswith(b"\n")
+    text = f"{json.dumps(expected, indent=2, ensure_ascii=False)}\n"
+    assert written == text.encode("utf-8", "backslashreplace")
 
 
 @pytest.mark.parametrize("length", [1, 235, 236, 255])
