@@ -121,6 +121,7 @@ def test_failed_polls_are_survived_once_one_was_good(clock: FakeClock, news: tup
         # what is no failure of a poll
         *(((RUNNING, kind("x")), kind, "x") for kind in (errors.SyncFailedError, errors.ArtifactError, ValueError)),
     ],
+    ids=lambda one: str(one)[-60:],
 )
 def test_what_a_wait_does_not_survive(
     clock: FakeClock, news: tuple[News, ...], kind: type[Exception], message: str
