@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
@@ -20,8 +25,10 @@ from tests.processes import (
     FIVETRAN,
     KINDS,
     NANGO,
+    PATIENCE,
     PLAYED,
     SCRIPTS,
+    SOURCE,
     SUCCESS,
     VENDORS,
     Kind,
@@ -209,6 +216,89 @@ def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_an
 
     with Hostile(words) as vendor:
         in_parallel(step, PLAYED)
+
+
+# Files that cannot be written
+
+
+@contextlib.contextmanager
+def tmpfs(folder: Path, options: str) -> Iterator[Path]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system may be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
+
+
+def linked(folder: Path, target: Path) -> Path:
+    folder.symlink_to(target)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        pytest.param(FIVETRAN, lambda folder: linked(folder, Path("nowhere/at/all")), id="a dangling link"),
+        pytest.param(NANGO, lambda folder: linked(folder, folder), id="a link to itself"),
+        pytest.param(SOURCE, lambda folder: folder / ("x" * 300), id="a name too long"),
+        pytest.param(FIVETRAN, lambda _: Path("/dev/null/artifacts"), id="below a device"),
+        pytest.param(NANGO, lambda _: Path("/proc/sys/artifacts"), id="a kernel's folder"),
+        pytest.param(SOURCE, lambda folder: tmpfs(folder, "size=16k"), id="a full disk"),
+        pytest.param(FIVETRAN, lambda folder: tmpfs(folder, "nr_inodes=3"), id="no more files"),
+        pytest.param(NANGO, lambda folder: tmpfs(folder, "ro"), id="a read-only disk"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_found_out_before_anything_is_started(
+    kind: Kind, make: Any, tmp_path: Path
+) -> None:
+    made = make(tmp_path / "artifacts")
+    with Sandbox() as silent, contextlib.nullcontext(made) if isinstance(made, Path) else made as folder:
+        stage = Stage(silent, tmp_path, kind, "succeeds")
+        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(folder))
+        ended = run([kind.script("trigger_sync")], environment)
+    assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
+    assert "nothing was started" in ended.result["message"]
+    assert silent.requests == [], "not even asked"
+
+
+class Stalling(Sandbox):
+    """Keeps back the response to a start, which it has accepted, until `release` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted, self.release = threading.Event(), threading.Event()
+
+    def respond(self, request: Request) -> Response:
+        response = super().respond(request)
+        if request.method == "POST":
+            self.accepted.set()
+            assert self.release.wait(PATIENCE)
+        return response
+
+
+def test_a_folder_that_fills_up_after_the_start_was_accepted_says_that_the_sync_runs(tmp_path: Path) -> None:
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("the limits of another process cannot be changed here")
+
+    def fill(item: tuple[Kind, str]) -> None:
+        kind, verb = item
+        with Stalling() as stalling:
+            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_60")
+            process = stage.start(verb)
+            assert stalling.accepted.wait(PATIENCE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+            stalling.release.set()
+            ended = finish(process)
+            assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
+            assert stage.id in ended.result["message"]
+            assert "running" in ended.result["message"]
+            assert not {"sync.pickle", "force_sync.pickle"} & set(stage.variables)
+            assert stage.run("check_sync_status").exit_code == 221
+
+    in_parallel(fill, [*((kind, "trigger_sync") for kind in KINDS), (FIVETRAN, "resync_connector")])
 
 
 # Many at once
