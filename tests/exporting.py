@@ -11,7 +11,6 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ PODS = {  # what becomes Jobs of Kubernetes or a workflow of Argo
     "a trigger": (TRIGGER, *CONNECTOR),
     "a trigger and its check": BOTH,
     "with a name and a namespace": (*BOTH, "--name", "nightly", "--namespace", "syncs"),
-    "on a schedule": (*BOTH, "--schedule", "0 2 * * *"),
+    "on a schedule": (*BOTH, "--schedule", "*/15 0-6,22 1,15 jan-mar MON-FRI"),
     "credentials on a schedule": ("Nango - Check Credentials", "--schedule", "*/30 * * * *"),
     "a waiting trigger": (TRIGGER, *CONNECTOR, *inputs("FIVETRAN_WAIT=true")),
     "four vessels": ("Fivetran - Update Connector", TRIGGER, CHECK, *BOTH[1:], *inputs("FIVETRAN_PAUSED=FALSE")),
@@ -75,16 +74,6 @@ def command_in(folder: Path) -> None:
     program.chmod(0o755)
 
 
-@dataclass(frozen=True)
-class Retries:
-    """What the text of one blueprint says: how often, after which exit codes, how long one attempt may take."""
-
-    count: int
-    codes: frozenset[int]
-    cutoff: float
-    wait: float | None = None  # None where the orchestrator has a wait of its own
-
-
 def fleets(text: str) -> list[dict[str, Any]]:
     """The vessels of a fleet, also of one that is inside a script."""
     found = re.search(r"<<'EOF'\n(.*?)^EOF$", text, re.DOTALL | re.MULTILINE)
@@ -118,44 +107,41 @@ def blocks(text: str, language: str = r"\w*") -> list[str]:
     return [textwrap.dedent(block) for _, block in found]
 
 
-def others(excluded: set[int]) -> frozenset[int]:
-    return frozenset(range(1, 256)) - excluded
-
-
-def _fleet(text: str) -> Retries:
+def _fleet(text: str) -> dict[str, Any]:
     (vessel,) = fleets(text)
     rails = vessel["guardrails"]
     ranges = [parse_exit_codes(one) for one in rails["exclude_exit_code_ranges"]]
     excluded = {code for first, last in ranges for code in range(first, last + 1)}
-    durations = [parse_duration(rails[name]) for name in ("runtime_cutoff", "retry_wait")]
-    return Retries(rails["retry_count"], others(excluded), *durations)
+    wait, cutoff = (parse_duration(rails[name]) for name in ("retry_wait", "runtime_cutoff"))
+    return {"count": rails["retry_count"], "never after": excluded, "cutoff": cutoff, "wait": wait}
 
 
-def _kubernetes(text: str) -> Retries:
+def _kubernetes(text: str) -> dict[str, Any]:
     (job,) = jobs(text)
     rule = job["podFailurePolicy"]["rules"][0]
     assert (rule["action"], rule["onExitCodes"]["operator"]) == ("FailJob", "In")
-    excluded = set(rule["onExitCodes"]["values"])
-    return Retries(job["backoffLimit"], others(excluded), job["template"]["spec"]["activeDeadlineSeconds"])
+    cutoff = job["template"]["spec"]["activeDeadlineSeconds"]
+    return {"count": job["backoffLimit"], "never after": set(rule["onExitCodes"]["values"]), "cutoff": cutoff}
 
 
-def _argo(text: str) -> Retries:
+def _argo(text: str) -> dict[str, Any]:
     (template,) = scripts(text)
     strategy = template["retryStrategy"]
-    assert strategy["retryPolicy"] == "Always"
     backoff = strategy.get("backoff", {"duration": "0s", "factor": 1})
-    assert backoff["factor"] == 1
-    wait = parse_duration(backoff["duration"])
-    return Retries(strategy["limit"], others(excluded_in_argo(template)), template["activeDeadlineSeconds"], wait)
+    assert (strategy["retryPolicy"], backoff["factor"]) == ("Always", 1)
+    excluded = excluded_in_argo(template) - {-1}
+    found = {"count": strategy["limit"], "never after": excluded, "cutoff": template["activeDeadlineSeconds"]}
+    return {**found, "wait": parse_duration(backoff["duration"])}
 
 
-def _kestra(text: str) -> Retries:
+def _kestra(text: str) -> dict[str, Any]:
     (task,) = yaml.safe_load(text)["tasks"]
     assert "retry" not in task
-    return Retries(0, frozenset(), float(task["timeout"][2:-1]))
+    return {"cutoff": float(task["timeout"][2:-1])}
 
 
-RETRIES: dict[str, Callable[[str], Retries]] = {
+# What the text of one blueprint says of its retries, as far as the orchestrator has them.
+RETRIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "platform": _fleet,
     "cron": _fleet,
     "kubernetes": _kubernetes,

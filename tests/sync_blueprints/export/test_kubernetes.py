@@ -45,6 +45,9 @@ def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
     assert all(NAME.fullmatch(name) and len(name) <= 63 for _, name in names)
     assert len({one["metadata"].get("namespace") for one in documents}) == 1
     claims = [name for kind, name in names if kind == "PersistentVolumeClaim"]
+    for cron in [one["spec"] for one in documents if one["kind"] == "CronJob"]:
+        assert (cron["schedule"], cron["timeZone"]) == (PODS[command][-1], "Etc/UTC")
+        assert cron["concurrencyPolicy"] == "Forbid", "it does not overlap with itself"
     assert jobs(printed)
     for job in jobs(printed):
         pod = job["template"]["spec"]
@@ -123,13 +126,6 @@ def test_a_scheduled_check_becomes_a_wait_of_its_trigger() -> None:
     expected = {"WAIT": "TRUE", "FAIL_ON_FAILED_ROWS": "TRUE", "CONNECTION_ID": "abc"}
     assert {f"RUDDERSTACK_{name}": value for name, value in expected.items()}.items() <= variables(job).items()
     assert 143 in job["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"]
-
-
-def test_a_cron_job_does_not_overlap_with_itself() -> None:
-    documents = yaml.safe_load_all(text(*PODS["on a schedule"]))
-    (cron,) = [one for one in documents if one["kind"] == "CronJob"]
-    assert cron["spec"]["concurrencyPolicy"] == "Forbid"
-    assert (cron["spec"]["schedule"], cron["spec"]["timeZone"]) == ("0 2 * * *", "Etc/UTC")
 
 
 def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
