@@ -68,7 +68,12 @@ def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
         (["Fivetran - Execute Sync"], 'run "Fivetran - Execute Sync"'),
         (["json.py"], "'json.py'"),
         (["../json.py"], "'../json.py'"),
-        *((arguments, "") for arguments in (["run", "x"], ["show", "x"], ["explain", "204", "x"], ["explain", "1000"])),
+        *(([*command, "x"], "there is no blueprint 'x'") for command in (["run"], ["show"], ["explain", "204"])),
+        (["explain", "1000"], "unknown exit code 1000"),
+        (["run"], "expected the names of blueprints or scripts, or --fleet FILE"),
+        (["run", "x.py", "--retry-wait", "5"], "'5' is not a valid duration"),
+        (["run", "x.py", "--retry-count", "-1"], "'-1' is not a number of retries"),
+        (["run", "--fleet", "nango.yaml", TRIGGER], "expected the names of blueprints or scripts, or --fleet FILE"),
     ],
 )
 def test_what_is_not_there_is_a_message_and_2(tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sync_blueprints.catalog import REPOSITORY, Guardrails
+from sync_blueprints.catalog import Guardrails
 from sync_blueprints.fleet import Vessel, chain, vessel_of
 from sync_blueprints.fleet_run import run_fleet
 from sync_blueprints.vessel_run import Console, Stop, VesselRun
@@ -61,11 +61,13 @@ def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails, name: 
         ([202, 211], Guardrails(retry_count=24, exclude_exit_code_ranges=((200, 200), (203, 212))), [202, 211]),
     ],
 )
-def test_a_vessel_is_retried_after_a_constant_wait_until_it_succeeds_or_a_retry_would_not_help(
+def test_a_vessel_is_retried_under_its_log_id_after_a_constant_wait_until_it_succeeds_or_a_retry_would_not_help(
     tmp_path: Path, exit_codes: list[int], rails: Guardrails, attempts: list[int]
 ) -> None:
     stdout = io.BytesIO()
-    run = run_vessel(exits_in_turn(tmp_path, exit_codes, rails), stdout=stdout)
+    console = Console(stdout.write, clock=FakeClock())
+    (run,) = run_fleet(chain([exits_in_turn(tmp_path, exit_codes, rails)]), os.environ, console).runs
+    assert len({attempt.result["SHIPYARD_LOG_ID"] for attempt in run.attempts}) == 1
     assert [attempt.exit_code for attempt in run.attempts] == attempts
     assert run.exit_code == attempts[-1]
     assert run.seconds == pytest.approx(rails.retry_wait * (len(attempts) - 1))
@@ -119,14 +121,6 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
     assert time.monotonic() - started < 30
 
 
-def test_retries_of_a_vessel_keep_its_log_id(tmp_path: Path) -> None:
-    rails = Guardrails(retry_count=1)
-    (run,) = run_fleet(chain([exits_in_turn(tmp_path, [210, 0], rails)]), os.environ, Console(clock=FakeClock())).runs
-    first, second = (attempt.result for attempt in run.attempts)
-    assert (first["turn"], second["turn"]) == (0, 1)
-    assert first["SHIPYARD_LOG_ID"] == second["SHIPYARD_LOG_ID"]
-
-
 WRITES = """
     import json, os, pathlib
     folder = pathlib.Path(os.environ["SHIPYARD_ARTIFACTS_DIRECTORY"])
@@ -136,25 +130,22 @@ WRITES = """
     """
 
 
-@pytest.mark.parametrize("given", [None, "", "None"])
-def test_without_a_folder_the_artifacts_lie_in_a_temporary_one_for_the_fleet(tmp_path: Path, given: str | None) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
-    environment.update({"SHIPYARD_ARTIFACTS_DIRECTORY": given} if given is not None else {})
-    vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
-    first, second = run_fleet(chain(vessels), environment, Console()).runs
-    assert second.result == {"folder": first.result["folder"], "files": ["first", "second"]}
-    assert not Path(first.result["folder"]).exists()
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_a_folder_of_the_users_own_is_kept_and_one_that_is_named_goes_before_the_environments(
-    tmp_path: Path, named: bool
+@pytest.mark.parametrize(
+    ("variable", "named", "used"),
+    [(None, None, None), ("", None, None), ("None", None, None), ("users", None, "users"), ("users", "named", "named")],
+)
+def test_vessels_share_the_folder_that_is_named_or_the_environments_or_a_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None, named: str | None, used: str | None
 ) -> None:
-    environment = {**os.environ, "SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "users"), "FIVETRAN_FORCE": "None"}
-    artifacts = tmp_path / "named" if named else None
-    run_fleet(chain([vessel(tmp_path, WRITES)]), environment, Console(), artifacts=artifacts)
-    assert (tmp_path / "named" / "vessel").exists() is named
-    assert (tmp_path / "users" / "vessel").exists() is not named
+    monkeypatch.chdir(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
+    environment.update({} if variable is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": variable})
+    vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
+    artifacts = Path(named) if named else None
+    first, second = run_fleet(chain(vessels), environment, Console(), artifacts=artifacts).runs
+    folder = Path(first.result["folder"])
+    assert second.result == {"folder": str(folder), "files": ["first", "second"]}
+    assert (folder == tmp_path / str(used)) == folder.exists() == bool(used)
 
 
 def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
@@ -176,28 +167,23 @@ def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp
     assert "vessel.py: attempt 1 ended with exit code 213" in done.stderr
 
 
-def test_guardrails_can_be_given_on_the_command_line(tmp_path: Path) -> None:
-    script = exits_in_turn(tmp_path, [1, 1, 0], Guardrails()).path
-    done = command("run", script, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
-    assert (done.exit_code, json.loads(done.stdout)["turn"]) == (0, 2)
+TURNS = {"a": [1, 1, 0], "b": [3, 3, 3], "c": []}
 
 
-def test_at_the_end_of_several_there_is_a_table(tmp_path: Path) -> None:
-    scripts = [vessel(tmp_path, f"exit({code})", name=name).path for name, code in (("a", 0), ("b", 3), ("c", 0))]
-    lines = command("run", *scripts).stderr.splitlines()[-4:]
-    assert [line.split()[1] for line in lines] == ["step", "a.py", "b.py", "c.py"]
+def test_guardrails_can_be_given_on_the_command_line_and_a_table_at_the_end_shows_what_came_of_them(
+    tmp_path: Path,
+) -> None:
+    scripts = [exits_in_turn(tmp_path, codes, Guardrails(), name).path for name, codes in TURNS.items()]
+    done = command("run", *scripts, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
+    assert [json.loads(line)["turn"] for line in done.stdout.splitlines()] == [2, 2]
+    lines = done.stderr.splitlines()[-4:]
+    assert [line.split()[1:3] for line in lines] == [
+        ["step", "attempts"],
+        ["a.py", "3:"],
+        ["b.py", "3:"],
+        ["c.py", "0"],
+    ]
     assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        *([], ["x.py", "--retry-wait", "5"], ["x.py", "--retry-count", "-1"], ["Fivetran - Excute Sync"]),
-        ["--fleet", str(REPOSITORY / "examples" / "nango.yaml"), "Fivetran - Execute Sync"],
-    ],
-)
-def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
-    assert command("run", *arguments).exit_code == 2
 
 
 def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(tmp_path: Path) -> None:

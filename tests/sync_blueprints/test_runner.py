@@ -50,8 +50,11 @@ def test_a_trigger_hands_its_sync_to_the_check_in_the_same_folder(secrets: dict[
     assert ended.seconds > 0
 
 
-def test_any_other_exit_code_is_raised_with_its_result_and_survives_pickling(secrets: dict[str, str]) -> None:
-    raised = failure(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets)
+def test_any_other_exit_code_is_logged_and_raised_with_its_result_and_survives_pickling(
+    secrets: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    raised = failure(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets, log=logging.getLogger("mine"))
+    assert [(one.name, one.levelno) for one in caplog.records][-1] == ("mine", logging.ERROR)
     for failed in (raised, pickle.loads(pickle.dumps(raised))):  # noqa: S301 - our own
         assert (failed.exit_code, failed.outcome, failed.retryable) == (204, "not_found", False)
         assert isinstance(failed.result, Result)
@@ -67,11 +70,6 @@ def test_log_lines_come_at_their_level_without_stamps_and_secrets(secrets: dict[
     assert lines[-1].startswith("started (exit code 0): ")
     assert not any(line.startswith("20") for line in lines)
     assert secrets["FIVETRAN_API_SECRET"] not in "\n".join(lines)
-
-
-def test_a_logger_does_as_well(secrets: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    failure(TRIGGER, {"FIVETRAN_CONNECTOR_ID": "missing"}, secrets=secrets, log=logging.getLogger("mine"))
-    assert [(one.name, one.levelno) for one in caplog.records][-1] == ("mine", logging.ERROR)
 
 
 @pytest.mark.parametrize(
