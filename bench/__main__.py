@@ -1,12 +1,11 @@
 """All measurements, one after the other: python -m bench [--only startup,waiting] [--pairs 25] [--write].
 
-`--write` puts the table between its marks in docs/performance.md (waiting has some), and draws the plots.
+`--write` puts the tables of `waiting` into docs/performance.md, and draws the plots.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -17,19 +16,9 @@ from bench.processes import ROOT
 PAGE = ROOT / "docs" / "performance.md"
 
 
-def marked(page: str, part: str) -> str | None:
-    """What stands between the marks of a part, None where the page has none of it."""
-    found = re.search(_marks(part), page, re.DOTALL)
-    return found[2] if found else None
-
-
-def put(page: str, part: str, text: str) -> str:
-    """The page with `text` between the marks of a part."""
-    return re.sub(_marks(part), lambda found: f"{found[1]}{text}{found[3]}", page, flags=re.DOTALL)
-
-
-def _marks(part: str) -> str:
-    return rf"(<!-- {re.escape(part)} -->\n)(.*?)(<!-- end -->)"
+def shown(page: str) -> str:
+    """The tables of `waiting` as the page has them."""
+    return page.partition("<!-- waiting -->\n")[2].partition("<!-- end -->")[0]
 
 
 def main() -> None:
@@ -37,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--only", metavar="PART,…", help="startup, instructions (needs valgrind), waiting, many, scale")
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md, draw the plots")
+    parser.add_argument("--write", action="store_true", help="put tables into docs/performance.md, draw the plots")
     given = parser.parse_args()
     parts: dict[str, Callable[[], str]] = {
         "startup": lambda: startup.report(given.pairs),
@@ -55,10 +44,10 @@ def main() -> None:
         began = time.monotonic()
         text = parts[part]()
         print(f"## {part} ({time.monotonic() - began:.0f} s)\n\n{text}", flush=True)
-        if given.write:
-            PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), part, text), encoding="utf-8")
-            if part == "waiting":
-                waiting.plot(PAGE.with_name("waiting.svg"))
+        if given.write and part == "waiting":
+            page = PAGE.read_text(encoding="utf-8")
+            PAGE.write_text(page.replace(shown(page), text), encoding="utf-8")
+            waiting.plot(PAGE.with_name("waiting.svg"))
 
 
 if __name__ == "__main__":

@@ -34,12 +34,9 @@ with ThreadPoolExecutor({at_a_time}) as pool:
 
 
 def _fleet(count: int, folder: Path) -> Path:
-    vessels = {}
-    for number in range(count):
-        inputs = {"FIVETRAN_CONNECTOR_ID": f"{ID}_x{number}"}
-        vessels[f"sync {number}"] = {
-            "source": {"type": "BLUEPRINT", "blueprint": "Fivetran - Execute Sync", "inputs": inputs}
-        }
+    source = {"type": "BLUEPRINT", "blueprint": "Fivetran - Execute Sync"}
+    inputs = [{"FIVETRAN_CONNECTOR_ID": f"{ID}_x{number}"} for number in range(count)]
+    vessels = {f"sync {number}": {"source": {**source, "inputs": own}} for number, own in enumerate(inputs)}
     file = folder / f"{count}.yaml"
     file.write_text(json.dumps({"name": "many", "vessels": vessels}), encoding="utf-8")
     return file
@@ -57,11 +54,9 @@ def _bare(count: int, folder: Path, url: str) -> Path:
 def _fleets(environment: Mapping[str, str], folder: Path, url: str) -> str:
     rows = []
     for count in VESSELS:
-        fleet = Run(
-            (sys.executable, str(ROOT / "sync_blueprints"), "run", "--fleet", str(_fleet(count, folder))), environment
-        )
-        bare = Run((sys.executable, str(_bare(count, folder, url))), environment)
-        ours, theirs = cost(fleet), cost(bare)
+        run_fleet = (str(ROOT / "sync_blueprints"), "run", "--fleet", str(_fleet(count, folder)))
+        ours = cost(Run((sys.executable, *run_fleet), environment))
+        theirs = cost(Run((sys.executable, str(_bare(count, folder, url))), environment))
         times = [f"{mine / other:.2f}" for mine, other in ((ours.wall, theirs.wall), (ours.cpu, theirs.cpu))]
         rows.append((str(count), *times, f"{ours.wall:.0f}", f"{ours.memory:.0f}"))
     return table(("vessels", "wall, fleet : bare", "CPU, fleet : bare", "wall, s", "memory, MiB"), rows)

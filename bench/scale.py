@@ -62,7 +62,7 @@ class Many(Sandbox):
 
 
 class Point(NamedTuple):
-    """What one kind of run costs at one size; `cpu` and `memory` are what is beyond the same run with one entry."""
+    """What one kind of run costs at one size, and what is beyond the same run with one entry."""
 
     run: str
     entries: int
@@ -74,17 +74,18 @@ class Point(NamedTuple):
 
 def measure(entries: int, scripts: Path, folder: Path) -> tuple[int, dict[str, Cost]]:
     """Bytes of the body, and the costs by run; two are left out where there are too many entries for a handoff."""
+    trigger, check = ((sys.executable, str(scripts / name)) for name in ("trigger_sync.py", "check_sync_status.py"))
+    runs = {"trigger": trigger, "check of it": check, "check alone": check}
+    if entries > MAX_IN_HANDOFF:
+        del runs["trigger"], runs["check of it"]
+    costs = {}
     server = Many(entries)
     with server:
-        environment = {**INHERITED, **server.environment, "NANGO_PROVIDER_CONFIG_KEY": "bench"}
-        later = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "handoffs")}
-        alone = {**environment, "SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / "alone")}
-        trigger, check = ([sys.executable, str(scripts / name)] for name in ("trigger_sync.py", "check_sync_status.py"))
-        runs = {"trigger": Run(trigger, later), "check of it": Run(check, later)}
-        if entries > MAX_IN_HANDOFF:
-            runs.clear()
-        runs["check alone"] = Run(check, alone)
-        return len(server.later), {name: cost(run) for name, run in runs.items()}
+        for name, command in runs.items():
+            artifacts = str(folder / ("alone" if name == "check alone" else "handoffs"))
+            own = {"NANGO_PROVIDER_CONFIG_KEY": "bench", "SHIPYARD_ARTIFACTS_DIRECTORY": artifacts}
+            costs[name] = cost(Run(command, {**INHERITED, **server.environment, **own}))
+    return len(server.later), costs
 
 
 def measured(sizes: Sequence[int]) -> list[Point]:
@@ -98,23 +99,6 @@ def measured(sizes: Sequence[int]) -> list[Point]:
                 more = (one.memory - smallest[run].memory) * 2**20
                 points.append(Point(run, size, length, one, one.cpu - smallest[run].cpu, more))
     return points
-
-
-def tables(points: Sequence[Point]) -> str:
-    header = ("run", "entries", "body, MB", "CPU, s", "microseconds an entry", "peak, MiB", "times the body")
-    rows = [
-        (
-            one.run,
-            f"{one.entries:,}",
-            f"{one.body / 1e6:.2f}",
-            f"{one.cost.cpu:.2f}",
-            f"{one.cpu / one.entries * 1e6:.1f}",
-            f"{one.cost.memory:.1f}",
-            f"{one.memory / one.body:.1f}",
-        )
-        for one in points
-    ]
-    return f"Python {PYTHON}.\n\n{table(header, rows)}"
 
 
 def plot(points: Sequence[Point], file: Path) -> None:
@@ -140,9 +124,22 @@ def plot(points: Sequence[Point], file: Path) -> None:
     save(picture, file)
 
 
-def report(sizes: Sequence[int] = SIZES, picture: Path | None = None) -> str:
+def report(picture: Path | None = None) -> str:
     """The table; the plot of the same figures goes to `picture`."""
-    points = measured(sizes)
+    points = measured(SIZES)
     if picture:
         plot(points, picture)
-    return tables(points)
+    header = ("run", "entries", "body, MB", "CPU, s", "microseconds an entry", "peak, MiB", "times the body")
+    rows = [
+        (
+            one.run,
+            f"{one.entries:,}",
+            f"{one.body / 1e6:.2f}",
+            f"{one.cost.cpu:.2f}",
+            f"{one.cpu / one.entries * 1e6:.1f}",
+            f"{one.cost.memory:.1f}",
+            f"{one.memory / one.body:.1f}",
+        )
+        for one in points
+    ]
+    return f"Python {PYTHON}.\n\n{table(header, rows)}"

@@ -9,12 +9,11 @@ The bare script repeats the very requests that ours made, which are counted at t
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from bench import processes
@@ -42,22 +41,15 @@ INPUTS = {
 SCRIPTS = ("trigger_sync", "check_sync_status")  # the check is of what the trigger before it started
 
 
-class Measured(NamedTuple):
-    """The runs of one script, ours and the bare one, and the requests of ours."""
-
-    name: str
-    runs: Mapping[str, Run]
-    requests: list[Request]
-
-
-def measured(sandbox: Sandbox, folder: Path) -> Iterator[Measured]:
-    """What is to be measured, one script after the other; by then each has run once."""
-    scripts = product(folder / "product")
-    for kind, inputs in INPUTS.items():
-        vendor = kind.partition(" ")[0]
-        artifacts = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / f"artifacts-{kind}"), "LOG_LEVEL": "WARNING"}
-        environment = {**processes.INHERITED, **sandbox.environment, **inputs, **artifacts}
-        for script in SCRIPTS:
+def measured() -> Iterator[tuple[str, dict[str, Run], list[Request]]]:
+    """The name of each script, ours and the bare one, and the requests of ours; by then each has run once."""
+    with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
+        folder = Path(name)
+        scripts = product(folder / "product")
+        for (kind, inputs), script in itertools.product(INPUTS.items(), SCRIPTS):
+            vendor = kind.partition(" ")[0]
+            artifacts = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(folder / f"artifacts-{kind}"), "LOG_LEVEL": "WARNING"}
+            environment = {**processes.INHERITED, **sandbox.environment, **inputs, **artifacts}
             ours = Run((sys.executable, str(scripts / f"{vendor}_blueprints/{script}.py")), environment)
             before = len(sandbox.requests)
             processes.cost(ours)
@@ -66,33 +58,25 @@ def measured(sandbox: Sandbox, folder: Path) -> Iterator[Measured]:
             bare = folder / f"bare-{kind}-{script}.py"
             bare.write_text(BARE.format(login=LOGIN[vendor], calls=calls, url=sandbox.url), encoding="utf-8")
             runs = {"ours": ours, "bare": Run((sys.executable, str(bare)), environment)}
-            yield Measured(kind.replace(vendor, f"{vendor} {script}"), runs, requests)
+            yield kind.replace(vendor, f"{vendor} {script}"), runs, requests
 
 
 def _path(request: Request) -> str:
     return request.path + ("?" + urlencode(request.query, doseq=True) if request.query else "")
 
 
-@contextmanager
-def _measured() -> Iterator[Iterator[Measured]]:
-    with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
-        yield measured(sandbox, Path(name))
-
-
 def report(pairs: int) -> str:
     """A table of ratios to the bare script."""
     rows = []
-    with _measured() as scripts:
-        for name, runs, requests in scripts:
-            costs = processes.in_turn(runs, pairs)
-            ours, bare = costs["ours"], costs["bare"]
-            connections = len({one.client for one in requests})
-            figures = (
-                f"{medians(ours).cpu * 1000:.0f} ({medians(bare).cpu * 1000:.0f})",
-                f"{medians(ours).memory:.1f} ({medians(bare).memory:.1f})",
-            )
-            ratio = [f"{one:.3f}" for one in ratios(ours, bare)]
-            rows.append((name, str(len(requests)), str(connections), *ratio, *figures))
+    for name, runs, requests in measured():
+        ours, bare = processes.in_turn(runs, pairs).values()
+        connections = len({one.client for one in requests})
+        figures = (
+            f"{medians(ours).cpu * 1000:.0f} ({medians(bare).cpu * 1000:.0f})",
+            f"{medians(ours).memory:.1f} ({medians(bare).memory:.1f})",
+        )
+        ratio = [f"{one:.3f}" for one in ratios(ours, bare)]
+        rows.append((name, str(len(requests)), str(connections), *ratio, *figures))
     header = ("ours : bare", "requests", "connections", "CPU", "wall", "memory", "CPU, ms (bare)", "memory, MiB (bare)")
     return f"Python {PYTHON}, {pairs} pairs.\n\n{table(header, rows)}"
 
@@ -100,9 +84,8 @@ def report(pairs: int) -> str:
 def counts() -> str:
     """A table of instructions, once each."""
     rows = []
-    with _measured() as scripts:
-        for name, runs, _ in scripts:
-            ours, bare = processes.instructions(runs["ours"]), processes.instructions(runs["bare"])
-            rows.append((name, f"{ours / bare:.3f}", f"{bare / 1e6:,.0f}"))
+    for name, runs, _ in measured():
+        ours, bare = map(processes.instructions, runs.values())
+        rows.append((name, f"{ours / bare:.3f}", f"{bare / 1e6:,.0f}"))
     header = ("instructions", "ours : bare", "bare, millions")
     return f"Python {PYTHON}, counted by valgrind.\n\n{table(header, rows)}"

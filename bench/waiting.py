@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.processes import table
 from shared.polling import Pace, Pending, poll_until
@@ -47,18 +47,11 @@ Polls = Sequence[float]  # the seconds at which one run polls
 
 
 class Seen(NamedTuple):
-    """Of syncs around one length: the lags in seconds and the numbers of polls."""
+    """Of syncs around one length: the mean and the worst lag in seconds, and the mean number of polls."""
 
-    lags: Sequence[float]
-    requests: Sequence[int]
-
-    @property
-    def lag(self) -> float:
-        return statistics.fmean(self.lags)
-
-    @property
-    def mean_requests(self) -> float:
-        return statistics.fmean(self.requests)
+    lag: float
+    worst: float
+    requests: float
 
 
 @cache
@@ -100,18 +93,24 @@ def seen(runs: Sequence[Polls], length: float, draws: int = DRAWS) -> Seen:
         index = bisect_left(polls, true)
         lags.append(polls[index] - true)
         requests.append(index + 1)
-    return Seen(lags, requests)
+    return Seen(statistics.fmean(lags), max(lags), statistics.fmean(requests))
+
+
+def rules() -> dict[str, list[Polls]]:
+    """When each rule polls, by its name."""
+    return {
+        **{label: adaptive(min_interval) for label, min_interval in ADAPTIVE.items()},
+        **{f"every {interval} s": fixed(interval) for interval in FIXED},
+    }
 
 
 def by_length() -> str:
     """The table of mean lag, worst lag and requests."""
-    rules = {label: adaptive(min_interval) for label, min_interval in ADAPTIVE.items()}
-    rules.update({f"every {interval} s": fixed(interval) for interval in FIXED})
     header = ["mean lag / worst lag / requests", *LENGTHS]
     rows = []
-    for rule, runs in rules.items():
+    for rule, runs in rules().items():
         found = [seen(runs, length) for length in LENGTHS.values()]
-        rows.append([rule, *(f"{one.lag:.1f} / {max(one.lags):.1f} s / {one.mean_requests:.1f}" for one in found)])
+        rows.append([rule, *(f"{one.lag:.1f} / {one.worst:.1f} s / {one.requests:.1f}" for one in found)])
     return table(header, rows)
 
 
@@ -149,15 +148,13 @@ def plot(file: Path) -> None:
 
     lengths = [LONGEST ** (step / 90) for step in range(91)]  # from a second on, each longer by the same factor
     picture, (left, right) = figure("How late the end of a sync is seen", "How many requests that takes")
-    for label, min_interval in ADAPTIVE.items():
-        found = [seen(adaptive(min_interval), length, SWEEP_DRAWS) for length in lengths]
-        left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], label=label, linewidth=2)
-        right.plot(lengths, [one.mean_requests for one in found], label=label, linewidth=2)
-    for interval, grey in zip(FIXED, ("0.75", "0.65", "0.5", "0.35", "0.2")):
-        found = [seen(fixed(interval), length, SWEEP_DRAWS) for length in lengths]
-        style = {"color": grey, "linestyle": "--", "linewidth": 1, "label": f"every {interval} s"}
-        left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], **style)
-        right.plot(lengths, [one.mean_requests for one in found], **style)
+    greys = iter(("0.75", "0.65", "0.5", "0.35", "0.2"))
+    for label, runs in rules().items():
+        found = [seen(runs, length, SWEEP_DRAWS) for length in lengths]
+        adapts = label in ADAPTIVE
+        style: Any = {"linewidth": 2} if adapts else {"linewidth": 1, "linestyle": "--", "color": next(greys)}
+        left.plot(lengths, [one.lag / length * 100 for one, length in zip(found, lengths)], label=label, **style)
+        right.plot(lengths, [one.requests for one in found], label=label, **style)
     left.axhline(12, color="tab:red", linewidth=0.8)
     left.set(ylabel="mean lag, % of the length", yscale="log", ylim=(0.3, 300), yticks=(1, 2.5, 12, 50, 100))
     left.set_yticks((), minor=True)

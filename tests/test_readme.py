@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import startup, waiting
-from bench.__main__ import PAGE, marked, put
+from bench.__main__ import PAGE, shown
 from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
@@ -29,14 +29,14 @@ def test_the_readme_is_short_and_leads_to_the_demo_and_the_tests_early() -> None
 @pytest.mark.slow
 @pytest.mark.sockets
 def test_the_example_prints_what_it_shows(sandbox: Sandbox, tmp_path: Path) -> None:
-    _, call, *shown = re.search(r"```console\n(.*?)\n```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
+    _, call, *lines = re.search(r"```console\n(.*?)\n```", README, re.DOTALL)[1].splitlines()  # type: ignore[index]
     assert call.split()[-1] == FIVETRAN.script("trigger_sync")
     stage = Stage(sandbox, tmp_path, FIVETRAN, CONNECTOR)
     assert stage.run("update_connector", FIVETRAN_SCHEDULE_TYPE="manual").exit_code == 0
     ended = stage.run("trigger_sync", FIVETRAN_WAIT="TRUE", LOG_LEVEL="INFO", FIVETRAN_POLL_INTERVAL="")
     printed = [*ended.stderr.splitlines(), ended.stdout.strip()]
-    assert [plain(line) for line in printed[:-1]] == [plain(line) for line in shown[:-1]]
-    assert printed[-1].startswith(shown[-1].removesuffix("…}"))
+    assert [plain(line) for line in printed[:-1]] == [plain(line) for line in lines[:-1]]
+    assert printed[-1].startswith(lines[-1].removesuffix("…}"))
 
 
 @pytest.mark.slow
@@ -62,22 +62,11 @@ def test_the_changelog_has_this_version() -> None:
 
 
 def test_the_page_shows_the_tables_that_the_simulation_of_waits_prints() -> None:
-    shown = marked(PAGE.read_text(encoding="utf-8"), "waiting")
-    assert shown == waiting.report(), "python -m bench --only waiting --write"
-
-
-def test_a_table_goes_between_its_marks_and_nowhere_else() -> None:
-    page = "before\n<!-- one -->\nold\n<!-- end -->\n<!-- two -->\nother\n<!-- end -->\n"
-    assert put(page, "one", r"new \1" + "\n") == page.replace("old", r"new \1")
-    assert marked(page, "two") == "other\n"
-    assert marked(page, "three") is None
+    assert shown(PAGE.read_text(encoding="utf-8")) == waiting.report(), "python -m bench --only waiting --write"
 
 
 @pytest.mark.sockets
-def test_a_run_makes_three_requests_at_most_over_one_connection(sandbox: Sandbox, tmp_path: Path) -> None:
-    found = {
-        name: (len(requests), len({one.client for one in requests}))
-        for name, _, requests in startup.measured(sandbox, tmp_path)
-    }
+def test_a_run_makes_three_requests_at_most_over_one_connection() -> None:
+    found = {name: (len(requests), len({one.client for one in requests})) for name, _, requests in startup.measured()}
     assert all(count <= 3 and connections == 1 for count, connections in found.values()), found
     assert len(found) == 8
