@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import subprocess
@@ -69,32 +70,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest
     assert "dist" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with the requirements of a run and nothing else."""
-    folder = tmp_path_factory.mktemp("python")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
-    python = folder / "bin" / "python"
+@pytest.mark.slow
+@pytest.mark.sockets
+def test_unpacked_bundles_trigger_and_check_with_their_requirements_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "python"], check=True, capture_output=True)
+    python = tmp_path / "python/bin/python"
     pip = [python, "-m", "pip", "install", "--quiet", "--requirement", REPOSITORY / "requirements.txt"]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"pip cannot install the requirements here: {done.stderr.strip()[-300:]}")
-    return python
-
-
-@pytest.mark.slow
-@pytest.mark.sockets
-@pytest.mark.parametrize("vendor", APIS)
-def test_an_unpacked_bundle_triggers_and_checks_with_its_requirements_alone(
-    vendor: str, clean_python: Path, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    folder = tmp_path / f"blueprints of {vendor}"
-    with archive(vendor) as zipped:
-        zipped.extractall(folder)
     environment = complete(sandbox, tmp_path / "files handed over")
-    for verb in ("check_credentials", "trigger_sync", "check_sync_status"):
+    for vendor, verb in itertools.product(APIS, ("check_credentials", "trigger_sync", "check_sync_status")):
+        folder = tmp_path / f"blueprints of {vendor}"
+        with archive(vendor) as zipped:
+            zipped.extractall(folder)
         variables = {**environment, f"{vendor.upper()}_WAIT": str(verb == "check_sync_status")}
-        command = [clean_python, f"{vendor.lower()}_blueprints/{verb}.py"]
+        command = [python, f"{vendor.lower()}_blueprints/{verb}.py"]
         done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["outcome"] == SUCCESS[verb]
