@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ import requests
 
 from sync_blueprints.sandbox import Sandbox
 from tests.support import NOW, FakeClock
-from tests.sync_blueprints.sandbox.support import Call
+
+Call = Callable[..., requests.Response]
 
 
 @pytest.fixture

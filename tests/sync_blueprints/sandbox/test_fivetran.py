@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any
 
 import pytest
 
 from sync_blueprints.sandbox import Sandbox
-from sync_blueprints.sandbox.fivetran import NARROW_KEY
 from tests.support import FakeClock
-from tests.sync_blueprints.sandbox.support import Call
+from tests.sync_blueprints.sandbox.conftest import Call
 
 
 def details(call: Call, one: str) -> dict[str, Any]:
@@ -66,7 +64,6 @@ def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: F
 def test_setup_states(call: Call, clock: FakeClock) -> None:
     assert details(call, "paused")["sync_state"] == "paused"
     assert details(call, "incomplete")["setup_state"] == "incomplete"
-    assert sync(call, "incomplete") == 400
     assert details(call, "broken")["setup_state"] == "broken"
     for force, after in ((False, "broken"), (True, "connected")):
         sync(call, "broken", force=force)
@@ -151,14 +148,6 @@ def test_a_change_of_a_stale_connection_shows_late(call: Call, clock: FakeClock)
     clock.elapsed += 0.1
     after = details(call, "stale_in_6")
     assert (after["schedule_type"], after["is_historical_sync"], after["sync_state"]) == ("manual", True, "syncing")
-
-
-def test_a_narrow_key_may_use_connections_but_not_read_the_account(call: Call) -> None:
-    login = b64encode(f"{NARROW_KEY}:sandbox-fivetran-secret".encode()).decode()
-    narrow = {"Authorization": f"Basic {login}"}
-    assert call("GET", "/v1/account/info", headers=narrow).status_code == 403
-    assert call("GET", "/v1/connections/succeeds/sync-history", headers=narrow).status_code == 403
-    assert call("POST", "/v1/connections/succeeds/sync", {"force": True}, narrow).status_code == 200
 
 
 def test_what_is_given_of_a_config_is_merged_into_it(call: Call) -> None:

@@ -15,7 +15,7 @@ import requests
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox, nango
 from tests.support import FakeClock
-from tests.sync_blueprints.sandbox.support import Call
+from tests.sync_blueprints.sandbox.conftest import Call
 
 RECORDED = [json.loads(line) for line in (REPOSITORY / "tests/recorded/nango.jsonl").read_text().splitlines()]
 

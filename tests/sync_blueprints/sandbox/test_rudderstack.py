@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support import FakeClock
-from tests.sync_blueprints.sandbox.support import Call
+from tests.sync_blueprints.sandbox.conftest import Call
 
 
 def test_it_stops_a_second_after_it_was_asked_and_refuses_starts_until_then(call: Call, clock: FakeClock) -> None:

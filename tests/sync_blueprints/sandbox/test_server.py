@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+from base64 import b64encode
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,9 +16,10 @@ import pytest
 import requests
 
 from sync_blueprints.sandbox import BEHAVIORS, Sandbox, main
+from sync_blueprints.sandbox.fivetran import NARROW_KEY
 from tests import processes
 from tests.support import FakeClock
-from tests.sync_blueprints.sandbox.support import Call
+from tests.sync_blueprints.sandbox.conftest import Call
 
 HISTORY = "/v1/connections/succeeds/sync-history?"
 RETL, SOURCE = "/v2/retl-connections/succeeds/start", "/v2/sources/succeeds/start"
@@ -51,6 +53,8 @@ UNKNOWN = [
 ]
 WRONG_METHODS = [("DELETE", "/v2/workspace"), ("HEAD", "/v2/workspace"), ("PUT", CONNECTION)]
 FORCED = ("POST", SYNC, {"force": True})
+LOGIN = b64encode(f"{NARROW_KEY}:sandbox-fivetran-secret".encode()).decode()
+NARROW = {"Authorization": f"Basic {LOGIN}"}  # may use connections, but not read the account
 STATUSES = [
     *((200, {}, *request) for request in ACCEPTED),
     *((400, {}, *request) for request in REFUSED),
@@ -60,7 +64,8 @@ STATUSES = [
     (401, {"Authorization": "Basic sandbox-rudderstack-token"}, "GET", "/v2/sources/succeeds/status", None),
     (401, {"Authorization": "Basic d3Jvbmc6d3Jvbmc="}, "GET", "/v1/account/info", None),
     (401, {"Authorization": "Bearer sandbox-fivetran-key"}, "GET", "/v1/account/info", None),
-    (200, {"Accept": "application/json;version=2"}, *FORCED),
+    *((403, NARROW, "GET", path, None) for path in ("/v1/account/info", HISTORY)),
+    *((200, headers, *FORCED) for headers in (NARROW, {"Accept": "application/json;version=2"})),
     (406, {"Accept": "application/xml"}, *FORCED),
     (406, {"Accept": "application/json;version=3"}, *FORCED),
     (415, {"Content-Type": "text/plain"}, *FORCED),
