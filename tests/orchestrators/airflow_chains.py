@@ -1,7 +1,8 @@
-"""A DAG of tasks that end in different ways; test_airflow.py runs it with Airflow itself."""
+"""A DAG of tasks that end in different ways, for test_airflow.py, and one for a scheduler, for test_scheduler.py."""
 
 import os
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from airflow import DAG
 
@@ -20,7 +21,14 @@ def check(task_id: str, **arguments: object) -> BlueprintSensor:
     return BlueprintSensor(task_id=task_id, blueprint=CHECK, inputs=URL, poke_interval=1, **arguments)
 
 
-with DAG("chains", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=timezone.utc), catchup=False):
+START: dict[str, Any] = {"start_date": datetime(2024, 1, 1, tzinfo=timezone.utc), "catchup": False}
+
+with DAG("scheduled", schedule="@once", is_paused_upon_creation=False, **START):
+    waiting = {"FIVETRAN_WAIT": True, "FIVETRAN_POLL_INTERVAL": 1}
+    trigger("waits", "succeeds_in_600_xwaits", inputs=waiting, retry_delay=timedelta(seconds=0))
+    trigger("started", "succeeds_in_600_xchecked") >> check("checked")
+
+with DAG("chains", schedule=None, **START):
     trigger("succeeds", "{{ 'succeeds' }}_in_1") >> check("succeeds_check")
     trigger("fails", "fails_in_1") >> check("fails_check")
     trigger("runs_on", "succeeds_in_600") >> check("runs_on_check", timeout=3)

@@ -1,20 +1,69 @@
-"""What is asked of Dagster's assets and of Prefect's tasks alike."""
+"""What several orchestrators' tests share, and what is asked of Dagster's assets and of Prefect's tasks alike."""
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import sysconfig
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.processes import finish, start, wait_until
+
+# For a CI's steps: pip finds the requirements installed, among the packages of the tests' own Python.
+WITHOUT_INDEX = {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PIP_NO_INDEX": "1",
+    "PYTHONPATH": sysconfig.get_path("purelib"),
+}
+
+
+def assert_no_script_is_left(sandbox: Sandbox) -> None:
+    """Of those that waited for a sync that runs on."""
+    assert sandbox.starts
+    asked = len(sandbox.requests)
+    time.sleep(3)  # it would have polled again
+    assert len(sandbox.requests) == asked
 
 
 class Integration:
-    """The questions; a subclass runs a trigger that waits."""
+    """The questions; a subclass runs a trigger that waits, and says how the example is run and ended."""
+
+    example: str
+    arguments: Sequence[str]  # of Python, in the folder of example.py
+    ended_by: signal.Signals
+    last_words = ""
 
     def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
         """Run it where it fails: the number of attempts, and the error."""
         raise NotImplementedError
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """What the example needs besides the secrets."""
+        raise NotImplementedError
+
+    def test_a_run_that_is_ended_leaves_no_script_behind(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        text = (REPOSITORY / "examples/orchestrators" / self.example).read_text(encoding="utf-8")
+        own = '"FIVETRAN_WAIT": True, "FIVETRAN_POLL_INTERVAL": 1'
+        inputs = f'"succeeds_in_600", "FIVETRAN_API_URL": "{sandbox.url}", {own},'
+        (tmp_path / "example.py").write_text(text.replace('"speak_inexpensive",', inputs), encoding="utf-8")
+        environment = {**os.environ, **self.environment(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+        process = start(self.arguments, environment, tmp_path)
+        try:
+            wait_until(lambda: len(sandbox.requests) >= 4)  # it takes its time to start
+        finally:
+            process.send_signal(self.ended_by)
+            ended = finish(process)
+        assert self.last_words in ended.stdout + ended.stderr
+        time.sleep(1)
+        assert_no_script_is_left(sandbox)
 
     @pytest.mark.parametrize(
         ("connector", "attempts", "message"),

@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import pytest
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, TRIGGER, exported
+from tests.exporting import CHECK, TRIGGER, exported, inputs
+from tests.orchestrators.integration import assert_no_script_is_left
 from tests.processes import wait_until
 
 AIRFLOW = os.environ.get("AIRFLOW", "")
@@ -60,8 +60,7 @@ class Airflow:
 
     def add(self, name: str, sandbox: Sandbox, *arguments: str) -> None:
         """A DAG as it is exported."""
-        url = ("--input", f"FIVETRAN_API_URL={sandbox.url}")
-        text = exported("airflow", *arguments, *url, "--name", name)
+        text = exported("airflow", *arguments, *inputs(f"FIVETRAN_API_URL={sandbox.url}"), "--name", name)
         (self.home / f"dags/{name}.py").write_text(text, encoding="utf-8")
 
     def test(
@@ -181,7 +180,7 @@ def test_an_exported_dag_waits_without_a_failed_attempt(airflow: Airflow) -> Non
     clock = ClockOfCalls()
     with Sandbox(clock=clock) as sandbox:
         clock.sandbox = sandbox
-        connector = ("--input", "FIVETRAN_CONNECTOR_ID=succeeds_in_45")
+        connector = inputs("FIVETRAN_CONNECTOR_ID=succeeds_in_45")
         airflow.add("exported", sandbox, TRIGGER, CHECK, *connector, "--retry-wait", "1s")
         ended = airflow.test("exported", secrets_of(sandbox))
         assert len(sandbox.starts) == 1
@@ -192,11 +191,9 @@ def test_an_exported_dag_waits_without_a_failed_attempt(airflow: Airflow) -> Non
 
 def test_a_task_that_is_terminated_ends_its_script(airflow: Airflow) -> None:
     with Sandbox() as sandbox:
-        inputs = ("FIVETRAN_CONNECTOR_ID=succeeds_in_600", "FIVETRAN_WAIT=TRUE", "FIVETRAN_POLL_INTERVAL=1")
-        airflow.add("terminated", sandbox, TRIGGER, *(word for one in inputs for word in ("--input", one)))
+        given = inputs("FIVETRAN_CONNECTOR_ID=succeeds_in_600", "FIVETRAN_WAIT=TRUE", "FIVETRAN_POLL_INTERVAL=1")
+        airflow.add("terminated", sandbox, TRIGGER, *given)
         ended = airflow.test("terminated", secrets_of(sandbox), lambda: len(sandbox.requests) >= 5)
-        asked = len(sandbox.requests)
-        time.sleep(3)  # it would have polled again
-        assert len(sandbox.requests) == asked
+        assert_no_script_is_left(sandbox)
     assert ended.tasks == {"fivetran_execute_sync": ("failed", 1)}, ended.log
     assert "interrupted (exit code 143)" in ended.log

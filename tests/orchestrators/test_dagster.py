@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ dg = pytest.importorskip("dagster", reason="script/test-orchestrators installs D
 from sync_blueprints.dagster import sync_asset, sync_schedule  # noqa: E402
 from sync_blueprints.sandbox import Sandbox  # noqa: E402
 from tests.orchestrators.integration import Integration  # noqa: E402
-from tests.processes import finish, start, wait_until  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
-EXAMPLE = Path(__file__).parents[2] / "examples/orchestrators/dagster_assets.py"
 SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 
 
@@ -32,6 +29,14 @@ def materialized(one: Any) -> Any:
 
 
 class TestDagster(Integration):
+    example = "dagster_assets.py"
+    arguments = ("-m", "dagster", "asset", "materialize", "--select", "*", "-f", "example.py")
+    ended_by = signal.SIGTERM
+    last_words = "interrupted (exit code 143)"
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        return {"DAGSTER_HOME": str(folder)}
+
     def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
         events = materialized(asset(sandbox, connector, **options)).all_events
         (failure,) = (event for event in events if event.is_step_failure)
@@ -72,22 +77,3 @@ def test_a_schedule_materializes_its_assets_in_utc(sandbox: Sandbox) -> None:
     assert definitions.resolve_schedule_def("nightly").execution_timezone == "UTC"
     job = definitions.resolve_job_def(schedule.job_name)
     assert job.asset_layer.executable_asset_keys == {dg.AssetKey("orders")}
-
-
-def test_a_run_that_is_terminated_leaves_no_script_behind(sandbox: Sandbox, tmp_path: Path) -> None:
-    text = EXAMPLE.read_text(encoding="utf-8")
-    url = f'"FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_POLL_INTERVAL": 1,'
-    (tmp_path / "assets.py").write_text(text.replace('"speak_inexpensive",', f'"succeeds_in_600", {url}'), "utf-8")
-    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path), "PYTHONPATH": str(EXAMPLE.parents[2])}
-    arguments = ["-m", "dagster", "asset", "materialize", "--select", "*", "-f", "assets.py"]
-    process = start(arguments, environment, tmp_path)
-    try:
-        wait_until(lambda: len(sandbox.requests) >= 4, 300)  # Dagster takes its time to start
-    finally:
-        process.terminate()
-        ended = finish(process)
-    assert sandbox.starts
-    asked = len(sandbox.requests)
-    time.sleep(3)  # it would have polled again
-    assert len(sandbox.requests) == asked
-    assert "interrupted (exit code 143)" in ended.stdout + ended.stderr

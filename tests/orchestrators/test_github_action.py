@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import yaml
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.orchestrators.integration import WITHOUT_INDEX
 from tests.test_script_runs import HOSTILE, Hostile
 
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
@@ -67,15 +67,9 @@ class Job:
             (self.folder / name).write_text("", encoding="utf-8")
         script = self.folder / "step.sh"
         script.write_text(step["run"], encoding="utf-8")
-        return subprocess.Popen(
-            [*BASH, str(script)],
-            cwd=self.checkout,
-            env={**self.variables, **variables, **own},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        environment = {**self.variables, **variables, **own}
+        return subprocess.Popen([*BASH, str(script)], cwd=self.checkout, env=environment, encoding="utf-8", **pipes)
 
     def finish(self, process: subprocess.Popen[str]) -> Step:
         stdout, stderr = process.communicate(timeout=120)
@@ -98,20 +92,9 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     (folder / "an action").symlink_to(REPOSITORY, target_is_directory=True)
     (folder / "temp of the runner").mkdir()
     with Sandbox() as sandbox:
-        yield Job(
-            folder,
-            {
-                **sandbox.environment,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-                "GITHUB_ACTION_PATH": str(folder / "an action"),
-                "GITHUB_OUTPUT": str(folder / "GITHUB_OUTPUT"),
-                "GITHUB_STEP_SUMMARY": str(folder / "GITHUB_STEP_SUMMARY"),
-                "RUNNER_TEMP": str(folder / "temp of the runner"),
-                # No index: the requirements are found installed, among the packages of the tests' own Python.
-                "PIP_NO_INDEX": "1",
-                "PYTHONPATH": sysconfig.get_path("purelib"),
-            },
-        )
+        files = {name: str(folder / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+        folders = {"GITHUB_ACTION_PATH": str(folder / "an action"), "RUNNER_TEMP": str(folder / "temp of the runner")}
+        yield Job(folder, {**sandbox.environment, **WITHOUT_INDEX, **files, **folders})
 
 
 @pytest.fixture
@@ -159,22 +142,18 @@ def test_the_example_goes_through_and_says_what_came_of_it(job: Job) -> None:
     assert said.stdout == f"succeeded (exit code 0) {checked.outputs['message']}\n"
 
 
-def test_several_blueprints_run_one_after_the_other(job: Job) -> None:
-    step = job.run(f"{TRIGGER}\n{CHECK}\n", {"retry-wait": "0s"}, FIVETRAN_CONNECTOR_ID=connector("fails_in_0"))
-    assert (step.exit_code, step.outputs["outcome"]) == (211, "failed")
+def test_several_blueprints_run_one_after_the_other_and_the_last_attempt_alone_is_reported(job: Job) -> None:
+    with_ = {"retry-count": "2", "retry-wait": "0s"}
+    step = job.run(f"{TRIGGER}\n{CHECK}\n", with_, FIVETRAN_CONNECTOR_ID=connector("succeeds_in_600"))
+    assert (step.exit_code, step.outputs["outcome"]) == (210, "running")
+    assert "attempt 3 ended with exit code 210" in step.stderr
     assert re.findall(r"^\| (Fivetran.*?) \|", step.summary, re.MULTILINE) == [TRIGGER, CHECK]
 
 
-def test_with_retries_the_last_attempt_alone_is_reported(job: Job) -> None:
-    with_ = {"retry-count": "2", "retry-wait": "0s"}
-    step = job.run(CHECK, with_, FIVETRAN_CONNECTOR_ID=connector("running_in_60"))
-    assert (step.exit_code, step.outputs["outcome"]) == (210, "running")
-    assert "attempt 3 ended with exit code 210" in step.stderr
-    assert step.summary.count(CHECK) == 1
-
-
 @pytest.mark.parametrize("file", [CREDENTIALS, CREDENTIALS.replace("/", "\\"), f"  {CREDENTIALS}  "])
-def test_a_file_does_as_well_as_a_name(job: Job, file: str) -> None:
+def test_a_file_does_as_well_as_a_name_and_what_lies_in_the_checkout_is_not_imported(job: Job, file: str) -> None:
+    for name in ("json", "yaml", "requests", "shared", "sync_blueprints", "fivetran_blueprints"):
+        (job.checkout / f"{name}.py").write_text("raise SystemExit('imported from the checkout')", encoding="utf-8")
     step = job.run(file)
     assert (step.exit_code, step.outputs["outcome"]) == (0, "valid")
 
@@ -221,12 +200,6 @@ def test_a_hostile_vendor_gives_the_runner_no_commands(job: Job) -> None:
     assert [line.split("::")[1] for line in commands] == ["add-mask", "add-mask", f"error title={TRIGGER}"]
 
 
-def test_what_lies_in_the_checkout_is_not_imported(job: Job) -> None:
-    for name in ("json", "yaml", "requests", "shared", "sync_blueprints", "fivetran_blueprints"):
-        (job.checkout / f"{name}.py").write_text("raise SystemExit('imported from the checkout')", encoding="utf-8")
-    assert job.run(CREDENTIALS).outputs["outcome"] == "valid"
-
-
 def test_paths_with_backslashes_and_a_virtual_environment_of_windows_are_found(job: Job) -> None:
     temporary, action = job.folder / r"D:\a\_temp", job.folder / r"D:\a\_actions"
     action.symlink_to(REPOSITORY, target_is_directory=True)
@@ -254,10 +227,9 @@ def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -
 
 
 def test_without_a_usable_python_the_step_says_what_to_do(job: Job) -> None:
-    with_ = {"blueprint": TRIGGER}
     folder = job.folder / "no python"
     folder.mkdir()
     (folder / "bash").symlink_to(shutil.which("bash") or "/bin/bash")
-    step = job.finish(job.start(with_, {"PATH": str(folder)}))
+    step = job.run(TRIGGER, PATH=str(folder))
     assert step.exit_code == 1
     assert "::error title=sync-blueprints::no Python 3.9 or newer" in step.stdout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import yaml
 
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
+from tests.orchestrators.integration import WITHOUT_INDEX
 
 PIPELINE = yaml.safe_load((REPOSITORY / "examples/gitlab-ci/sync.gitlab-ci.yml").read_text(encoding="utf-8"))
 
@@ -65,10 +64,7 @@ class Runner:
 @pytest.fixture
 def runner(tmp_path: Path) -> Iterator[Runner]:
     with Sandbox() as sandbox:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        # No index: the requirements are found installed, among the packages of the tests' own Python.
-        pip = {"PIP_NO_INDEX": "1", "PYTHONPATH": sysconfig.get_path("purelib")}
-        yield Runner(tmp_path, {**sandbox.environment, **pip, "PATH": path})
+        yield Runner(tmp_path, {**sandbox.environment, **WITHOUT_INDEX})
 
 
 @pytest.mark.parametrize(("connector", "expected"), [("succeeds_in_1", 0), ("fails_in_1", 211)])

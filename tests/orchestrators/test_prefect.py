@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,10 @@ from sync_blueprints import BlueprintFailed
 from sync_blueprints.prefect import sync_task
 from sync_blueprints.sandbox import Sandbox
 from tests.orchestrators.integration import Integration
-from tests.processes import finish, start, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
 TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
-EXAMPLE = Path(__file__).parents[2] / "examples/orchestrators/prefect_flow.py"
 SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 
 
@@ -45,6 +42,13 @@ def task(sandbox: Sandbox, blueprint: str = TRIGGER, **options: Any) -> Any:
 
 
 class TestPrefect(Integration):
+    example = "prefect_flow.py"
+    arguments = ("-c", "import example; example.sync()")
+    ended_by = signal.SIGKILL
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        return {"PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_HOME": str(folder)}
+
     def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
         inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_WAIT": True, **options.pop("inputs", {})}
         counts = []
@@ -104,21 +108,3 @@ def test_a_secret_may_come_from_a_block(sandbox: Sandbox, monkeypatch: pytest.Mo
 def test_the_time_out_of_prefect_is_refused_when_the_task_is_declared(sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="use time_limit"):
         task(sandbox, timeout_seconds=60)
-
-
-def test_a_flow_that_is_killed_leaves_no_script_behind(sandbox: Sandbox, tmp_path: Path) -> None:
-    text = EXAMPLE.read_text(encoding="utf-8").replace("sync.serve", "sync() if True else sync.serve")
-    inputs = f'"succeeds_in_600", "FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_WAIT": True,'
-    (tmp_path / "flow.py").write_text(text.replace('"speak_inexpensive",', inputs), encoding="utf-8")
-    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value(), "PREFECT_HOME": str(tmp_path)}
-    process = start(["flow.py"], {**environment, "PYTHONPATH": str(EXAMPLE.parents[2])}, tmp_path)
-    try:
-        wait_until(lambda: len(sandbox.requests) >= 3)
-    finally:
-        process.kill()
-        finish(process)
-    assert sandbox.starts
-    time.sleep(1)
-    asked = len(sandbox.requests)
-    time.sleep(3)  # it would have polled again
-    assert len(sandbox.requests) == asked

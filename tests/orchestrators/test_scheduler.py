@@ -91,7 +91,7 @@ def airflow(tmp_path: Path, sandbox: Sandbox) -> Iterator[Airflow]:
         try:
             airflow = Airflow(home, process)
             airflow.wait_until(lambda: listens(port))  # tasks that begin before the API server does fail
-            shutil.copy(Path(__file__).with_name("scheduled.py"), home / "dags")
+            shutil.copy(Path(__file__).with_name("airflow_chains.py"), home / "dags")
             yield airflow
         finally:
             process.terminate()
