@@ -1,7 +1,8 @@
-"""Manifests as Kubernetes would take them: its own schemas, and what those do not say."""
+"""Manifests as Kubernetes and Argo would take them: their own schemas and models, and what those do not say."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,8 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sync_blueprints.catalog import version
-from tests.exporting import BOTH, CONNECTOR, PODS, exported, inputs, jobs
+from sync_blueprints.catalog import REPOSITORY, version
+from tests.exporting import BOTH, CONNECTOR, PODS, TRIGGER, excluded_in_argo, exported, inputs, jobs, scripts
 
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
@@ -31,13 +32,13 @@ def variables(job: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("api", VERSIONS)
 @pytest.mark.parametrize("command", PODS)
-def test_manifests_are_valid(command: str, api: str) -> None:
+def test_kubernetes_schemas_take_the_manifests(command: str, api: str) -> None:
     for document in yaml.safe_load_all(text(*PODS[command])):
         kubernetes_validate.validate(document, api, strict=True)
 
 
 @pytest.mark.parametrize("command", PODS)
-def test_what_the_schemas_do_not_say_holds_too(command: str) -> None:
+def test_what_kubernetes_schemas_do_not_say_holds_too(command: str) -> None:
     printed = text(*PODS[command])
     documents = list(yaml.safe_load_all(printed))
     names = [(one["kind"], one["metadata"]["name"]) for one in documents]
@@ -132,3 +133,44 @@ def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
     update = inputs('FIVETRAN_CUSTOM_UPDATE={"a": "$(FIVETRAN_API_KEY) $$"}')
     (job,) = jobs(text("Fivetran - Update Connector", *CONNECTOR, *update))
     assert variables(job)["FIVETRAN_CUSTOM_UPDATE"] == '{"a": "$$(FIVETRAN_API_KEY) $$$$"}'
+
+
+# Argo
+
+
+@pytest.mark.parametrize("command", PODS)
+def test_argos_models_take_the_manifests_and_give_them_back_unchanged(command: str) -> None:
+    models = pytest.importorskip("hera.workflows.models")  # the hera that knows `schedules` needs Python 3.10
+    for document in yaml.safe_load_all(exported("argo", *PODS[command])):
+        model = getattr(models, document["kind"]).model_validate(document)
+        assert json.loads(model.model_dump_json(by_alias=True, exclude_none=True)) == document
+
+
+@pytest.mark.parametrize("command", PODS)
+def test_what_argos_models_do_not_say_holds_too(command: str) -> None:
+    printed = exported("argo", *PODS[command])
+    workflow, *cron = yaml.safe_load_all(printed)
+    templates = {one["name"]: one for one in workflow["spec"]["templates"]}
+    assert len(templates) == len(workflow["spec"]["templates"])
+    called = [step["template"] for group in templates[workflow["spec"]["entrypoint"]]["steps"] for step in group]
+    assert all(len(group) == 1 for group in templates["main"]["steps"])  # one after the other
+    assert called == [one["name"] for one in scripts(printed)]
+    if "volumeClaimTemplates" in workflow["spec"]:
+        assert workflow["spec"]["volumeClaimGC"] == {"strategy": "OnWorkflowCompletion"}, "also if the run failed"
+    shared = [one["metadata"]["name"] for one in workflow["spec"].get("volumeClaimTemplates", [])]
+    shared += [one["name"] for one in workflow["spec"].get("volumes", [])]
+    for template in scripts(printed):
+        volumes = shared + [one["name"] for one in template.get("volumes", [])]
+        assert [one["name"] for one in template["container"]["volumeMounts"]] == volumes
+        assert template["container"]["command"] == ["sync-blueprints"]
+        assert (REPOSITORY / template["container"]["args"][0]).is_file()
+        assert not re.search("{{", json.dumps(template))
+    for one in cron:
+        assert one["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == workflow["metadata"]["name"]
+        assert (one["spec"]["schedules"], one["spec"]["timezone"]) == ([PODS[command][-1]], "Etc/UTC")
+
+
+@pytest.mark.parametrize(("waits", "retried"), [("FALSE", True), ("TRUE", False)])
+def test_a_trigger_whose_pod_is_lost_is_retried_unless_it_waits(waits: str, retried: bool) -> None:
+    (template,) = scripts(exported("argo", TRIGGER, *CONNECTOR, *inputs(f"FIVETRAN_WAIT={waits}")))
+    assert (-1 not in excluded_in_argo(template)) is retried
