@@ -7,7 +7,7 @@ import signal
 import sys
 import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
 from tests.processes import finish, start, wait_until
 
+TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
+SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 # For a CI's steps: pip finds the requirements installed, among the packages of the tests' own Python.
 WITHOUT_INDEX = {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -40,6 +42,14 @@ class Integration:
     arguments: Sequence[str]  # of Python, in the folder of example.py
     ended_by: signal.Signals
     last_words = ""
+
+    @pytest.fixture
+    def sandbox(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+        """A sandbox of its own, with the credentials for its Fivetran in the environment."""
+        with Sandbox() as one:
+            for name in SECRETS:
+                monkeypatch.setenv(name, one.environment[name])
+            yield one
 
     def failed(self, sandbox: Sandbox, connector: str, **options: Any) -> tuple[int, str]:
         """Run it where it fails: the number of attempts, and the error."""

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,11 @@ import pytest
 from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.sandbox import Sandbox
 from tests.exporting import CHECK, TRIGGER, exported, inputs
-from tests.orchestrators.integration import assert_no_script_is_left
+from tests.orchestrators.integration import SECRETS, assert_no_script_is_left
 from tests.processes import wait_until
 
 AIRFLOW = os.environ.get("AIRFLOW", "")
 PATIENCE = 300  # seconds; a DAG takes about ten on a machine that has nothing else to do
-SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.sockets,
@@ -110,12 +109,6 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Airflow:
     command = [AIRFLOW, "db", "migrate"]
     subprocess.run(command, env=environment_of(one.home), check=True, capture_output=True, timeout=PATIENCE)
     return one
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

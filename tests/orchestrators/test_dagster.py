@@ -12,16 +12,14 @@ dg = pytest.importorskip("dagster", reason="script/test-orchestrators installs D
 
 from sync_blueprints.dagster import sync_asset, sync_schedule  # noqa: E402
 from sync_blueprints.sandbox import Sandbox  # noqa: E402
-from tests.orchestrators.integration import Integration  # noqa: E402
+from tests.orchestrators.integration import SECRETS, TRIGGER, Integration  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
-
-SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 
 
 def asset(sandbox: Sandbox, connector: str, **options: Any) -> Any:
     inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_API_URL": sandbox.url, **options.pop("inputs", {})}
-    return sync_asset("orders", blueprint="Fivetran - Execute Sync", inputs=inputs, **options)
+    return sync_asset("orders", blueprint=TRIGGER, inputs=inputs, **options)
 
 
 def materialized(one: Any) -> Any:
@@ -43,37 +41,35 @@ class TestDagster(Integration):
         attempts = sum(event.event_type_value in ("STEP_START", "STEP_RESTARTED") for event in events)
         return attempts, str(failure.event_specific_data.error.to_string())
 
+    def test_a_sync_that_succeeds_materializes_the_asset_with_a_link_and_times(
+        self, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        result = materialized(asset(sandbox, "succeeds_in_1"))
+        (event,) = result.get_asset_materialization_events()
+        metadata = event.materialization.metadata
+        assert metadata["url"] == dg.MetadataValue.url("https://fivetran.com/dashboard/connections/succeeds_in_1")
+        assert isinstance(metadata["succeeded_at"], dg.TimestampMetadataValue)
+        assert len(sandbox.starts) == 1
+        shown = repr(result.all_events) + "".join(capfd.readouterr())
+        assert "succeeded (exit code 0)" in shown
+        assert not [name for name in SECRETS if sandbox.environment[name] in shown]
 
-def test_a_sync_that_succeeds_materializes_the_asset_with_a_link_and_times(
-    sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
-) -> None:
-    result = materialized(asset(sandbox, "succeeds_in_1"))
-    (event,) = result.get_asset_materialization_events()
-    metadata = event.materialization.metadata
-    assert metadata["url"] == dg.MetadataValue.url("https://fivetran.com/dashboard/connections/succeeds_in_1")
-    assert isinstance(metadata["succeeded_at"], dg.TimestampMetadataValue)
-    assert len(sandbox.starts) == 1
-    shown = repr(result.all_events) + "".join(capfd.readouterr())
-    assert "succeeded (exit code 0)" in shown
-    assert not [name for name in SECRETS if sandbox.environment[name] in shown]
+    def test_a_running_sync_is_joined_and_waited_for(self, sandbox: Sandbox) -> None:
+        assert materialized(asset(sandbox, "running_in_2")).success
+        assert not sandbox.starts
 
+    def test_a_secret_may_come_from_a_variable_of_another_name(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
+        monkeypatch.delenv("FIVETRAN_API_KEY")
+        for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
+            assert materialized(asset(sandbox, "succeeds_in_0", secrets={"FIVETRAN_API_KEY": source})).success
 
-def test_a_running_sync_is_joined_and_waited_for(sandbox: Sandbox) -> None:
-    assert materialized(asset(sandbox, "running_in_2")).success
-    assert not sandbox.starts
-
-
-def test_a_secret_may_come_from_a_variable_of_another_name(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
-    monkeypatch.delenv("FIVETRAN_API_KEY")
-    for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):
-        assert materialized(asset(sandbox, "succeeds_in_0", secrets={"FIVETRAN_API_KEY": source})).success
-
-
-def test_a_schedule_materializes_its_assets_in_utc(sandbox: Sandbox) -> None:
-    one = asset(sandbox, "succeeds")
-    schedule = sync_schedule("nightly", [one], "0 2 * * *")
-    definitions = dg.Definitions(assets=[one], schedules=[schedule])
-    assert definitions.resolve_schedule_def("nightly").execution_timezone == "UTC"
-    job = definitions.resolve_job_def(schedule.job_name)
-    assert job.asset_layer.executable_asset_keys == {dg.AssetKey("orders")}
+    def test_a_schedule_materializes_its_assets_in_utc(self, sandbox: Sandbox) -> None:
+        one = asset(sandbox, "succeeds")
+        schedule = sync_schedule("nightly", [one], "0 2 * * *")
+        definitions = dg.Definitions(assets=[one], schedules=[schedule])
+        assert definitions.resolve_schedule_def("nightly").execution_timezone == "UTC"
+        job = definitions.resolve_job_def(schedule.job_name)
+        assert job.asset_layer.executable_asset_keys == {dg.AssetKey("orders")}

@@ -21,12 +21,9 @@ from prefect.testing.utilities import prefect_test_harness
 from sync_blueprints import BlueprintFailed
 from sync_blueprints.prefect import sync_task
 from sync_blueprints.sandbox import Sandbox
-from tests.orchestrators.integration import Integration
+from tests.orchestrators.integration import CHECK, SECRETS, TRIGGER, Integration
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]
-
-TRIGGER, CHECK = "Fivetran - Execute Sync", "Fivetran - Check Sync Status"
-SECRETS = ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,51 +57,41 @@ class TestPrefect(Integration):
         (count,) = counts
         return count, str(caught.value)
 
+    def test_a_check_finds_the_handoff_of_the_trigger_in_its_flow_run(
+        self, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        trigger, check = task(sandbox), task(sandbox, CHECK, inputs={"FIVETRAN_WAIT": True})
 
-def test_a_check_finds_the_handoff_of_the_trigger_in_its_flow_run(
-    sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
-) -> None:
-    trigger, check = task(sandbox), task(sandbox, CHECK, inputs={"FIVETRAN_WAIT": True})
+        @flow
+        def nightly() -> Any:
+            trigger(FIVETRAN_CONNECTOR_ID="succeeds_in_1")
+            return check()
 
-    @flow
-    def nightly() -> Any:
-        trigger(FIVETRAN_CONNECTOR_ID="succeeds_in_1")
-        return check()
+        assert nightly().outcome == "succeeded"
+        assert len(sandbox.starts) == 1
+        page = "fivetran.com/dashboard/connections/succeeds_in_1"
+        with get_client(sync_client=True) as client:
+            links = {one.key: one.data for one in client.read_artifacts()}
+            kept = repr([client.read_task_runs(), client.read_artifacts(), client.read_logs()])
+        assert links["fivetran-com-dashboard-connections-succeeds-in-1"] == f"[{page}](https://{page})"
+        shown = kept + "".join(capfd.readouterr())
+        assert "sync of succeeds_in_1 succeeded" in shown
+        assert not [name for name in SECRETS if sandbox.environment[name] in shown]
 
-    assert nightly().outcome == "succeeded"
-    assert len(sandbox.starts) == 1
-    page = "fivetran.com/dashboard/connections/succeeds_in_1"
-    with get_client(sync_client=True) as client:
-        links = {one.key: one.data for one in client.read_artifacts()}
-        kept = repr([client.read_task_runs(), client.read_artifacts(), client.read_logs()])
-    assert links["fivetran-com-dashboard-connections-succeeds-in-1"] == f"[{page}](https://{page})"
-    shown = kept + "".join(capfd.readouterr())
-    assert "sync of succeeds_in_1 succeeded" in shown
-    assert not [name for name in SECRETS if sandbox.environment[name] in shown]
+    def test_an_asynchronous_flow_may_call_a_task_whose_secret_comes_from_a_block(
+        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Secret(value=sandbox.environment["FIVETRAN_API_KEY"]).save("fivetran-key")
+        monkeypatch.delenv("FIVETRAN_API_KEY")
+        inputs = {"FIVETRAN_CONNECTOR_ID": "succeeds_in_0", "FIVETRAN_WAIT": True}
+        waiting = task(sandbox, inputs=inputs, secrets={"FIVETRAN_API_KEY": "fivetran-key"})
 
+        @flow
+        async def nightly() -> Any:
+            return waiting()
 
-def test_an_asynchronous_flow_may_call_the_task(sandbox: Sandbox) -> None:
-    waiting = task(sandbox, inputs={"FIVETRAN_CONNECTOR_ID": "succeeds_in_0", "FIVETRAN_WAIT": True})
+        assert asyncio.run(nightly()).outcome == "succeeded"
 
-    @flow
-    async def nightly() -> Any:
-        return waiting()
-
-    assert asyncio.run(nightly()).outcome == "succeeded"
-
-
-def test_a_secret_may_come_from_a_block(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    Secret(value=sandbox.environment["FIVETRAN_API_KEY"]).save("fivetran-key")
-    monkeypatch.delenv("FIVETRAN_API_KEY")
-    trigger = task(sandbox, secrets={"FIVETRAN_API_KEY": "fivetran-key"})
-
-    @flow
-    def nightly() -> Any:
-        return trigger(FIVETRAN_CONNECTOR_ID="succeeds")
-
-    assert nightly().outcome == "started"
-
-
-def test_the_time_out_of_prefect_is_refused_when_the_task_is_declared(sandbox: Sandbox) -> None:
-    with pytest.raises(ValueError, match="use time_limit"):
-        task(sandbox, timeout_seconds=60)
+    def test_the_time_out_of_prefect_is_refused_when_the_task_is_declared(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ValueError, match="use time_limit"):
+            task(sandbox, timeout_seconds=60)

@@ -8,6 +8,7 @@ import re
 import signal
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY
+from sync_blueprints.fleet import chain, vessel_of
 from sync_blueprints.fleet_file import read
 from sync_blueprints.fleet_run import FleetRun, fleet_environments, run_fleet
 from sync_blueprints.sandbox import Sandbox
@@ -140,20 +142,12 @@ def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tm
     assert told["SHIPYARD_LOG_ID"] != "x"
 
 
-def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint(tmp_path: Path) -> None:
-    text = """
-        name: one
-        vessels:
-          Trigger:
-            source: {type: BLUEPRINT, blueprint: Fivetran - Execute Sync, inputs: {FIVETRAN_CONNECTOR_ID: mine}}
-          Check:
-            source: {type: BLUEPRINT, blueprint: Fivetran - Check Sync Status}
-        """
-    fleet = read(written(tmp_path, text))
-    outside = {"FIVETRAN_CONNECTOR_ID": "another", "FIVETRAN_API_URL": "http://localhost", **ENVIRONMENT}
+def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint() -> None:
+    trigger, check = (vessel_of(f"Fivetran - {name}") for name in ("Execute Sync", "Check Sync Status"))
+    fleet = chain([replace(trigger, variables={"FIVETRAN_CONNECTOR_ID": "mine"}), check])
+    outside = {"FIVETRAN_CONNECTOR_ID": "another", "FIVETRAN_API_URL": "http://localhost"}
     environments = fleet_environments(fleet, {**outside, "SHIPYARD_ARTIFACTS_DIRECTORY": "x"})
-    ids = [variables.get("FIVETRAN_CONNECTOR_ID") for variables in environments]
-    assert ids == ["mine", None]
+    assert [variables.get("FIVETRAN_CONNECTOR_ID") for variables in environments] == ["mine", None]
     assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 

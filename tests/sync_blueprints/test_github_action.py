@@ -16,7 +16,7 @@ FIVETRAN = find("Fivetran - Execute Sync")
     [
         ("sk_1234", ["sk_1234"]),
         ("  sk_1234\n", ["sk_1234"]),
-        ("100%\r\n::error::x", ["100%25%0D%0A::error::x", "100%25", "::error::x"]),
+        ("100%0A\r\n::error::x", ["100%250A%0D%0A::error::x", "100%250A", "::error::x"]),
         ("abc", []),  # shorter than what is ever hidden
         ("abc\nlonger", ["abc%0Alonger", "longer"]),
         ("", []),
