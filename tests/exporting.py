@@ -65,13 +65,16 @@ def exported(*arguments: str) -> str:
     return printed.stdout
 
 
-def command_in(folder: Path) -> None:
-    """Put a program `sync-blueprints` into the folder, for a PATH."""
+def program_in(folder: Path, name: str, *command: object) -> None:
+    """Put a program into the folder, for a PATH, that runs a command with the arguments it is given."""
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "sync-blueprints"
-    command = [sys.executable, str(REPOSITORY / "sync_blueprints" / "__main__.py")]
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
+
+
+def command_in(folder: Path) -> None:
+    program_in(folder, "sync-blueprints", sys.executable, REPOSITORY / "sync_blueprints" / "__main__.py")
 
 
 def fleets(text: str) -> list[dict[str, Any]]:

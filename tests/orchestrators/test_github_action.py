@@ -19,6 +19,7 @@ import yaml
 from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.github_action import masks
 from sync_blueprints.sandbox import Sandbox
+from tests.exporting import program_in
 from tests.orchestrators.integration import CHECK, TRIGGER, WITHOUT_INDEX
 
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
@@ -190,10 +191,8 @@ def test_paths_with_backslashes_and_a_virtual_environment_of_windows_are_found(j
     temporary, action = job.folder / r"D:\a\_temp", job.folder / r"D:\a\_actions"
     action.symlink_to(REPOSITORY, target_is_directory=True)
     scripts = temporary / "sync-blueprints-{}.{}.{}".format(*sys.version_info) / "Scripts"
-    scripts.mkdir(parents=True)
+    program_in(scripts, "python.exe", sys.executable)
     (scripts.parent / "ready").touch()
-    (scripts / "python.exe").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
-    (scripts / "python.exe").chmod(0o755)
     with_ = {"python-version": "3.x"}
     step = job.run(CREDENTIALS, with_, RUNNER_TEMP=str(temporary), GITHUB_ACTION_PATH=str(action))
     assert (step.exit_code, step.outputs["outcome"]) == (0, "valid"), step.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from sync_blueprints.export.schedule import check_schedule, on_calendar
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs, program_in
 
 pytestmark = pytest.mark.skipif(not shutil.which("flock"), reason="flock is util-linux's")
 
@@ -90,9 +90,7 @@ def test_the_crontab_line_is_silent_after_a_success_and_shows_the_log_of_a_failu
 
 def test_a_run_beside_another_one_ends_at_once_and_starts_nothing(home: Path) -> None:
     set_up(home, TRIGGER, *CONNECTOR)
-    (home / "bin" / "sync-blueprints").write_text(
-        f"#!/bin/sh\necho started >>{shlex.quote(str(home))}/log\nexec sleep 60\n"
-    )
+    program_in(home / "bin", "sync-blueprints", "sh", "-c", f'echo started >>"{home}/log"; exec sleep 60')
     script = str(folder(home) / "nightly.sh")
     with subprocess.Popen([script], env={"PATH": os.environ["PATH"]}) as first:
         while not (home / "log").exists():

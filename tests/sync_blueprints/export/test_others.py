@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import yaml
 
 from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, exported, fleets, program_in
 
 AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
 
@@ -46,16 +45,14 @@ def test_a_fleet_holds_a_value_as_it_is(parameters: Step) -> None:
 
 def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[list[str]]]:
     """Run the lines in a shell whose `docker` writes its arguments down and exits with the next code."""
-    seen = folder / "seen"
-    program, stub = folder / "docker", folder / "stub.py"
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(stub))} "$@"\n')
+    seen, stub = folder / "seen", folder / "stub.py"
+    program_in(folder, "docker", sys.executable, stub)
     stub.write_text(
         "import json, pathlib, sys\n"
         f"seen = pathlib.Path({str(seen)!r})\n"
         "with seen.open('a') as file: file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
         f"sys.exit({exit_codes}[len(seen.read_text().splitlines()) - 1])\n"
     )
-    program.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
     ran = subprocess.run(["/bin/sh", "-c", text], env={"PATH": path, "PYTHONUTF8": "1"}, check=False)
     return ran.returncode, [json.loads(line) for line in seen.read_text().splitlines()]
