@@ -17,8 +17,8 @@ def trigger(task_id: str, connector: str, **arguments: object) -> BlueprintOpera
     return BlueprintOperator(task_id=task_id, blueprint=TRIGGER, inputs=inputs, **arguments)
 
 
-def check(task_id: str, **arguments: object) -> BlueprintSensor:
-    return BlueprintSensor(task_id=task_id, blueprint=CHECK, inputs=URL, poke_interval=1, **arguments)
+def check(task_id: str, poke_interval: int = 1, **arguments: object) -> BlueprintSensor:
+    return BlueprintSensor(task_id=task_id, blueprint=CHECK, inputs=URL, poke_interval=poke_interval, **arguments)
 
 
 START: dict[str, Any] = {"start_date": datetime(2024, 1, 1, tzinfo=timezone.utc), "catchup": False}
@@ -26,7 +26,7 @@ START: dict[str, Any] = {"start_date": datetime(2024, 1, 1, tzinfo=timezone.utc)
 with DAG("scheduled", schedule="@once", is_paused_upon_creation=False, **START):
     waiting = {"FIVETRAN_WAIT": True, "FIVETRAN_POLL_INTERVAL": 1}
     trigger("waits", "succeeds_in_600_xwaits", inputs=waiting, retry_delay=timedelta(seconds=0))
-    trigger("started", "succeeds_in_600_xchecked") >> check("checked")
+    trigger("started", "succeeds_in_600_xchecked") >> check("checked", poke_interval=2)
 
 with DAG("chains", schedule=None, **START):
     trigger("succeeds", "{{ 'succeeds' }}_in_1") >> check("succeeds_check")

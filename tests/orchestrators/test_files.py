@@ -108,15 +108,14 @@ def test_the_variables_of_the_example_env_file_exist_and_hold_nothing() -> None:
     assert required <= set(given)
 
 
-def test_compose_talks_to_its_own_sandbox() -> None:
+def test_compose_talks_to_its_own_sandbox(sandbox: Sandbox) -> None:
     services = parsed(COMPOSE)["services"]
-    with Sandbox() as sandbox:
-        for service in (services["trigger"], services["check"]):
-            given = service["environment"]
-            assert given["FIVETRAN_API_URL"] == "http://sandbox:8642"
-            for name in ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"):
-                assert given[name] == sandbox.environment[name]
-            assert service["volumes"] == ["artifacts:/artifacts"]
+    for service in (services["trigger"], services["check"]):
+        given = service["environment"]
+        assert given["FIVETRAN_API_URL"] == "http://sandbox:8642"
+        for name in ("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"):
+            assert given[name] == sandbox.environment[name]
+        assert service["volumes"] == ["artifacts:/artifacts"]
 
 
 def test_gitlab_retries_a_trigger_on_exactly_the_codes_of_the_catalog() -> None:

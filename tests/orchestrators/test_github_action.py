@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,14 +87,13 @@ class Job:
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+def runner(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Job:
     folder = tmp_path_factory.mktemp("runner")
     (folder / "an action").symlink_to(REPOSITORY, target_is_directory=True)
     (folder / "temp of the runner").mkdir()
-    with Sandbox() as sandbox:
-        files = {name: str(folder / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-        folders = {"GITHUB_ACTION_PATH": str(folder / "an action"), "RUNNER_TEMP": str(folder / "temp of the runner")}
-        yield Job(folder, {**sandbox.environment, **WITHOUT_INDEX, **files, **folders})
+    files = {name: str(folder / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    folders = {"GITHUB_ACTION_PATH": str(folder / "an action"), "RUNNER_TEMP": str(folder / "temp of the runner")}
+    return Job(folder, {**sandbox.environment, **WITHOUT_INDEX, **files, **folders})
 
 
 @pytest.fixture

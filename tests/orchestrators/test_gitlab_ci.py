@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,8 @@ class Runner:
 
 
 @pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
-    with Sandbox() as sandbox:
-        yield Runner(tmp_path, {**sandbox.environment, **WITHOUT_INDEX})
+def runner(tmp_path: Path, sandbox: Sandbox) -> Runner:
+    return Runner(tmp_path, {**sandbox.environment, **WITHOUT_INDEX})
 
 
 @pytest.mark.parametrize(("connector", "expected"), [("succeeds_in_1", 0), ("fails_in_1", 211)])
