@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 import requests
 import responses
 from urllib3.connectionpool import HTTPSConnectionPool
@@ -110,6 +111,11 @@ class Vendor:
         """
         self.steps.append(Step(method, path, response, **more))
 
+    def reads(self, path: str, *responses: Any, **more: Any) -> None:
+        """The next GETs, one after the other; the response to a single one may be in `more`."""
+        for response in responses or [more.pop("response")]:
+            self.expect("GET", path, response, **more)
+
     def respond(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         """For `responses`: the response to the next request. Raises AssertionError for one that is not expected."""
         parts = urlsplit(request.url)
@@ -152,6 +158,7 @@ class Scripts(Vendor):
     """
 
     name: ClassVar[str]
+    home: ClassVar[str]  # the URL of its API
     credentials: ClassVar[Mapping[str, str]]
     of: ClassVar[Mapping[str, str]]
     start_path: ClassVar[str]  # how the path of a request ends that starts a sync
@@ -214,6 +221,16 @@ def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor, **more:
         yield vendor
     unused = [step for step in vendor.steps if not step.times]
     assert not unused
+
+
+def fixture_of(kind: type[Scripts]) -> Any:
+    """The fixture of a vendor on the wire, with the artifacts of its scripts in `tmp_path`."""
+
+    @pytest.fixture
+    def vendor(clock: FakeClock, tmp_path: Path) -> Iterator[Any]:
+        yield from on_the_wire(kind.home, clock, kind, folder=tmp_path)
+
+    return vendor
 
 
 @dataclass(frozen=True)

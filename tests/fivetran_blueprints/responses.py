@@ -78,14 +78,14 @@ class Fivetran(Scripts):
     """What is expected of Fivetran's scripts, and the scripts themselves."""
 
     name = "fivetran"
+    home = "https://api.fivetran.com"
     credentials = KEYS
     of = {**KEYS, "FIVETRAN_CONNECTOR_ID": ID}  # noqa: RUF012
     start_path = "/sync"
 
     def shows(self, *responses: Any, **more: Any) -> None:
         """The next reads of the connection; the response to a single one may be in `more`."""
-        for response in responses or [more.pop("response")]:
-            self.expect("GET", DETAILS, response, **more)
+        self.reads(DETAILS, *responses, **more)
 
     def expect_start(self, response: Any = ACCEPTED, body: Any = FORCE, **more: Any) -> None:
         """A trigger request, which is accepted unless `response` says otherwise."""

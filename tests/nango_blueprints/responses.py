@@ -109,6 +109,7 @@ class Nango(Scripts):
     """
 
     name = "nango"
+    home = "https://api.nango.dev"
     credentials = ONLY_THE_KEY
     of = ENVIRONMENT
     start_path = TRIGGER

@@ -71,14 +71,10 @@ class RudderStack(Scripts):
     """
 
     name = "rudderstack"
+    home = "https://api.rudderstack.com"
     credentials = TOKEN
     of = OF_CONNECTION
     start_path = "/start"
-
-    def polls(self, path: str, *seen: Any, **more: Any) -> None:
-        """One read of `path` after the other; the response to a single one may be in `more`."""
-        for response in seen or [more.pop("response")]:
-            self.expect("GET", path, response, **more)
 
     def expect_running(self, response: Any = None, **more: Any) -> None:
         """The next read of a connection's running syncs, and any response."""

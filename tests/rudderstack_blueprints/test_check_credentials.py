@@ -25,7 +25,7 @@ def test_the_workspace_is_named_and_its_region_if_it_is_not_the_one_given(
     rudderstack: RudderStack, given: str, region: str | None, words: str
 ) -> None:
     rudderstack.url = EU if given == "EU" else rudderstack.url
-    rudderstack.polls(WORKSPACE, workspace(region))
+    rudderstack.reads(WORKSPACE, workspace(region))
     ended = rudderstack.verify(REGION=given)
     assert ended == VALID
     assert ended.message.endswith(words)
@@ -33,7 +33,7 @@ def test_the_workspace_is_named_and_its_region_if_it_is_not_the_one_given(
 
 
 def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) -> None:
-    rudderstack.polls(WORKSPACE, workspace(name=None))
+    rudderstack.reads(WORKSPACE, workspace(name=None))
     assert "w_1" in rudderstack.verify().message
 
 
@@ -50,12 +50,12 @@ def test_a_workspace_without_a_name_is_told_by_its_id(rudderstack: RudderStack) 
 def test_where_there_is_no_workspace_the_sources_are_asked_for_and_believed_no_more(
     rudderstack: RudderStack, workspace: Any, sources: Any, status: int, expected: tuple[Any, ...]
 ) -> None:
-    rudderstack.polls(WORKSPACE, workspace, status=404)
-    rudderstack.polls("/v2/sources", sources, status=status, many=True)
+    rudderstack.reads(WORKSPACE, workspace, status=404)
+    rudderstack.reads("/v2/sources", sources, status=status, many=True)
     assert rudderstack.verify() == expected
 
 
 @pytest.mark.parametrize("response", [{"workspace": None}, {"workspace": "Acme"}, {"sources": []}])
 def test_an_unexpected_workspace_proves_nothing(rudderstack: RudderStack, response: Any) -> None:
-    rudderstack.polls(WORKSPACE, response)
+    rudderstack.reads(WORKSPACE, response)
     assert rudderstack.verify() == UNREACHABLE

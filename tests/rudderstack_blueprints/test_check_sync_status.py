@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,11 +20,15 @@ from tests.rudderstack_blueprints.responses import (
     SYNCS,
     TOKEN,
     WORKSPACE,
+    ZERO,
     RudderStack,
     a_run,
     sync,
+    syncs,
     workspace,
 )
+from tests.support import NOW
+from tests.wire import HTML
 
 REJECTED_ROWS = {"succeeded": {"total": 88}, "failed": {"total": 2}, "changed": {"total": 90}, "total": 90}
 
@@ -51,7 +56,7 @@ def test_what_was_started_is_polled_by_its_id(
 ) -> None:
     of = OF_CONNECTION if path is SYNC else OF_SOURCE
     rudderstack.triggered(of)
-    rudderstack.polls(path, response)
+    rudderstack.reads(path, response)
     ended = rudderstack.check(of=of)
     assert ended == expected
     assert OURS[path] in ended.message or expected == UNREACHABLE
@@ -59,7 +64,7 @@ def test_what_was_started_is_polled_by_its_id(
 
 def test_an_id_of_a_sync_is_quoted_in_the_url(rudderstack: RudderStack) -> None:
     rudderstack.triggered(sync_id="a/../b?c")
-    rudderstack.polls(f"{SYNCS}/a%2F..%2Fb%3Fc", sync("succeeded", "a/../b?c"))
+    rudderstack.reads(f"{SYNCS}/a%2F..%2Fb%3Fc", sync("succeeded", "a/../b?c"))
     assert rudderstack.check() == SUCCEEDED
 
 
@@ -74,16 +79,16 @@ def test_an_id_of_a_sync_is_quoted_in_the_url(rudderstack: RudderStack) -> None:
 def test_a_sync_that_is_unknown_is_named(rudderstack: RudderStack, of: dict[str, str], path: str, words: str) -> None:
     rudderstack.triggered(of)
     rudderstack.clock.sleep(61)
-    rudderstack.polls(path, None, status=404)
+    rudderstack.reads(path, None, status=404)
     assert rudderstack.check(of=of) == (*NOT_FOUND, words)
 
 
 def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: RudderStack) -> None:
     rudderstack.triggered(log_id="5")
     rudderstack.triggered(OF_SOURCE, log_id="6")
-    rudderstack.polls(SYNC, sync("succeeded"))
+    rudderstack.reads(SYNC, sync("succeeded"))
     assert rudderstack.check("5", "6", of=OF_CONNECTION) == SUCCEEDED
-    rudderstack.polls(RUN_STATUS, a_run("failed"))
+    rudderstack.reads(RUN_STATUS, a_run("failed"))
     assert rudderstack.check("5", "6", of=OF_SOURCE) == FAILED
 
 
@@ -91,7 +96,7 @@ def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
     rudderstack: RudderStack, caplog: pytest.LogCaptureFixture
 ) -> None:
     rudderstack.triggered()
-    rudderstack.polls(f"/v2/sources/{CONNECTION}/status", a_run("finished"))
+    rudderstack.reads(f"/v2/sources/{CONNECTION}/status", a_run("finished"))
     assert rudderstack.check(of={**TOKEN, "RUDDERSTACK_SOURCE_ID": CONNECTION}) == SUCCEEDED  # the same id
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert "ignoring sync.pickle" in warning
@@ -110,9 +115,9 @@ def test_a_run_without_an_id_is_told_from_others_by_its_start(
     rudderstack: RudderStack, run: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     rudderstack.expect_trigger(OF_SOURCE, status=204)
-    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01"))
+    rudderstack.reads(SOURCE_STATUS, a_run("running", "12:00:01"))
     assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.polls(SOURCE_STATUS, run)
+    rudderstack.reads(SOURCE_STATUS, run)
     assert rudderstack.check(of=OF_SOURCE) == expected
 
 
@@ -121,14 +126,14 @@ def test_a_run_without_an_id_is_told_from_others_by_its_start(
 
 def test_the_ids_of_another_program_are_checked(rudderstack: RudderStack) -> None:
     rudderstack.put(source_id=SOURCE, sync_id="run-1")
-    rudderstack.polls(RUN_STATUS, a_run("finished"))
+    rudderstack.reads(RUN_STATUS, a_run("finished"))
     assert rudderstack.check(of=TOKEN) == SUCCEEDED
 
 
 @pytest.mark.parametrize("max_age", ["", "5"], ids=["", "a max age is ignored"])
 def test_a_source_id_of_another_program_means_its_latest_run(rudderstack: RudderStack, max_age: str) -> None:
     rudderstack.put(source_id=SOURCE)
-    rudderstack.polls(SOURCE_STATUS, a_run("failed", "11:00:00", "11:05:00", error="no such table"))
+    rudderstack.reads(SOURCE_STATUS, a_run("failed", "11:00:00", "11:05:00", error="no such table"))
     assert rudderstack.check(of=TOKEN, MAX_AGE=max_age) == FAILED
 
 
@@ -154,7 +159,7 @@ def test_the_result_has_the_rows_and_the_times_and_rejected_rows_are_a_failure_o
     rudderstack: RudderStack, wanted: str, expected: tuple[int, str]
 ) -> None:
     rudderstack.triggered()
-    rudderstack.polls(SYNC, sync("succeeded", metrics=REJECTED_ROWS))
+    rudderstack.reads(SYNC, sync("succeeded", metrics=REJECTED_ROWS))
     assert rudderstack.check(of=TOKEN, FAIL_ON_FAILED_ROWS=wanted) == (*expected, "rejected 2 rows")
     report = rudderstack.run.report
     assert (report.id, report.sync_id, report.url) == (CONNECTION, "sync-1", None)
@@ -183,8 +188,138 @@ def test_a_500_of_a_source_is_a_server_error_only_if_the_source_can_be_read_or_a
     if has_handoff:
         rudderstack.triggered(OF_SOURCE)
         rudderstack.clock.sleep(100)
-    rudderstack.polls(RUN_STATUS if has_handoff else SOURCE_STATUS, **boom, many=True)
-    rudderstack.polls(SOURCE_PATH, **{**boom, "status": status}, many=True)
+    rudderstack.reads(RUN_STATUS if has_handoff else SOURCE_STATUS, **boom, many=True)
+    rudderstack.reads(SOURCE_PATH, **{**boom, "status": status}, many=True)
     if not has_handoff:
-        rudderstack.polls(WORKSPACE, workspace())
+        rudderstack.reads(WORKSPACE, workspace())
     assert rudderstack.check(of=OF_SOURCE) == expected
+
+
+# Without a handoff: the latest sync, found in few requests
+
+HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
+EARLY, LATE = sync("failed", "early", "11:05:00"), sync("succeeded", "late", "11:30:00")
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def expect_list(rudderstack: RudderStack, window: timedelta | None, *items: Any, page: int = 1, **paging: Any) -> None:
+    """The read of the syncs in a window before the start of the tests."""
+    since = {} if window is None else {"started_after": stamp(NOW - window)}
+    at_page = {"page": f"{page}"} if page > 1 else {}
+    rudderstack.expect("GET", SYNCS, syncs(*items, **paging), query={**since, **at_page})
+
+
+def test_the_latest_run_of_a_source_is_checked(rudderstack: RudderStack) -> None:
+    rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", finished="12:01:00"))
+    words = f"the latest sync of source {SOURCE} succeeded at 2026-11-22T12:01:00Z"
+    assert rudderstack.check(of=OF_SOURCE) == (*SUCCEEDED, words)
+
+
+@pytest.mark.parametrize("latest", [{}, {"status": "", "startedAt": ZERO, "finishedAt": ZERO}])
+def test_a_source_that_never_ran_is_incomplete(rudderstack: RudderStack, latest: Any) -> None:
+    rudderstack.expect("GET", SOURCE_STATUS, latest)
+    assert rudderstack.check(of=OF_SOURCE) == (*RUNNING, f"source {SOURCE} has never run")
+
+
+def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> None:
+    rudderstack.shows_running(sync("running", "now", "11:59:00"))
+    assert rudderstack.check() == (*RUNNING, f"sync now of connection {CONNECTION} is running")
+    assert rudderstack.run.report.sync_id == "now"
+
+
+def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStack) -> None:
+    rudderstack.shows_running()
+    expect_list(rudderstack, HOUR, LATE, {"id": "next", "status": "queued"})
+    assert rudderstack.check() == RUNNING
+
+
+@pytest.mark.parametrize("windows", [[HOUR], [HOUR, DAY], [HOUR, DAY, MONTH], [HOUR, DAY, MONTH, None]])
+@pytest.mark.parametrize(("offset", "order"), [(-86400.0, (EARLY, LATE)), (7200.0, (LATE, EARLY))])
+def test_else_the_window_before_the_servers_time_is_widened_and_the_sync_that_started_last_decides(
+    rudderstack: RudderStack, windows: list[timedelta | None], offset: float, order: Any
+) -> None:
+    rudderstack.clock.offset = offset
+    rudderstack.shows_running()
+    for window in windows[:-1]:
+        expect_list(rudderstack, window)
+    expect_list(rudderstack, windows[-1], *order)
+    assert rudderstack.check() == (*SUCCEEDED, "sync late of")
+
+
+def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> None:
+    rudderstack.shows_running()
+    for window in (HOUR, DAY, MONTH, None):
+        expect_list(rudderstack, window)
+    ended = rudderstack.check()
+    assert ended == RUNNING
+    assert ended.message == f"connection {CONNECTION} has never run"
+
+
+def test_without_the_servers_clock_there_is_no_window(rudderstack: RudderStack) -> None:
+    rudderstack.expect_running(syncs(), date=False)
+    rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE), date=False)
+    assert rudderstack.check() == SUCCEEDED
+
+
+MIDDLE = sync("failed", "middle", "11:20:00")
+OLDER = [sync("failed", f"{hour}", f"{hour:02}:00:00") for hour in range(11, 0, -1)]
+PAGES: dict[str, tuple[list[list[dict[str, Any]]], bool]] = {
+    "to the last one": ([[EARLY], [MIDDLE], [LATE]], False),
+    "not to the last one if they come newest first": ([[LATE, *OLDER]], True),
+    "also if a few come newest first by chance": ([[MIDDLE, EARLY], [LATE]], False),
+    "until they repeat themselves": ([[EARLY, LATE]] * 3, True),
+    "also if a sync that has just begun moves one to the next page": ([[EARLY], [EARLY], [LATE]], False),
+}
+
+
+@pytest.mark.parametrize(("pages", "more"), PAGES.values(), ids=PAGES)
+def test_the_pages_of_a_window_are_read(rudderstack: RudderStack, pages: list[Any], more: bool) -> None:
+    """Seed 20490816: with a new sync in front, the second page repeats the first."""
+    rudderstack.shows_running()
+    for page, items in enumerate(pages, 1):
+        expect_list(rudderstack, HOUR, *items, page=page, next="2" if more or page < len(pages) else "")
+    assert rudderstack.check() == (*SUCCEEDED, "sync late of")
+
+
+def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
+    rudderstack.shows_running()
+    for page in range(1, 101):
+        expect_list(rudderstack, HOUR, sync("succeeded", f"sync-{page}"), page=page, next="more")
+    assert rudderstack.check() == UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {},
+        {"syncs": None},
+        {"syncs": {}},
+        {"syncs": ["s"]},
+        {"syncs": [{"status": "succeeded"}]},
+        {"syncs": [{"id": 5, "status": "succeeded"}]},
+        {"syncs": [{"id": "..", "status": "succeeded"}]},
+        {"syncs": [{"id": "x-the-token", "status": "succeeded"}]},
+        {"syncs": [{"id": "s", "status": ["succeeded"]}]},
+        {"syncs": [], "paging": ["next"]},
+        [],
+        HTML,
+    ],
+)
+def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(rudderstack: RudderStack, response: Any) -> None:
+    rudderstack.expect_running(response)
+    ended = rudderstack.check()
+    assert ended == UNREACHABLE
+    assert "the-token" not in ended.message
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "expected"), [(HTML, 404, NOT_FOUND), ({"error": "boom"}, 500, UNREACHABLE)]
+)
+def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
+    rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
+) -> None:
+    rudderstack.expect_running(response, status=status, many=True)
+    assert rudderstack.check() == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")

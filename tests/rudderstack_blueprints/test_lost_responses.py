@@ -182,23 +182,23 @@ def test_a_sync_found_after_a_lost_response_may_be_invisible_for_a_minute_from_t
 def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
     ours, behind = a_run("running", "12:00:01"), LAST_RUN
-    rudderstack.polls(SOURCE_STATUS, ours, behind, ours, a_run("finished", "12:00:01", "12:00:30"))
+    rudderstack.reads(SOURCE_STATUS, ours, behind, ours, a_run("finished", "12:00:01", "12:00:30"))
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
 
 
 def test_a_run_that_began_just_before_it_was_found_is_told_at_once(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, None, status=204)
     queued = {"status": "pending", "startedAt": ZERO}
-    rudderstack.polls(SOURCE_STATUS, queued, a_run("running", "12:00:00"), a_run("finished", "12:00:00", "12:00:03"))
+    rudderstack.reads(SOURCE_STATUS, queued, a_run("running", "12:00:00"), a_run("finished", "12:00:00", "12:00:03"))
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
     assert rudderstack.clock.elapsed < 10
 
 
 def test_the_run_before_is_not_taken_for_one_that_has_not_started_yet(rudderstack: RudderStack) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
-    rudderstack.polls(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
+    rudderstack.reads(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
     assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.polls(SOURCE_STATUS, LAST_RUN, a_run("failed", "12:00:03", "12:00:04"))
+    rudderstack.reads(SOURCE_STATUS, LAST_RUN, a_run("failed", "12:00:03", "12:00:04"))
     assert [rudderstack.check(of=OF_SOURCE), rudderstack.check(of=OF_SOURCE)] == [RUNNING, FAILED]
 
 
@@ -207,7 +207,7 @@ def test_of_two_runs_in_the_same_second_ours_is_the_one_with_its_job_run_id(
     rudderstack: RudderStack, job_run_id: str, expected: tuple[int, str]
 ) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
-    rudderstack.polls(SOURCE_STATUS, a_run("running", "12:00:01", jobRunId="ours"))
+    rudderstack.reads(SOURCE_STATUS, a_run("running", "12:00:01", jobRunId="ours"))
     assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.polls(SOURCE_STATUS, a_run("failed", "12:00:01", "12:00:02", jobRunId=job_run_id))
+    rudderstack.reads(SOURCE_STATUS, a_run("failed", "12:00:01", "12:00:02", jobRunId=job_run_id))
     assert rudderstack.check(of=OF_SOURCE) == expected

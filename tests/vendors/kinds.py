@@ -38,7 +38,6 @@ class Kind(NamedTuple):
     """What can be synced. The responses are those while a sync is running, or none is, and once one has ended."""
 
     vendor: type[Scripts]
-    url: str
     authorization: str
     of: Mapping[str, str]
     id: str
@@ -100,7 +99,6 @@ def _kind(read: Place, idle: Any, running: Any, **more: Any) -> Kind:
 KINDS = {
     "Fivetran": _kind(
         vendor=fivetran.Fivetran,
-        url="https://api.fivetran.com",
         authorization="Basic dGhlLWtleTp0aGUtc2VjcmV0",
         of=fivetran.Fivetran.of,
         id=fivetran.ID,
@@ -120,7 +118,6 @@ KINDS = {
     ),
     "RudderStack connection": _kind(
         vendor=rudderstack.RudderStack,
-        url="https://api.rudderstack.com",
         authorization="Bearer the-token",
         of=rudderstack.OF_CONNECTION,
         id=rudderstack.CONNECTION,
@@ -144,7 +141,6 @@ KINDS = {
     ),
     "RudderStack source": _kind(
         vendor=rudderstack.RudderStack,
-        url="https://api.rudderstack.com",
         authorization="Bearer the-token",
         of=rudderstack.OF_SOURCE,
         id=rudderstack.SOURCE,
@@ -167,7 +163,6 @@ KINDS = {
     ),
     "Nango": _kind(
         vendor=nango.Nango,
-        url="https://api.nango.dev",
         authorization=f"Bearer {nango.KEY}",
         of=nango.ENVIRONMENT,
         id=nango.INTEGRATION,
@@ -206,32 +201,32 @@ class Synced:
         """The first read of a trigger."""
         self.reads(response)
         if self.kind.first_read_only:
-            self._get(self.kind.first_read_only, [None], {"status": 404})
+            self._get(self.kind.first_read_only, None, status=404)
 
     def reads(self, *responses: Any, **more: Any) -> None:
         """Its next reads before a start."""
-        self._get(self.kind.read, responses, more)
+        self._get(self.kind.read, *responses, **more)
 
     def requests(self, response: Any = ..., **more: Any) -> None:
         """A trigger request, which is accepted unless `response` says otherwise."""
         accepted = self.kind.accepted if response is ... else response
         self.vendor.expect("POST", self.kind.start.path, accepted, body=ANY, **more)
         if more.get("status") == 500 and self.kind.after_500:
-            self._get(self.kind.after_500, [{}], {})
+            self._get(self.kind.after_500, {})
 
     def searches(self, *responses: Any, **more: Any) -> None:
         """Polls for the sync that a lost request started."""
-        self._get(self.kind.search, responses, more)
+        self._get(self.kind.search, *responses, **more)
 
     def polls(self, *responses: Any, **more: Any) -> None:
         """Polls of the sync that was started."""
-        self._get(self.kind.poll, responses, more)
+        self._get(self.kind.poll, *responses, **more)
 
     def ends(self, now: Any = None) -> None:
         """A poll that shows an end, by default a success."""
         self.polls(now or self.kind.succeeded)
         if self.kind.history:
-            self._get(self.kind.history, [None], {"status": 403})
+            self._get(self.kind.history, None, status=403)
 
     def latest(self, ended_at: str, *, failed: bool = False) -> None:
         """What a check without a handoff reads, which ended at this time of the day."""
@@ -268,7 +263,5 @@ class Synced:
         """The state of the pending start, None without one."""
         return self.vendor.files.get("starting.pickle", {}).get("state")
 
-    def _get(self, place: Place, responses: Sequence[Any], more: dict[str, Any]) -> None:
-        """One read after the other; the response to a single one may be in `more`."""
-        for response in responses or [more.pop("response")]:
-            self.vendor.expect("GET", place.path, response, query=place.query, **more)
+    def _get(self, place: Place, *responses: Any, **more: Any) -> None:
+        self.vendor.reads(place.path, *responses, query=place.query, **more)
