@@ -211,6 +211,11 @@ class Scripts(Vendor):
             written = value if isinstance(value, bytes) else pickle.dumps(value, protocol=4)
             (variables_folder / f"{name}.pickle").write_bytes(written)
 
+    def written_by_0_1(self, *names: str) -> dict[str, bytes]:
+        """Files of version 0.1, as `put` takes them."""
+        pickles = Path(__file__).parent / f"{self.name}_blueprints" / "pickles"
+        return {name: (pickles / f"{name}.pickle").read_bytes() for name in names}
+
 
 def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor, **more: Any) -> Iterator[Any]:
     """For a fixture: a vendor at `url`; whatever was expected and did not come fails the test."""

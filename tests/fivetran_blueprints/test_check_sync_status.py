@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.endings import ARTIFACT_ERROR, FAILED, INVALID_INPUT, JOINED, RUNNING, STARTED, SUCCEEDED
+from fivetran_blueprints.handoff import Handoff
+from fivetran_blueprints.verdict import Baseline
+from tests.endings import ARTIFACT_ERROR, FAILED, JOINED, RUNNING, STARTED, SUCCEEDED
 from tests.fivetran_blueprints.responses import FORCE, HISTORY, ID, SINCE, Fivetran, at, connection
 from tests.support import NOW
 from tests.wire import TIMED_OUT
-
-# With a handoff
-
-
-@pytest.mark.parametrize(
-    ("succeeded_at", "failed_at", "ended_at", "expected"),
-    [
-        ("12:05:00.5", "05:00:00", "12:05:00", SUCCEEDED),
-        ("12:05:00", "12:09:00", "12:09:00", FAILED),
-        ("11:59:57", "05:00:00", "", RUNNING),  # another sync's, that a stale read hid
-        ("11:30:00", "11:59:57.9", "", RUNNING),
-    ],
-)
-def test_the_later_of_the_stamps_since_the_trigger_decides(
-    fivetran: Fivetran, succeeded_at: str, failed_at: str, ended_at: str, expected: tuple[int, str]
-) -> None:
-    fivetran.triggered(connection(succeeded_at=None, failed_at=None))
-    fivetran.shows(connection("scheduled", at(succeeded_at), at(failed_at)))
-    if ended_at:
-        fivetran.expect_history(SINCE, ended_at)
-    assert fivetran.check() == (*expected, ID, ended_at)
-
 
 # Over an interrupted sync
 
@@ -96,87 +75,61 @@ def test_the_result_has_the_states_and_the_stamps(fivetran: Fivetran) -> None:
 # Which handoff is checked
 
 NO_ID = {"CONNECTOR_ID": ""}
-HIDING = {"force_sync": ["sync"], "connector_id": ["sync", "force_sync"], "execution_time": ["sync", "force_sync"]}
-PICKLES = Path(__file__).parent / "pickles"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "odd",
     [
-        ("sync", {"execution_time": None}),
-        ("sync", {"connector_id": "../other"}),
-        ("sync", {"connector_id": 5}),
-        ("sync", {"succeeded_at": "2026-11-22"}),
-        ("sync", {"failed_at": datetime(2026, 11, 22)}),
-        ("force_sync", [ID]),
-        ("force_sync", [ID, None]),
-        ("force_sync", [ID, datetime(2026, 11, 22, 12)]),
-        ("force_sync", [ID, NOW, "more"]),
-        ("force_sync", ["../other", NOW]),
-        ("connector_id", 5),
-        ("execution_time", "2026-11-22"),
+        {"execution_time": None},
+        {"connector_id": "../other"},
+        {"connector_id": 5},
+        {"succeeded_at": "2026-11-22"},
+        {"failed_at": datetime(2026, 11, 22)},
     ],
+    ids=str,
 )
-def test_a_file_that_cannot_be_read_ends_the_check_even_with_an_id(fivetran: Fivetran, name: str, value: Any) -> None:
-    fivetran.triggered()
-    if isinstance(value, dict):
-        value = {**fivetran.files["sync.pickle"], **value}
-    for other in HIDING.get(name, []):
-        (fivetran.folder / "fivetran-blueprints" / "variables" / f"{other}.pickle").unlink()
-    fivetran.put(**{name: value})
-    assert fivetran.check() == (*ARTIFACT_ERROR, f"{name}.pickle")
+def test_a_handoff_that_no_trigger_writes_is_refused(odd: dict[str, Any]) -> None:
+    saved = Handoff(ID, Baseline(NOW, NOW, NOW)).plain()
+    with pytest.raises((TypeError, ValueError)):
+        Handoff.from_plain({**saved, **odd})
 
 
 # The files of other programs
 
-OTHERS = [{"force_sync": [ID, NOW]}, {"force_sync": (ID, NOW)}, {"connector_id": ID, "execution_time": NOW}]
 
-
-@pytest.mark.parametrize("others", OTHERS, ids=["force_sync", "a tuple", "two files"])
 @pytest.mark.parametrize(
-    ("succeeded_at", "failed_at", "ended_at", "expected"),
+    ("files", "found"),
     [
-        ("12:00:00", None, "", RUNNING),
-        ("12:00:00.001", None, "12:00:00", SUCCEEDED),
-        ("06:00:00", "12:05:00", "12:05:00", FAILED),
+        ({"force_sync": [ID, NOW]}, True),
+        ({"force_sync": (ID, NOW)}, True),
+        ({"connector_id": ID, "execution_time": NOW}, True),
+        ({"connector_id": ID}, False),
+        ({"execution_time": NOW}, False),
+        *(({"force_sync": odd}, None) for odd in ([ID], [ID, None], [ID, datetime(2026, 11, 22, 12)])),
+        *(({"force_sync": odd}, None) for odd in ([ID, NOW, "more"], ["../other", NOW])),
+        ({"connector_id": 5, "execution_time": NOW}, None),
+        ({"connector_id": ID, "execution_time": "2026-11-22"}, None),
     ],
+    ids=str,
 )
-def test_a_stamp_later_than_their_time_of_execution_is_that_of_the_sync(
-    fivetran: Fivetran,
-    others: dict[str, Any],
-    succeeded_at: str,
-    failed_at: str | None,
-    ended_at: str,
-    expected: tuple[int, str],
-) -> None:
-    fivetran.put(**others)
-    fivetran.shows(connection("scheduled", at(succeeded_at), failed_at and at(failed_at)))
-    if ended_at:
-        fivetran.expect_history(SINCE, ended_at)
-    assert fivetran.check(**NO_ID) == expected
-
-
-@pytest.mark.parametrize("name", ["connector_id", "execution_time"])
-def test_one_of_their_two_files_alone_is_no_handoff(fivetran: Fivetran, name: str) -> None:
-    fivetran.put(**{name: ID if name == "connector_id" else NOW})
-    assert fivetran.check(**NO_ID) == INVALID_INPUT
-    fivetran.ends("12:05:00", since=None)
-    assert fivetran.check() == SUCCEEDED
+def test_the_files_of_other_programs_have_the_time_that_a_stamp_must_be_later_than(files: Any, found: Any) -> None:
+    there = {f"{name}.pickle": value for name, value in files.items()}
+    if found is None:
+        with pytest.raises((TypeError, ValueError)):
+            Handoff.from_other_files(there.get)
+    else:
+        assert list(Handoff.from_other_files(there.get)) == [Handoff(ID, Baseline(NOW, NOW, NOW))] * found
 
 
 def test_times_in_another_zone_are_compared_as_instants(fivetran: Fivetran) -> None:
     fivetran.put(force_sync=[ID, datetime(2026, 11, 22, 14, 0, tzinfo=timezone(timedelta(hours=2)))])
-    fivetran.shows(connection(succeeded_at="2026-11-22T13:30:00+02:00"))
-    assert fivetran.check() == RUNNING
-    fivetran.ends("12:05:00")
-    assert fivetran.check() == SUCCEEDED
+    fivetran.shows(connection(succeeded_at="2026-11-22T14:00:00+02:00"))
+    assert fivetran.check(**NO_ID) == RUNNING
+    fivetran.ends("12:00:01")
+    assert fivetran.check(**NO_ID) == SUCCEEDED
 
 
 # What version 0.1 wrote: its trigger ran at 12:00 and the latest success was of 06:00:00.123456
-
-
-def written_by_0_1(*names: str) -> dict[str, bytes]:
-    return {name: (PICKLES / f"{name}.pickle").read_bytes() for name in names}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +137,7 @@ def written_by_0_1(*names: str) -> dict[str, bytes]:
     [("triggered", SINCE, 1), ("first_sync", SINCE, 1), ("interrupting", SINCE, 2), ("joined", None, 1)],
 )
 def test_a_handoff_of_version_0_1_is_checked(fivetran: Fivetran, name: str, since: str | None, polls: int) -> None:
-    fivetran.put(sync=written_by_0_1(name)[name])
+    fivetran.put(sync=fivetran.written_by_0_1(name)[name])
     stamps = (None, None) if name == "first_sync" else (at("06:00:00.123456"), at("05:00:00"))
     fivetran.shows(connection("syncing", *stamps))
     assert fivetran.check(**NO_ID) == RUNNING
@@ -197,13 +150,13 @@ def test_a_handoff_of_version_0_1_is_checked(fivetran: Fivetran, name: str, sinc
 
 @pytest.mark.parametrize("names", [["force_sync"], ["connector_id", "execution_time"]])
 def test_the_other_files_of_version_0_1_are_checked(fivetran: Fivetran, names: list[str]) -> None:
-    fivetran.put(**written_by_0_1(*names))
+    fivetran.put(**fivetran.written_by_0_1(*names))
     fivetran.ends("12:05:00")
     assert fivetran.check(**NO_ID) == SUCCEEDED
 
 
 def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(fivetran: Fivetran) -> None:
-    fivetran.put(**written_by_0_1("starting"))
+    fivetran.put(**fivetran.written_by_0_1("starting"))
     assert fivetran.check() == (*ARTIFACT_ERROR, "a sync may be running")
     fivetran.triggered()
     assert "starting.pickle" not in fivetran.files

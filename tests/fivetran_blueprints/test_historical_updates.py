@@ -68,6 +68,8 @@ def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
         pytest.param(False, DUE_BUT_PAUSED, [*[DUE_BUT_PAUSED] * 2, SYNCING], True, id="unpaused, which shows late"),
         pytest.param(True, SYNCING, [*[SYNCING] * 2, DUE_BUT_PAUSED], False, id="paused, which shows late"),
         pytest.param(False, PAUSED, [UNPAUSED, DUE], True, id="unpaused, and its state shows that late"),
+        pytest.param(None, IDLE, [DUE_BUT_PAUSED, DUE], True, id="a stale poll shows a pause from before"),
+        pytest.param(None, IDLE, [DUE_BUT_PAUSED] * 5, False, id="a pause goes on showing"),
     ],
 )
 def test_a_pause_decides_whether_a_historical_sync_starts_or_is_only_noted(
@@ -79,20 +81,6 @@ def test_a_pause_decides_whether_a_historical_sync_starts_or_is_only_noted(
     words = "its handoff is saved" if starts else "the connection is paused"
     assert fivetran.update(**START, PAUSED=str(given)) == (*UPDATED, words)
     assert set(fivetran.files) == (PLAIN_FILES if starts else set())
-
-
-def test_a_stale_poll_that_shows_a_pause_from_before_makes_it_wait_for_nothing(fivetran: Fivetran) -> None:
-    fivetran.expect_update(HISTORICAL, connection())
-    fivetran.shows(DUE_BUT_PAUSED, DUE)
-    assert fivetran.update(**START) == (*UPDATED, "its handoff is saved")
-    assert set(fivetran.files) == PLAIN_FILES
-
-
-def test_a_pause_that_goes_on_showing_makes_it_wait(fivetran: Fivetran) -> None:
-    fivetran.expect_update(HISTORICAL, connection())
-    fivetran.shows(DUE_BUT_PAUSED, many=True)
-    assert fivetran.update(**START) == (*UPDATED, "the connection is paused")
-    assert fivetran.files == {}
 
 
 def test_one_that_begins_beside_a_field_that_did_not_change_is_refused_with_its_handoff(fivetran: Fivetran) -> None:

@@ -128,24 +128,6 @@ def test_a_connection_that_cannot_run_is_refused_before_the_request(
     assert fivetran.saved == {}
 
 
-def test_a_broken_connection_is_triggered_with_a_warning(fivetran: Fivetran, caplog: pytest.LogCaptureFixture) -> None:
-    fivetran.expect_trigger(before=connection(setup_state="broken"))
-    assert fivetran.trigger() == STARTED
-    assert any(record.levelname == "WARNING" and "broken" in record.message for record in caplog.records)
-
-
-@pytest.mark.parametrize(("schedule", "noted"), [("auto", True), ("manual", False)])
-def test_an_automatic_schedule_is_noted_once(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, schedule: str, noted: bool
-) -> None:
-    fivetran.expect_trigger(before=connection(schedule_type=schedule))
-    with caplog.at_level("INFO"):
-        fivetran.trigger()
-    notes = [message for message in caplog.messages if "schedule" in message]
-    assert len(notes) == noted
-    assert all("Update Connector" in note for note in notes)
-
-
 # What FIVETRAN_IF_RUNNING means for a sync that shows and for a 409
 
 HISTORICAL = connection("syncing", is_historical_sync=True)
@@ -178,25 +160,26 @@ def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: Any, 
 
 
 @pytest.mark.parametrize(
-    ("before", "given", "interrupts", "warns"),
+    ("before", "given", "ended", "warns"),
     [
-        (HISTORICAL, {}, True, True),
-        (HISTORICAL, {"FORCE": "TRUE"}, True, True),
-        (HISTORICAL, {"IF_RUNNING": "join"}, False, False),
-        (connection(is_historical_sync=True), {}, False, False),
-        (connection("syncing"), {}, True, False),
+        (HISTORICAL, {}, STARTED, True),
+        (HISTORICAL, {"FORCE": "TRUE"}, STARTED, True),
+        (HISTORICAL, {"FORCE": "FALSE"}, JOINED, False),
+        (connection(is_historical_sync=True), {}, STARTED, False),
+        (connection("syncing"), {}, STARTED, False),
     ],
     ids=["restart", "force", "join", "it is due and does not run", "an incremental sync runs"],
 )
 def test_a_running_sync_is_noted_as_interrupted_and_a_historical_one_named_in_a_warning(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: Any, given: Any, interrupts: bool, warns: bool
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, before: Any, given: Any, ended: Any, warns: bool
 ) -> None:
     fivetran.shows(before)
-    joins = given.get("IF_RUNNING") == "join"
-    if not joins:
+    if ended is STARTED:
         fivetran.expect_start()
-    assert fivetran.trigger(**given) == (JOINED if joins else STARTED)
-    assert fivetran.files["sync.pickle"]["interrupted"] is interrupts
+    assert fivetran.trigger(**given) == ended
+    is_running = before["data"]["status"]["sync_state"] == "syncing"
+    assert fivetran.files["sync.pickle"]["interrupted"] is (is_running and ended is STARTED)
+    assert fivetran.files["force_sync.pickle"] == [ID, NOW]
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any("historical" in warning and ID in warning for warning in warnings) is warns
 
@@ -224,19 +207,6 @@ def test_an_end_that_a_409_made_wait_for_is_not_that_of_the_sync_started_then(fi
     assert fivetran.files["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
 
 
-# join
-
-
-@pytest.mark.parametrize("given", [{"IF_RUNNING": "join"}, {"FORCE": "FALSE"}])
-def test_join_starts_nothing_and_saves_the_running_sync(fivetran: Fivetran, given: dict[str, str]) -> None:
-    fivetran.shows(connection("syncing"))
-    assert fivetran.trigger(**given) == (*JOINED, ID)
-    found = fivetran.files
-    assert set(found) == PLAIN_FILES
-    assert found["sync.pickle"]["joined"] is True
-    assert found["force_sync.pickle"] == [ID, NOW]
-
-
 # wait
 
 
@@ -251,15 +221,23 @@ def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamp
     assert "stopped" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("odd", "notes"),
+    [
+        ({"schedule_type": "manual"}, []),
+        ({"schedule_type": "auto", "setup_state": "broken"}, [("WARNING", "broken"), ("INFO", "Update Connector")]),
+    ],
+)
 def test_what_is_odd_about_a_connection_is_logged_once_however_long_its_turn_is_awaited(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
+    fivetran: Fivetran, caplog: pytest.LogCaptureFixture, odd: dict[str, str], notes: list[tuple[str, str]]
 ) -> None:
-    odd = {"schedule_type": "auto", "setup_state": "broken"}
     fivetran.shows(*[connection("syncing", **odd)] * 3)
     fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01"), **odd), body=NO_FORCE)
     with caplog.at_level("INFO"):
         assert fivetran.trigger(IF_RUNNING="wait") == STARTED
-    assert [caplog.text.count(part) for part in ("automatic schedule", "setup of")] == [1, 1]
+    logged = [record for record in caplog.records if "setup" in record.message or "schedule" in record.message]
+    assert [record.levelname for record in logged] == [level for level, _ in notes]
+    assert all(words in record.message for record, (_, words) in zip(logged, notes))
 
 
 def test_a_connection_that_is_paused_while_its_turn_is_awaited_is_refused(fivetran: Fivetran) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ARTIFACT_ERROR, CANCELLED, FAILED, NOT_FOUND, RUNNING, STARTED, SUCCEEDED, UNREACHABLE
+from tests.endings import ARTIFACT_ERROR, CANCELLED, FAILED, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
 from tests.rudderstack_blueprints.responses import (
     CONNECTION,
     OF_CONNECTION,
@@ -36,7 +36,8 @@ REJECTED_ROWS = {"succeeded": {"total": 88}, "failed": {"total": 2}, "changed": 
 # A sync that a trigger started
 
 
-OURS = {SYNC: f"sync sync-1 of connection {CONNECTION} ", RUN_STATUS: f"sync run-1 of source {SOURCE} "}
+OURS = {SYNC: f"sync sync-1 of connection {CONNECTION}", RUN_STATUS: f"run-1 of source {SOURCE}"}
+UNKNOWN_HERE = (*NOT_FOUND, "RudderStack does not know ")
 
 
 @pytest.mark.parametrize(
@@ -44,52 +45,29 @@ OURS = {SYNC: f"sync sync-1 of connection {CONNECTION} ", RUN_STATUS: f"sync run
     [
         (SYNC, sync("stopped"), CANCELLED),
         (SYNC, {"status": "succeeded"}, SUCCEEDED),
+        (SYNC, None, UNKNOWN_HERE),
         (SYNC, sync("succeeded", "another"), UNREACHABLE),
         (SYNC, sync("succeeded") | {"status": 5}, UNREACHABLE),
         (RUN_STATUS, a_run("canceled"), CANCELLED),
         (RUN_STATUS, {}, RUNNING),
+        (RUN_STATUS, None, UNKNOWN_HERE),
         (RUN_STATUS, {"status": 5}, UNREACHABLE),
     ],
 )
 def test_what_was_started_is_polled_by_its_id(
-    rudderstack: RudderStack, path: str, response: Any, expected: tuple[int, str]
+    rudderstack: RudderStack, path: str, response: Any, expected: tuple[Any, ...]
 ) -> None:
     of = OF_CONNECTION if path is SYNC else OF_SOURCE
     rudderstack.triggered(of)
-    rudderstack.reads(path, response)
-    ended = rudderstack.check(of=of)
-    assert ended == expected
-    assert OURS[path] in ended.message or expected == UNREACHABLE
+    rudderstack.clock.sleep(61)
+    rudderstack.reads(path, response, status=404 if response is None else 200)
+    assert rudderstack.check(of=of) == (*expected, *([] if expected is UNREACHABLE else [OURS[path]]))
 
 
 def test_an_id_of_a_sync_is_quoted_in_the_url(rudderstack: RudderStack) -> None:
     rudderstack.triggered(sync_id="a/../b?c")
     rudderstack.reads(f"{SYNCS}/a%2F..%2Fb%3Fc", sync("succeeded", "a/../b?c"))
     assert rudderstack.check() == SUCCEEDED
-
-
-@pytest.mark.parametrize(
-    ("of", "path", "words"),
-    [
-        (OF_SOURCE, RUN_STATUS, f"does not know run run-1 of source {SOURCE}"),
-        (OF_CONNECTION, SYNC, f"does not know sync sync-1 of connection {CONNECTION}"),
-    ],
-    ids=["source", "connection"],
-)
-def test_a_sync_that_is_unknown_is_named(rudderstack: RudderStack, of: dict[str, str], path: str, words: str) -> None:
-    rudderstack.triggered(of)
-    rudderstack.clock.sleep(61)
-    rudderstack.reads(path, None, status=404)
-    assert rudderstack.check(of=of) == (*NOT_FOUND, words)
-
-
-def test_of_two_upstream_triggers_the_inputs_choose(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(log_id="5")
-    rudderstack.triggered(OF_SOURCE, log_id="6")
-    rudderstack.reads(SYNC, sync("succeeded"))
-    assert rudderstack.check("5", "6", of=OF_CONNECTION) == SUCCEEDED
-    rudderstack.reads(RUN_STATUS, a_run("failed"))
-    assert rudderstack.check("5", "6", of=OF_SOURCE) == FAILED
 
 
 def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
@@ -104,36 +82,16 @@ def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
     assert "None" not in warning
 
 
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [
-        (a_run("finished", "11:00:00", "11:05:00"), RUNNING),
-        (a_run("finished", "12:00:01", "12:01:00"), SUCCEEDED),
-    ],
-)
-def test_a_run_without_an_id_is_told_from_others_by_its_start(
-    rudderstack: RudderStack, run: dict[str, Any], expected: tuple[int, str]
-) -> None:
-    rudderstack.expect_trigger(OF_SOURCE, status=204)
-    rudderstack.reads(SOURCE_STATUS, a_run("running", "12:00:01"))
-    assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.reads(SOURCE_STATUS, run)
-    assert rudderstack.check(of=OF_SOURCE) == expected
-
-
 # The files of other programs
 
 
-def test_the_ids_of_another_program_are_checked(rudderstack: RudderStack) -> None:
-    rudderstack.put(source_id=SOURCE, sync_id="run-1")
-    rudderstack.reads(RUN_STATUS, a_run("finished"))
-    assert rudderstack.check(of=TOKEN) == SUCCEEDED
-
-
 @pytest.mark.parametrize("max_age", ["", "5"], ids=["", "a max age is ignored"])
-def test_a_source_id_of_another_program_means_its_latest_run(rudderstack: RudderStack, max_age: str) -> None:
-    rudderstack.put(source_id=SOURCE)
-    rudderstack.reads(SOURCE_STATUS, a_run("failed", "11:00:00", "11:05:00", error="no such table"))
+@pytest.mark.parametrize(("sync_id", "path"), [(None, SOURCE_STATUS), ("run-1", RUN_STATUS)], ids=["latest run", "run"])
+def test_the_ids_of_another_program_are_checked(
+    rudderstack: RudderStack, max_age: str, sync_id: str | None, path: str
+) -> None:
+    rudderstack.put(source_id=SOURCE, **({"sync_id": sync_id} if sync_id else {}))
+    rudderstack.reads(path, a_run("failed", "11:00:00", "11:05:00", error="no such table"))
     assert rudderstack.check(of=TOKEN, MAX_AGE=max_age) == FAILED
 
 
@@ -315,11 +273,6 @@ def test_what_is_not_a_list_of_syncs_is_an_unexpected_response(rudderstack: Rudd
     assert "the-token" not in ended.message
 
 
-@pytest.mark.parametrize(
-    ("response", "status", "expected"), [(HTML, 404, NOT_FOUND), ({"error": "boom"}, 500, UNREACHABLE)]
-)
-def test_an_unknown_connection_is_not_found_and_a_500_is_a_server_error(
-    rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str]
-) -> None:
-    rudderstack.expect_running(response, status=status, many=True)
-    assert rudderstack.check() == (*expected, "RUDDERSTACK_SOURCE_ID" if status == 404 else "boom")
+def test_a_500_of_a_connection_is_a_server_error(rudderstack: RudderStack) -> None:
+    rudderstack.expect_running({"error": "boom"}, status=500, many=True)
+    assert rudderstack.check() == (*UNREACHABLE, "boom")

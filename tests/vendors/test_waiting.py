@@ -30,7 +30,7 @@ def test_a_check_polls_at_once_and_until_the_sync_has_ended(synced: Synced) -> N
     synced.triggered()
     synced.polls(synced.kind.goes_on, synced.kind.goes_on)
     synced.ends()
-    assert synced.check(WAIT="TRUE") == SUCCEEDED
+    assert synced.check(WAIT="TRUE") == (*SUCCEEDED, synced.kind.id)
     assert synced.vendor.sent[0].at == 60
 
 
