@@ -56,12 +56,6 @@ def test_an_old_server_need_not_name_the_connections(nango: Nango) -> None:
     assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == VALID
 
 
-@pytest.mark.parametrize("label", ["auth: none", "auth: not uuid", "auth: unknown uuid4"])
-def test_a_key_that_nango_does_not_know_is_wrong(nango: Nango, label: str) -> None:
-    nango.expect_start(**replay(label), body={})
-    assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == (*INVALID, "NANGO_SECRET_KEY is wrong")
-
-
 @pytest.mark.parametrize("response", [HTML, None, "denied", {"message": "blocked by the firewall"}])
 def test_a_403_of_somebody_else_proves_nothing(nango: Nango, response: Any) -> None:
     nango.expect_start(response, status=403, body={})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,7 +11,6 @@ from tests.endings import ARTIFACT_ERROR, FAILED, INVALID_INPUT, NOT_FOUND, RUNN
 from tests.nango_blueprints.responses import (
     BODY,
     CONNECTION,
-    INTEGRATION,
     NAME,
     NEW,
     OF_INTEGRATION,
@@ -26,38 +23,16 @@ from tests.nango_blueprints.responses import (
     never,
     running,
 )
-from tests.support import NOW
 from tests.wire import Ending
 
 UUIDS = "3062cf74-b10e-46e8-89f9-a166edcdd8f9", "0062cf74-b10e-46e8-89f9-a166edcdd8f9", "not-a-uuid"
 OLD, LATER = "06:00:00.123", "12:00:05.456"
-PLAIN = {
-    "version": 1,
-    "provider_config_key": INTEGRATION,
-    "connection_id": CONNECTION,
-    "syncs": [NAME],
-    "server_time": NOW,
-    "start_grace": 600,
-    "reset": False,
-    "joined": False,
-    "has_baseline": True,
-    "ids": ["e"],
-    "finished_at": [at(OLD)],
-    "were_running": [False],
-    "labels": [f"{CONNECTION}/{NAME}"],
-}
 
 
-def check(nango: Nango, saved: Any, name: str = "sync.pickle") -> Ending:
-    """Run the check with the key alone and this file in its folder."""
-    folder = nango.folder / "nango-blueprints" / "variables"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(saved if isinstance(saved, bytes) else pickle.dumps(saved, protocol=4))
+def checked(nango: Nango, name: str) -> Ending:
+    """How a check ends that finds this handoff of version 0.1."""
+    nango.put(sync=nango.written_by_0_1(name)[name])
     return nango.check(of=ONLY_THE_KEY)
-
-
-def written_by_0_1(name: str) -> bytes:
-    return (Path(__file__).parent / "pickles" / f"{name}.pickle").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -74,13 +49,13 @@ def test_numbers_of_version_0_1_are_compared_as_the_ids_and_times_they_are(
 ) -> None:
     nango.clock.sleep(60)
     nango.shows(*({**one, "id": key} for key, one in zip(UUIDS, (first, second, third))), query=QUERY_ALL)
-    assert check(nango, written_by_0_1("all_connections")) == expected
+    assert checked(nango, "all_connections") == expected
 
 
 def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(nango: Nango) -> None:
     nango.clock.sleep(61)
     nango.shows({**entry("SUCCESS", OLD), "id": UUIDS[0]})
-    assert check(nango, written_by_0_1("one_connection")) == (*FAILED, "within 60 s"), "its own start grace"
+    assert checked(nango, "one_connection") == (*FAILED, "within 60 s"), "its own start grace"
 
 
 @pytest.mark.parametrize(
@@ -88,18 +63,19 @@ def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(nango: Nango
 )
 def test_a_run_that_version_0_1_joined_ends_with_any_end(nango: Nango, now: Any, expected: tuple[int, str]) -> None:
     nango.shows({**now, "id": UUIDS[0]})
-    assert check(nango, written_by_0_1("joined")) == expected
+    assert checked(nango, "joined") == expected
 
 
 def test_more_syncs_than_version_0_1_wrote_names_of_are_checked(nango: Nango) -> None:
-    nango.shows({**entry("STOPPED", LATER), "id": "e"})
-    assert check(nango, {**PLAIN, "labels": []}) == (*FAILED, f"{CONNECTION}/{NAME}")
+    nango.triggered()
+    nango.put(sync={**nango.files["sync.pickle"], "labels": []})
+    nango.shows(entry("STOPPED", LATER))
+    assert nango.check(of=ONLY_THE_KEY) == (*FAILED, f"{CONNECTION}/{NAME}")
 
 
 def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(nango: Nango) -> None:
-    ended = check(nango, written_by_0_1("starting"), "starting.pickle")
-    assert ended == (*ARTIFACT_ERROR, "a sync may be running")
-    assert nango.sent == []
+    nango.put(**nango.written_by_0_1("starting"))
+    assert nango.check(of=ONLY_THE_KEY) == (*ARTIFACT_ERROR, "a sync may be running")
 
 
 @pytest.mark.parametrize(
@@ -122,14 +98,17 @@ def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(nango: Nango) ->
     ids=str,
 )
 def test_a_handoff_that_no_trigger_writes_ends_the_check(nango: Nango, odd: dict[str, Any]) -> None:
-    assert check(nango, {**PLAIN, **odd}) == (*ARTIFACT_ERROR, "sync.pickle")
-    assert nango.sent == []
+    nango.triggered()
+    nango.put(sync={**nango.files["sync.pickle"], **odd})
+    assert nango.check(of=ONLY_THE_KEY) == (*ARTIFACT_ERROR, "sync.pickle")
 
 
-@pytest.mark.parametrize("key", sorted(PLAIN.keys() - {"reset", "joined", "has_baseline"}))
-def test_a_handoff_that_lacks_a_value_ends_the_check(nango: Nango, key: str) -> None:
-    assert check(nango, {name: value for name, value in PLAIN.items() if name != key}) == ARTIFACT_ERROR
-    assert nango.sent == []
+def test_a_handoff_that_lacks_a_value_ends_the_check(nango: Nango) -> None:
+    nango.triggered()
+    saved = nango.files["sync.pickle"]
+    for key in saved.keys() - {"attempt", "late", "gap", "reset", "joined", "has_baseline"}:
+        nango.put(sync={name: value for name, value in saved.items() if name != key})
+        assert nango.check(of=ONLY_THE_KEY) == ARTIFACT_ERROR, key
 
 
 def many(count: int) -> list[dict[str, Any]]:

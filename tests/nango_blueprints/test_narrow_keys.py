@@ -30,24 +30,18 @@ READ, EXECUTE = "environment:syncs:read", "environment:syncs:execute"
 NO_READ = replay("auth: execute-only key on status")
 
 
+@pytest.mark.parametrize("policy", ["wait", "join", "fail"])
 @pytest.mark.parametrize(("of", "query", "body"), [(ENVIRONMENT, QUERY, BODY), (OF_INTEGRATION, QUERY_ALL, BODY_ALL)])
 def test_it_triggers_with_a_warning_and_saves_the_servers_time(
-    nango: Nango, caplog: pytest.LogCaptureFixture, of: dict[str, str], query: dict[str, str], body: dict[str, Any]
+    nango: Nango, caplog: pytest.LogCaptureFixture, of: Any, query: dict[str, str], body: Any, policy: str
 ) -> None:
     nango.responds(**NO_READ, query=query)
     nango.expect_start(body=body)
-    assert nango.trigger(of) == STARTED
+    assert nango.trigger(of, IF_RUNNING=policy) == STARTED
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert READ in warning
     saved = nango.files["sync.pickle"]
     assert (saved["has_baseline"], saved["ids"], saved["server_time"]) == (False, [], NOW)
-
-
-@pytest.mark.parametrize("policy", ["wait", "join", "fail"])
-def test_a_sync_that_is_running_cannot_be_noticed(nango: Nango, policy: str) -> None:
-    nango.responds(**NO_READ)
-    nango.expect_start()
-    assert nango.trigger(IF_RUNNING=policy) == STARTED
 
 
 def test_waiting_is_refused_before_anything_is_started(nango: Nango) -> None:
@@ -94,33 +88,25 @@ def test_an_unknown_name_behind_another_may_have_started_that(nango: Nango, sync
 
 
 @pytest.mark.parametrize(
-    ("seconds", "now", "expected"),
+    ("takes", "seconds", "now", "expected"),
     [
-        (30, entry("SUCCESS", "12:00:20"), SUCCEEDED),
-        (30, entry("SUCCESS", "12:00:00.500"), SUCCEEDED),
-        (30, entry("SUCCESS", "11:59:58"), RUNNING),
-        (601, never(), FAILED),
+        (0, 30, entry("SUCCESS", "12:00:20"), SUCCEEDED),
+        (0, 30, entry("SUCCESS", "12:00:00.500"), SUCCEEDED),
+        (0, 30, entry("SUCCESS", "11:59:58"), RUNNING),
+        (0, 601, never(), FAILED),
+        (6, 500, entry("SUCCESS", "12:00:01"), RUNNING),  # as with hundreds of connections
+        (6, 500, entry("SUCCESS", "12:00:03"), SUCCEEDED),  # before the response came
     ],
 )
-def test_the_check_judges_by_the_servers_time(nango: Nango, seconds: float, now: Any, expected: Any) -> None:
+def test_the_check_judges_by_the_servers_time(
+    nango: Nango, takes: float, seconds: float, now: Any, expected: tuple[int, str]
+) -> None:
     nango.responds(**NO_READ)
-    nango.expect_start()
+    nango.expect_start(takes=takes)
     assert nango.trigger() == STARTED
     nango.clock.sleep(seconds)
     nango.shows(now)
     assert nango.check(of=ONLY_THE_KEY) == (*expected, INTEGRATION)
-
-
-@pytest.mark.parametrize(("ended", "expected"), [("12:00:01", RUNNING), ("12:00:03", SUCCEEDED)])
-def test_a_run_that_ends_before_the_response_to_its_request_comes_is_its_own(
-    nango: Nango, ended: str, expected: tuple[int, str]
-) -> None:
-    nango.responds(**NO_READ)
-    nango.expect_start(takes=6)  # as with hundreds of connections
-    assert nango.trigger() == STARTED
-    nango.clock.sleep(500)
-    nango.shows(entry("SUCCESS", ended))
-    assert nango.check(of=ONLY_THE_KEY) == expected
 
 
 def test_an_unknown_name_is_found_out_by_the_check(nango: Nango) -> None:
