@@ -10,7 +10,6 @@ from tests.endings import FAILED, RUNNING, STARTED, SUCCEEDED, UNCLEAR
 from tests.nango_blueprints.responses import (
     BODY,
     BODY_ALL,
-    NAME,
     NEW,
     OF_INTEGRATION,
     ONLY_THE_KEY,
@@ -63,21 +62,25 @@ def test_a_run_that_a_slow_lost_request_started_is_found_by_a_server_without_a_c
     assert nango.trigger() == STARTED
 
 
-@pytest.mark.parametrize("added", [running(name="added"), entry(name="added")])
-def test_a_run_of_a_sync_added_since_may_be_the_doing_of_a_lost_request_which_is_not_sent_again(
-    nango: Nango, added: dict[str, Any]
+OTHER = entry(connection="conn-b")
+OF_ALL: dict[str, tuple[list[Any], list[Any], bool]] = {
+    "a sync added since is running": ([entry()], [entry(), running(name="added")], False),
+    "a sync added since has ended": ([entry()], [entry(), entry(name="added")], False),
+    "a sync added since never ran": ([entry()], [entry(), never(name="added")], True),
+    "what was joined goes on": ([running(), OTHER], [running(), OTHER], True),
+}
+
+
+@pytest.mark.parametrize(("before", "now", "again"), OF_ALL.values(), ids=OF_ALL)
+def test_a_lost_request_for_all_is_sent_again_unless_what_shows_may_be_its_doing(
+    nango: Nango, before: list[Any], now: list[Any], again: bool
 ) -> None:
-    nango.expect_trigger(query=QUERY_ALL, response=LOST, body=BODY_ALL)
-    nango.shows(entry(), added, query=QUERY_ALL, many=True)
-    assert nango.trigger(OF_INTEGRATION) == UNCLEAR
-    assert nango.starts() == [BODY_ALL]
-
-
-def test_a_sync_added_since_that_never_ran_says_nothing_about_a_lost_request(nango: Nango) -> None:
-    nango.expect_trigger(query=QUERY_ALL, response=LOST, body=BODY_ALL)
-    nango.shows(entry(), never(name="added"), query=QUERY_ALL, many=True)
-    nango.expect_start(body=BODY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == STARTED
+    nango.expect_trigger(*before, query=QUERY_ALL, response=LOST, body=BODY_ALL)
+    nango.shows(*now, query=QUERY_ALL, many=True)
+    if again:
+        nango.expect_start(body=BODY_ALL)
+    assert nango.trigger(OF_INTEGRATION, IF_RUNNING="join") == (STARTED if again else UNCLEAR)
+    assert len(nango.starts()) == 1 + again
 
 
 @pytest.mark.parametrize("odd", [{"success": False}, {"success": "true"}])
@@ -86,16 +89,6 @@ def test_a_good_status_without_success_is_no_success(nango: Nango, odd: dict[str
     nango.shows(entry(), many=True)
     assert nango.trigger() == UNCLEAR
     assert nango.starts() == [BODY]
-
-
-def test_what_was_joined_says_nothing_about_a_lost_request_by_its_running(nango: Nango) -> None:
-    query, body = {**QUERY_ALL, "syncs": NAME}, {**BODY_ALL, "syncs": [NAME]}
-    found = running(), entry(connection="conn-b")
-    nango.expect_trigger(*found, query=query, response=LOST, body=body)
-    nango.shows(*found, query=query, many=True)
-    nango.expect_start(body=body)
-    assert nango.trigger({**OF_INTEGRATION, "NANGO_SYNCS": NAME}, IF_RUNNING="join") == STARTED
-    assert len(nango.starts()) == 2
 
 
 @pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])

@@ -179,35 +179,38 @@ def test_a_sync_found_after_a_lost_response_may_be_invisible_for_a_minute_from_t
     assert rudderstack.check(of=OF_CONNECTION) == expected
 
 
-def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack) -> None:
+QUEUED = {"status": "pending", "startedAt": ZERO}
+OUR_RUN = a_run("running", "12:00:01")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [OUR_RUN, LAST_RUN, OUR_RUN, a_run("finished", "12:00:01", "12:00:30")],
+        [QUEUED, a_run("running", "12:00:00"), a_run("finished", "12:00:00", "12:00:03")],
+    ],
+    ids=["the run before shows again", "it began just before it was found"],
+)
+def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStack, shown: list[Any]) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
-    ours, behind = a_run("running", "12:00:01"), LAST_RUN
-    rudderstack.reads(SOURCE_STATUS, ours, behind, ours, a_run("finished", "12:00:01", "12:00:30"))
+    rudderstack.reads(SOURCE_STATUS, *shown)
     assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
+    assert rudderstack.clock.elapsed < 15
 
 
-def test_a_run_that_began_just_before_it_was_found_is_told_at_once(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_SOURCE, None, status=204)
-    queued = {"status": "pending", "startedAt": ZERO}
-    rudderstack.reads(SOURCE_STATUS, queued, a_run("running", "12:00:00"), a_run("finished", "12:00:00", "12:00:03"))
-    assert rudderstack.trigger(OF_SOURCE, WAIT="TRUE") == SUCCEEDED
-    assert rudderstack.clock.elapsed < 10
-
-
-def test_the_run_before_is_not_taken_for_one_that_has_not_started_yet(rudderstack: RudderStack) -> None:
-    rudderstack.expect_trigger(OF_SOURCE, LOST)
-    rudderstack.reads(SOURCE_STATUS, {"status": "pending", "startedAt": ZERO})
-    assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.reads(SOURCE_STATUS, LAST_RUN, a_run("failed", "12:00:03", "12:00:04"))
-    assert [rudderstack.check(of=OF_SOURCE), rudderstack.check(of=OF_SOURCE)] == [RUNNING, FAILED]
-
-
-@pytest.mark.parametrize(("job_run_id", "expected"), [("ours", FAILED), ("theirs", UNKNOWN)])
-def test_of_two_runs_in_the_same_second_ours_is_the_one_with_its_job_run_id(
-    rudderstack: RudderStack, job_run_id: str, expected: tuple[int, str]
+@pytest.mark.parametrize(
+    ("found", "polls", "expected"),
+    [
+        (QUEUED, [LAST_RUN, a_run("failed", "12:00:03", "12:00:04")], [RUNNING, FAILED]),
+        ({**OUR_RUN, "jobRunId": "ours"}, [a_run("failed", "12:00:01", "12:00:02", jobRunId="ours")], [FAILED]),
+        ({**OUR_RUN, "jobRunId": "ours"}, [a_run("failed", "12:00:01", "12:00:02", jobRunId="theirs")], [UNKNOWN]),
+    ],
+    ids=["not the run before it starts", "its id", "another id in the same second"],
+)
+def test_a_check_tells_the_run_that_was_found_by_its_start_and_its_job_run_id(
+    rudderstack: RudderStack, found: Any, polls: list[Any], expected: list[Any]
 ) -> None:
     rudderstack.expect_trigger(OF_SOURCE, LOST)
-    rudderstack.reads(SOURCE_STATUS, a_run("running", "12:00:01", jobRunId="ours"))
+    rudderstack.reads(SOURCE_STATUS, found, *polls)
     assert rudderstack.trigger(OF_SOURCE) == STARTED
-    rudderstack.reads(SOURCE_STATUS, a_run("failed", "12:00:01", "12:00:02", jobRunId=job_run_id))
-    assert rudderstack.check(of=OF_SOURCE) == expected
+    assert [rudderstack.check(of=OF_SOURCE) for _ in polls] == expected

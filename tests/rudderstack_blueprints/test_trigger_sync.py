@@ -253,13 +253,24 @@ def stopped(rudderstack: RudderStack, status: int = 204) -> None:
     rudderstack.expect("POST", CONNECTION_STOP, None, status=status)
 
 
-@pytest.mark.parametrize(
-    "status", [204, 400, 404, 409], ids=["accepted", "it has just ended", "there is none", "the same as a 409"]
-)
-def test_restart_stops_waits_until_nothing_runs_and_starts(rudderstack: RudderStack, status: int) -> None:
+CONFLICT = "a 409"
+STOPPED: dict[str, tuple[int, list[Any]]] = {
+    "accepted": (204, [[OLD], []]),
+    "it has just ended": (400, [[OLD], []]),
+    "there is none": (404, [[OLD], []]),
+    "the same as a 409": (409, [[OLD], []]),
+    "it does not show and refuses a start": (204, [[], CONFLICT, [], CONFLICT, []]),
+    "it shows the word that it ended with": (204, [[sync("halted", "old")]]),
+}
+
+
+@pytest.mark.parametrize(("status", "then"), STOPPED.values(), ids=STOPPED)
+def test_restart_stops_once_waits_until_nothing_runs_and_starts(
+    rudderstack: RudderStack, status: int, then: list[Any]
+) -> None:
     stopped(rudderstack, status)
-    rudderstack.shows_running(OLD)
-    rudderstack.shows_running()
+    for shown in then:
+        rudderstack.expect_conflict() if shown is CONFLICT else rudderstack.shows_running(*shown)
     rudderstack.expect_start(OF_CONNECTION, {"syncId": "new"})
     assert rudderstack.trigger() == STARTED
     assert rudderstack.saved["sync_id.pickle"] == "new"
@@ -272,16 +283,6 @@ def test_restart_stops_a_sync_that_only_a_409_reports(rudderstack: RudderStack) 
     rudderstack.expect_conflict()
     rudderstack.expect("POST", CONNECTION_STOP, None, status=204)
     rudderstack.shows_running(OLD)
-    rudderstack.shows_running()
-    rudderstack.expect_start()
-    assert rudderstack.trigger() == STARTED
-
-
-def test_a_drain_that_still_refuses_a_start_is_waited_for_without_another_stop(rudderstack: RudderStack) -> None:
-    stopped(rudderstack)
-    for _ in range(2):
-        rudderstack.shows_running()
-        rudderstack.expect_conflict()
     rudderstack.shows_running()
     rudderstack.expect_start()
     assert rudderstack.trigger() == STARTED
@@ -300,13 +301,6 @@ def test_a_stop_that_takes_no_effect_in_five_minutes_is_given_up(rudderstack: Ru
     rudderstack.steps.clear()
     assert 300 <= rudderstack.clock.elapsed < 370
     assert rudderstack.saved == {}
-
-
-def test_a_word_that_a_stopped_sync_ends_with_is_not_waited_for(rudderstack: RudderStack) -> None:
-    stopped(rudderstack)
-    rudderstack.shows_running(sync("halted", "old"))
-    rudderstack.expect_start()
-    assert rudderstack.trigger() == STARTED
 
 
 def test_an_outage_during_the_stop_is_known_to_have_started_nothing(rudderstack: RudderStack) -> None:
