@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import RUNNING, STARTED, SUCCEEDED, UNCLEAR
+from tests.endings import STARTED, SUCCEEDED, UNCLEAR
 from tests.fivetran_blueprints.responses import ACCEPTED, FORCE, NO_FORCE, PLAIN_FILES, Fivetran, at, connection
 from tests.support import NOW
 from tests.wire import LOST, TIMED_OUT
@@ -51,14 +51,6 @@ def test_a_lost_request_was_accepted_if_a_sync_is_running_has_ended_or_was_resch
     is_started(fivetran, FORCE)
 
 
-def test_a_lost_request_of_which_nothing_shows_is_sent_once_more_without_force(fivetran: Fivetran) -> None:
-    fivetran.expect_trigger(LOST)
-    fivetran.shows(IDLE, many=True)
-    fivetran.expect_start(body=NO_FORCE)
-    is_started(fivetran, FORCE, NO_FORCE)
-    assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=15)
-
-
 @pytest.mark.parametrize("odd", [{"code": "Strange"}, {"message": ACCEPTED["message"]}])
 def test_a_good_status_without_the_code_success_is_no_success(fivetran: Fivetran, odd: Any) -> None:
     fivetran.expect_trigger(odd)
@@ -72,6 +64,7 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
 @pytest.mark.parametrize(
     ("before", "now"),
     [
+        (IDLE, IDLE),
         (RESCHEDULED, RESCHEDULED),
         (IDLE, connection(succeeded_at=at("11:58:00"))),
         (IDLE, connection(failed_at=at("11:59:30"))),
@@ -81,6 +74,7 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
         (connection("0001-01-01T00:00:00Z"), connection("0001-01-01T00:00:00Z")),
     ],
     ids=[
+        "nothing shows",
         "it was rescheduled before",
         "an older success shows late",
         "an older failure shows late",
@@ -90,11 +84,14 @@ RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
         "an end is the first moment of all",
     ],
 )
-def test_what_came_before_the_request_is_not_its_doing(fivetran: Fivetran, before: Any, now: Any) -> None:
+def test_a_lost_request_of_which_nothing_new_shows_is_sent_once_more_without_force(
+    fivetran: Fivetran, before: Any, now: Any
+) -> None:
     fivetran.expect_trigger(LOST, before)
     fivetran.shows(now, many=True)
     fivetran.expect_start(body=NO_FORCE)
     is_started(fivetran, FORCE, NO_FORCE)
+    assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=15)
 
 
 def test_a_sync_that_was_found_is_the_one_that_is_checked(fivetran: Fivetran) -> None:
@@ -146,11 +143,3 @@ def test_over_a_running_sync_a_lost_request_shows_only_by_what_that_cannot_have_
     is_started(fivetran, FORCE)
     handoff = fivetran.files["sync.pickle"]
     assert (handoff["interrupted"], handoff["execution_time"]) == (True, NOW + timedelta(seconds=takes))
-
-
-def test_what_the_interrupted_sync_left_is_not_taken_for_the_sync_of_a_lost_request(fivetran: Fivetran) -> None:
-    stopped = connection("syncing", failed_at=at("12:00:01"))
-    fivetran.expect_trigger(LOST, SYNCING, takes=1)
-    fivetran.shows(stopped, stopped)
-    assert fivetran.trigger() == STARTED
-    assert fivetran.check() == RUNNING

@@ -22,7 +22,13 @@ from tests.fivetran_blueprints.responses import (
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
-AGAIN: dict[str, dict[str, Any]] = {"lost": {"response": LOST}, "502": {"response": HTML, "status": 502}}
+AGAIN: dict[str, dict[str, Any]] = {
+    "lost": {"response": LOST},
+    "502": {"response": HTML, "status": 502},
+    "401": {"response": {"code": "Unauthorized"}, "status": 401},
+    "403": {"response": {"code": "Forbidden"}, "status": 403},
+    "404": {"response": {"code": "NotFound_X"}, "status": 404},
+}
 ONCE: dict[str, dict[str, Any]] = {
     "accepted": {},
     "it is running": {"response": CONFLICT, "status": 409},
@@ -130,16 +136,6 @@ def test_a_vendor_that_accepts_no_other_request_just_now_does_not_end_the_wait(f
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_another_request_that_is_refused_is_not_sent_every_two_seconds(fivetran: Fivetran, status: int) -> None:
-    fivetran.expect_trigger()
-    refusal = {"code": "NotFound_X" if status == 404 else "Forbidden"}
-    expect_again(fivetran, rescheduled(), response=refusal, status=status)
-    fivetran.ends("12:08:00")
-    assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
-    assert fivetran.starts("/sync") == [FORCE, NO_FORCE]
-
-
 def test_a_pause_between_a_poll_and_the_request_cancels_it(fivetran: Fivetran) -> None:
     """Seed 30098790: the refusal of that request ended the wait as if the inputs were wrong."""
     fivetran.expect_trigger()
@@ -185,7 +181,7 @@ def test_what_was_rescheduled_before_the_start_and_still_is_after_a_minute_is_tr
     [*((one, False) for one in ONCE.values()), *((one, True) for one in AGAIN.values())],
     ids=[*ONCE, *AGAIN],
 )
-def test_what_was_triggered_again_is_triggered_once_more_only_after_a_lost_response_and_a_minute(
+def test_what_was_triggered_again_is_triggered_once_more_only_after_a_minute_and_a_lost_response_or_a_refusal(
     fivetran: Fivetran, first: dict[str, Any], again: bool
 ) -> None:
     fivetran.expect_trigger()

@@ -14,7 +14,6 @@ from tests.nango_blueprints.responses import (
     NEW,
     OF_INTEGRATION,
     ONLY_THE_KEY,
-    QUERY,
     QUERY_ALL,
     RESET_BODY,
     Nango,
@@ -128,18 +127,11 @@ def test_a_latest_run_that_never_was_or_was_cut_is_no_success(
     assert nango.check() == expected
 
 
-@pytest.mark.parametrize(("found", "missing"), [([], "lab-ctl"), ([entry()], "nope")])
-def test_a_name_that_is_not_there_is_not_found(nango: Nango, found: list[Any], missing: str) -> None:
-    nango.shows(*found, query={**QUERY, "syncs": "lab-ctl,nope"})
-    assert nango.check(SYNCS="lab-ctl,nope") == (*NOT_FOUND, missing)
-
-
-def test_an_old_server_needs_a_connection(nango: Nango) -> None:
+@pytest.mark.parametrize("script", [Nango.check, Nango.trigger])
+def test_an_old_server_cannot_do_all_connections(nango: Nango, script: Any) -> None:
     old = {key: value for key, value in entry().items() if key != "connection_id"}
-    nango.shows(old, query=QUERY_ALL)
-    assert nango.check(of=OF_INTEGRATION) == BAD_REQUEST
-    nango.shows(old)
-    assert nango.check() == SUCCEEDED
+    nango.shows(entry(connection=B), {**old, "id": "another"}, query=QUERY_ALL)
+    assert script(nango, of=OF_INTEGRATION) == (*BAD_REQUEST, "too old", "NANGO_CONNECTION_ID")
 
 
 # What is reported

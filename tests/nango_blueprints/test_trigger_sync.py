@@ -110,7 +110,6 @@ def test_the_result_has_nangos_page_where_it_is_known(nango: Nango, url: str, pa
     [
         ("lab-ctl", [], "lab-ctl"),
         ("lab-ctl,nope", [entry()], "nope"),
-        ("nope,lab-ctl", [entry()], "nope"),
         ("lab-ctl::eu", [entry()], "lab-ctl::eu"),
         ("lab-ctl,lab-ctl::eu", [entry()], "lab-ctl::eu"),
     ],
@@ -156,12 +155,6 @@ def test_on_an_old_server_the_entries_are_those_of_the_connection_given(nango: N
     nango.expect_trigger({**entry(), "connection_id": connection})
     assert nango.trigger() == STARTED
     assert nango.files["sync.pickle"]["labels"] == [f"{CONNECTION}/{NAME}"]
-
-
-def test_an_old_server_cannot_do_all_connections(nango: Nango) -> None:
-    old = {key: value for key, value in entry().items() if key != "connection_id"}
-    nango.shows(entry(connection="conn-b"), {**old, "id": "another"}, query=QUERY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == (*BAD_REQUEST, "too old", "NANGO_CONNECTION_ID")
 
 
 # A sync is running already

@@ -28,9 +28,7 @@ from tests.rudderstack_blueprints.responses import (
     OF_SOURCE,
     SOURCE,
     SOURCE_PATH,
-    SOURCE_START,
     SOURCE_STATUS,
-    STARTED_RUN,
     WORKSPACE,
     RudderStack,
     a_run,
@@ -49,13 +47,6 @@ def test_a_source_is_read_and_then_started_without_a_body(rudderstack: RudderSta
     rudderstack.expect_start(OF_SOURCE)
     assert rudderstack.trigger(OF_SOURCE) == STARTED
     assert rudderstack.sent[-1].headers.get("Content-Length") in (None, "0")
-
-
-def test_a_profiles_source_is_started_with_its_parameters(rudderstack: RudderStack) -> None:
-    parameters = ["--begin_time 2026-01-01T00:00:00Z", "--rebase_incremental"]
-    rudderstack.expect_read(OF_SOURCE)
-    rudderstack.expect("POST", SOURCE_START, STARTED_RUN, body={"parameters": parameters})
-    assert rudderstack.trigger(OF_SOURCE, PARAMETERS="\n".join(parameters)) == STARTED
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ARTIFACT_ERROR, FAILED, INVALID, INVALID_INPUT, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
+from tests.endings import FAILED, INVALID, INVALID_INPUT, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
 from tests.vendors.kinds import OUTAGE, Synced
 from tests.wire import HTML, REFUSED, TIMED_OUT
 
@@ -56,24 +56,6 @@ def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: A
         synced.polls(**(synced.kind.no_such_id if failure == "no such id" else failure))
     synced.ends()
     assert synced.check(WAIT="TRUE") == SUCCEEDED
-
-
-@pytest.mark.parametrize(("refusals", "expected"), [(3, SUCCEEDED), (4, UNREACHABLE)])
-def test_three_refusals_in_a_row_are_survived_after_a_good_poll(synced: Synced, refusals: int, expected: Any) -> None:
-    synced.triggered()
-    synced.polls(synced.kind.goes_on)
-    synced.polls(*[None] * refusals, status=401)
-    if expected is SUCCEEDED:
-        synced.ends()
-    assert synced.check(WAIT="TRUE") == expected
-
-
-def test_an_outage_of_over_a_quarter_of_an_hour_ends_the_wait(synced: Synced) -> None:
-    synced.triggered(after=0)
-    synced.polls(synced.kind.goes_on)
-    synced.polls(**OUTAGE, many=True)
-    assert synced.check(WAIT="TRUE") == UNREACHABLE
-    assert 900 <= synced.vendor.clock.elapsed < 1100
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
@@ -218,28 +200,12 @@ def test_a_handoff_of_another_id_is_ignored_with_a_warning(synced: Synced, caplo
     assert "None" not in warning
 
 
-def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
-    synced.triggered()
-    synced.reads(**synced.kind.no_such_id)
-    assert synced.trigger() == NOT_FOUND
-    for of in (synced.kind.of, synced.vendor.credentials):
-        assert synced.vendor.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
-    assert synced.trigger(IF_RUNNING="perhaps") == INVALID_INPUT
-    assert synced.check() == (*ARTIFACT_ERROR, "206 (invalid_input)")
-
-
 def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(synced: Synced) -> None:
     synced.triggered()
     synced.ends()
     assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
     assert synced.vendor.run.report.id == synced.kind.id
     assert synced.vendor.kept == {f"{synced.kind.keeps}_{synced.kind.id}_response.json": synced.kind.succeeded}
-
-
-def test_a_maximum_age_is_ignored_with_a_handoff(synced: Synced) -> None:
-    synced.triggered(after=7200)
-    synced.ends()
-    assert synced.check(MAX_AGE="1") == SUCCEEDED
 
 
 @pytest.mark.parametrize("offset", [-600, 600])
