@@ -113,8 +113,6 @@ def test_a_historical_sync_is_compared_with_the_status() -> None:
     assert compare(asked, {"status": {"is_historical_sync": False}}).differences != ()
 
 
-# Secrets
-
 SECRET_PLACES: list[tuple[Any, Any]] = [
     ({"config": {"host": "asked-1"}}, {"config": {"host": "shown-1"}}),
     ({"config": {"a": {"b": "asked-1"}}}, {"config": {"a": {"b": "shown-1"}}}),

@@ -14,8 +14,6 @@ from tests.fivetran_blueprints.responses import FORCE, HISTORY, ID, SINCE, Fivet
 from tests.support import NOW
 from tests.wire import TIMED_OUT
 
-# Over an interrupted sync
-
 
 def test_a_new_stamp_is_believed_when_two_polls_of_the_same_run_agree(fivetran: Fivetran) -> None:
     fivetran.triggered(connection("syncing"))
@@ -48,15 +46,9 @@ def test_a_joined_sync_ends_with_its_own_stamp(fivetran: Fivetran) -> None:
     assert fivetran.trigger(IF_RUNNING="join", WAIT="TRUE") == SUCCEEDED
 
 
-# Without a handoff
-
-
 def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:
     fivetran.ends("06:00:00", connection(), since=None)
     assert fivetran.check(CONNECTOR_ID="", CONNECTION_ID=ID) == (*SUCCEEDED, "2026-11-22T06:00:00Z")
-
-
-# What is reported
 
 
 def test_the_result_has_the_states_and_the_stamps(fivetran: Fivetran) -> None:
@@ -92,9 +84,6 @@ def test_a_handoff_that_no_trigger_writes_is_refused(odd: dict[str, Any]) -> Non
     saved = Handoff(ID, Baseline(NOW, NOW, NOW)).plain()
     with pytest.raises((TypeError, ValueError)):
         Handoff.from_plain({**saved, **odd})
-
-
-# The files of other programs
 
 
 @pytest.mark.parametrize(

@@ -110,9 +110,6 @@ def test_a_check_after_it_waits_for_its_own_stamp(fivetran: Fivetran) -> None:
     assert fivetran.run.report.id == ID
 
 
-# Lost responses
-
-
 @pytest.mark.parametrize("given", [START, {"CUSTOM_UPDATE": '{"is_historical_sync": true}'}], ids=["input", "custom"])
 @pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
 @pytest.mark.parametrize("shows", [True, False])

@@ -29,9 +29,6 @@ def is_unclear(fivetran: Fivetran, *bodies: Any) -> None:
     assert fivetran.files.keys() == {"starting.pickle"}
 
 
-# Nothing ran before
-
-
 @pytest.mark.parametrize(
     "now",
     [
@@ -101,9 +98,6 @@ def test_a_sync_that_was_found_is_the_one_that_is_checked(fivetran: Fivetran) ->
     fivetran.shows(connection(succeeded_at=at("12:00:02")))
     fivetran.expect_history("11:59:58", "12:00:02")
     assert fivetran.check() == SUCCEEDED
-
-
-# A sync was running before
 
 
 def test_over_a_running_sync_a_stale_poll_from_before_it_proves_nothing(fivetran: Fivetran) -> None:

@@ -72,9 +72,6 @@ def test_a_running_sync_that_cannot_be_completed_first_is_exit_203(fivetran: Fiv
     assert fivetran.check() == ARTIFACT_ERROR
 
 
-# Lost responses
-
-
 @pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
 def test_a_lost_request_of_which_nothing_shows_is_unclear_and_never_sent_again(fivetran: Fivetran, lost: Any) -> None:
     fivetran.expect_resync(**lost)
@@ -95,9 +92,6 @@ def test_a_lost_request_that_shows_was_accepted(fivetran: Fivetran, response: An
     fivetran.shows(now)
     assert fivetran.resync() == STARTED
     assert set(fivetran.files) == PLAIN_FILES
-
-
-# The check
 
 
 @pytest.mark.parametrize(("before", "warned"), [(connection("syncing"), False), (HISTORICAL, True)])

@@ -11,8 +11,6 @@ from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID_INPUT, JOINED, R
 from tests.fivetran_blueprints.responses import CONFLICT, FORCE, ID, NO_FORCE, PLAIN_FILES, Fivetran, at, connection
 from tests.support import NOW
 
-# What goes over the wire
-
 
 def test_another_base_url_may_have_the_version(fivetran: Fivetran) -> None:
     fivetran.url = "http://localhost:8080"
@@ -107,9 +105,6 @@ def test_the_time_of_execution_is_the_servers_when_it_accepted_and_only_without_
     assert fivetran.files["execution_time.pickle"] == NOW + timedelta(seconds=seconds)
 
 
-# Connections that cannot run
-
-
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -133,9 +128,6 @@ def test_a_connection_that_cannot_run_is_refused_before_the_request(
 HISTORICAL = connection("syncing", is_historical_sync=True)
 
 
-# Nothing is running
-
-
 @pytest.mark.parametrize(
     ("given", "body"),
     [
@@ -154,9 +146,6 @@ def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: Any, 
     fivetran.expect_trigger(body=body)
     assert fivetran.trigger(**given) == STARTED
     assert fivetran.files["sync.pickle"]["interrupted"] is False
-
-
-# restart
 
 
 @pytest.mark.parametrize(
@@ -205,9 +194,6 @@ def test_an_end_that_a_409_made_wait_for_is_not_that_of_the_sync_started_then(fi
     fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
     assert fivetran.trigger(IF_RUNNING=policy) == STARTED
     assert fivetran.files["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
-
-
-# wait
 
 
 def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(

@@ -18,9 +18,6 @@ CHANGE, START = {"PAUSED": "TRUE"}, {"HISTORICAL_SYNC": "TRUE"}
 EACH = pytest.mark.parametrize(("given", "fields"), [(CHANGE, PAUSE), (START, HISTORICAL)], ids=["change", "start"])
 
 
-# What goes over the wire
-
-
 def test_it_sends_one_request_with_exactly_this(fivetran: Fivetran) -> None:
     fivetran.expect_update(PAUSE)
     assert fivetran.update(**CHANGE) == (*UPDATED, ID, "paused")

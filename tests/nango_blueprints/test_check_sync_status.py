@@ -28,9 +28,6 @@ from tests.nango_blueprints.responses import (
 A, B, C = "conn-a", "conn-b", "conn-c"
 
 
-# What a trigger started
-
-
 def test_an_end_of_another_kind_is_named_with_what_it_is_of(nango: Nango) -> None:
     nango.triggered()
     nango.shows(entry("HALTED", NEW))
@@ -97,9 +94,6 @@ def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango,
     assert nango.clock.sleeps[-1] == 2
 
 
-# All connections
-
-
 def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     nango: Nango, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -132,9 +126,6 @@ def test_an_old_server_cannot_do_all_connections(nango: Nango, script: Any) -> N
     old = {key: value for key, value in entry().items() if key != "connection_id"}
     nango.shows(entry(connection=B), {**old, "id": "another"}, query=QUERY_ALL)
     assert script(nango, of=OF_INTEGRATION) == (*BAD_REQUEST, "too old", "NANGO_CONNECTION_ID")
-
-
-# What is reported
 
 
 def test_the_result_has_counts_rows_and_the_last_end(nango: Nango) -> None:
@@ -192,9 +183,6 @@ def test_what_the_first_read_is_refused_with_ends_the_script(
 A, B = "conn-a", "conn-b"
 
 
-# The trigger
-
-
 @pytest.mark.parametrize(("execution", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
 def test_a_run_that_its_reset_cancels_is_not_taken_for_its_own(
     nango: Nango, execution: str, expected: tuple[int, str]
@@ -203,9 +191,6 @@ def test_a_run_that_its_reset_cancels_is_not_taken_for_its_own(
     cancelled = [entry("STOPPED", "12:00:01"), entry("STOPPED", "12:00:10")]
     nango.polls(*cancelled, running(), entry(execution, "12:00:12"))
     assert nango.trigger(WAIT="TRUE", RESET="TRUE") == expected
-
-
-# The check
 
 
 def test_it_waits_until_all_have_ended(nango: Nango) -> None:

@@ -169,8 +169,6 @@ def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Nango) -> None
     assert nango.check() == SUCCEEDED
 
 
-# Two triggers of one integration
-
 OURS, OTHER_CONNECTION, OTHER_SYNC = (CONNECTION, NAME), ("conn-b", NAME), (CONNECTION, "lab-quick")
 OF_CONNECTION = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}
 

@@ -53,9 +53,6 @@ def test_what_is_meant_is_what_goes_out(
     assert not [path for path in nango.folder.rglob("*") if "user" in path.name]
 
 
-# What is saved
-
-
 def test_plain_values_are_saved(nango: Nango) -> None:
     nango.expect_trigger(
         entry(), never(name="other"), query={**QUERY, "syncs": "*"}, body={**BODY, "syncs": []}, takes=7
@@ -100,9 +97,6 @@ def test_the_result_has_nangos_page_where_it_is_known(nango: Nango, url: str, pa
     nango.expect_trigger()
     nango.trigger(API_URL=url)
     assert (nango.run.report.id, nango.run.report.sync_id, nango.run.report.url) == (INTEGRATION, None, page)
-
-
-# Names that are not there stop it before the start
 
 
 @pytest.mark.parametrize(

@@ -151,9 +151,6 @@ def test_each_entry_is_named_and_explained(found: Entry | None, start: Start, wh
     assert (told.label, told.why) == (LABEL, why)
 
 
-# A reset
-
-
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
@@ -194,9 +191,6 @@ def test_a_reset_whose_response_was_lost_may_have_been_accepted_late(
 ) -> None:
     late = RESET._replace(late=timedelta(seconds=120))
     assert polls(before(-9), late, *seen)[-1][0] is expected
-
-
-# Cut runs
 
 
 @pytest.mark.parametrize(
@@ -253,9 +247,6 @@ def test_a_success_is_young_for_five_seconds(now: float, confirm: bool) -> None:
     assert verdict(entry("SUCCESS", 100), before(OLD), now=now).confirm is confirm
 
 
-# An entry that is missing
-
-
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
@@ -281,9 +272,6 @@ def test_a_missing_entry_is_pending_for_a_minute(seen: list[tuple[float, Entry |
 @pytest.mark.parametrize(("now", "confirm"), [(60, False), (61, True)])
 def test_an_entry_that_is_missing_for_too_long_is_polled_once_more(now: float, confirm: bool) -> None:
     assert verdict(None, before(OLD), now=now).confirm is confirm
-
-
-# The latest runs, whoever started them
 
 
 @pytest.mark.parametrize(

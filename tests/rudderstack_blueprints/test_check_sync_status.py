@@ -82,9 +82,6 @@ def test_a_handoff_of_the_other_kind_is_ignored_with_a_warning(
     assert "None" not in warning
 
 
-# The files of other programs
-
-
 @pytest.mark.parametrize("max_age", ["", "5"], ids=["", "a max age is ignored"])
 @pytest.mark.parametrize(("sync_id", "path"), [(None, SOURCE_STATUS), ("run-1", RUN_STATUS)], ids=["latest run", "run"])
 def test_the_ids_of_another_program_are_checked(
@@ -109,9 +106,6 @@ def test_what_is_not_a_handoff_of_theirs_ends_the_check(rudderstack: RudderStack
     assert rudderstack.sent == []
 
 
-# What is reported
-
-
 @pytest.mark.parametrize(("wanted", "expected"), [("TRUE", FAILED), ("false", SUCCEEDED), ("None", SUCCEEDED)])
 def test_the_result_has_the_rows_and_the_times_and_rejected_rows_are_a_failure_only_if_so_wished(
     rudderstack: RudderStack, wanted: str, expected: tuple[int, str]
@@ -126,9 +120,6 @@ def test_the_result_has_the_rows_and_the_times_and_rejected_rows_are_a_failure_o
         "started_at": "2026-11-22T12:00:01Z",
         "finished_at": "2026-11-22T12:09:00Z",
     }
-
-
-# Errors of a poll
 
 
 @pytest.mark.parametrize("has_handoff", [True, False])

@@ -98,9 +98,6 @@ def test_all_problems_of_inputs_are_named(script: Any, of: Any, given: Any, word
     assert all((word if " " in word else f"RUDDERSTACK_{word}") in problem for word in words)
 
 
-# Handoffs
-
-
 @pytest.mark.parametrize(
     "handoff",
     [

@@ -98,9 +98,6 @@ def test_none_found_is_fine(rudderstack: RudderStack, response: Any) -> None:
     assert rudderstack.run.kept[FILE].body == []
 
 
-# The limit
-
-
 @pytest.mark.parametrize(("limit", "pages"), [("1", 1), ("2", 1), ("3", 2), ("4", 2)])
 def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed(
     rudderstack: RudderStack, limit: str, pages: int
@@ -124,9 +121,6 @@ def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(ruddersta
     expect_pages(rudderstack, *([one] for one in found), more=True)
     assert rudderstack.list(LIMIT="7") == (*LISTED, "left out")
     assert ids(rudderstack) == [f"sync-{page}" for page in range(100, 93, -1)]
-
-
-# Errors
 
 
 @pytest.mark.parametrize(

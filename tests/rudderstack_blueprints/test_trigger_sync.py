@@ -38,8 +38,6 @@ from tests.rudderstack_blueprints.responses import (
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT, killed
 
-# What goes over the wire
-
 
 @pytest.mark.parametrize("last", [LAST_RUN, {}, a_run("failed", "11:00:00"), {"status": ""}])
 def test_a_source_is_read_and_then_started_without_a_body(rudderstack: RudderStack, last: Any) -> None:
@@ -108,9 +106,6 @@ def test_settings_that_cannot_be_read_change_nothing(rudderstack: RudderStack, r
     rudderstack.reads(CONNECTION_PATH, response, status=status)
     rudderstack.expect_start()
     assert rudderstack.trigger() == STARTED
-
-
-# What is saved for the next step
 
 
 @pytest.mark.parametrize(
@@ -235,9 +230,6 @@ OLD = sync("running", "old", "11:50:00")
 OLD_RUN = a_run("running", "11:50:00")
 
 
-# restart
-
-
 def stopped(rudderstack: RudderStack, status: int = 204) -> None:
     """A running sync that shows, and the stop of it."""
     rudderstack.expect_read(OF_CONNECTION, OLD)
@@ -329,9 +321,6 @@ def test_a_run_of_a_source_cannot_be_stopped(rudderstack: RudderStack, shows: bo
         rudderstack.expect_conflict(OF_SOURCE)
     assert rudderstack.trigger(OF_SOURCE) == (*ALREADY_RUNNING, SOURCE, "RUDDERSTACK_IF_RUNNING to join or wait")
     assert rudderstack.saved == {}
-
-
-# join
 
 
 def test_join_saves_the_running_sync_of_a_connection_that_started_last(rudderstack: RudderStack) -> None:

@@ -143,9 +143,6 @@ def test_the_end_is_known_where_it_is_shown(judge: Any, data: dict[str, Any], ex
     assert judge({"status": "failed", **data}).ended_at == expected
 
 
-# Rows that the destination rejected
-
-
 def rejected(rows: int) -> dict[str, Any]:
     metrics = {"succeeded": {"total": 88}, "failed": {"total": rows}, "changed": {"total": 90}, "total": 90}
     return sync("succeeded", metrics=metrics)
@@ -316,9 +313,6 @@ def test_of_new_syncs_the_first_one_since_the_read_is_ours(starts: list[str | No
     found = [parse_sync({"id": f"{n}", "startedAt": at(start) if start else ZERO}) for n, start in enumerate(starts)]
     ours = sync_started_since(found, NOW)
     assert (ours and ours.id) == (None if expected is None else f"{expected}")
-
-
-# Order
 
 
 def test_the_newest_sync_comes_first_and_a_queued_one_before_it() -> None:
