@@ -58,29 +58,20 @@ def test_a_good_status_without_the_code_success_is_no_success(fivetran: Fivetran
 RESCHEDULED = connection("rescheduled", rescheduled_for=at("14:00:00"))
 
 
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [
-        (IDLE, IDLE),
-        (RESCHEDULED, RESCHEDULED),
-        (IDLE, connection(succeeded_at=at("11:58:00"))),
-        (IDLE, connection(failed_at=at("11:59:30"))),
-        (connection(failed_at=at("11:59:59")), SYNCING),
-        (connection(at("11:59:50"), at("11:59:59")), connection(failed_at=at("11:59:59"))),
-        (connection(at("11:59:59")), connection(at("11:59:59.900"))),
-        (connection("0001-01-01T00:00:00Z"), connection("0001-01-01T00:00:00Z")),
-    ],
-    ids=[
-        "nothing shows",
-        "it was rescheduled before",
-        "an older success shows late",
-        "an older failure shows late",
-        "a stale poll shows the sync before it running",
-        "a stale poll shows one end less",
-        "an end shows with more digits",
-        "an end is the first moment of all",
-    ],
-)
+LATE_FAILURE = {"failed_at": at("11:59:59")}
+NOTHING_NEW: dict[str, tuple[Any, Any]] = {
+    "nothing": (IDLE, IDLE),
+    "it was rescheduled before": (RESCHEDULED, RESCHEDULED),
+    "an older success shows late": (IDLE, connection(succeeded_at=at("11:58:00"))),
+    "an older failure shows late": (IDLE, connection(failed_at=at("11:59:30"))),
+    "a stale poll shows the sync before it running": (connection(**LATE_FAILURE), SYNCING),
+    "a stale poll shows one end less": (connection(at("11:59:50"), **LATE_FAILURE), connection(**LATE_FAILURE)),
+    "an end shows with more digits": (connection(at("11:59:59")), connection(at("11:59:59.900"))),
+    "an end is the first moment of all": (connection("0001-01-01T00:00:00Z"), connection("0001-01-01T00:00:00Z")),
+}
+
+
+@pytest.mark.parametrize(("before", "now"), NOTHING_NEW.values(), ids=NOTHING_NEW)
 def test_a_lost_request_of_which_nothing_new_shows_is_sent_once_more_without_force(
     fivetran: Fivetran, before: Any, now: Any
 ) -> None:

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, NOT_STARTED, UNREACHABLE
 from tests.fivetran_blueprints.responses import UNKNOWN_ID, Fivetran, connection
-from tests.wire import HTML, Ending
+from tests.wire import HTML
 
-
-class Act(NamedTuple):
-    """A script, and the request of it that is refused; `start` says that it could have started a sync."""
-
-    expect: Callable[..., None]
-    run: Callable[[Fivetran], Ending]
-    start: bool = False
-
-
-ACTS = {
-    "read of a trigger": Act(Fivetran.shows, Fivetran.trigger, start=True),
-    "trigger request": Act(Fivetran.expect_trigger, Fivetran.trigger, start=True),
-    "resync": Act(Fivetran.expect_resync, Fivetran.resync, start=True),
-    "poll of a check": Act(Fivetran.shows, Fivetran.check),
-    "update": Act(
-        partial(Fivetran.expect_update, fields={"paused": True}),
-        partial(Fivetran.update, PAUSED="TRUE"),
-    ),
-    "historical sync": Act(
-        partial(Fivetran.expect_update, fields={"is_historical_sync": True}),
-        partial(Fivetran.update, HISTORICAL_SYNC="TRUE"),
-    ),
+ACTS: dict[str, tuple[Any, Any, bool]] = {  # the request that is refused, its script, and whether that starts a sync
+    "read of a trigger": (Fivetran.shows, Fivetran.trigger, True),
+    "trigger request": (Fivetran.expect_trigger, Fivetran.trigger, True),
+    "resync": (Fivetran.expect_resync, Fivetran.resync, True),
+    "poll of a check": (Fivetran.shows, Fivetran.check, False),
+    **{
+        name: (partial(Fivetran.expect_update, fields=fields), partial(Fivetran.update, **given), False)
+        for name, fields, given in (
+            ("update", {"paused": True}, {"PAUSED": "TRUE"}),
+            ("historical sync", {"is_historical_sync": True}, {"HISTORICAL_SYNC": "TRUE"}),
+        )
+    },
 }
 
 
-@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@pytest.mark.parametrize(("expect", "script", "starts"), ACTS.values(), ids=ACTS)
 @pytest.mark.parametrize(
     ("status", "response", "expected", "words"),
     [
@@ -52,11 +42,11 @@ ACTS = {
     ],
 )
 def test_a_refused_request_ends_the_script_and_is_never_repeated(
-    fivetran: Fivetran, act: Act, status: int, response: Any, expected: tuple[int, str] | None, words: list[str]
+    fivetran: Fivetran, expect: Any, script: Any, starts: bool, status: int, response: Any, expected: Any, words: Any
 ) -> None:
-    act.expect(fivetran, response=response, status=status, headers={"Location": "https://elsewhere.invalid/"})
-    ended = act.run(fivetran)
-    nothing = (*NOT_STARTED, "nothing was started") if act.start else UNREACHABLE
+    expect(fivetran, response=response, status=status, headers={"Location": "https://elsewhere.invalid/"})
+    ended = script(fivetran)
+    nothing = (*NOT_STARTED, "nothing was started") if starts else UNREACHABLE
     assert ended == (*(expected or nothing), *words)
     assert status != 403 or "wrong" not in ended.message
     assert fivetran.saved == {}

@@ -10,6 +10,8 @@ from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, UNREACHABLE, VALI
 from tests.vendors.kinds import Account, Synced
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
 
+OF_OTHER_TYPES = {"success": 1, "code": "Success", "data": "Acme", "workspace": "Acme"}
+
 
 def asks(synced: Synced, *accounts: Account, **more: Any) -> None:
     """The requests of the check, and good responses or the one in `more`."""
@@ -49,7 +51,7 @@ def test_credentials_that_are_refused_are_named_with_the_vendors_message(synced:
 @pytest.mark.parametrize(
     ("response", "status", "expected"),
     [
-        *((response, 200, UNREACHABLE) for response in (HTML, None, '{"code": "Success", "da', [], {}, {"success": 1})),
+        *((response, 200, UNREACHABLE) for response in (HTML, None, '{"code": "Success", "da', [], {}, OF_OTHER_TYPES)),
         (None, 204, UNREACHABLE),
         (None, 409, UNREACHABLE),
         (None, 302, BAD_REQUEST),
