@@ -9,7 +9,7 @@ import pytest
 
 from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
-from tests.endings import ARTIFACT_ERROR, FAILED, JOINED, RUNNING, STARTED, SUCCEEDED
+from tests.endings import ARTIFACT_ERROR, FAILED, RUNNING, STARTED, SUCCEEDED
 from tests.fivetran_blueprints.responses import FORCE, HISTORY, ID, SINCE, Fivetran, at, connection
 from tests.support import NOW
 from tests.wire import TIMED_OUT
@@ -36,14 +36,6 @@ def test_what_the_interrupted_sync_left_is_not_taken_for_the_triggered_one(fivet
     fivetran.shows(*polls)
     assert fivetran.check() == RUNNING
     assert fivetran.files == before, "what a poll learned is not stored"
-
-
-def test_a_joined_sync_ends_with_its_own_stamp(fivetran: Fivetran) -> None:
-    fivetran.shows(*[connection("syncing")] * 3)
-    assert fivetran.trigger(IF_RUNNING="join") == JOINED
-    assert fivetran.check() == RUNNING
-    fivetran.ends("12:00:01", since=None)
-    assert fivetran.trigger(IF_RUNNING="join", WAIT="TRUE") == SUCCEEDED
 
 
 def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran) -> None:

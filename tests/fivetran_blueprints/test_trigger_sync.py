@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID_INPUT, JOINED, RUNNING, STARTED, SUCCEEDED
-from tests.fivetran_blueprints.responses import CONFLICT, FORCE, ID, NO_FORCE, PLAIN_FILES, Fivetran, at, connection
+from tests.fivetran_blueprints.responses import (
+    CONFLICT,
+    FORCE,
+    ID,
+    NO_FORCE,
+    PLAIN_FILES,
+    SINCE,
+    Fivetran,
+    at,
+    connection,
+)
 from tests.support import NOW
 
 
@@ -79,19 +89,19 @@ def test_the_files_of_other_programs_are_saved_too_and_two_under_the_log_id(five
     }
 
 
-@pytest.mark.parametrize("takes", [3, 30])
-def test_a_sync_that_ended_before_the_response_came_is_told(fivetran: Fivetran, takes: float) -> None:
+@pytest.mark.parametrize(
+    ("takes", "ended", "expected"),
+    [(3, "12:00:00", SUCCEEDED), (30, "12:00:00", SUCCEEDED), (2, "11:59:59", RUNNING)],
+)
+def test_an_end_from_before_the_response_is_that_of_another_sync_only_if_that_was_quick(
+    fivetran: Fivetran, takes: float, ended: str, expected: tuple[int, str]
+) -> None:
     fivetran.expect_trigger(takes=takes)
     assert fivetran.trigger() == STARTED
-    fivetran.ends("12:00:00")
-    assert fivetran.check() == SUCCEEDED
-
-
-def test_an_end_from_before_a_quick_response_is_that_of_another_sync(fivetran: Fivetran) -> None:
-    fivetran.expect_trigger(takes=2)
-    assert fivetran.trigger() == STARTED
-    fivetran.shows(connection(succeeded_at=at("11:59:59")))
-    assert fivetran.check() == RUNNING
+    fivetran.shows(connection(succeeded_at=at(ended)))
+    if expected is SUCCEEDED:
+        fivetran.expect_history(SINCE, ended)
+    assert fivetran.check() == expected
 
 
 @pytest.mark.parametrize(("date", "seconds"), [(True, 30), (False, 30 + 600)])

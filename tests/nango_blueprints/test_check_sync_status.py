@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, FAILED, INVALID, JOINED, NOT_FOUND, RUNNING, SUCCEEDED, UNKNOWN
+from tests.endings import BAD_REQUEST, FAILED, INVALID, NOT_FOUND, RUNNING, SUCCEEDED, UNKNOWN
 from tests.nango_blueprints.responses import (
     CONNECTION,
     INTEGRATION,
@@ -20,7 +20,6 @@ from tests.nango_blueprints.responses import (
     at,
     entries,
     entry,
-    never,
     replay,
     running,
 )
@@ -32,13 +31,6 @@ def test_an_end_of_another_kind_is_named_with_what_it_is_of(nango: Nango) -> Non
     nango.triggered()
     nango.shows(entry("HALTED", NEW))
     assert nango.check(of=ONLY_THE_KEY) == (*UNKNOWN, INTEGRATION, f"{CONNECTION}/{NAME} (HALTED)")
-
-
-def test_a_joined_run_ends_with_any_end(nango: Nango) -> None:
-    nango.shows(running())
-    assert nango.trigger(IF_RUNNING="join") == JOINED
-    nango.shows(entry("SUCCESS", "06:00:00.123"))
-    assert nango.check() == SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -102,23 +94,6 @@ def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
     with caplog.at_level("INFO"):
         assert nango.check(of=OF_INTEGRATION) == SUCCEEDED
     assert "1 sync was added since the trigger and left out" in caplog.messages
-
-
-# Without a handoff
-
-
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (never(), (*RUNNING, f"{CONNECTION}/{NAME} (never run)")),
-        (entry("SUCCESS", "10:30:00", nextScheduledSyncAt=at("10:30:00")), FAILED),
-    ],
-)
-def test_a_latest_run_that_never_was_or_was_cut_is_no_success(
-    nango: Nango, now: dict[str, Any], expected: tuple[Any, ...]
-) -> None:
-    nango.shows(now)
-    assert nango.check() == expected
 
 
 @pytest.mark.parametrize("script", [Nango.check, Nango.trigger])
