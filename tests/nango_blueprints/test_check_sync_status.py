@@ -38,7 +38,6 @@ def test_an_end_of_another_kind_is_named_with_what_it_is_of(nango: Nango) -> Non
     [
         (30, [[]], RUNNING),
         (600, [[], []], FAILED),
-        (600, [[], running()], RUNNING),
         (600, [[], entry("SUCCESS", NEW)], SUCCEEDED),
     ],
 )

@@ -135,13 +135,6 @@ def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Nango) -> N
 # Which handoff is checked
 
 
-def failed_to_trigger(nango: Nango, connection: str = CONNECTION) -> None:
-    """Run a trigger whose sync is not there."""
-    nango.shows(query={**QUERY, "connection_id": connection})
-    assert nango.trigger(CONNECTION_ID=connection) == NOT_FOUND
-    nango.sent.clear()
-
-
 @pytest.mark.parametrize(("syncs", "notes"), [("another", True), (f"{NAME}::base", False)], ids=["others", "the same"])
 def test_what_was_triggered_is_checked_and_other_syncs_that_are_named_get_a_note(
     nango: Nango, caplog: pytest.LogCaptureFixture, syncs: str, notes: bool
@@ -157,7 +150,8 @@ def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
     nango: Nango, caplog: pytest.LogCaptureFixture
 ) -> None:
     nango.triggered()
-    failed_to_trigger(nango, "conn-b")
+    nango.shows(query={**QUERY, "connection_id": "conn-b"})
+    assert nango.trigger(CONNECTION_ID="conn-b") == NOT_FOUND
     nango.shows(entry("SUCCESS", NEW))
     assert nango.check() == SUCCEEDED
     assert any(record.levelname == "WARNING" and "conn-b" in record.message for record in caplog.records)
@@ -173,17 +167,14 @@ OURS, OTHER_CONNECTION, OTHER_SYNC = (CONNECTION, NAME), ("conn-b", NAME), (CONN
 OF_CONNECTION = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}
 
 
-def triggered_each(nango: Nango, selections: list[tuple[str, str]]) -> None:
-    """Run a trigger of each connection and sync, with the log ids 1, 2 and so on."""
-    for number, (connection, name) in enumerate(selections, 1):
+def triggered_ours_and(nango: Nango, other: tuple[str, str]) -> None:
+    """Run a trigger of our connection and sync with the log id 1, and of the other ones with 2."""
+    for log_id, (connection, name) in (("1", OURS), ("2", other)):
         which = {"connection_id": connection}
-        nango.expect_trigger(
-            entry(connection=connection, name=name),
-            query={**QUERY, **which, "syncs": name},
-            body={**BODY, **which, "syncs": [name]},
-        )
-        assert nango.trigger(log_id=str(number), CONNECTION_ID=connection, SYNCS=name) == STARTED
-    nango.sent.clear()
+        before = entry(connection=connection, name=name)
+        query, body = {**QUERY, **which, "syncs": name}, {**BODY, **which, "syncs": [name]}
+        nango.expect_trigger(before, query=query, body=body)
+        assert nango.trigger(log_id=log_id, CONNECTION_ID=connection, SYNCS=name) == STARTED
     nango.clock.sleep(60)
 
 
@@ -192,9 +183,8 @@ def triggered_each(nango: Nango, selections: list[tuple[str, str]]) -> None:
 def test_two_handoffs_of_one_integration_between_which_nothing_chooses_are_named(
     nango: Nango, other: tuple[str, str], of: dict[str, str]
 ) -> None:
-    triggered_each(nango, [OURS, other])
+    triggered_ours_and(nango, other)
     assert nango.check("1", "2", of=of) == (*INVALID_INPUT, *OURS, *other)
-    assert nango.sent == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +198,7 @@ def test_two_handoffs_of_one_integration_between_which_nothing_chooses_are_named
 def test_of_two_handoffs_of_one_integration_the_connection_or_the_syncs_choose(
     nango: Nango, of: dict[str, str], given: str, other: tuple[str, str], chosen: int
 ) -> None:
-    triggered_each(nango, [OURS, other])
+    triggered_ours_and(nango, other)
     connection, name = [OURS, other][chosen]
     query = {**QUERY, "connection_id": connection, "syncs": name}
     nango.shows(entry("SUCCESS", NEW, connection=connection, name=name), query=query)
