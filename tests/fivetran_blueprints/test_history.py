@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from tests.endings import FAILED, JOINED, STARTED, SUCCEEDED
-from tests.fivetran_blueprints.responses import ID, UNKNOWN_ID, Fivetran, at, connection, history, past
+from tests.fivetran_blueprints.responses import ID, PAGE, UNKNOWN_ID, Fivetran, at, connection, history, past
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
-PAGE = f"https://fivetran.com/dashboard/connections/{ID}"
 FAILED_NOW, SUCCEEDED_NOW = connection(failed_at=at("12:05:00")), connection(succeeded_at=at("12:05:00"))
 CANCELED = past("CANCELED", "11:00:00", "12:00:02", "theirs", "it was canceled")
 OTHERS = [

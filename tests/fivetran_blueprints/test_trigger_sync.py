@@ -13,6 +13,7 @@ from tests.fivetran_blueprints.responses import (
     FORCE,
     ID,
     NO_FORCE,
+    PAGE,
     PLAIN_FILES,
     SINCE,
     Fivetran,
@@ -31,12 +32,11 @@ def test_another_base_url_may_have_the_version(fivetran: Fivetran) -> None:
 def test_the_message_names_the_connector_and_the_log_its_page(
     fivetran: Fivetran, caplog: pytest.LogCaptureFixture
 ) -> None:
-    page = f"https://fivetran.com/dashboard/connections/{ID}"
     fivetran.expect_trigger()
     with caplog.at_level("INFO"):
         assert fivetran.trigger() == (*STARTED, ID)
-    assert page in caplog.text
-    assert (fivetran.run.report.id, fivetran.run.report.url) == (ID, page)
+    assert PAGE in caplog.text
+    assert (fivetran.run.report.id, fivetran.run.report.url) == (ID, PAGE)
 
 
 @pytest.mark.parametrize("given", [{"CONNECTOR_ID": "", "CONNECTION_ID": ID}, {"CONNECTION_ID": ID}])

@@ -54,13 +54,6 @@ def test_a_runs_word_is_its_status(word: str, expected: SyncStatus) -> None:
     assert of_run({"status": word}).status is expected
 
 
-@pytest.mark.parametrize("word", ["running", "processing"])
-def test_a_running_sync_is_running_although_its_end_is_shown(word: str) -> None:
-    verdict = of_sync(sync(word))
-    assert verdict.status is RUNNING
-    assert verdict.details["finished_at"] is None
-
-
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
