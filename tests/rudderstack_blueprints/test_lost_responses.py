@@ -202,10 +202,11 @@ def test_a_run_found_after_a_lost_response_is_waited_for(rudderstack: RudderStac
     ("found", "polls", "expected"),
     [
         (QUEUED, [LAST_RUN, a_run("failed", "12:00:03", "12:00:04")], [RUNNING, FAILED]),
+        (OUR_RUN, [a_run("failed", "12:00:03", "12:00:04")], [UNKNOWN]),
         ({**OUR_RUN, "jobRunId": "ours"}, [a_run("failed", "12:00:01", "12:00:02", jobRunId="ours")], [FAILED]),
         ({**OUR_RUN, "jobRunId": "ours"}, [a_run("failed", "12:00:01", "12:00:02", jobRunId="theirs")], [UNKNOWN]),
     ],
-    ids=["not the run before it starts", "its id", "another id in the same second"],
+    ids=["not the run before it starts", "another start", "its id", "another id in the same second"],
 )
 def test_a_check_tells_the_run_that_was_found_by_its_start_and_its_job_run_id(
     rudderstack: RudderStack, found: Any, polls: list[Any], expected: list[Any]
