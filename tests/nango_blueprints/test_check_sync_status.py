@@ -154,8 +154,6 @@ def test_what_the_first_read_is_refused_with_ends_the_script(
 
 # With NANGO_WAIT
 
-A, B = "conn-a", "conn-b"
-
 
 @pytest.mark.parametrize(("execution", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
 def test_a_run_that_its_reset_cancels_is_not_taken_for_its_own(
