@@ -97,6 +97,7 @@ def test_a_historical_sync_that_this_one_stops_is_named_in_a_warning(
     fivetran.shows(SYNCING)
     assert fivetran.update(**START) == UPDATED
     assert f"a historical sync of {ID} is running, possibly for days, and will be stopped" in caplog.messages
+    assert fivetran.files["sync.pickle"]["interrupted"] is True
 
 
 def test_a_check_after_it_waits_for_its_own_stamp(fivetran: Fivetran) -> None:
