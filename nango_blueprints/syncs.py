@@ -23,6 +23,7 @@ from shared.status import Verdict
 log = logging.getLogger(__name__)
 
 UNNAMED = "a sync without a recorded name"
+RESPONDS_WITHIN = timedelta(seconds=10)  # of accepting a request, with hundreds of connections
 
 
 class Handoff(Record):
@@ -258,7 +259,7 @@ class NangoSyncs:
         now = self._api.http.best_now()
         at = self._api.http.start_sent_at or state.at
         if state.entries is None:  # only this time tells its run from older ones, and a Date header has whole seconds
-            at = min(at + DATE_PRECISION, now)
+            at = min(max(at + DATE_PRECISION, now - RESPONDS_WITHIN), now)
         late, gap = (max(0, whole(passed.total_seconds())) for passed in (now - at, at - state.at))
         return self._handoff(state, at)._replace(late=late, gap=gap)
 

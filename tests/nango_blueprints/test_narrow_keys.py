@@ -96,6 +96,8 @@ def test_an_unknown_name_behind_another_may_have_started_that(nango: Nango, sync
         (0, 601, never(), FAILED),
         (6, 500, entry("SUCCESS", "12:00:01"), RUNNING),  # as with hundreds of connections
         (6, 500, entry("SUCCESS", "12:00:03"), SUCCEEDED),  # before the response came
+        (110, 500, entry("SUCCESS", "12:01:30"), RUNNING),  # accepted late, so that it may be the end of an older run
+        (110, 500, entry("SUCCESS", "12:01:45"), SUCCEEDED),
     ],
 )
 def test_the_check_judges_by_the_servers_time(

@@ -120,7 +120,7 @@ class Nango(Vendor):
         self.selected: list[Entry] = []
         self.accepted_at: float | None = None
         self.sent_at = 0.0
-        self.responded_at: float | None = None  # the Date of the response, where it stands in for a baseline
+        self.responded_at: float | None = None  # when the response came, where there is no baseline
         self.seen: set[str] = {"running"}
         self.baseline_at = self.polled_at = 0.0
         self.polled: dict[str, Run | None] = {}
@@ -361,7 +361,7 @@ class Nango(Vendor):
             self.grace -= max(0.0, early.total_seconds())
         if handoff.watches is None:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
-            self.responded_at = (handoff.server_time - self.world.server(0.0)).total_seconds()
+            self.responded_at = self.world.t
             since = self.accepted_at or 0.0
             if self.down and any(entry.running or (entry.finished or 0) >= since for entry in self.selected):
                 self.unknowable(SCHEDULED)  # the one that was running at the request ends, and nothing else runs
