@@ -276,14 +276,15 @@ class Fivetran(Vendor):
             return View((403, {"code": "Forbidden"}), lambda: None)
         if t < self.hidden_until:
             return View((404, {"code": "NotFound_Connection", "message": "Cannot find connection"}), lambda: None)
-        running, queued, target = self.running, self.queued is not None, self.target
+        running, queued, target, latest_end = self.running, self.queued is not None, self.target, self.latest_end
         truths = self._latest_truths() if self.sensing else set(target.truths) if target else None
 
         def shown() -> None:
             self.witness = running or self.witness
             self.polled, self.polled_unseen = t, queued
             if truths is not None:
-                self.seen_truths = truths
+                aged = latest_end is not None and self.may_be_aged(latest_end[0])  # a stale read is ten seconds old
+                self.seen_truths = truths | ({"running"} if aged else set())
 
         flagged = self.flagged_from is not None and self.flagged_from <= t
         data = {
@@ -306,9 +307,8 @@ class Fivetran(Vendor):
         at, word = self.latest_end
         if word == CUT:
             self.unknowable(CUT)
-        age = self.world.t - at
-        if self.max_age is not None and age > self.max_age * 60 - 3:
-            return {"running"} if age > self.max_age * 60 + 3 else {"running", word}
+        if self.may_be_aged(at):
+            return {"running"} if self.may_be_aged(at + 6) else {"running", word}
         return {word}
 
     def handle(self, method: str, path: str, body: Any) -> Reply:

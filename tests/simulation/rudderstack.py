@@ -202,13 +202,14 @@ class RudderStack(Vendor):
         running, target = self.running, self.target
         latest = self._latest_truths(visible) if self.sensing else set()
         truth = target.truth(self.fail_on_failed_rows) if target else ""
-        at = self.world.t
+        at, ended = self.world.t, visible[-1].ended if visible else None
 
         def shown() -> None:
             self.polled_at, self.polled = at, visible
             self.witness = running or self.witness
             if self.sensing:
-                self.seen = latest if begins else self.seen | latest
+                aged = ended is not None and self.may_be_aged(ended)  # a stale read is ten seconds old
+                self.seen = latest | ({"running"} if aged else set()) | (set() if begins else self.seen)
             elif target is not None and one is not None:
                 self.seen = {truth}
                 if one is not target and not self.by_id and self.syncs.index(one) > self.syncs.index(target):
@@ -222,9 +223,8 @@ class RudderStack(Vendor):
         if not visible or visible[-1].ended is None:
             return {"running"}
         word = visible[-1].truth(self.fail_on_failed_rows)
-        age = self.world.t - visible[-1].ended
-        if self.max_age is not None and age > self.max_age * 60 - 3:
-            return {"running"} if age > self.max_age * 60 + 3 else {"running", word}
+        if self.may_be_aged(visible[-1].ended):
+            return {"running"} if self.may_be_aged(visible[-1].ended + 6) else {"running", word}
         return {word}
 
     def _sync(self, sync: Sync) -> dict[str, Any]:

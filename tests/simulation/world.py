@@ -277,6 +277,10 @@ class Vendor:
         self.accepted = []
         self.all_accepted.append(self.accepted)
 
+    def may_be_aged(self, ended: float) -> bool:
+        """Whether what ended then may be older than the maximum age by now."""
+        return self.max_age is not None and self.world.t - ended > self.max_age * 60 - 3
+
     def sent(self, method: str) -> None:
         """A request is sent, and may get lost."""
 
