@@ -324,6 +324,7 @@ class Fivetran(Vendor):
         return reply
 
     unseen = polled_unseen = posted = False
+    polled_before_request = 0.0
     polled = 0.0
     swallowed: Sync | None = None
 
@@ -333,6 +334,7 @@ class Fivetran(Vendor):
 
     def sent(self, method: str) -> None:
         """The poll before a start is its snapshot, unless this is that start once more."""
+        self.polled_before_request = self.polled if method != "GET" else self.polled_before_request
         if method != "GET" and self.target is None and not self.posted:
             self.posted, self.snapshot, self.unseen = True, self.polled, self.polled_unseen
 
@@ -355,7 +357,7 @@ class Fivetran(Vendor):
                 self._enqueue(self.rescheduled, self.queue)
             return 200, good
         before = self.accepted[-1] if self.accepted else None
-        if before is not None and not force and before.begun is not None and before.begun > self.polled:
+        if before is not None and not force and (before.begun or 0) > self.polled_before_request:
             self.unknowable(NEVER_SHOWN)
         historical = historical or self.flagged_from is not None
         name = f"ours {len(self.ours) + 1}" if self.ours else "ours"
