@@ -117,7 +117,7 @@ class FivetranApi:
                 f"FIVETRAN_API_KEY or FIVETRAN_API_SECRET is wrong ({described}). Copy both again from Fivetran > "
                 "Account settings; use the key itself, not the Base64-encoded API key that Fivetran's own CLI takes"
             )
-        if response.status == 403 and code:  # and not the page of a proxy
+        if response.status == 403 and isinstance(code, str):  # and not the page or the JSON of a proxy
             return MissingPermissionError(
                 f"FIVETRAN_API_KEY is valid but lacks a permission for this ({described}). Give its user or role the "
                 "permission in Fivetran"

@@ -34,6 +34,7 @@ def test_the_account_is_named(fivetran: Fivetran, data: Any, account: str) -> No
         ({"code": "Forbidden", "message": "Role without account access"}, 403, (*VALID, "account")),
         (HTML, 403, (*INVALID, "proxy")),
         ({"error": "blocked"}, 403, (*INVALID, "blocked")),
+        ({"code": 403, "message": "blocked"}, 403, (*INVALID, "blocked")),
         ({"code": "Strange", "data": {"account_id": "a_1"}}, 200, UNREACHABLE),
         (HTML, 404, UNREACHABLE),
         ({"code": "ResourceNotFound"}, 404, UNREACHABLE),
