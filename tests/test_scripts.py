@@ -84,6 +84,12 @@ def _take(step: Step, stage: Stage) -> None:
 
 
 EVERY_KIND = [
+    Story(
+        "yesterday's success does not stand for today's failed trigger",
+        "succeeds_in_0",
+        (STARTED, check("succeeded"), trigger("invalid_input", WAIT="perhaps"), check("artifact_error", "206")),
+        1,
+    ),
     Story("a check reports a running sync", "succeeds_in_60", (STARTED, check("running")), 1),
     Story("a check waits for the success", "succeeds_in_2", (STARTED, WAITS), 1, 2),
     Story("a trigger waits for the failure", "fails_in_1", (trigger("failed", WAIT="TRUE"), check("failed")), 1, 1),

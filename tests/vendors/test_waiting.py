@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import FAILED, INVALID, INVALID_INPUT, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
+from tests.endings import ARTIFACT_ERROR, FAILED, INVALID, INVALID_INPUT, NOT_FOUND, RUNNING, SUCCEEDED, UNREACHABLE
 from tests.vendors.kinds import OUTAGE, Synced
 from tests.wire import HTML, REFUSED, TIMED_OUT
 
@@ -206,6 +206,16 @@ def test_a_handoff_of_another_id_is_ignored_with_a_warning(synced: Synced, caplo
     (warning,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert all(words in warning for words in ("ignoring sync.pickle", "another_one", synced.kind.id))
     assert "None" not in warning
+
+
+def test_an_old_success_never_stands_for_a_trigger_that_failed(synced: Synced) -> None:
+    synced.triggered()
+    synced.reads(**synced.kind.no_such_id)
+    assert synced.trigger() == NOT_FOUND
+    for of in (synced.kind.of, synced.vendor.credentials):
+        assert synced.vendor.check(of=of) == (*ARTIFACT_ERROR, "204 (not_found)")
+    assert synced.trigger(IF_RUNNING="perhaps") == INVALID_INPUT
+    assert synced.check() == (*ARTIFACT_ERROR, "206 (invalid_input)")
 
 
 def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(synced: Synced) -> None:
