@@ -1,4 +1,4 @@
-"""Which of the handoffs that were found a check is to judge: pure functions over what the files hold."""
+"""Choosing the handoff that a check judges: pure functions over what was found in the files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Found(Record):
 
 
 def difference(found: Found, target: Mapping[str, Any]) -> str:
-    """How what was found is for something else than the ids that a check is given; empty if it is not."""
-    if found.handoff is None and all(found.plain.get(key) is None for key in target):
-        return ""  # a trigger whose id was not valid: nobody knows which was meant
+    """Why what was found does not belong to the ids that a check is given; empty if it does."""
+    recorded = {key: found.plain[key] for key in target if found.plain.get(key) is not None}
+    if found.handoff is None and recorded.items() <= target.items():
+        return ""  # what is not recorded may be any: all were meant, or the id was not valid
     for key, value in target.items():
-        recorded = found.plain.get(key)
-        if value is not None and recorded != value:
-            is_for = f"its {key} is {recorded}" if recorded is not None else f"it has no {key}"
+        if value is not None and recorded.get(key) != value:
+            is_for = f"its {key} is {recorded[key]}" if key in recorded else f"it has no {key}"
             return f"{is_for}, but this check is for {value}"
     return ""
 

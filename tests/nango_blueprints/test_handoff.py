@@ -157,6 +157,13 @@ def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
     assert any(record.levelname == "WARNING" and "conn-b" in record.message for record in caplog.records)
 
 
+def test_after_a_failed_trigger_of_all_connections_a_check_of_one_takes_no_older_handoff(nango: Nango) -> None:
+    nango.triggered()
+    nango.shows(query=QUERY_ALL)
+    assert nango.trigger(OF_INTEGRATION) == NOT_FOUND
+    assert nango.check() == (*ARTIFACT_ERROR, "not_found")
+
+
 def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Nango) -> None:
     nango.triggered(entry(), entry(connection="conn-b"), all_connections=True)
     nango.shows(entry())
