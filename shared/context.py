@@ -1,4 +1,4 @@
-"""What a run is given by the world, in one frozen object."""
+"""What the outside world supplies to a run, in one frozen object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.transport import Auth, Clock, Connect, Response
 
 
 class Run(Record):
-    """One run. `kept` holds the last responses, by their names in responses/."""
+    """One run. `kept` holds the last responses, by file name in responses/."""
 
     artifacts: Artifacts
     redactor: Redactor

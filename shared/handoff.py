@@ -1,7 +1,7 @@
-"""The handoff: what a trigger saves for the check that follows it, and how a check finds the one that is meant.
+"""The handoff: what a trigger saves for the check that follows it, and how a check finds the right one.
 
 From its first step until its handoff is saved, a trigger keeps a pending start beside it, `starting.pickle`: a check
-that finds it knows that the last trigger did not finish, and takes no older handoff for it.
+that finds it knows that the last trigger did not finish, and does not fall back on an older handoff.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Handoff(Protocol):
     @property
     def is_latest(self) -> bool: ...
 
-    # Whether it is just what a check's inputs select, where several could be meant.
+    # Whether it is exactly what a check's inputs select, which decides where several fit.
     def is_exactly(self, given: Any) -> bool: ...
     # All of it as plain values, for `sync.pickle`; and the files that other programs read, where None removes one.
     def plain(self) -> dict[str, Plain]: ...
     def other_files(self) -> Mapping[str, Plain]: ...
-    # The way back; `file(name)` is a file's content, or None. Both raise ValueError, LookupError or TypeError.
+    # The reverse; `file(name)` is a file's content, or None. Both raise ValueError, LookupError or TypeError.
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Any: ...
     @classmethod
@@ -191,7 +191,7 @@ class Artifacts:
             files.write(path, written)
 
     def _read_group(self, prefix: str, kind: type[H]) -> list[Found]:
-        """What lies there under one log id, or under the plain names (prefix "")."""
+        """What is saved under one log id, or under the plain names (prefix "")."""
         pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
         found = []
         if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
@@ -228,7 +228,7 @@ class Artifacts:
 
     @contextlib.contextmanager
     def _reading(self, names: Sequence[str]) -> Iterator[None]:
-        """Whatever makes the files unreadable becomes an ArtifactError."""
+        """Turn whatever makes the files unreadable into an ArtifactError."""
         try:
             yield
         except (OSError, ValueError, LookupError, TypeError) as error:
@@ -254,7 +254,7 @@ class Artifacts:
 
 
 def identifier(value: object, pattern: str = values.IDENTIFIER) -> str:
-    """An id out of a file; it becomes part of URLs. Raises TypeError or ValueError."""
+    """An id read from a file; it becomes part of URLs. Raises TypeError or ValueError."""
     if not isinstance(value, str):
         raise TypeError("an id is not a string")
     if not values.fits(value, pattern):
@@ -263,7 +263,7 @@ def identifier(value: object, pattern: str = values.IDENTIFIER) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """A time out of a file, or None. Raises TypeError or ValueError."""
+    """A time read from a file, or None. Raises TypeError or ValueError."""
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:

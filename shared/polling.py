@@ -24,10 +24,10 @@ from shared.transport import Clock
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 300  # seconds: a log line at least so often
+HEARTBEAT = 300  # seconds; a wait logs a line at least this often
 MAX_FAILING = 900  # seconds of failed polls in a row
 MAX_REFUSED = 3  # polls in a row that get a 401 or 403
-VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for so long
+VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for this long
 NO_POLL = "no poll has succeeded"
 BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
 
@@ -61,7 +61,7 @@ class Syncs(Protocol[S, H]):
 
     # Before a start; raises SyncNotFoundError, and BadRequestError for what cannot run.
     def read(self) -> S: ...
-    # The handoff of the running sync; what replaces it, or SyncAlreadyRunningError if it cannot be stopped.
+    # The handoff of the running sync; the state once it is out of the way, or SyncAlreadyRunningError if it stays.
     def join(self, state: S) -> H: ...
     def restart(self, state: S, pace: Pace) -> S: ...
 
@@ -100,7 +100,7 @@ class Pace:
         return max(0.0, self._deadline - self.clock.monotonic())
 
     def interval(self) -> float:
-        """Seconds until the next poll, which come more rarely the longer it takes."""
+        """Seconds until the next poll; the longer the wait, the longer they get."""
         return next_interval(self._elapsed, self._min, self._max) * random.uniform(0.9, 1.1)
 
     def sleep(self, seconds: float, message: str) -> None:
@@ -126,7 +126,7 @@ def next_interval(elapsed: float, min_interval: float, max_interval: float) -> f
 
 
 def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: int | None = None) -> Verdict:
-    """Poll a sync once or, with `given.wait`, until it has ended or the time is over; then it is still running.
+    """Poll a sync once or, with `given.wait`, until it has ended or time is up; then the verdict is "still running".
 
     `max_age`, in minutes, makes a latest sync that ended longer ago count as not there yet. Raises the errors of
     `shared.api.Api.get`.
@@ -156,10 +156,10 @@ def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: i
     found = poll_until(ended, pace, seen=run.report.started, is_young=is_young)
     if isinstance(found, Verdict):
         return found
-    if found.poll_again_in is not None and pace.left > 0:  # it is not worth it to wait for what comes too late
+    if found.poll_again_in is not None and pace.left > 0:  # the next poll would come too late to wait for
         return Verdict(SyncStatus.RUNNING, found.message)
     after = f"timed out after {given.wait_timeout} min ({found.message})"
-    if handoff.is_latest:  # there may be none
+    if handoff.is_latest:  # there may be no sync at all
         return Verdict(SyncStatus.RUNNING, after)
     stands = "may still be running" if found.failure or found.message == NO_POLL else "is still running"
     return Verdict(SyncStatus.RUNNING, f"{after}; the sync {stands} in {syncs.vendor}")
@@ -231,7 +231,7 @@ class _Survival:
                 raise StatusCheckFailedError(f"{error}; {self._refused} polls in a row were refused") from error
             log.warning("%s; will retry", error)
             return None
-        if isinstance(error, (BadRequestError, SyncNotFoundError)):  # seen before: something on the way refuses it
+        if isinstance(error, (BadRequestError, SyncNotFoundError)):  # something in between refuses it
             error = StatusCheckFailedError(str(error))
         if not isinstance(error, StatusCheckFailedError):
             raise error

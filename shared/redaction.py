@@ -1,4 +1,4 @@
-"""Secrets out of everything that is shown or stored, and nothing in it that steers a terminal or forges a log line."""
+"""Keeps secrets, and what could steer a terminal or forge a log line, out of everything that is shown or stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), pairs: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         """`secrets` are redacted one by one; of `pairs` also `a:b`, as Basic authorization sends them.
 
-        A secret that is a word of one of `names`, those of variables, is not redacted there.
+        `names` are variables: where one is named, a secret that is a part of the name stays.
         """
         pairs = list(pairs)
         joined = [":".join(pair) for pair in itertools.product({given.strip() for given in pairs}, repeat=2)]

@@ -124,7 +124,7 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _begin(given: inputs.Inputs, problem: InvalidInputError | None, run: Run) -> None:
-    """Raise what is wrong with the inputs; a run that is to start a sync leaves a record of that, too."""
+    """Raise what is wrong with the inputs; a run that is to start a sync records the attempt even so."""
     if given.starts:
         try:
             run.artifacts.begin_start(given.target)
@@ -176,7 +176,7 @@ def _log_ids(environment: Mapping[str, str], variable: str) -> list[str]:
 
 
 def _watch_lifeline(environment: Mapping[str, str]) -> None:
-    """End like after SIGTERM once the program that started this one is gone, which closes its end of a pipe."""
+    """End as after SIGTERM once the program that started this one is gone, which closes its end of the pipe."""
     if LIFELINE not in environment:
         return
 
@@ -192,7 +192,7 @@ def _watch_lifeline(environment: Mapping[str, str]) -> None:
 
 
 def _warn_of_unknown(kind: type[inputs.Inputs], environment: Mapping[str, str]) -> None:
-    """Name each set variable that looks like an input of this vendor's and is none of any of its scripts."""
+    """Warn of each set variable that looks like an input of this vendor, and that none of its scripts knows."""
     prefix = f"{kind.vendor.upper()}_"
     unknown = {one for one in environment if one.startswith(prefix) and inputs.given_text(environment, one)}
     unknown -= inputs.variables(kind)

@@ -68,13 +68,13 @@ def started(handoff: Handoff, details: Mapping[str, object] | None = None) -> Re
 
 
 def _made_ready(syncs: Syncs[S, H], state: S, policy: str, pace: Pace, conflict: SyncAlreadyRunningError | None) -> S:
-    """The state in which the next request may start a sync, while one is running or was reported by a 409."""
+    """Deal with a running sync, or one that a 409 reported; the state for the next trigger request."""
     if policy == "wait":
         return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT has passed")
     if conflict is not None:
         log.info("%s; will retry", conflict)
         pace.sleep(pace.interval(), str(conflict))
-        if policy == "restart" and pace.left <= 0:  # nothing is to be stopped that cannot be started again
+        if policy == "restart" and pace.left <= 0:  # no time is left to start what would be stopped
             raise _already_running(syncs, policy, conflict)
     if policy == "join":
         return syncs.read()
@@ -121,7 +121,7 @@ def start_exactly_once(syncs: Syncs[S, H], state: S, run: Run) -> H:
 
 
 def _sent(syncs: Syncs[S, H], state: S, *, again: bool) -> H:
-    """What `send` gives, where an unexpected response counts for what it shows about the request."""
+    """Send the request. An unexpected response is unclear if its status is good; else nothing was started."""
     try:
         return syncs.send(state, again=again)
     except StatusCheckFailedError as error:
@@ -131,7 +131,7 @@ def _sent(syncs: Syncs[S, H], state: S, *, again: bool) -> H:
 
 
 def _resolved(syncs: Syncs[S, H], state: S, run: Run, lost: StartUnclearError) -> H:
-    """What a request without a usable response started."""
+    """Find out what a request without a usable response started."""
     try:
         found = _find(syncs, state, run, timed_out=lost.timed_out)
         if found is not None:

@@ -1,4 +1,4 @@
-"""What a sync can be, in terms that all vendors share."""
+"""The states of a sync, in terms that all vendors share."""
 
 from __future__ import annotations
 

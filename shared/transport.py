@@ -97,7 +97,7 @@ Connect = Callable[[str, Auth, Mapping[str, str], Clock], Sender]
 
 
 def bearer(token: str) -> Auth:
-    """Authorization by a token. It is not a header of the session's, which ~/.netrc would replace."""
+    """Authorization by a token. Set as a header of the session, ~/.netrc would replace it."""
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
@@ -158,7 +158,7 @@ class Transport:
         chain = list(_chain(error))
         if self._adapter.attempted:
             maybe_delivered = self._adapter.written
-        else:  # by the kind of the error: it was not even a request, its CA bundle is not there, or nobody listens
+        else:  # by the kind of error: the request is invalid, the CA bundle is missing, or nobody listens
             invalid = (ValueError, TypeError, requests.exceptions.InvalidJSONError)
             is_invalid = isinstance(error, invalid) or type(error) is OSError
             not_connected = any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain)

@@ -1,4 +1,4 @@
-"""What the text of an input, or an id out of a file, may be."""
+"""Checks for the text of an input, or an id read from a file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_IDENTIFIER = 255
 
 
 class InputError(ValueError):
-    """What is wrong with one value, as the end of a sentence that begins with the variable's name."""
+    """What is wrong with one value: the rest of a sentence that begins with the variable's name."""
 
 
 def fits(text: str, pattern: str = IDENTIFIER) -> bool:
-    """Whether a text may be part of URLs and file names as an id of that pattern."""
+    """Whether a text is an id of that pattern, and so safe in URLs and file names."""
     return len(text) <= MAX_IDENTIFIER and re.fullmatch(pattern, text) is not None
 
 
@@ -32,5 +32,5 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def shown(text: str) -> str:
-    """A value in a message: quoted, in ASCII. A long one is not cut, lest half of a misplaced secret is shown."""
+    """A value as messages quote it, in ASCII. A long one is left out: cut, it could show half of a misplaced secret."""
     return ascii(text) if len(text) <= 60 else f"a value of {len(text)} characters"
