@@ -32,8 +32,8 @@ class Inputs(Waiting, Connector):
         """What to do if a sync is running; FIVETRAN_FORCE is the older way to say restart or join."""
         return self.if_running if self.force is None else "restart" if self.force else "join"
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        if "FIVETRAN_IF_RUNNING" in given and self.policy != self.if_running:
+    def conflicts(self) -> Iterator[str]:
+        if "FIVETRAN_IF_RUNNING" in self.set_variables and self.policy != self.if_running:
             yield f"FIVETRAN_FORCE means {self.policy}, which conflicts with FIVETRAN_IF_RUNNING={self.if_running}"
 
 

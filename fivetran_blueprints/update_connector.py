@@ -46,14 +46,15 @@ class Inputs(Connector):
 
     @property
     def starts(self) -> bool:
-        return self.changes.get("is_historical_sync") is True
+        was_meant_to = "FIVETRAN_HISTORICAL_SYNC" in self.invalid_variables
+        return was_meant_to or self.changes.get("is_historical_sync") is True
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
+    def conflicts(self) -> Iterator[str]:
         custom = self.custom_update or {}
         for key, value in self.chosen.items():
             if custom.get(key, value) != value:
                 yield f"FIVETRAN_CUSTOM_UPDATE sets {key}, which conflicts with the input for it"
-        unreadable = "FIVETRAN_CUSTOM_UPDATE" in given and self.custom_update is None
+        unreadable = "FIVETRAN_CUSTOM_UPDATE" in self.invalid_variables
         if not self.changes.keys() - OPTIONS and not unreadable:
             yield (
                 "there is nothing to change: set one of FIVETRAN_SCHEDULE_TYPE, FIVETRAN_PAUSED, "

@@ -34,8 +34,7 @@ class Inputs(Syncs):
         """The `opts` of the request: only what is set."""
         return {key: True for key, wanted in (("reset", self.reset), ("emptyCache", self.empty_cache)) if wanted}
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        del given
+    def conflicts(self) -> Iterator[str]:
         if self.empty_cache and not self.reset:
             yield "NANGO_EMPTY_CACHE does nothing without NANGO_RESET"
         if self.reset and self.if_running == "join":

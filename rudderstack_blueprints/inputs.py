@@ -30,8 +30,8 @@ class Target(Credentials):
     def target(self) -> dict[str, Any]:
         return {"source_id": self.source_id, "connection_id": self.connection_id}
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        if {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"} <= given:
+    def conflicts(self) -> Iterator[str]:
+        if {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"} <= self.set_variables:
             yield "RUDDERSTACK_SOURCE_ID and RUDDERSTACK_CONNECTION_ID are both set; set the one that is to be synced"
 
 

@@ -39,8 +39,7 @@ class Inputs(Credentials):
     def subject(self) -> str:
         return self.connection_id
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        del given
+    def conflicts(self) -> Iterator[str]:
         if self.started_after and self.started_before and self.started_after >= self.started_before:
             yield "RUDDERSTACK_STARTED_AFTER must be before RUDDERSTACK_STARTED_BEFORE"
 

@@ -31,11 +31,11 @@ class Inputs(Waiting):
     parameters: tuple[str, ...] | None = inputs.text("RUDDERSTACK_PARAMETERS", profiles_parameters, multiline=True)
     if_running: str = inputs.choice("RUDDERSTACK_IF_RUNNING", "restart", "join", "wait", "fail", default="restart")
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        yield from super().conflicts(given)
-        if not given & {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"}:
+    def conflicts(self) -> Iterator[str]:
+        yield from super().conflicts()
+        if not self.set_variables & {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"}:
             yield "RUDDERSTACK_SOURCE_ID or RUDDERSTACK_CONNECTION_ID is required, and neither is set"
-        if {"RUDDERSTACK_PARAMETERS", "RUDDERSTACK_CONNECTION_ID"} <= given:
+        if {"RUDDERSTACK_PARAMETERS", "RUDDERSTACK_CONNECTION_ID"} <= self.set_variables:
             yield "RUDDERSTACK_PARAMETERS is for Profiles sources and conflicts with RUDDERSTACK_CONNECTION_ID"
 
     @property

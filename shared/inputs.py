@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Literal, TypeVar, cast, overload
@@ -49,6 +49,8 @@ class Inputs:
     wait: bool  # where a script can wait, these say whether, how many minutes at most, and how long between two polls
     wait_timeout: int
     poll_interval: int
+    set_variables: Set[str] = frozenset()
+    invalid_variables: Set[str] = frozenset()  # those that are not set, but required, are invalid, too
 
     @property
     def starts(self) -> bool:
@@ -65,8 +67,8 @@ class Inputs:
         """The one of them that the result shows."""
         return next(filter(None, self.target.values()), None)
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:  # noqa: ARG002 - for those that have conflicts
-        """A sentence for each pair of inputs in conflict; `given` are the variables that are set."""
+    def conflicts(self) -> Iterator[str]:
+        """A sentence for each pair of inputs in conflict."""
         yield from ()
 
 
@@ -96,7 +98,8 @@ def read(kind: type[Given], environment: Mapping[str, str]) -> tuple[Given, Inva
                 raise InputError("is required but not set")
         except InputError as problem:
             problems[field.variable] = f"{field.variable} {problem}"
-    found = [*problems.values(), *given.conflicts(seen)]
+    given.set_variables, given.invalid_variables = seen, problems.keys()
+    found = [*problems.values(), *given.conflicts()]
     if not found:
         return given, None
     only_poll_interval = len(found) == 1 and any(variable.endswith("_POLL_INTERVAL") for variable in problems)
@@ -117,7 +120,8 @@ def secrets(kind: type[object], environment: Mapping[str, str]) -> tuple[list[st
     for field in fields(kind).values():
         text = given_text(environment, field.variable) or ""
         if field.type == "Password":
-            passwords += filter(None, (text, _file_text(field, environment)))
+            file = given_text(environment, f"{field.variable}_FILE")
+            passwords += filter(None, (text, file and _content(file)))
         else:
             others += field.secrets(text)
     return passwords, others
@@ -270,10 +274,11 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
     if text and other and text != other:
         raise InputError(f"and {field.alias} are both set and differ; they mean the same")
     text = text or other
-    if field.type == "Password" and given_text(environment, f"{field.variable}_FILE"):
+    file = given_text(environment, f"{field.variable}_FILE")
+    if field.type == "Password" and file:
         if text is not None:
             raise InputError(f"and {field.variable}_FILE are both set; set one of them")
-        content = _file_text(field, environment)
+        content = _content(file)
         if content is None:
             raise InputError(f"cannot be read from the file that {field.variable}_FILE names")
         text = given_text({field.variable: content}, field.variable)
@@ -285,15 +290,9 @@ def _text_of(field: Field, environment: Mapping[str, str]) -> str | None:
     return text
 
 
-def _file_text(field: Field, environment: Mapping[str, str]) -> str | None:
-    """The content of the file that holds a secret; None where there is none."""
-    path = given_text(environment, f"{field.variable}_FILE")
-    return _content(path) if path else None
-
-
 @functools.cache
 def _content(path: str) -> str | None:
-    """Read once, because it may be a pipe."""
+    """The text of a file that holds a secret, None if it cannot be read. Read once, because it may be a pipe."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import ARTIFACT_ERROR, BAD_REQUEST, RUNNING, SUCCEEDED, UNREACHABLE, UPDATED
+from tests.endings import ARTIFACT_ERROR, BAD_REQUEST, INVALID_INPUT, RUNNING, SUCCEEDED, UNREACHABLE, UPDATED
 from tests.fivetran_blueprints.responses import ID, PLAIN_FILES, UNKNOWN_ID, Fivetran, at, connection
 from tests.wire import HTML, LOST, REFUSED, UNCLEAR_ONES
 
@@ -59,6 +59,14 @@ def test_a_historical_sync_that_never_shows_is_refused_and_leaves_no_handoff(
     given = {name.upper(): str(value) for name, value in more.items()}
     assert fivetran.update(**START, **given) == (*BAD_REQUEST, words)
     assert fivetran.files["starting.pickle"]["state"] == "ended"
+
+
+def test_after_an_invalid_request_for_a_historical_sync_a_check_takes_no_older_handoff(
+    fivetran: Fivetran,
+) -> None:
+    fivetran.triggered()
+    assert fivetran.update(HISTORICAL_SYNC="yes") == INVALID_INPUT
+    assert fivetran.check() == (*ARTIFACT_ERROR, "invalid_input")
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ class Inputs(inputs.Inputs):
     lines: list[str] | None = inputs.text("ACME_LINES", str.split, multiline=True)
     api_url: str = inputs.url("ACME_API_URL", default="https://api.acme.test", cut="/v1")
 
-    def conflicts(self, given: set[str]) -> Iterator[str]:
-        if self.reset and "ACME_FORCE" in given:
+    def conflicts(self) -> Iterator[str]:
+        if self.reset and "ACME_FORCE" in self.set_variables:
             yield "ACME_RESET conflicts with ACME_FORCE"
 
 
