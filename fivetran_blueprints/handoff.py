@@ -56,15 +56,17 @@ class Handoff(Record):
         accepted_at = moment(plain["execution_time"])
         if accepted_at is None:
             raise TypeError("no time of execution")
+        joined = bool(plain["joined"])
+        earliest_end = moment(plain.get("earliest_end"))  # not in those of version 0.1
         baseline = Baseline(
             moment(plain["succeeded_at"]),
             moment(plain["failed_at"]),
             accepted_at,
-            moment(plain.get("earliest_end")),  # since 0.2
+            earliest_end if joined or earliest_end else accepted_at - CLOCK_MARGIN,
             interrupted=bool(plain["interrupted"]),
             historical=plain.get("historical") is True,
         )
-        return cls(identifier(plain["connector_id"]), baseline, joined=bool(plain["joined"]))
+        return cls(identifier(plain["connector_id"]), baseline, joined=joined)
 
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
@@ -78,7 +80,7 @@ class Handoff(Record):
         at = moment(executed)
         if at is None:
             raise TypeError("no time of execution")
-        return [cls(identifier(connector_id), Baseline(at, at, at))]
+        return [cls(identifier(connector_id), Baseline(at, at, at, earliest_end=at - CLOCK_MARGIN))]
 
     def plain(self) -> dict[str, Plain]:
         baseline = vars(self.baseline) if self.baseline else {}

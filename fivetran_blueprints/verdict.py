@@ -82,7 +82,7 @@ class Baseline(Record):
 
 def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) -> tuple[Verdict, Baseline]:
     """Whether the sync that was started has ended, and what to compare the next poll with; `at` is the server's now."""
-    joined = baseline.earliest_end is None
+    joined = baseline.earliest_end is None and not now.syncing
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
     failed = _new(now.failed_at, baseline.failed_at, joined=joined)
     new = [stamp for stamp in (succeeded, failed) if stamp is not None]
@@ -103,7 +103,7 @@ def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) ->
     settles_in = _settles_in(latest, at)
     if baseline.interrupted and (baseline.seen != now.stamps or settles_in):
         pause = max(CONFIRM_IN, settles_in)
-        settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=pause, briefly=True)
+        settling = Verdict(SyncStatus.RUNNING, "is about to end", poll_again_in=pause)
         return settling, baseline._replace(seen=now.stamps)
     return _ended(latest, has_failed=failed == latest), baseline  # a tie is a failure
 

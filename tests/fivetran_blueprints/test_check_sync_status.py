@@ -59,7 +59,7 @@ def test_the_result_has_the_states_and_the_stamps(fivetran: Fivetran) -> None:
 # Which handoff is checked
 
 NO_ID = {"CONNECTOR_ID": ""}
-THEIRS = Handoff(ID, Baseline(NOW, NOW, NOW))  # of another program, that ran at this time
+THEIRS = Handoff(ID, Baseline(NOW, NOW, NOW, NOW - timedelta(seconds=2)))  # of another program, that ran at this time
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,9 @@ def test_files_that_no_other_program_writes_are_refused(odd: dict[str, Any]) -> 
 
 
 def test_times_in_another_zone_are_compared_as_instants(fivetran: Fivetran) -> None:
-    fivetran.put(force_sync=[ID, datetime(2026, 11, 22, 14, 0, tzinfo=timezone(timedelta(hours=2)))])
-    fivetran.shows(connection(succeeded_at="2026-11-22T14:00:00+02:00"))
+    executed = datetime(2026, 11, 22, 14, 0, 0, 500_000, timezone(timedelta(hours=2)))
+    fivetran.put(force_sync=[ID, executed])
+    fivetran.shows(connection(succeeded_at="2026-11-22T14:00:00.2+02:00"))
     assert fivetran.check(**NO_ID) == RUNNING
     fivetran.ends("12:00:01")
     assert fivetran.check(**NO_ID) == SUCCEEDED

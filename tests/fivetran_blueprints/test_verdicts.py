@@ -220,6 +220,7 @@ def test_the_rule_is_right_in_every_scenario(baseline: Baseline, polls: str) -> 
         ("a stamp from before the request is another sync's", SURE, "scheduled 11:59:57 05:00:00", RUNNING),
         ("the first that is", SURE, "scheduled 11:59:58 -", SUCCEEDED),
         ("joined, fewer digits", triggered("06:00:00.047 -"), "scheduled 06:00:00 -", SUCCEEDED),
+        ("joined, fewer digits, and it goes on", triggered("06:00:00.047 -"), "syncing 06:00:00 -", RUNNING),
         ("joined, a failure", triggered("- 06:00:00.047"), "scheduled - 06:00:00", FAILED),
         (
             "not joined, fewer digits",
@@ -237,7 +238,7 @@ def test_only_a_stamp_later_than_before_is_an_end(
 
 def test_only_a_new_stamp_after_an_interruption_asks_for_a_second_poll() -> None:
     now = shown("scheduled 12:05:00 05:00:00")
-    assert judge(FORCED, now)[0] == Verdict(RUNNING, "is about to end", poll_again_in=2, briefly=True)
+    assert judge(FORCED, now)[0] == Verdict(RUNNING, "is about to end", poll_again_in=2)
     assert judge(USUAL, now)[0].poll_again_in is None
 
 
