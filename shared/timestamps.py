@@ -13,6 +13,8 @@ def parse_timestamp(text: object) -> datetime | None:
     """
     if not isinstance(text, str) or len(text) < 19 or not text.isascii() or text[10] not in "Tt ":
         return None
+    if "W" in text:  # a week, which only newer versions of Python know
+        return None
     rest = text[19:]
     fraction = ""
     if rest.startswith("."):
@@ -24,9 +26,10 @@ def parse_timestamp(text: object) -> datetime | None:
     if len(offset) != 6 or rest not in ("", "Z", "z", offset, offset.replace(":", "")):
         return None
     try:
-        return datetime.fromisoformat(f"{text[:10]}T{text[11:19]}.{fraction[:6]:0<6}{offset}").astimezone(timezone.utc)
+        found = datetime.fromisoformat(f"{text[:10]}T{text[11:19]}.{fraction[:6]:0<6}{offset}").astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return None
+    return found if datetime.min.year < found.year < datetime.max.year else None  # arithmetic beyond that overflows
 
 
 def format_timestamp(moment: datetime | None) -> str | None:
