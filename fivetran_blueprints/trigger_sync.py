@@ -30,10 +30,11 @@ class Inputs(Waiting, Connector):
     @property
     def policy(self) -> str:
         """What to do if a sync is running; FIVETRAN_FORCE is the older way to say restart or join."""
-        return self.if_running if self.force is None else "restart" if self.force else "join"
+        return {None: self.if_running, True: "restart", False: "join"}[self.force]
 
     def conflicts(self) -> Iterator[str]:
-        if "FIVETRAN_IF_RUNNING" in self.set_variables and self.policy != self.if_running:
+        is_given = "FIVETRAN_IF_RUNNING" in self.set_variables - self.invalid_variables
+        if is_given and self.policy != self.if_running:
             yield f"FIVETRAN_FORCE means {self.policy}, which conflicts with FIVETRAN_IF_RUNNING={self.if_running}"
 
 

@@ -18,6 +18,8 @@ from shared.context import Run
 from shared.run import run
 from shared.status import Result
 
+CHANGES = {"FIVETRAN_SCHEDULE_TYPE", "FIVETRAN_PAUSED", "FIVETRAN_HISTORICAL_SYNC", "FIVETRAN_CUSTOM_UPDATE"}
+
 
 class Inputs(Connector):
     """The environment variables of this blueprint; None is no change."""
@@ -34,8 +36,8 @@ class Inputs(Connector):
         """The fields that have inputs of their own, as far as they are to change."""
         fields = {
             "schedule_type": self.schedule_type,
-            "paused": self.paused and self.paused == "TRUE",
-            "is_historical_sync": self.historical_sync and True,
+            "paused": None if self.paused is None else self.paused == "TRUE",
+            "is_historical_sync": True if self.historical_sync else None,
         }
         return {key: value for key, value in fields.items() if value is not None}
 
@@ -50,12 +52,10 @@ class Inputs(Connector):
         return was_meant_to or self.changes.get("is_historical_sync") is True
 
     def conflicts(self) -> Iterator[str]:
-        custom = self.custom_update or {}
         for key, value in self.chosen.items():
-            if custom.get(key, value) != value:
+            if (self.custom_update or {}).get(key, value) != value:
                 yield f"FIVETRAN_CUSTOM_UPDATE sets {key}, which conflicts with the input for it"
-        unreadable = "FIVETRAN_CUSTOM_UPDATE" in self.invalid_variables
-        if not self.changes.keys() - OPTIONS and not unreadable:
+        if not self.changes.keys() - OPTIONS and not CHANGES & self.invalid_variables:
             yield (
                 "there is nothing to change: set one of FIVETRAN_SCHEDULE_TYPE, FIVETRAN_PAUSED, "
                 "FIVETRAN_HISTORICAL_SYNC, FIVETRAN_CUSTOM_UPDATE"

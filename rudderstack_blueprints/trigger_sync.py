@@ -43,7 +43,8 @@ class Inputs(Waiting):
         """What the trigger request sends; None is no body."""
         if self.connection_id is not None:
             return {"syncType": self.sync_type}
-        log.info("RUDDERSTACK_SYNC_TYPE is for Reverse ETL connections and is ignored for a source")
+        if "RUDDERSTACK_SYNC_TYPE" in self.set_variables:
+            log.info("RUDDERSTACK_SYNC_TYPE is for Reverse ETL connections and is ignored for a source")
         return {"parameters": list(self.parameters)} if self.parameters else None
 
 

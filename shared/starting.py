@@ -16,9 +16,9 @@ from shared.errors import (
     SyncAlreadyRunningError,
     SyncNotStartedError,
 )
-from shared.handoff import Handoff
+from shared.handoff import H, Handoff
 from shared.inputs import Inputs
-from shared.polling import H, Pace, Pending, S, Syncs, poll_until
+from shared.polling import Pace, Pending, S, Syncs, poll_until
 from shared.status import Result
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,12 @@ def trigger(syncs: Syncs[S, H], policy: str, given: Inputs, run: Run) -> H:
             return _noted(syncs.join(state), syncs, run)
         if state.running or conflict:
             if policy == "fail" or (conflict and pace is not None and pace.left <= 0):
-                raise _already_running(syncs, policy, conflict)
-            until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
-            pace = pace or Pace(run.clock, until, syncs.min_interval, given.poll_interval)
+                raise _already_running(syncs, policy, run, conflict)
+            if pace is None:
+                until = min(run.deadline(given), run.clock.monotonic() + MAX_CONFLICT.get(policy, math.inf))
+                pace = Pace(run.clock, until, syncs.min_interval, given.poll_interval)
             with nothing_started():
-                state = _made_ready(syncs, state, policy, pace, conflict)
+                state = _made_ready(syncs, state, policy, pace, run, conflict)
             if state.running and policy == "join":  # it shows now
                 continue
         try:
@@ -67,7 +68,9 @@ def started(handoff: Handoff, details: Mapping[str, object] | None = None) -> Re
     return Result("started", f"started {sync} of {handoff.label}; {saved}", details or {})
 
 
-def _made_ready(syncs: Syncs[S, H], state: S, policy: str, pace: Pace, conflict: SyncAlreadyRunningError | None) -> S:
+def _made_ready(
+    syncs: Syncs[S, H], state: S, policy: str, pace: Pace, run: Run, conflict: SyncAlreadyRunningError | None
+) -> S:
     """Deal with a running sync, or one that a 409 reported; the state for the next trigger request."""
     if policy == "wait":
         return wait_until_idle(syncs, pace, f"{syncs.vendor.upper()}_WAIT_TIMEOUT has passed")
@@ -75,7 +78,7 @@ def _made_ready(syncs: Syncs[S, H], state: S, policy: str, pace: Pace, conflict:
         log.info("%s; will retry", conflict)
         pace.sleep(pace.interval(), str(conflict))
         if policy == "restart" and pace.left <= 0:  # no time is left to start what would be stopped
-            raise _already_running(syncs, policy, conflict)
+            raise _already_running(syncs, policy, run, conflict)
     if policy == "join":
         return syncs.read()
     try:
@@ -142,7 +145,7 @@ def _resolved(syncs: Syncs[S, H], state: S, run: Run, lost: StartUnclearError) -
         try:
             return _sent(syncs, state, again=True)
         except (StartUnclearError, SyncAlreadyRunningError) as error:
-            found = _find(syncs, state, run, timed_out=getattr(error, "timed_out", False))
+            found = _find(syncs, state, run, timed_out=isinstance(error, StartUnclearError) and error.timed_out)
             if found is None:
                 raise
             return found
@@ -179,13 +182,13 @@ def _noted(handoff: H, syncs: Syncs[S, H], run: Run) -> H:
 
 
 def _already_running(
-    syncs: Syncs[S, H], policy: str, conflict: SyncAlreadyRunningError | None
+    syncs: Syncs[S, H], policy: str, run: Run, conflict: SyncAlreadyRunningError | None
 ) -> SyncAlreadyRunningError:
     reported = f" ({conflict})" if conflict else ""
-    note = ", and the running sync was asked to stop but has not stopped in time" if policy == "restart" else ""
-    return SyncAlreadyRunningError(
-        f"a sync of {syncs.label} is already running{reported}; {syncs.vendor.upper()}_IF_RUNNING is {policy}{note}"
-    )
+    why = f"; {syncs.vendor.upper()}_IF_RUNNING is {policy}"
+    if policy == "restart":
+        why = f" and has not stopped in time; {run.report.still_running}"
+    return SyncAlreadyRunningError(f"a sync of {syncs.label} is already running{reported}{why}")
 
 
 @contextlib.contextmanager

@@ -47,6 +47,17 @@ def test_a_source_is_read_and_then_started_without_a_body(rudderstack: RudderSta
     assert rudderstack.sent[-1].headers.get("Content-Length") in (None, "0")
 
 
+@pytest.mark.parametrize(("given", "notes"), [({}, False), ({"SYNC_TYPE": "full"}, True)])
+def test_a_sync_type_that_is_set_for_a_source_is_noted(
+    rudderstack: RudderStack, caplog: pytest.LogCaptureFixture, given: dict[str, str], notes: bool
+) -> None:
+    rudderstack.reads(SOURCE_STATUS, LAST_RUN)
+    rudderstack.expect_start(OF_SOURCE)
+    with caplog.at_level("INFO"):
+        assert rudderstack.trigger(OF_SOURCE, **given) == STARTED
+    assert ("is ignored for a source" in caplog.text) is notes
+
+
 @pytest.mark.parametrize(
     ("given", "url"),
     [

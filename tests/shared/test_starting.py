@@ -14,18 +14,18 @@ MINUTE = 60
 RUNNING = State(running=True)
 UNREACHABLE = errors.StatusCheckFailedError("could not be reached")
 CONFLICT = errors.SyncAlreadyRunningError("responded with 409")
-CONFLICTING = "a sync of source source_1 is already running (responded with 409); ACME_IF_RUNNING is"
+CONFLICTING = "a sync of source source_1 is already running (responded with 409)"
 STILL_RUNS = "another sync of source source_1 is still running, and ACME_WAIT_TIMEOUT has passed; nothing was started"
-NOT_STOPPED = "and the running sync was asked to stop but has not stopped in time"
+NOT_STOPPED = "has not stopped in time; nothing was started by this run"
 
 
 @pytest.mark.parametrize(
     ("policy", "responses", "seconds", "message"),
     [
         ("wait", {"read": RUNNING}, 7 * MINUTE, STILL_RUNS),
-        ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{CONFLICTING} wait"),
-        ("restart", {"send": CONFLICT}, 5 * MINUTE, f"{CONFLICTING} restart, {NOT_STOPPED}"),
-        ("join", {"send": CONFLICT}, 1 * MINUTE, f"{CONFLICTING} join"),
+        ("wait", {"send": CONFLICT}, 7 * MINUTE, f"{CONFLICTING}; ACME_IF_RUNNING is wait"),
+        ("restart", {"send": CONFLICT}, 5 * MINUTE, f"{CONFLICTING} and {NOT_STOPPED}"),
+        ("join", {"send": CONFLICT}, 1 * MINUTE, f"{CONFLICTING}; ACME_IF_RUNNING is join"),
     ],
 )
 def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(
