@@ -80,12 +80,12 @@ class FivetranApi:
         params = {"start_time": f"{format_timestamp(start)}", "end_time": f"{format_timestamp(until)}", "limit": "1000"}
         try:
             response = self.http.get(f"{self._path}/sync-history", params, tries=1)
-            found = [
-                (abs(end - ended_at), item["sync_id"], item.get("reason"))
-                for item in response.body["data"]["items"]
-                for begun, end in [(parse_timestamp(item["start"]), parse_timestamp(item["end"]))]
-                if end is not None and abs(end - ended_at) < NEAR and not (since and begun and begun < since)
-            ]
+            found = []
+            for item in response.body["data"]["items"]:
+                begun, end = parse_timestamp(item["start"]), parse_timestamp(item["end"])
+                is_older = since is not None and begun is not None and begun < since
+                if end is not None and abs(end - ended_at) < NEAR and not is_older:
+                    found.append((abs(end - ended_at), item["sync_id"], item.get("reason")))
         except (BlueprintError, KeyError, TypeError) as error:
             log.debug("no history of syncs: %s", self.http.excerpt(error))
             return None, ""

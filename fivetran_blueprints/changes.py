@@ -110,8 +110,9 @@ def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[
 def _normal(value: Any) -> object:
     """A plain value without what Fivetran writes in its own form: case, quotes, leading zeros of a time."""
     text = str(value).strip().lower()
-    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:00)?", text):
-        return text.removesuffix(":00" * (text.count(":") - 1)).zfill(5)
+    time = re.fullmatch(r"([0-9]{1,2}:[0-9]{2})(:00)?", text)
+    if time:
+        return time[1].zfill(5)
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]+)?", text):
         return float(text)
     midnight = "T00:00:00Z" if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else ""

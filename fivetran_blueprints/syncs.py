@@ -127,7 +127,9 @@ class FivetranSyncs:
     def draft(self, state: Before, accepted_at: datetime | None = None, took: float = 0.0) -> Handoff:
         """With the server's time of the response, after which alone a sync can end that it started."""
         at = accepted_at or state.at
-        earliest_end = at - CLOCK_MARGIN - timedelta(seconds=took if took > CLOCK_MARGIN.seconds else 0)
+        earliest_end = at - CLOCK_MARGIN
+        if took > CLOCK_MARGIN.total_seconds():  # a short sync may have ended before the response came
+            earliest_end -= timedelta(seconds=took)
         interrupted = self._force and (state.running or state.restarting)
         baseline = Baseline(*state.connection.stamps, at, earliest_end, interrupted, self._historical)
         return Handoff(self.connector_id, baseline)
@@ -204,19 +206,21 @@ class FivetranSyncs:
         if clock + seconds > self._deadline:
             too_late = f"{verdict.message}; that is later than this run may wait"
             return verdict._replace(message=too_late, poll_again_in=seconds)
-        if seconds <= 0 and clock - self._due_since[1] < SHOWN_AFTER < self._deadline - clock:  # it may have run since
+        if seconds > 0:
+            return verdict
+        may_have_run_since = clock - self._due_since[1] < SHOWN_AFTER
+        if may_have_run_since and clock + SHOWN_AFTER < self._deadline:
             return verdict._replace(poll_again_in=SHOWN_AFTER)
-        if seconds <= 0:
-            self._sent, self._due_before = clock, due
-            try:
-                self.request(force=False)
-            except SyncNotStartedError as error:
-                log.warning("triggering the rescheduled sync again: %s", error)
-                if error.may_send_again:
-                    return verdict
-            except (BadRequestError, StatusCheckFailedError, SyncAlreadyRunningError) as error:
-                log.warning("triggering the rescheduled sync again: %s; the next poll shows what it does", error)
-            self._resumed_for = due
+        self._sent, self._due_before = clock, due
+        try:
+            self.request(force=False)
+        except SyncNotStartedError as error:
+            log.warning("triggering the rescheduled sync again: %s", error)
+            if error.may_send_again:
+                return verdict
+        except (BadRequestError, StatusCheckFailedError, SyncAlreadyRunningError) as error:
+            log.warning("triggering the rescheduled sync again: %s; the next poll shows what it does", error)
+        self._resumed_for = due
         return verdict
 
     def _with_history(self, handoff: Handoff, verdict: Verdict, now: Connection) -> Verdict:

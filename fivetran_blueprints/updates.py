@@ -84,7 +84,8 @@ class FivetranUpdate(FivetranSyncs):
 
         A pause makes it wait. Its flag is gone again once it has ended: it is not compared for one that has begun.
         """
-        before, has_begun = self.read() if starts else None, False
+        before = self.read() if starts else None
+        has_begun = False
         if before is None:
             shown: Iterator[dict[str, Any]] = itertools.chain(
                 [self.api.data(self.request(force=False))], self._polls(POLLS)

@@ -34,7 +34,7 @@ class Handoff(Record):
 
     selection: Selection
     server_time: Optional[datetime] = None
-    watches: Optional[Mapping[str, Watch]] = None
+    watches: Mapping[str, Watch] = {}  # by the id of the entry
     start_grace: int = START_GRACE
     reset: bool = False
     late: int = 0  # seconds after `server_time`, when the request was sent, in which it may have been accepted
@@ -56,7 +56,7 @@ class Handoff(Record):
 
     @property
     def joined(self) -> bool:
-        return bool(self.watches) and all(watch.joined for watch in (self.watches or {}).values())
+        return bool(self.watches) and all(watch.joined for watch in self.watches.values())
 
     @property
     def start(self) -> Start:
@@ -65,7 +65,7 @@ class Handoff(Record):
 
     @property
     def details(self) -> dict[str, object]:
-        return {"connection_id": self.selection.connection_id, "syncs": len(self.watches or {}) or None}
+        return {"connection_id": self.selection.connection_id, "syncs": len(self.watches) or None}
 
     @classmethod
     def latest(cls, given: Syncs) -> Handoff:
@@ -99,7 +99,7 @@ class Handoff(Record):
             _id(one): Watch(str(label), _time(finished), joined=joined is True)
             for one, finished, joined, label in zip(ids, ended, running, labels)
         }
-        return cls(selection, server_time, watches if has_baseline else None, grace, reset, late, gap, has_baseline)
+        return cls(selection, server_time, watches, grace, reset, late, gap, has_baseline)
 
     @classmethod
     def from_other_files(cls, file: Callable[[str], Any]) -> Sequence[Handoff]:
@@ -108,7 +108,7 @@ class Handoff(Record):
         return []
 
     def plain(self) -> dict[str, Plain]:
-        watches = self.watches or {}
+        watches = self.watches
         return {
             "provider_config_key": self.selection.integration,
             "connection_id": self.selection.connection_id,
@@ -152,19 +152,19 @@ class NangoSyncs:
 
     vendor = "Nango"
 
-    def __init__(self, given: Syncs, run: Run, selection: Selection, options: Mapping[str, bool] | None = None) -> None:
-        """`options` are the `opts` of the trigger request; None for a check."""
+    def __init__(self, given: Syncs, run: Run, selection: Selection, options: Mapping[str, bool] = {}) -> None:
+        """`options` are the `opts` of the trigger request."""
         self.label = selection.label
         self.min_interval = 10.0 if selection.connection_id is None else 5.0  # seconds
         self._api = NangoApi(given, run)
         self.now = self._api.http.now
         self._given = given
         self._selection = selection
-        self._options = options or {}
+        self._options = options
         self._may_read = False  # as far as it is known
         self._running: list[str] = []  # the syncs that the last read before a start showed running
         self._left_out = 0  # entries that the last poll showed and the baseline did not
-        if given.wait or options is not None:
+        if given.wait or given.starts:
             self._api.http.deadline = run.deadline(given)
         self._keep_as = response_file("sync", selection.integration)
 
@@ -217,19 +217,16 @@ class NangoSyncs:
         found = self._sent(state, math.ceil)
         added = [entry for key, entry in entries.items() if key not in state.entries]
         self._note_new(sum(entry.running or entry.finished_at is not None for entry in added))
-        for key, entry in entries.items():
-            watch = (found.watches or {}).get(key)
-            if watch is not None and shows_start(entry, watch, found.start):
-                return found
-        return None
+        watched = [(entries[key], watch) for key, watch in found.watches.items() if key in entries]
+        return found if any(shows_start(entry, watch, found.start) for entry, watch in watched) else None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
         entries = self._api.entries(self._selection, response_file("status", handoff.id))
-        watches = dict(handoff.watches or {})
+        watches = dict(handoff.watches)
         if handoff.has_baseline:
             self._note_new(len(entries.keys() - watches.keys()))
         else:
-            if handoff.watches is None:
+            if not watches:  # the first poll
                 require_all(self._selection, entries)
             for key, entry in entries.items():
                 fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
@@ -266,7 +263,7 @@ class NangoSyncs:
     def _handoff(self, state: Before, at: datetime) -> Handoff:
         grace, reset = self._given.start_grace, bool(self._options.get("reset"))
         if state.entries is None:
-            return Handoff(self._selection, at, None, grace, reset, has_baseline=False)
+            return Handoff(self._selection, at, {}, grace, reset, has_baseline=False)
         excerpt = self._api.http.excerpt
         watches = {
             key: Watch(excerpt(one.label), one.finished_at, joined=one.running) for key, one in state.entries.items()

@@ -206,15 +206,18 @@ def overall(label: str, verdicts: Iterable[EntryVerdict]) -> Verdict:
         _message(label, status, those, len(judged), last),
         details,
         poll_again_in=CONFIRM_IN if confirm else None,
-        briefly=confirm,
         ended_at=min(ends, default=None),
     )
 
 
 def _message(label: str, status: SyncStatus, those: list[EntryVerdict], total: int, last: datetime | None) -> str:
     if status is SyncStatus.SUCCEEDED:
-        syncs, the = ("sync of", "") if total == 1 else (f"all {total} syncs of", ", the last")
-        return f"{syncs} {label} succeeded{the} at {last:%Y-%m-%dT%H:%M:%SZ}"
+        at = f"at {last:%Y-%m-%dT%H:%M:%SZ}"
+        return (
+            f"sync of {label} succeeded {at}"
+            if total == 1
+            else f"all {total} syncs of {label} succeeded, the last {at}"
+        )
     has = "has" if len(those) == 1 else "have"
     what = {SyncStatus.RUNNING: f"{has} not ended yet", SyncStatus.FAILED: "failed"}
     named = ", ".join(f"{one.label} ({one.why})" for one in those[:SHOWN])

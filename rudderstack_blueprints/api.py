@@ -110,10 +110,9 @@ class RudderStackApi:
         """The running sync of a connection, or else the one that started last; None if it has never run."""
         found = self.running(keep_as)
         now = self.http.now()
-        for window in (*WINDOWS, None) if now else (None,):
-            if not found:
-                params = {"started_after": utc(now - window)} if now and window else {}
-                found = self.syncs(params, keep_as, ENOUGH)
+        searches = [{"started_after": utc(now - window)} for window in WINDOWS] if now else []
+        for params in (*searches, {}):
+            found = found or self.syncs(params, keep_as, ENOUGH)
         return found[0] if found else None
 
     def syncs(self, params: Mapping[str, str], keep_as: str, enough: float = math.inf) -> list[Sync]:
@@ -129,17 +128,18 @@ class RudderStackApi:
         The second value is False where older ones were left out because there are too many.
         """
         found: dict[str, Sync] = {}
-        more, page, repeated = True, 0, 0
-        while more and page < MAX_PAGES and not (len(found) >= enough and are_newest_first(list(found.values()))):
-            page += 1
+        repeated = 0
+        for page in range(1, MAX_PAGES + 1):
             with self._named():
                 query = {**params, "page": str(page)} if page > 1 else params
                 response = self.http.get(f"{self._path}/syncs", query, keep_as=keep_as)
             new, more = self._parsed(self._page, self.http.json_object(response), response)
             repeated += new.keys() <= found.keys()  # once where a new sync moves a page's syncs to the next one
-            more = more and repeated < 2
             found.update(new)
-        return newest_first(found.values()), not more or page < MAX_PAGES
+            has_enough = len(found) >= enough and are_newest_first(list(found.values()))
+            if has_enough or not more or repeated == 2:
+                return newest_first(found.values()), True
+        return newest_first(found.values()), False
 
     def run(self, run_id: str | None, keep_as: str, *, known: bool) -> Sync:
         """A run of a source, or its latest one; `known` says that the source surely exists."""
@@ -154,7 +154,7 @@ class RudderStackApi:
         run = self._parsed(parse_run, self.http.json_object(response), response)
         return run if self._is_sync_id(run.id) else run._replace(id="")
 
-    def _probe(self, *, known: bool = False) -> None:
+    def _probe(self, *, known: bool) -> None:
         """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one.
 
         Without any other sign it is one if this, too, is a 500, while other calls succeed.
@@ -203,8 +203,11 @@ class RudderStackApi:
         except SyncNotFoundError as error:
             other = "a Reverse ETL connection" if self._is_source else "a source"
             variable = f"RUDDERSTACK_{'CONNECTION' if self._is_source else 'SOURCE'}_ID"
-            hint = f"if that is the id of {other}, set it as {variable}"
-            hint = "" if what else f"; {hint if self._may_be_either else 'a source has no list of syncs'}"
+            hint = f"; if that is the id of {other}, set it as {variable}"
+            if what:
+                hint = ""
+            elif not self._may_be_either:
+                hint = "; a source has no list of syncs"
             unknown = f"RudderStack does not know {what}{self.label}, or RUDDERSTACK_ACCESS_TOKEN cannot see it"
             raise SyncNotFoundError(f"{error}: {unknown}{hint}") from error
 
@@ -250,8 +253,9 @@ def _state(data: Mapping[str, Any]) -> tuple[str | None, datetime | None, dateti
     word, error = data.get("status"), data.get("error")
     if not isinstance(word, (str, type(None))):
         raise ValueError("a status that is a text")
-    found = [parse_timestamp(data.get(f"{key}At") or data.get(f"{key}_at")) for key in ("started", "finished")]
-    started, finished = (None if moment is None or moment.year == 1 else moment for moment in found)
+    started, finished = (
+        parse_timestamp(data.get(f"{key}At") or data.get(f"{key}_at")) for key in ("started", "finished")
+    )
     reason = (error if isinstance(error, str) else json.dumps(error)) if error else ""
     return word or None, started, finished, None if error in (None, "") else reason
 

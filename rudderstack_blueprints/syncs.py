@@ -126,7 +126,7 @@ class RudderStackSyncs:
         self._keep_as = response_file("sync", target.id)
         self._settings_read = False
         self._seen: set[str] = set()  # ids of syncs that were there before the start
-        self._told_to_stop: set[str] = set()
+        self._stopped: set[str] | None = None  # ids of the syncs that were asked to stop, None before the first request
         self._undated = False  # a sync that shows no time of its start may be the one of a lost response
 
     def read(self) -> Before:
@@ -155,12 +155,12 @@ class RudderStackSyncs:
                 "RUDDERSTACK_IF_RUNNING to join or wait"
             )
         running = {sync.id for sync in state.syncs}
-        if running - self._told_to_stop or not self._told_to_stop:
+        if self._stopped is None or running - self._stopped:
             log.info("stopping the running sync of %s", self.label)
             stopping = f"the running sync of {self.label} was asked to stop, and nothing new was started"
             self._run.report.still_running = stopping
             self.api.stop()
-            self._told_to_stop |= running or {"one that is not shown yet"}
+            self._stopped = running | (self._stopped or set())
         return wait_until_idle(self, pace, "it was asked to stop but has not stopped in time: check it in RudderStack")
 
     def draft(self, state: Before) -> Handoff:

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from shared.record import Record
 from shared.status import SyncStatus, Verdict
+from shared.timestamps import format_timestamp
 
 CLOCK_MARGIN = timedelta(seconds=1)  # a Date header has whole seconds
 SHOWN_WITHIN = timedelta(seconds=60)  # as the latest run of its source
@@ -58,7 +59,10 @@ class Sync(Record):
 
     @property
     def details(self) -> dict[str, object]:
-        times: dict[str, object] = {"started_at": _shown(self.started_at), "finished_at": _shown(self.ended_at)}
+        times: dict[str, object] = {
+            "started_at": format_timestamp(self.started_at),
+            "finished_at": format_timestamp(self.ended_at),
+        }
         return times if self.is_run else {"rows": dict(self.rows), **times}
 
 
@@ -131,8 +135,8 @@ def newest_first(syncs: Iterable[Sync]) -> list[Sync]:
 
 def are_newest_first(syncs: Sequence[Sync]) -> bool:
     """Whether they came in that order, as far as they show it."""
-    starts = [sync.started_at or _DISTANT_FUTURE for sync in syncs]
-    return len(set(starts)) > 1 and starts == sorted(starts, reverse=True) and _DISTANT_FUTURE not in starts
+    starts = [sync.started_at for sync in syncs if sync.started_at]
+    return len(starts) == len(syncs) and len(set(starts)) > 1 and starts == sorted(starts, reverse=True)
 
 
 def _recency(sync: Sync) -> datetime:
@@ -142,7 +146,7 @@ def _recency(sync: Sync) -> datetime:
 def _message(sync: Sync) -> str:
     status, word = sync.status, sync.word or ("finished" if sync.is_run else "")
     reason = f": {sync.error}" if sync.error else ""
-    at = f" at {_shown(sync.finished_at)}" if sync.finished_at else ""
+    at = f" at {format_timestamp(sync.finished_at)}" if sync.finished_at else ""
     if status is SyncStatus.UNKNOWN:
         word += ", with an empty error" if sync.is_run and sync.error == "" else ""
         return f"has the unknown status {word!r}{reason}" if word else f"has no status{reason}"
@@ -152,7 +156,3 @@ def _message(sync: Sync) -> str:
         SyncStatus.FAILED: f"failed{at}{reason or ', and RudderStack reports no reason'}",
         SyncStatus.CANCELLED: f"was cancelled{at} (status {word}){reason}",
     }[status]
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -11,7 +11,7 @@ import math
 import random
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Optional
 
 from shared.errors import (
@@ -93,7 +93,7 @@ class Api:
         if self._offset is None:
             return None
         date, received = self._offset
-        return datetime.fromtimestamp(date.timestamp() + self._clock.monotonic() - received, timezone.utc)
+        return date + timedelta(seconds=self._clock.monotonic() - received)
 
     def best_now(self) -> datetime:
         """The server's time, or the local clock's if the server sends none."""
@@ -118,9 +118,9 @@ class Api:
             f"{response.status}: {self._redactor.excerpt(_error_text(response, self._redactor), 300) or 'no message'}"
         )
 
-    def excerpt(self, text: object, max_length: int = 500) -> str:
+    def excerpt(self, text: object) -> str:
         """A text of the vendor's, redacted and fit for a sentence."""
-        return self._redactor.excerpt(text, max_length)
+        return self._redactor.excerpt(text)
 
     def _retried(
         self,
@@ -147,7 +147,8 @@ class Api:
                     raise StartUnclearError(message, timed_out=error.timed_out) from error
             else:
                 self._note(response, keep_as)
-                if response.status != 429 and (starts or (response.status != 408 and response.status < 500)):
+                is_temporary = response.status == 408 or response.status >= 500
+                if response.status != 429 and (starts or not is_temporary):
                     return self._checked(response, starts=starts)
                 problem, pause, status = self.describe(response), retry_after(response), response.status
             what = "responded with" if status else "could not be reached:"

@@ -67,13 +67,12 @@ def _unfinished(pending: Found) -> str:
 
 def _latest(found: Sequence[Found]) -> Found | None:
     """Of several handoffs of the same syncs the one with the latest server time."""
-    if not found:
-        return None
+    if len(found) < 2:
+        return found[0] if found else None
     times = [one.handoff.server_time for one in found]
-    latest = max((time for time in times if time is not None), default=None)
-    last = [one for one in found if one.handoff.server_time == latest]
-    same_label = len({one.handoff.label for one in found}) == 1
-    if same_label and (None not in times or len(found) == 1) and all(one.plain == last[0].plain for one in last):
-        return last[0]
+    if len({one.handoff.label for one in found}) == 1 and None not in times:
+        last = [one for one in found if one.handoff.server_time == max(times)]
+        if all(one.plain == last[0].plain for one in last):
+            return last[0]
     listed = ", ".join(f"{one.handoff.label} ({one.file})" for one in found)
     raise InvalidInputError(f"several handoffs were found, and the inputs do not say which one to check: {listed}")

@@ -194,7 +194,7 @@ class Artifacts:
         """What is saved under one log id, or under the plain names (prefix "")."""
         pending, saved = self._read(prefix + PENDING_START), self._read(prefix + HANDOFF)
         found = []
-        if pending is not None and not (saved is not None and attempt(pending) == attempt(saved) is not None):
+        if pending is not None and (attempt(pending) is None or attempt(pending) != attempt(saved)):
             with self._reading([prefix + PENDING_START]):
                 found.append(Found(prefix + PENDING_START, _of_this_version(pending)))
         if saved is None:

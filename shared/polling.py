@@ -15,7 +15,7 @@ from shared.errors import (
     StatusCheckFailedError,
     SyncNotFoundError,
 )
-from shared.handoff import Handoff
+from shared.handoff import H
 from shared.inputs import Inputs
 from shared.record import Record
 from shared.status import SyncStatus, Verdict
@@ -29,10 +29,9 @@ MAX_FAILING = 900  # seconds of failed polls in a row
 MAX_REFUSED = 3  # polls in a row that get a 401 or 403
 VISIBLE_WITHIN = timedelta(seconds=60)  # what a vendor has just confirmed may be "not found" for this long
 NO_POLL = "no poll has succeeded"
-BRIEF_POLLS, BRIEF_PAUSE = 3, 2.0  # of a check that does not wait; seconds
+BRIEF_PAUSE = 2.0  # seconds between the polls of a check that does not wait
 
 T = TypeVar("T")
-H = TypeVar("H", bound=Handoff)
 S = TypeVar("S", bound="State")
 
 
@@ -142,8 +141,8 @@ def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: i
         return _unless_old(verdict, syncs.now(), max_age if handoff.is_latest else None)
 
     def is_young() -> bool:
-        now = syncs.now()
-        return None not in (now, handoff.server_time) and now - handoff.server_time < VISIBLE_WITHIN  # type: ignore[operator]
+        now, started_at = syncs.now(), handoff.server_time
+        return now is not None and started_at is not None and now - started_at < VISIBLE_WITHIN
 
     if not given.wait:
         return _poll_briefly(poll, is_young, run.clock)
@@ -250,17 +249,17 @@ class _Survival:
 
 def _poll_briefly(poll: Callable[[], Verdict], is_young: Callable[[], bool], clock: Clock) -> Verdict:
     """One poll, and a few more where a vendor's rule asks for one or a confirmed sync is not visible yet."""
-    for polls_left in reversed(range(BRIEF_POLLS)):
+    for is_last in (False, False, True):
         try:
             verdict = poll()
         except SyncNotFoundError as error:
             if not is_young():
                 raise
-            verdict = Verdict(SyncStatus.RUNNING, f"not visible yet ({error})", briefly=True)
-        if not verdict.briefly or not polls_left:
-            return verdict
-        clock.sleep(verdict.poll_again_in or BRIEF_PAUSE)
-    raise AssertionError("unreachable")
+            verdict = Verdict(SyncStatus.RUNNING, f"not visible yet ({error})", poll_again_in=BRIEF_PAUSE)
+        if is_last or verdict.poll_again_in is None:
+            break
+        clock.sleep(verdict.poll_again_in)
+    return verdict
 
 
 def _unless_old(verdict: Verdict, now: datetime | None, max_age: int | None) -> Verdict:

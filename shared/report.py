@@ -130,5 +130,5 @@ def _print(stream: TextIO | None, line: str) -> None:
         return
     try:
         print(line, file=stream, flush=True)
-    except (OSError, ValueError):  # nobody reads it any more, but the exit code still counts
+    except OSError:  # nobody reads it any more, but the exit code still counts
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -110,7 +110,7 @@ def _ending(
             ending = report.Ending(0, result.outcome, result.message, result.details)
         finally:
             for number in signals:
-                signal.signal(number, signal.SIG_IGN)  # the report is not to be cut short
+                signal.signal(number, signal.SIG_IGN)  # nothing may cut the report short
     except (Interruption, Exception) as error:  # noqa: BLE001  # whatever it is, the orchestrator gets a code and a result
         ending = _bad_ending(error, run, starts=starts)
     if starts:
@@ -142,7 +142,7 @@ def _bad_ending(error: BaseException, run: Run, *, starts: bool) -> report.Endin
     if isinstance(error, Interruption):
         return report.Ending(error.exit_code, error.outcome, f"interrupted; {run.report.still_running}")
     if isinstance(error, BlueprintError):
-        retry = not (run.report.started if error.retryable == "yes" else starts or error.retryable == "no")
+        retry = {"yes": not run.report.started, "check: yes": not starts, "no": False}[error.retryable]
         return report.Ending(error.exit_code, error.outcome, str(error), retry=retry)
     for line in traceback.format_exc().splitlines():
         log.error("%s", line)
@@ -212,7 +212,7 @@ def _variables_of_siblings(kind: type[inputs.Inputs]) -> set[str]:
     folder = Path(sys.modules[kind.__module__].__file__ or "").resolve().parent
     found: set[str] = set()
     for path in sorted(folder.glob("*.py")):
-        other = getattr(importlib.import_module(f"{folder.name}.{path.stem}"), "Inputs", None)
-        if isinstance(other, type) and issubclass(other, inputs.Inputs):
-            found |= inputs.variables(other)
+        module = importlib.import_module(f"{folder.name}.{path.stem}")
+        if hasattr(module, "Inputs"):
+            found |= inputs.variables(module.Inputs)
     return found

@@ -40,7 +40,6 @@ class Verdict(Record):
     message: str
     details: Mapping[str, object] = {}
     poll_again_in: Optional[float] = None
-    briefly: bool = False
     ended_at: Optional[datetime] = None
 
     def result(self) -> Result:

@@ -145,7 +145,7 @@ class Transport:
                     text = _text(response)
                 if self._adapter.expired:  # a body whose end is the end of the connection was cut
                     raise TimeoutError
-        except (requests.RequestException, HTTPError, OSError, ValueError, TypeError) as error:
+        except (OSError, HTTPError, ValueError, TypeError) as error:
             # requests raises a TypeError for a proxy without a host, such as http://user@
             raise self._failure(error, read_timeout) from error
         try:
@@ -159,16 +159,17 @@ class Transport:
         if self._adapter.attempted:
             maybe_delivered = self._adapter.written
         else:  # by the kind of error: the request is invalid, the CA bundle is missing, or nobody listens
-            invalid = (ValueError, TypeError, requests.exceptions.InvalidJSONError)
-            is_invalid = isinstance(error, invalid) or type(error) is OSError
+            is_invalid = isinstance(error, (ValueError, TypeError)) or type(error) is OSError
             not_connected = any(isinstance(part, (NewConnectionError, ConnectTimeoutError)) for part in chain)
             maybe_delivered = not (is_invalid or not_connected)
-        expired = self._adapter.expired
-        timed_out = expired or any(isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain)
+        timed_out = self._adapter.expired or any(
+            isinstance(part, (requests.ReadTimeout, ReadTimeoutError)) for part in chain
+        )
         reason = _reason(error, chain)
         if timed_out and maybe_delivered:
-            limit = read_timeout + self._connect_timeout * expired
-            reason = f"no {'complete ' * expired}response within {limit:.0f} s"
+            reason = f"no response within {read_timeout:.0f} s"
+            if self._adapter.expired:
+                reason = f"no complete response within {read_timeout + self._connect_timeout:.0f} s"
         return TransportError(reason + _proxy_note(self._url), maybe_delivered=maybe_delivered, timed_out=timed_out)
 
 

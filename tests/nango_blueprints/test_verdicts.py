@@ -380,4 +380,4 @@ def test_the_oldest_end_is_the_age_of_all() -> None:
 )
 def test_another_poll_is_asked_for_only_if_it_decides(verdicts: list[EntryVerdict], expected: float | None) -> None:
     told = overall("x", verdicts)
-    assert (told.poll_again_in, told.briefly) == (expected, expected is not None)
+    assert told.poll_again_in == expected

@@ -123,6 +123,14 @@ def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(ruddersta
     assert ids(rudderstack) == [f"sync-{page}" for page in range(100, 93, -1)]
 
 
+def test_if_the_hundredth_page_has_the_last_one_that_is_wanted_nothing_is_left_out(rudderstack: RudderStack) -> None:
+    found = [sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00") for page in range(100, 0, -1)]
+    expect_pages(rudderstack, *([one] for one in found), more=True)
+    ended = rudderstack.list(LIMIT="100")
+    assert ended == (*LISTED, "listed 100 syncs")
+    assert "left out" not in ended.message
+
+
 @pytest.mark.parametrize(
     ("response", "status", "expected"),
     [

@@ -359,7 +359,7 @@ class Nango(Vendor):
         if self.accepted_at is not None and handoff.server_time is not None:  # a lost start counts from the read before
             early = self.world.server(self.accepted_at) - handoff.server_time
             self.grace -= max(0.0, early.total_seconds())
-        if handoff.watches is None:
+        if not handoff.has_baseline:
             self.selected = self._chosen(handoff.selection.connection_id, list(handoff.selection.syncs))
             self.responded_at = self.world.t
             since = self.accepted_at or 0.0
