@@ -219,7 +219,7 @@ class FivetranSyncs:
             if error.may_send_again:
                 return verdict
         except (BadRequestError, StatusCheckFailedError, SyncAlreadyRunningError) as error:
-            log.warning("triggering the rescheduled sync again: %s; the next poll shows what it does", error)
+            log.warning("triggering the rescheduled sync again: %s; the next poll shows what happens", error)
         self._resumed_for = due
         return verdict
 

@@ -54,7 +54,7 @@ class FivetranUpdate(FivetranSyncs):
             ) from error
         except SyncAlreadyRunningError as error:
             raise BadRequestError(
-                f"{error}: a sync of {self.connector_id} is running that Fivetran does not stop for this change"
+                f"{error}: a sync of {self.connector_id} is running, and Fivetran does not stop it for this change"
             ) from error
         if compared.differences:
             raise BadRequestError(

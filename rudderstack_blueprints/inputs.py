@@ -32,7 +32,7 @@ class Target(Credentials):
 
     def conflicts(self) -> Iterator[str]:
         if {"RUDDERSTACK_SOURCE_ID", "RUDDERSTACK_CONNECTION_ID"} <= self.set_variables:
-            yield "RUDDERSTACK_SOURCE_ID and RUDDERSTACK_CONNECTION_ID are both set; set the one that is to be synced"
+            yield "RUDDERSTACK_SOURCE_ID and RUDDERSTACK_CONNECTION_ID are both set; set only the one to sync"
 
 
 class Waiting(Target):

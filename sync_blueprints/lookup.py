@@ -113,6 +113,6 @@ def _explained(one: ExitCode, blueprint: Blueprint | None) -> list[tuple[str, st
         meaning, what_to_do = exit_codes.of(one, blueprint)
         retry, special = exit_codes.again(one, exit_codes.kind_of(blueprint)), []
         if one.code not in blueprint.exit_codes and one.code not in exit_codes.others():
-            meaning = f"{blueprint.name} never exits with it. {meaning}"
+            meaning = f"{blueprint.name} never exits with this code. {meaning}"
     rows = [("meaning", general(meaning)), ("what to do", general(what_to_do)), *([("retry", retry)] if retry else [])]
     return [*rows, *special]

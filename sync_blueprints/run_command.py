@@ -81,13 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s NAME... [options]\n       %(prog)s --fleet FILE [options]",
         description="Run blueprints as an orchestrator would: with retries, time limits, and handoffs. Inputs are "
         "environment variables. Blueprints run one after the other until one fails; a fleet runs as defined in its "
-        "YAML. Exits with 0 if all that ran succeeded, else with the code of the first that failed.",
+        "YAML. Exits with 0 if everything that ran succeeded, else with the code of the first failure.",
     )
     parser.add_argument("vessels", nargs="*", metavar="NAME", help="a blueprint's name or script, or any Python script")
     parser.add_argument("--fleet", type=Path, metavar="FILE", help="run this fleet (YAML) instead")
     parser.add_argument("--retry-count", metavar="N", help="overrides the catalog and the fleet")
     parser.add_argument("--retry-wait", metavar="5m", help="overrides the catalog and the fleet")
-    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="per attempt; overrides, too")
+    parser.add_argument("--runtime-cutoff", metavar="4h0m0s", help="per attempt; overrides the catalog and the fleet")
     parser.add_argument("--artifacts", type=Path, metavar="DIR", help="keep handoffs and responses in this folder")
     return parser
 

@@ -15,7 +15,7 @@ with DAG(
     schedule="0 2 * * *",  # UTC
     start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
     catchup=False,
-    max_active_runs=1,  # a second run would meet the sync of the first one
+    max_active_runs=1,  # a second run would collide with the first one's sync
 ):
     fivetran_execute_sync = BlueprintOperator(
         task_id="fivetran_execute_sync",

@@ -43,10 +43,10 @@ def main(argv: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="[N:]NAME=VALUE",
-        help="for every blueprint that has this input, or with N: for the Nth only; a check gets no IDs, which "
-        "are in the handoff of the trigger before it",
+        help="an input of every blueprint that has it, or with N: of the Nth only; a check after a trigger gets no "
+        "IDs, because the handoff has them",
     )
-    parser.add_argument("--name", help="of the workflow (default: from the first blueprint's name)")
+    parser.add_argument("--name", help="the workflow's name (default: from the first blueprint's name)")
     parser.add_argument("--image", default=Options().image, help="default: %(default)s")
     parser.add_argument("--schedule", metavar="CRON", help='five fields, such as "0 2 * * *"')
     parser.add_argument("--namespace", help="for Kubernetes, Argo, and Kestra")

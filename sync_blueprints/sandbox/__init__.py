@@ -158,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
 def listing(width: int = 100) -> str:
     """The ids, an id for each exit code, and the credentials: what --list prints."""
     integrations = [(name, ", ".join(known) or "none") for name, known in nango.INTEGRATIONS.items()]
-    syncs = "Syncs: orders, orders::eu, and customers. sandbox-old is a server that names no connections in its status."
+    syncs = "Syncs: orders, orders::eu, and customers. sandbox-old is a server whose status names no connections."
     credentials = [("token, key, or secret key", "what is special about it"), *CREDENTIALS]
     known = table([("Nango integration", "its connections"), *integrations], width)
     lines = [*tables(width), "", *table(credentials, width), "", *known, paragraphs(syncs, width)]

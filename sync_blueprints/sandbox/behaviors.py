@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sync_blueprints.terminal import paragraphs, table
 
 INTRODUCTION = """\
-An ID chooses what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
+The ID decides what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
 NANGO_CONNECTION_ID with NANGO_PROVIDER_CONFIG_KEY=sandbox, to a name below, optionally followed by _in_N, and by _x
-and anything to make it an ID of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. Without _in_N, N is
-as shown. All vendors understand all names."""
+and any text to make it an ID of your own: fails, succeeds_in_0p5 (half a second), lazy_in_5_xfirst. Without _in_N, N is
+the number shown. All vendors understand all names."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "fails": Behavior(2, "a sync runs N seconds and fails"),
     "refuses_rows": Behavior(2, "RudderStack: succeeds, but the destination refused 3 rows; else like succeeds"),
     "cancelled": Behavior(2, "RudderStack, Nango: stopped after N seconds; Fivetran: paused while it runs"),
-    "odd_word": Behavior(2, "after N seconds a status that the scripts do not know"),
+    "odd_word": Behavior(2, "after N seconds, a status that the scripts do not know"),
     "cut": Behavior(5, "Nango: cut after 1 s, shown as SUCCESS; continues after N seconds in the queue, for 1 s"),
     # What was there before
     "never_run": Behavior(1, "has never run; a sync runs 1 s and succeeds"),
@@ -51,18 +51,18 @@ BEHAVIORS: Mapping[str, Behavior] = {
     "unknown": Behavior(0, "not found, in the vendor's own words; so is any ID that is not in this list"),
     **{f"answers_{status}": Behavior(0, f"every response is a {status}") for status in (400, 401, 403, 500, 503)},
     "answers_404": Behavior(0, "every response is a 404; Fivetran: without a NotFound code"),
-    "answers_409": Behavior(0, "starts are a 409; reads show a sync that runs forever"),
+    "answers_409": Behavior(0, "trigger requests get a 409; reads show a sync that runs forever"),
     "answers_429": Behavior(1, "every response is a 429 with Retry-After N"),
     "answers_html": Behavior(0, "every response is a 200 with a web page"),
     "answers_empty": Behavior(0, "every response is a 200 without a body"),
     "answers_garbage": Behavior(0, "every response is a 200 with JSON that is cut off"),
     "answers_redirect": Behavior(0, "every response is a 302 to another path"),
-    "flaky": Behavior(2, "the first two reads are a 503"),
-    "flaky_start_429": Behavior(2, "the first start is a 429 with Retry-After 1"),
-    "loses_request": Behavior(2, "the first start is lost: the connection closes, nothing is accepted"),
-    "loses_answer": Behavior(2, "the first start is accepted, then the connection closes without a response"),
-    "start_500": Behavior(2, "the first start is a 500 and not accepted"),
-    "start_500_accepted": Behavior(2, "the first start is a 500, but accepted"),
+    "flaky": Behavior(2, "the first two reads get a 503"),
+    "flaky_start_429": Behavior(2, "the first trigger request gets a 429 with Retry-After 1"),
+    "loses_request": Behavior(2, "the first trigger request is lost: the connection closes, nothing is accepted"),
+    "loses_answer": Behavior(2, "the first trigger request is accepted, then the connection closes without a response"),
+    "start_500": Behavior(2, "the first trigger request gets a 500 and is not accepted"),
+    "start_500_accepted": Behavior(2, "the first trigger request gets a 500, but is accepted"),
 }
 UNKNOWN = "unknown"
 ODD_WORD = "hibernating"
