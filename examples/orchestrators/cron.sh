@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fivetran - Execute Sync, then Fivetran - Check Sync Status: on a schedule, in this machine's time.
-# Run this as the user that the syncs are to run as. It writes a fleet, a file for the secrets, a script that runs the
-# fleet and the units of a systemd timer, starts nothing, and prints what to do next.
+# Run this as the user that should run the syncs. It writes a fleet, a file for the secrets, a script that runs the
+# fleet, and the units of a systemd timer. It starts nothing, and prints what to do next.
 set -eu
 for needed in sync-blueprints flock; do
   command -v "$needed" >/dev/null || { echo "$needed is not installed, or not on PATH" >&2; exit 1; }
@@ -72,7 +72,7 @@ fi
 
 cat >"$folder/nightly.sh" <<EOF
 #!/bin/sh
-# Ends at once, with 0, if another run has the lock; otherwise with the exit code of the fleet.
+# Exits 0 at once if another run holds the lock, otherwise with the fleet's exit code.
 set -au
 . "$folder/nightly.env"
 export SHIPYARD_ARTIFACTS_DIRECTORY="$state/artifacts"
@@ -96,7 +96,7 @@ Description=Fivetran - Execute Sync, then Fivetran - Check Sync Status
 
 [Timer]
 OnCalendar=*-*-* 2:0:00
-# A run that was missed while the machine was off is made up for:
+# Catch up on a run that was missed while the machine was off:
 Persistent=true
 
 [Install]

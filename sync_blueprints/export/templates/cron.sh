@@ -1,8 +1,8 @@
 {% set what = steps | map(attribute="blueprint.name") | join(", then ") %}
 #!/bin/sh
 # {{ what }}: on a schedule, in this machine's time.
-# Run this as the user that the syncs are to run as. It writes a fleet, a file for the secrets, a script that runs the
-# fleet and the units of a systemd timer, starts nothing, and prints what to do next.
+# Run this as the user that should run the syncs. It writes a fleet, a file for the secrets, a script that runs the
+# fleet, and the units of a systemd timer. It starts nothing, and prints what to do next.
 set -eu
 for needed in sync-blueprints flock; do
   command -v "$needed" >/dev/null || { echo "$needed is not installed, or not on PATH" >&2; exit 1; }
@@ -29,7 +29,7 @@ fi
 
 cat >"$folder/{{ name }}.sh" <<EOF
 #!/bin/sh
-# Ends at once, with 0, if another run has the lock; otherwise with the exit code of the fleet.
+# Exits 0 at once if another run holds the lock, otherwise with the fleet's exit code.
 set -au
 . "$folder/{{ name }}.env"
 export SHIPYARD_ARTIFACTS_DIRECTORY="$state/artifacts"
@@ -55,7 +55,7 @@ Description={{ what }}
 {% for event in events %}
 OnCalendar={{ event }}
 {% endfor %}
-# A run that was missed while the machine was off is made up for:
+# Catch up on a run that was missed while the machine was off:
 Persistent=true
 
 [Install]
