@@ -204,7 +204,7 @@ class FivetranSyncs:
             self._due_since = due, clock
         seconds = (due - self.api.http.best_now()).total_seconds() + RESUME_MARGIN
         if clock + seconds > self._deadline:
-            too_late = f"{verdict.message}; that is later than this run may wait"
+            too_late = f"{verdict.message}; that is later than this run can wait"
             return verdict._replace(message=too_late, poll_again_in=seconds)
         if seconds > 0:
             return verdict

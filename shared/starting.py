@@ -140,7 +140,7 @@ def _resolved(syncs: Syncs[S, H], state: S, run: Run, lost: StartUnclearError) -
         if found is not None:
             return found
         if not (lost.may_send_again and syncs.may_send_again(state)):
-            raise StartUnclearError("nothing shows that it was accepted, nor that it was not")
+            raise StartUnclearError("nothing shows whether it was accepted")
         log.warning("there is no sign that it was accepted; sending it once more")
         try:
             return _sent(syncs, state, again=True)
