@@ -29,7 +29,7 @@ NEAR = timedelta(minutes=5)  # the history and the connection may differ by so m
 
 
 class MissingPermissionError(InvalidCredentialsError):
-    """Fivetran knows the key, and the key cannot do this."""
+    """The key is valid but lacks a permission."""
 
 
 class FivetranApi:
@@ -62,7 +62,7 @@ class FivetranApi:
         return self._success(send(self._path, body, method="PATCH", keep_as=keep_as))
 
     def check_credentials(self) -> Result:
-        """Raises InvalidCredentialsError, StatusCheckFailedError."""
+        """Whether Fivetran accepts the key and secret. Raises InvalidCredentialsError, StatusCheckFailedError."""
         try:
             data = self.data(self.http.get("/v1/account/info"))
         except MissingPermissionError:
@@ -160,7 +160,7 @@ def parse_connection(data: Mapping[str, Any], excerpt: Callable[[str], str] = st
             problems=tuple(problems),
         )
     except (KeyError, TypeError, ValueError) as missing:
-        raise StatusCheckFailedError(f"unexpected response from Fivetran, without {missing}") from missing
+        raise StatusCheckFailedError(f"unexpected response from Fivetran (expected {missing})") from missing
 
 
 def dashboard(connector_id: str) -> str:

@@ -54,7 +54,7 @@ def secret_texts(text: str) -> list[str]:
 
 
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """The plain values in a value, each with its path, in which lists do not count."""
+    """Every plain value inside a value, with its path; positions in lists are not part of it."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else key)
@@ -92,7 +92,7 @@ def _differing_lists(asked: list[Any], shown: list[Any], path: str) -> Iterator[
     """Lists in any order: each requested item needs one that is shown, and none may be left over."""
     missing, left = list(asked), list(shown)
     unclear: list[tuple[str, Any, Any]] = []
-    for behind_masks in (False, True):  # first what is surely the same, then what may be
+    for behind_masks in (False, True):  # first what is certainly the same, then what may be
         for item in list(missing):
             for one in left:
                 differing = list(_differing(item, one, path))

@@ -30,7 +30,7 @@ class Inputs(Waiting, Target):
 def main(given: Inputs, run: Run) -> Result:
     handoff = run.artifacts.find(Handoff, given) or Handoff.latest(given.connector_id)
     syncs = FivetranSyncs(given, run, handoff.id, deadline=run.deadline(given) if given.wait else None)
-    return follow(syncs, handoff, given, run, given.max_age).result()
+    return follow(syncs, handoff, given, run).result()
 
 
 if __name__ == "__main__":

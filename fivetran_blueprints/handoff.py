@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from fivetran_blueprints.verdict import CLOCK_MARGIN, Baseline
 from shared.errors import InvalidInputError
@@ -17,9 +17,9 @@ class Handoff(Record):
     """A sync that was started (or joined). Without a baseline the latest sync is judged."""
 
     id: str
-    baseline: Optional[Baseline] = None
+    baseline: Baseline | None = None
     joined: bool = False
-    sync_id: Optional[str] = None  # Fivetran returns none
+    sync_id: str | None = None  # Fivetran returns none
 
     @property
     def label(self) -> str:

@@ -29,7 +29,7 @@ from shared.transport import Response
 
 log = logging.getLogger(__name__)
 
-QUICK = 5  # seconds in which a running sync hardly ends by itself
+QUICK = 5  # seconds; a running sync rarely ends on its own this soon
 STALE_FOR = 60  # seconds in which a connection may go on showing the state before a trigger request
 RESUME_MARGIN = 60  # seconds after the time that Fivetran rescheduled a sync for
 

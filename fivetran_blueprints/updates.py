@@ -54,7 +54,7 @@ class FivetranUpdate(FivetranSyncs):
             ) from error
         except SyncAlreadyRunningError as error:
             raise BadRequestError(
-                f"{error}: a sync of {self.connector_id} is running, and Fivetran does not stop it for this change"
+                f"{error}: Fivetran does not stop the running sync of {self.connector_id} for this change"
             ) from error
         if compared.differences:
             raise BadRequestError(
@@ -82,7 +82,7 @@ class FivetranUpdate(FivetranSyncs):
     def _apply(self, *, starts: bool) -> tuple[Comparison, bool]:
         """What Fivetran shows after the change, as soon as that shows, and whether a historical sync has begun.
 
-        A pause makes it wait. Its flag is gone again once it has ended: it is not compared for one that has begun.
+        On a paused connection the sync waits. Its flag goes once it ends, so that is not compared after the start.
         """
         before = self.read() if starts else None
         has_begun = False
@@ -120,7 +120,7 @@ class FivetranUpdate(FivetranSyncs):
         return has_ended or now.is_historical_sync or (now.syncing and not before.running)
 
     def _makes_it_wait(self, data: dict[str, Any], before: Before) -> bool:
-        """Whether a pause does, as far as that is sure: that it was unpaused may take some seconds to show."""
+        """Whether the connection is paused. If this update unpauses it, a poll may still show the old pause."""
         paused = self._changes.get("paused", before.connection.is_paused)
         return paused is not False and parse_connection(data).is_paused
 

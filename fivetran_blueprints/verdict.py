@@ -15,7 +15,7 @@ from shared.status import SyncStatus, Verdict
 
 Stamps = tuple[Optional[datetime], Optional[datetime]]
 
-CLOCK_MARGIN = timedelta(seconds=2)  # between two servers of the vendor's
+CLOCK_MARGIN = timedelta(seconds=2)  # how far the clocks of two of Fivetran's servers may differ
 CONFIRM_IN = 2.0  # seconds
 STOPPED_WITHIN = timedelta(seconds=60)  # in which Fivetran stops a running sync
 STOPPED_SURELY = timedelta(minutes=5)  # after which a success is no longer that of a sync that was stopped
@@ -27,13 +27,13 @@ SURELY_BEGUN = timedelta(hours=1)  # after the start, which Fivetran may queue
 class Connection(Record):
     """What GET /connections/{id} shows, as far as a verdict needs it."""
 
-    succeeded_at: Optional[datetime]
-    failed_at: Optional[datetime]  # never cleared by a later success
+    succeeded_at: datetime | None
+    failed_at: datetime | None  # never cleared by a later success
     sync_state: str  # scheduled, syncing, paused or rescheduled; others may come
     setup_state: str = "connected"
     paused: bool = False
     schedule_type: str = "manual"
-    rescheduled_for: Optional[datetime] = None
+    rescheduled_for: datetime | None = None
     is_historical_sync: bool = False  # one is due or running
     problems: tuple[str, ...] = ()  # tasks and warnings, in Fivetran's words
 
@@ -55,7 +55,7 @@ class Connection(Record):
         return self.succeeded_at, self.failed_at
 
     @property
-    def latest_end(self) -> Optional[datetime]:
+    def latest_end(self) -> datetime | None:
         return max((stamp for stamp in self.stamps if stamp is not None), default=None)
 
     def is_older_than(self, before: Connection) -> bool:
@@ -71,16 +71,16 @@ class Connection(Record):
 class Baseline(Record):
     """What was there when a sync was started (or joined): what a later poll is compared with."""
 
-    succeeded_at: Optional[datetime]
-    failed_at: Optional[datetime]
+    succeeded_at: datetime | None
+    failed_at: datetime | None
     accepted_at: datetime  # Date of the response to the trigger request
-    earliest_end: Optional[datetime] = None  # an earlier stamp, shown late, is that of another sync
+    earliest_end: datetime | None = None  # an earlier stamp, shown late, is that of another sync
     interrupted: bool = False  # a running sync was stopped to start this one
     historical: bool = False  # what was started is a historical sync
-    seen: Optional[Stamps] = None  # the stamps of the poll before, while they may still settle
+    seen: Stamps | None = None  # the stamps of the poll before, while they may still settle
 
 
-def judge(baseline: Baseline, now: Connection, at: Optional[datetime] = None) -> tuple[Verdict, Baseline]:
+def judge(baseline: Baseline, now: Connection, at: datetime | None = None) -> tuple[Verdict, Baseline]:
     """Whether the sync that was started has ended, and what to compare the next poll with; `at` is the server's now."""
     joined = baseline.earliest_end is None and not now.syncing
     succeeded = _new(now.succeeded_at, baseline.succeeded_at, joined=joined)
@@ -136,7 +136,7 @@ def _is_of_stopped_sync(baseline: Baseline, now: Connection, latest: datetime) -
     return now.sync_state == "rescheduled" and latest < baseline.accepted_at + STOPPED_WITHIN
 
 
-def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: Optional[datetime]) -> bool:
+def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime, at: datetime | None) -> bool:
     """Whether the latest end may be that of the sync that was stopped, and the new one is to come."""
     if not baseline.interrupted:
         return False
@@ -147,18 +147,18 @@ def _may_be_of_sync_before(baseline: Baseline, now: Connection, latest: datetime
     return not idle or at is None or at - baseline.accepted_at <= SURELY_BEGUN
 
 
-def _settles_in(latest: datetime, at: Optional[datetime]) -> float:
-    """Seconds until a poll surely shows what came after an end; 0 if it does by now, or if the clocks disagree."""
+def _settles_in(latest: datetime, at: datetime | None) -> float:
+    """Seconds until a poll is sure to show what came after an end; 0 if it does by now, or if the clocks disagree."""
     age = (at - latest).total_seconds() if at else math.inf
     return SHOWN_AFTER - age if -CONFIRM_IN < age < SHOWN_AFTER else 0.0
 
 
-def _is_later(stamp: Optional[datetime], before: Optional[datetime]) -> bool:
+def _is_later(stamp: datetime | None, before: datetime | None) -> bool:
     """Whether it is the end of a later sync, and not the same one with more digits or fewer."""
     return stamp is not None and (before is None or stamp - before >= DATE_PRECISION)
 
 
-def _new(stamp: Optional[datetime], before: Optional[datetime], *, joined: bool) -> Optional[datetime]:
+def _new(stamp: datetime | None, before: datetime | None, *, joined: bool) -> datetime | None:
     """The stamp, if it is another than before; one of the same second may look older because it has fewer digits."""
     if stamp is None or before is None or stamp > before:
         return stamp
@@ -185,5 +185,5 @@ def _not_ended(now: Connection) -> Verdict:
     return Verdict(SyncStatus.RUNNING, messages.get(now.sync_state, f"is in the unknown state {now.sync_state!r}"))
 
 
-def _shown(stamp: Optional[datetime]) -> str:
+def _shown(stamp: datetime | None) -> str:
     return "an unknown time" if stamp is None else f"{stamp:%Y-%m-%dT%H:%M:%SZ}"

@@ -39,7 +39,7 @@ GOOD_FOR = {  # by the scopes of a key: whether it may execute, whether it may r
 
 
 class MissingScopeError(InvalidCredentialsError):
-    """Nango knows the key, and the key cannot do this."""
+    """The key is valid but lacks a scope."""
 
 
 class InvalidRequestError(BadRequestError):
@@ -100,7 +100,7 @@ class NangoApi:
         return body, found
 
     def _is_allowed(self, probe: Callable[[], Response]) -> bool:
-        """Whether the key may do what a request asks for that Nango refuses anyway, as it names nothing."""
+        """Whether the key has the scope for `probe`, a request that Nango refuses anyway, because it names nothing."""
         try:
             response = probe()
         except MissingScopeError:

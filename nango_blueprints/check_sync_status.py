@@ -27,7 +27,7 @@ def main(given: Inputs, run: Run) -> Result:
     run.report.url = given.dashboard
     found = run.artifacts.find(Handoff, given)
     handoff = found.for_check(given) if found else Handoff.latest(given)
-    return follow(NangoSyncs(given, run, handoff.selection), handoff, given, run, given.max_age).result()
+    return follow(NangoSyncs(given, run, handoff.selection), handoff, given, run).result()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from shared import inputs, values
 from shared.record import Record
@@ -19,7 +19,7 @@ class Selection(Record):
     """Which syncs are meant; no connection means all of the integration, no names mean all syncs."""
 
     integration: str
-    connection_id: Optional[str] = None
+    connection_id: str | None = None
     syncs: tuple[str, ...] = ()
 
     @property
@@ -47,7 +47,7 @@ class Credentials(inputs.Inputs):
 
     @property
     def dashboard(self) -> str | None:
-        """Nango's own page; where a server of one's own has its page cannot be known."""
+        """Nango's dashboard; None for a self-hosted server, whose dashboard may be anywhere."""
         return "https://app.nango.dev" if self.api_url == CLOUD else None
 
 

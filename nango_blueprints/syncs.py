@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from nango_blueprints.api import READ_SCOPE, MissingScopeError, NangoApi, require_all, time_of
 from nango_blueprints.inputs import CONNECTION, INTEGRATION, START_GRACE, Selection, Syncs, sync_name
@@ -33,14 +33,14 @@ class Handoff(Record):
     """
 
     selection: Selection
-    server_time: Optional[datetime] = None
+    server_time: datetime | None = None
     watches: Mapping[str, Watch] = {}  # by the id of the entry
     start_grace: int = START_GRACE
     reset: bool = False
     late: int = 0  # seconds after `server_time`, when the request was sent, in which it may have been accepted
     gap: int = 0  # seconds between the read before and the request, in which an older run may have ended
     has_baseline: bool = True
-    sync_id: Optional[str] = None  # Nango gives none
+    sync_id: str | None = None  # Nango gives none
 
     @property
     def id(self) -> str:
@@ -133,7 +133,9 @@ class Handoff(Record):
         return set(self.selection.syncs) == set(given.selection.syncs)
 
     def for_check(self, given: Syncs) -> Handoff:
-        """As a check with these inputs judges it: with its own start grace, if it has one."""
+        """As a check with these inputs judges it. Its own start grace wins, except for the default, which orchestrators
+        fill in by themselves.
+        """
         if given.syncs and not self.is_exactly(given):
             log.info("NANGO_SYNCS differs from what was triggered; checking what was triggered: %s", self.label)
         return self if given.start_grace == START_GRACE else self._replace(start_grace=given.start_grace)
@@ -142,7 +144,7 @@ class Handoff(Record):
 class Before(Record):
     """The entries before a start, None for a key that may not read them, and the server's clock then."""
 
-    entries: Optional[Mapping[str, Entry]]
+    entries: Mapping[str, Entry] | None
     at: datetime
     running: bool
 
@@ -156,8 +158,8 @@ class NangoSyncs:
         """`options` are the `opts` of the trigger request."""
         self.label = selection.label
         self.min_interval = 10.0 if selection.connection_id is None else 5.0  # seconds
-        self._api = NangoApi(given, run)
-        self.now = self._api.http.now
+        self.api = NangoApi(given, run)
+        self.now = self.api.http.now
         self._given = given
         self._selection = selection
         self._options = options
@@ -165,13 +167,13 @@ class NangoSyncs:
         self._running: list[str] = []  # the syncs that the last read before a start showed running
         self._left_out = 0  # entries that the last poll showed and the baseline did not
         if given.wait or given.starts:
-            self._api.http.deadline = run.deadline(given)
+            self.api.http.deadline = run.deadline(given)
         self._keep_as = response_file("sync", selection.integration)
 
     def read(self) -> Before:
         """The entries before a start. Raises SyncNotFoundError: Nango starts what is named before an unknown name."""
         try:
-            entries = self._api.entries(self._selection, self._keep_as)
+            entries = self.api.entries(self._selection, self._keep_as)
         except MissingScopeError as error:
             return self._unread(error)
         require_all(self._selection, entries)
@@ -181,7 +183,7 @@ class NangoSyncs:
             log.info("%d of %d syncs are running: %s", len(running), len(entries), ", ".join(running[:SHOWN]))
         self._running = running
         joins = self._given.if_running == "join"  # joins what is running, and starts the others
-        return Before(entries, self._api.http.best_now(), len(running) == len(entries) if joins else bool(running))
+        return Before(entries, self.api.http.best_now(), len(running) == len(entries) if joins else bool(running))
 
     def restart(self, state: Before, pace: Pace) -> Before:
         """Never called: NANGO_IF_RUNNING has no restart, because Nango shows a restarted run wrongly."""
@@ -197,7 +199,7 @@ class NangoSyncs:
         del again
         selection = self._selection
         try:
-            self._api.trigger(selection, self._options, self._keep_as)
+            self.api.trigger(selection, self._options, self._keep_as)
         except SyncNotFoundError as error:
             if selection.connection_id is not None and len(selection.syncs) > 1:
                 raise StartUnclearError(
@@ -213,7 +215,7 @@ class NangoSyncs:
     def find_started(self, state: Before) -> Handoff | None:
         if state.entries is None:
             raise StartUnclearError(f"NANGO_SECRET_KEY lacks the scope {READ_SCOPE} to find out")
-        entries = self._api.entries(self._selection, self._keep_as)
+        entries = self.api.entries(self._selection, self._keep_as)
         found = self._sent(state, math.ceil)
         added = [entry for key, entry in entries.items() if key not in state.entries]
         self._note_new(sum(entry.running or entry.finished_at is not None for entry in added))
@@ -221,7 +223,7 @@ class NangoSyncs:
         return found if any(shows_start(entry, watch, found.start) for entry, watch in watched) else None
 
     def poll(self, handoff: Handoff) -> tuple[Verdict, Handoff]:
-        entries = self._api.entries(self._selection, response_file("status", handoff.id))
+        entries = self.api.entries(self._selection, response_file("status", handoff.id))
         watches = dict(handoff.watches)
         if handoff.has_baseline:
             self._note_new(len(entries.keys() - watches.keys()))
@@ -231,7 +233,7 @@ class NangoSyncs:
             for key, entry in entries.items():
                 fresh = Watch(entry.label, joined=handoff.is_latest, later_than=handoff.server_time)
                 watches.setdefault(key, fresh)
-        now, start = self._api.http.best_now(), handoff.start
+        now, start = self.api.http.best_now(), handoff.start
         judged = {key: judge(entries.get(key), watch, start, now) for key, watch in watches.items()}
         verdict = overall(self.label, (verdict for verdict, _ in judged.values()))
         details = {"connection_id": self._selection.connection_id, **verdict.details}
@@ -249,12 +251,12 @@ class NangoSyncs:
             "triggered run from others",
             error,
         )
-        return Before(None, self._api.http.best_now(), running=False)
+        return Before(None, self.api.http.best_now(), running=False)
 
     def _sent(self, state: Before, whole: Callable[[float], int]) -> Handoff:
         """The handoff of a request that was accepted between when it was sent and now, and so after `state`."""
-        now = self._api.http.best_now()
-        at = self._api.http.start_sent_at or state.at
+        now = self.api.http.best_now()
+        at = self.api.http.start_sent_at or state.at
         if state.entries is None:  # only this time tells its run from older ones, and a Date header has whole seconds
             at = min(max(at + DATE_PRECISION, now - RESPONDS_WITHIN), now)
         late, gap = (max(0, whole(passed.total_seconds())) for passed in (now - at, at - state.at))
@@ -264,7 +266,7 @@ class NangoSyncs:
         grace, reset = self._given.start_grace, bool(self._options.get("reset"))
         if state.entries is None:
             return Handoff(self._selection, at, {}, grace, reset, has_baseline=False)
-        excerpt = self._api.http.excerpt
+        excerpt = self.api.http.excerpt
         watches = {
             key: Watch(excerpt(one.label), one.finished_at, joined=one.running) for key, one in state.entries.items()
         }

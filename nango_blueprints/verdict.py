@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Optional
 
 from shared.record import Record
 from shared.status import SyncStatus, Verdict
@@ -34,10 +33,10 @@ class Entry(Record):
 
     label: str  # conn-a/contacts, or conn-a/contacts::variant
     sync: str  # contacts, or contacts::variant
-    execution: Optional[str]  # latestExecutionStatus
-    status: Optional[str]
-    finished_at: Optional[datetime]
-    due_at: Optional[datetime] = None  # nextScheduledSyncAt
+    execution: str | None  # latestExecutionStatus
+    status: str | None
+    finished_at: datetime | None
+    due_at: datetime | None = None  # nextScheduledSyncAt
     rows: Mapping[str, int] = {}  # {"added": 1, …}, of all models
 
     @property
@@ -56,13 +55,13 @@ class Watch(Record):
     """One entry before the trigger (or when it was joined), and what the polls of this run have shown of it since."""
 
     label: str
-    finished_at: Optional[datetime] = None  # the end of the run before
+    finished_at: datetime | None = None  # the end of the run before
     joined: bool = False  # it was running, so that any end is its own
-    later_than: Optional[datetime] = None  # without a baseline: only a later end is its own
+    later_than: datetime | None = None  # without a baseline: only a later end is its own
     seen: bool = False
     seen_running: bool = False
-    settling: Optional[datetime] = None  # the end of a success that is polled once more
-    missing_since: Optional[datetime] = None
+    settling: datetime | None = None  # the end of a success that is polled once more
+    missing_since: datetime | None = None
 
 
 class Start(Record):
@@ -71,7 +70,7 @@ class Start(Record):
     It was sent at `at`, which is None where the latest runs are judged, whoever started them.
     """
 
-    at: Optional[datetime] = None
+    at: datetime | None = None
     grace: timedelta = timedelta()  # how long the run may stay unseen
     reset: bool = False
     late: timedelta = timedelta()  # by how much later it may have been accepted
@@ -87,7 +86,7 @@ class EntryVerdict(Record):
     label: str
     status: SyncStatus
     why: str
-    entry: Optional[Entry] = None
+    entry: Entry | None = None
     confirm: bool = False
 
 
@@ -184,8 +183,8 @@ def overall(label: str, verdicts: Iterable[EntryVerdict]) -> Verdict:
     """
     judged = list(verdicts)
     by_status = {status: [one for one in judged if one.status is status] for status in SyncStatus}
-    undecided = (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN)
-    status = next((one for one in undecided if by_status[one]), SyncStatus.SUCCEEDED)
+    worst_first = (SyncStatus.RUNNING, SyncStatus.FAILED, SyncStatus.UNKNOWN)
+    status = next((one for one in worst_first if by_status[one]), SyncStatus.SUCCEEDED)
     those = by_status[status]
     ended = [one.entry for one in judged if one.entry is not None]
     ends = [entry.finished_at for entry in ended if entry.finished_at is not None]
@@ -195,7 +194,7 @@ def overall(label: str, verdicts: Iterable[EntryVerdict]) -> Verdict:
         rows.update(entry.rows)
     details = {
         "syncs": len(judged),
-        **{one.value: len(by_status[one]) for one in (SyncStatus.SUCCEEDED, *undecided)},
+        **{one.value: len(by_status[one]) for one in (SyncStatus.SUCCEEDED, *worst_first)},
         "named": [] if status is SyncStatus.SUCCEEDED else [one.label for one in those[:SHOWN]],
         "rows": dict(rows),
         "finished_at": last and iso(last),

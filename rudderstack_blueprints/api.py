@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 API_URLS = {"US": "https://api.rudderstack.com", "EU": "https://api.eu.rudderstack.com"}
 SYNC_ID = r"(?!\.\.?\Z)[ -~]+"  # `.` and `..` would name another thing in a URL
 MAX_PAGES = 100
-ENOUGH = 10  # syncs that come newest first are hardly so by chance
+ENOUGH = 10  # so many syncs are unlikely to be newest first by chance
 WINDOWS = (timedelta(hours=1), timedelta(days=1), timedelta(days=30))  # in which to search for the latest sync
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class RudderStackApi:
         return newest_first(found.values()), False
 
     def run(self, run_id: str | None, keep_as: str, *, known: bool) -> Sync:
-        """A run of a source, or its latest one; `known` says that the source surely exists."""
+        """A run of a source, or its latest one; `known` says that the source certainly exists."""
         of_run = f"/runs/{quote(run_id, safe='')}" if run_id else ""
         with self._named(f"run {run_id} of " if run_id else ""):
             try:
@@ -155,9 +155,8 @@ class RudderStackApi:
         return run if self._is_sync_id(run.id) else run._replace(id="")
 
     def _probe(self, *, known: bool) -> None:
-        """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one.
-
-        Without any other sign it is one if this, too, is a 500, while other calls succeed.
+        """After a 500, which RudderStack also sends for an unknown source. Raises SyncNotFoundError if it is one: if
+        RudderStack says so, or responds with 500 here, too, while other calls succeed.
         """
         try:
             self.http.get(self._path)

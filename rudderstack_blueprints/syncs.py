@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from rudderstack_blueprints.api import SYNC_ID, RudderStackApi, label, utc
 from rudderstack_blueprints.inputs import Target, Waiting
-from rudderstack_blueprints.verdict import CLOCK_MARGIN, Sync, is_new_run, judge, judge_latest_run, sync_started_since
+from rudderstack_blueprints.verdict import DATE_PRECISION, Sync, is_new_run, judge, judge_latest_run, sync_started_since
 from shared.context import Run
 from shared.errors import BadRequestError, InvalidInputError, StartUnclearError, SyncAlreadyRunningError
 from shared.files import response_file
@@ -32,9 +32,9 @@ class Handoff(Record):
 
     id: str
     is_source: bool
-    sync_id: Optional[str] = None
-    server_time: Optional[datetime] = None
-    run_started_at: Optional[datetime] = None
+    sync_id: str | None = None
+    server_time: datetime | None = None
+    run_started_at: datetime | None = None
     joined: bool = False
     is_latest: bool = False
     job_run_id: str = ""
@@ -97,7 +97,7 @@ class Handoff(Record):
 class Before(Record):
     """What is there before a start, and the server's clock then."""
 
-    at: Optional[datetime]
+    at: datetime | None
     syncs: Sequence[Sync] = ()  # a connection's running ones, newest first
     latest: Sync = Sync()  # a source's latest run
 
@@ -184,8 +184,8 @@ class RudderStackSyncs:
             found = self._target._replace(server_time=self.now())
             return found._replace(run_started_at=latest.started_at, job_run_id=latest.id) if is_new else None
         if state.at is None or sent_at is None:
-            raise StartUnclearError("RudderStack's responses have no time, so its syncs cannot be told apart")
-        since = {"started_after": utc(state.at.replace(microsecond=0) - CLOCK_MARGIN)}
+            raise StartUnclearError("RudderStack sends no Date header, by which the triggered sync could be identified")
+        since = {"started_after": utc(state.at.replace(microsecond=0) - DATE_PRECISION)}
         new = [sync for sync in self.api.syncs(since, self._keep_as) if sync.id not in self._seen]
         self._undated |= any(sync.started_at is None for sync in new)
         ours = sync_started_since(new, sent_at)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Any
 
 from shared.record import Record
 from shared.status import SyncStatus, Verdict
 from shared.timestamps import format_timestamp
 
-CLOCK_MARGIN = timedelta(seconds=1)  # a Date header has whole seconds
+DATE_PRECISION = timedelta(seconds=1)  # a Date header has whole seconds
 SHOWN_WITHIN = timedelta(seconds=60)  # as the latest run of its source
 _DISTANT_PAST, _DISTANT_FUTURE = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1, 9999))
 _STATUSES = {
@@ -29,10 +29,10 @@ class Sync(Record):
     """A sync of a Reverse ETL connection, or a run of a source."""
 
     id: str = ""  # of a run its jobRunId, if that is shown
-    word: Optional[str] = None  # the status as it came
-    started_at: Optional[datetime] = None
-    finished_at: Optional[datetime] = None  # shown on a running sync, too
-    error: Optional[str] = None  # empty for an empty one, such as []
+    word: str | None = None  # the status as it came
+    started_at: datetime | None = None
+    finished_at: datetime | None = None  # shown on a running sync, too
+    error: str | None = None  # empty for an empty one, such as []
     rows: Mapping[str, int] = {}  # total, succeeded, failed, changed, as far as they are shown
     raw: Mapping[str, Any] = {}  # all of it, as it came
     is_run: bool = False
@@ -81,9 +81,9 @@ def judge(sync: Sync, *, fail_on_failed_rows: bool = False) -> Verdict:
 
 
 def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime | None) -> tuple[Verdict, Sync]:
-    """The verdict on `ours` (its start and id count), by the latest run of its source; and what is known of it now.
+    """The verdict on `ours` (only its id and start count), by `run`, the latest of its source; and what is known of it.
 
-    It was seen `at` that time: for a while from then on, or from its start, what was there before may be shown again. A
+    It was accepted at `at`: until SHOWN_WITHIN after that, or after its start, the run before it may still be shown. A
     run that shows no time is taken for ours unless its id is another.
     """
     verdict = judge(run)
@@ -92,7 +92,7 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
     if shown is None:
         is_before, fits = may_be_behind, True
     elif ours.started_at is None:  # it had not ended at that time
-        is_before = may_be_behind and at is not None and (run.ended_at or shown) <= at + CLOCK_MARGIN
+        is_before = may_be_behind and at is not None and (run.ended_at or shown) <= at + DATE_PRECISION
         fits = not is_before
     else:
         is_before, fits = shown < ours.started_at, run.started_at == ours.started_at
@@ -107,7 +107,7 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
 
 def sync_started_since(syncs: Iterable[Sync], at: datetime) -> Sync | None:
     """After a lost response: of the syncs that were not there before, the one that started first after `at`."""
-    dated = [(sync.started_at, sync) for sync in syncs if sync.started_at and sync.started_at >= at - CLOCK_MARGIN]
+    dated = [(sync.started_at, sync) for sync in syncs if sync.started_at and sync.started_at >= at - DATE_PRECISION]
     return min(dated, key=lambda pair: (pair[0] < at, pair[0]))[1] if dated else None
 
 
@@ -122,7 +122,7 @@ def is_new_run(run: Sync, before: Sync, at: datetime | None) -> bool | None:
     if run.started_at is None and run.status is SyncStatus.RUNNING:  # and nothing ran before
         return True
     if run.started_at is not None and run.started_at != before.started_at:
-        return at is None or run.started_at >= at - CLOCK_MARGIN
+        return at is None or run.started_at >= at - DATE_PRECISION
     if run.started_at is not None and run == before:
         return False
     return run.id != before.id if run.id and before.id else None
@@ -134,7 +134,7 @@ def newest_first(syncs: Iterable[Sync]) -> list[Sync]:
 
 
 def are_newest_first(syncs: Sequence[Sync]) -> bool:
-    """Whether they came in that order, as far as they show it."""
+    """Whether all show their start, not all the same, and came in that order."""
     starts = [sync.started_at for sync in syncs if sync.started_at]
     return len(starts) == len(syncs) and len(set(starts)) > 1 and starts == sorted(starts, reverse=True)
 

@@ -1,6 +1,6 @@
 """A vendor's API over one transport: what is retried, and which status is which error.
 
-Reads are retried. A request that starts a sync is repeated only if it was surely not delivered, or got a 429.
+Reads are retried. A request that starts a sync is repeated only if it was definitely not delivered or got a 429.
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class Api:
             raise StatusCheckFailedError(f"{error}, an unexpected response", status=409) from error
 
     def change(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
-        """A request that may be sent twice without harm; raises as `get`."""
+        """A request that is safe to repeat. Raises as `get`, and SyncAlreadyRunningError for a 409."""
         return self._retried(method, path, body=body, keep_as=keep_as)
 
     def start(self, path: str, body: object = None, *, method: str = "POST", keep_as: str = "") -> Response:
-        """A request that starts a sync, repeated only where it was surely not accepted.
+        """A request that starts a sync, repeated only where it was definitely not accepted.
 
-        Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it surely was not and a
+        Raises StartUnclearError where it may have been accepted, SyncNotStartedError where it definitely was not and a
         retry may help, or what the status means.
         """
         try:
@@ -100,9 +100,9 @@ class Api:
         return self.now() or datetime.fromtimestamp(self._clock.time(), timezone.utc)
 
     def unexpected(self, response: Response, missing: str) -> StatusCheckFailedError:
-        """The error for a response whose status is fine and that lacks what is needed (`missing`)."""
+        """The error for a response with a good status that lacks what is needed (`missing`)."""
         return StatusCheckFailedError(
-            f"unexpected response from {self.vendor}, without {missing}: {self.describe(response)}",
+            f"unexpected response from {self.vendor} (expected {missing}): {self.describe(response)}",
             status=response.status,
         )
 

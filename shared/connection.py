@@ -21,8 +21,8 @@ class WatchedAdapter(HTTPAdapter):
 
     @contextlib.contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
-        """Around one request. Its connection is cut after `seconds`: a server that sends a byte now and then runs into
-        no other timeout.
+        """Around one request: its connection is cut after `seconds`. A server that sends a byte now and then never hits
+        the read timeout.
         """
         self.attempted = self.written = self.expired = False
         self._socket = None

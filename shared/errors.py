@@ -107,7 +107,7 @@ class UnknownStatusError(BlueprintError):
 class StatusCheckFailedError(BlueprintError):
     """The vendor could not be reached (or its response was a 429, a 5xx, or unexpected), so the status is not known.
 
-    `retry_after` is the pause in seconds that the vendor asked for, if it is too long for one request.
+    `retry_after` is the pause in seconds that the last response asked for, None if it asked for none.
     """
 
     exit_code, outcome, retryable = 220, "unreachable", "yes"
@@ -130,7 +130,7 @@ class UnexpectedError(BlueprintError):
 
 
 class Interruption(BaseException):
-    """SIGHUP (exit code 129), SIGINT (130) or SIGTERM (143); no `Exception`, so that nothing survives it by mistake."""
+    """SIGHUP (exit code 129), SIGINT (130) or SIGTERM (143); not an `Exception`, so that nothing swallows it."""
 
     outcome = "interrupted"
 

@@ -105,13 +105,13 @@ class Artifacts:
         self._write_pending("sent", draft.plain())
 
     def not_sent(self) -> None:
-        """The trigger request surely had no effect."""
+        """The trigger request definitely had no effect."""
         self._state = "reading"
         with contextlib.suppress(ArtifactError):  # then a check takes it for sent, which is on the safe side
             self._write_pending("reading", {})
 
     def end_start(self, exit_code: int, outcome: str) -> None:
-        """The run ends. If it surely started nothing, the pending start records how it ended; after exit 0 it goes."""
+        """Record how the run ended if it definitely started nothing; after exit 0 remove the pending start."""
         if self._state == "reading" and exit_code == 0:
             self._clear_pending()
         elif self._state == "reading":

@@ -49,8 +49,9 @@ class Inputs:
     wait: bool  # where a script can wait, these say whether, how many minutes at most, and how long between two polls
     wait_timeout: int
     poll_interval: int
+    max_age: int | None = None  # of the latest sync that a check may judge, in minutes
     set_variables: Set[str] = frozenset()
-    invalid_variables: Set[str] = frozenset()  # those that are not set, but required, are invalid, too
+    invalid_variables: Set[str] = frozenset()  # including required ones that are not set
 
     @property
     def starts(self) -> bool:
@@ -64,11 +65,11 @@ class Inputs:
 
     @property
     def subject(self) -> str | None:
-        """The one of them that the result shows."""
+        """The id that the result shows."""
         return next(filter(None, self.target.values()), None)
 
     def conflicts(self) -> Iterator[str]:
-        """A sentence for each pair of inputs in conflict."""
+        """A sentence for each problem that involves more than one input."""
         yield from ()
 
 

@@ -108,7 +108,7 @@ def _refuse_all_but_plain(value: object) -> None:
 
 
 def _refuse_impossible(value: str | datetime) -> None:
-    """Half of a character; or February the 255th: a pickled datetime is ten bytes that nobody checked."""
+    """Refuse lone surrogates, and dates such as February the 255th: unpickling checks neither."""
     try:
         if isinstance(value, str):
             value.encode()

@@ -1,11 +1,11 @@
-"""One poll loop over verdicts, on a clock that is passed in."""
+"""Polling once, a few times, or until a deadline; the loops run over verdicts, on a clock that is passed in."""
 
 from __future__ import annotations
 
 import logging
 import random
 from datetime import datetime, timedelta
-from typing import Any, Callable, Optional, Protocol, TypeVar
+from typing import Any, Callable, Protocol, TypeVar
 
 from shared.context import Run
 from shared.errors import (
@@ -75,11 +75,11 @@ class Syncs(Protocol[S, H]):
 
 
 class Pending(Record):
-    """A poll that has not found what is waited for. `failure` is the error of a last poll that failed."""
+    """A poll whose result is not final. `failure` is the error of the last poll, if that failed."""
 
     message: str
-    poll_again_in: Optional[float] = None
-    failure: Optional[BlueprintError] = None
+    poll_again_in: float | None = None
+    failure: BlueprintError | None = None
 
 
 class Pace:
@@ -124,10 +124,10 @@ def next_interval(elapsed: float, min_interval: float, max_interval: float) -> f
     return min(max(min(elapsed / 5, 15.0), elapsed / 40, min_interval), max_interval)
 
 
-def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: int | None = None) -> Verdict:
+def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run) -> Verdict:
     """Poll a sync once or, with `given.wait`, until it has ended or time is up; then the verdict is "still running".
 
-    `max_age`, in minutes, makes a latest sync that ended longer ago count as not there yet. Raises the errors of
+    With `given.max_age`, in minutes, a latest sync that ended longer ago does not count. Raises the errors of
     `shared.api.Api.get`.
     """
     current = handoff
@@ -138,7 +138,7 @@ def follow(syncs: Syncs[Any, H], handoff: H, given: Inputs, run: Run, max_age: i
         nonlocal current
         verdict, current = syncs.poll(current)
         run.report.details.update(verdict.details)
-        return _unless_old(verdict, syncs.now(), max_age if handoff.is_latest else None)
+        return _unless_old(verdict, syncs.now(), given.max_age if handoff.is_latest else None)
 
     def is_young() -> bool:
         now, started_at = syncs.now(), handoff.server_time

@@ -21,14 +21,14 @@ _AS_GO = {ord(one): f"\\u00{ord(one):x}" for one in "<>&"}  # how Go escapes a t
 class Redactor:
     """Callable: a text without any secret, whatever its case, URL-quoted, JSON-escaped or base64-encoded."""
 
-    def __init__(self, secrets: Iterable[str] = (), pairs: Iterable[str] = (), names: Iterable[str] = ()) -> None:
-        """`secrets` are redacted one by one; of `pairs` also `a:b`, as Basic authorization sends them.
+    def __init__(self, secrets: Iterable[str] = (), passwords: Iterable[str] = (), names: Iterable[str] = ()) -> None:
+        """`secrets` are redacted one by one; of `passwords` also `a:b`, as Basic authorization sends them.
 
         `names` are variables: where one is named, a secret that is a part of the name stays.
         """
-        pairs = list(pairs)
-        joined = [":".join(pair) for pair in itertools.product({given.strip() for given in pairs}, repeat=2)]
-        given = {text for one in (*secrets, *pairs, *joined) for text in (one, one.strip())}
+        passwords = list(passwords)
+        joined = [":".join(pair) for pair in itertools.product({given.strip() for given in passwords}, repeat=2)]
+        given = {text for one in (*secrets, *passwords, *joined) for text in (one, one.strip())}
         self._forms = {form for one in given if len(one.strip()) >= MIN_SECRET for form in _forms(one)}
         self._in_lower_case = {form.lower() for form in self._forms}
         self._names = set(names)

@@ -24,7 +24,7 @@ _IN_CELL = {ord(one): f"&#{ord(one)};" for one in "&<>|`\n"}
 
 
 class Report:
-    """What is known so far for the report. Written by `trigger` and `follow`, read once at the end."""
+    """What is known so far. Every layer writes what it learns, and `run` reads it once, at the end."""
 
     def __init__(self) -> None:
         self.id: str | None = None  # the vendor's id of what is synced

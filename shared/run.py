@@ -119,7 +119,7 @@ def _ending(
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    sys.unraisablehook = lambda _: None  # else a connection that is cut while it is made complains with a traceback
+    sys.unraisablehook = lambda _: None  # else a connection that is cut while it opens prints a traceback
     raise Interruption(number)
 
 

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 POLLS_AFTER_LOSS = (0, 1, 2, 4, 8)  # seconds before each poll for a sync whose trigger request got no response
 POLLS_AFTER_TIMEOUT = (0, 5, 10, 15, 20, 20, 20)  # 90 s in all: the request may still be at work
-MAX_CONFLICT = {"join": 60.0, "restart": 300.0}  # seconds in which a sync that a 409 reports must show or end
+MAX_CONFLICT = {"join": 60.0, "restart": 300.0}  # seconds for a sync that a 409 reported to show up or to end
 
 
 def trigger(syncs: Syncs[S, H], policy: str, given: Inputs, run: Run) -> H:
@@ -106,7 +106,7 @@ def wait_until_idle(syncs: Syncs[S, H], pace: Pace, why_not: str) -> S:
 def start_exactly_once(syncs: Syncs[S, H], state: S, run: Run) -> H:
     """Send the trigger request; if its response is lost, find out what became of it before anything is sent again.
 
-    Raises StartUnclearError if that cannot be found out, and what `send` raises if it surely was not accepted.
+    Raises StartUnclearError if that cannot be found out, and what `send` raises if it definitely was not accepted.
     """
     report, before = run.report, run.report.still_running
     run.artifacts.sending(syncs.draft(state))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Optional
 
 from shared.errors import BlueprintError, SyncCancelledError, SyncFailedError, SyncIncompleteError, UnknownStatusError
 from shared.record import Record
@@ -32,15 +31,15 @@ class Result(Record):
 class Verdict(Record):
     """What one poll showed. `details` is what the vendor reports of the sync, as plain JSON values.
 
-    `poll_again_in` asks for the next poll after so many seconds, because a vendor's rule needs it; `briefly` says that
-    a check that does not wait polls then, too. `ended_at` is when the sync ended, by the server's clock.
+    `poll_again_in` asks for the next poll after so many seconds, because a vendor's rule needs it. `ended_at` is when
+    the sync ended, by the server's clock (or when it started, where no end is shown).
     """
 
     status: SyncStatus
     message: str
     details: Mapping[str, object] = {}
-    poll_again_in: Optional[float] = None
-    ended_at: Optional[datetime] = None
+    poll_again_in: float | None = None
+    ended_at: datetime | None = None
 
     def result(self) -> Result:
         """A success as a Result. Raises the error of any other status."""

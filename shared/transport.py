@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Callable, Protocol, Union
 from urllib.parse import urlsplit
 
-gc.disable()  # what an import makes stays: collecting garbage in between takes up to a tenth of a short run
+gc.disable()  # what is imported stays: collecting garbage meanwhile takes up to a tenth of a short run
 try:
     import requests
 except ImportError as error:
@@ -23,7 +23,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, Ne
 from shared.connection import WatchedAdapter
 from shared.record import Record
 
-gc.freeze()  # nor is it collected at the end
+gc.freeze()  # nor does it have to be collected at the end
 gc.enable()
 
 from shared import VERSION, strict_json
@@ -47,7 +47,7 @@ class Clock(Protocol):
 
 
 class Response(Record):
-    """`body` is the parsed JSON, or NOT_JSON and then `text` is all of it.
+    """`body` is the parsed JSON; for anything else it is NOT_JSON, and `text` has the whole body.
 
     `sent` and `received` are seconds of the monotonic clock.
     """
@@ -75,8 +75,8 @@ NOT_JSON = object()
 class TransportError(Exception):
     """No response, or only a part of one.
 
-    `maybe_delivered` is False if the request was surely not written to a connection; `timed_out` says that no response
-    came in time, so that the request may still be at work.
+    `maybe_delivered` is False if the request was definitely not written to a connection; `timed_out` says that no
+    response came in time, so that the request may still be at work.
     """
 
     def __init__(self, reason: str, *, maybe_delivered: bool, timed_out: bool = False) -> None:
@@ -179,7 +179,7 @@ class _Session(requests.Session):
 
 
 def _text(response: requests.Response) -> str:
-    """The body; bytes that are not UTF-8 become surrogates, which no text has. Raises for a body without end."""
+    """The body; invalid UTF-8 becomes lone surrogates. Raises ContentDecodingError beyond MAX_BYTES."""
     content = bytearray()
     for chunk in response.iter_content(CHUNK):
         content += chunk

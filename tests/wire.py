@@ -169,7 +169,7 @@ class Scripts(Vendor):
     def execute(
         self, script: str, given: Mapping[str, str], of: Mapping[str, str] | None = None, **settings: Any
     ) -> Ending:
-        redactor = Redactor(pairs=list(self.credentials.values()))
+        redactor = Redactor(passwords=list(self.credentials.values()))
         self.run = make_run(self.folder, self.name, self.clock, redactor=redactor, **settings)
         module = importlib.import_module(f"{self.name}_blueprints.{script}")
         variables = {f"{self.name.upper()}_{name}": value for name, value in given.items()}

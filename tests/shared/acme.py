@@ -144,9 +144,9 @@ class Syncs:
         self.run.artifacts.begin_start({"id": "source_1"})
         return trigger(self, policy, given(wait_timeout=wait_timeout), self.run)
 
-    def follow(self, handoff: Sync, max_age: int | None = None, **inputs: Any) -> Verdict:
+    def follow(self, handoff: Sync, **inputs: Any) -> Verdict:
         """What a check, or a trigger that waits, follows; it waits unless it is told not to."""
-        return follow(self, handoff, given(**{"wait": True, **inputs}), self.run, max_age)
+        return follow(self, handoff, given(**{"wait": True, **inputs}), self.run)
 
 
 def in_turn(*news: object) -> Callable[[], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import format_datetime
@@ -121,7 +122,7 @@ def test_a_vendors_own_meaning_of_a_status_wins(clock: FakeClock, call: Call) ->
 @pytest.mark.parametrize("body", [None, [], "text", 1, NOT_JSON])
 def test_a_good_status_without_a_json_object_is_an_error(clock: FakeClock, body: Any) -> None:
     one, _ = api(clock, Response(200, body, "<html>" if body is NOT_JSON else ""))
-    message = "unexpected response from Acme, without a JSON object"
+    message = re.escape("unexpected response from Acme (expected a JSON object)")
     with pytest.raises(errors.StatusCheckFailedError, match=message) as caught:
         one.json_object(one.get("/x"))
     assert (caught.value.exit_code, caught.value.status) == (220, 200)

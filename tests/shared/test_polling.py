@@ -276,21 +276,21 @@ def ended(status: str, minutes: float | None) -> Verdict:
     ],
 )
 def test_a_latest_sync_that_is_too_old_is_not_there_yet(run: Run, latest: Verdict, status: str, message: str) -> None:
-    found = following(run, latest).follow(LATEST, 60, wait=False)
+    found = following(run, latest).follow(LATEST, max_age=60, wait=False)
     assert (found.status.value, found.details) == (status, {"rows": 1})
     assert found.message.endswith(message)
 
 
 def test_a_sync_counts_however_old_where_it_is_handed_over_and_not_where_no_server_tells_the_time(run: Run) -> None:
     syncs = following(run, ended("succeeded", 61))
-    assert syncs.follow(OLD, 60, wait=False).status is SyncStatus.SUCCEEDED
+    assert syncs.follow(OLD, max_age=60, wait=False).status is SyncStatus.SUCCEEDED
     syncs.tells_time = False
-    found = syncs.follow(LATEST, 60, wait=False)
+    found = syncs.follow(LATEST, max_age=60, wait=False)
     assert found == R._replace(message="it is succeeded, but it is not known how long ago", details={"rows": 1})
 
 
 def test_a_sensor_that_times_out_does_not_claim_that_a_sync_is_running(run: Run) -> None:
-    found = following(run, ended("succeeded", 61)).follow(LATEST, 60, wait_timeout=7)
+    found = following(run, ended("succeeded", 61)).follow(LATEST, max_age=60, wait_timeout=7)
     assert found.status is SyncStatus.RUNNING
     assert found.message.startswith("timed out after 7 min (the latest sync ended at 2026-11-22T10:59:00Z")
     assert found.message.endswith("no newer one yet)")

@@ -55,13 +55,13 @@ def test_a_secret_is_redacted_however_it_is_encoded(secret: str, encode: Callabl
 
 
 def test_a_pair_of_secrets_is_redacted_as_basic_authorization_sends_it() -> None:
-    redact = Redactor(pairs=["key-A1b", "secr-t2"])
+    redact = Redactor(passwords=["key-A1b", "secr-t2"])
     assert redact(f"Basic {base64.b64encode(b'key-A1b:secr-t2').decode()}") == f"Basic {REDACTED}"
     assert redact("key-A1b:secr-t2 secr-t2:KEY-a1b") == f"{REDACTED} {REDACTED}"
 
 
 def test_a_secret_that_is_a_word_leaves_the_names_of_variables_alone() -> None:
-    redact = Redactor(pairs=["word", "secret"], names=["ACME_SECRET", "ACME_SECRET_FILE"])
+    redact = Redactor(passwords=["word", "secret"], names=["ACME_SECRET", "ACME_SECRET_FILE"])
     assert redact("ACME_SECRET is no secret, nor ACME_secret") == f"ACME_SECRET is no {REDACTED}, nor ACME_{REDACTED}"
     assert redact("ACME_SECRET_FILE holds the SECRET") == f"ACME_SECRET_FILE holds the {REDACTED}"
 

@@ -25,7 +25,7 @@ class Inputs(Waiting):
 
 def main(given: Inputs, run: Run) -> Result:
     handoff = run.artifacts.find(Handoff, given) or Handoff.latest(given)
-    return follow(AcmeSyncs(given, run, handoff.id), handoff, given, run, given.max_age).result()
+    return follow(AcmeSyncs(given, run, handoff.id), handoff, given, run).result()
 
 
 if __name__ == "__main__":

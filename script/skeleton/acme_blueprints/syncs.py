@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from acme_blueprints.api import AcmeApi
 from acme_blueprints.inputs import Waiting
@@ -27,8 +27,8 @@ class Handoff(Record):
     """A run that was started (or joined). Without a `sync_id` the latest run is judged."""
 
     id: str
-    sync_id: Optional[str] = None
-    server_time: Optional[datetime] = None
+    sync_id: str | None = None
+    server_time: datetime | None = None
     joined: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Handoff(Record):
 class Before(Record):
     """The latest run before a start."""
 
-    latest: Optional[JobRun]
+    latest: JobRun | None
 
     @property
     def running(self) -> bool:

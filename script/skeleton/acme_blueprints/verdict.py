@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Optional
 
 from shared.record import Record
 from shared.status import SyncStatus, Verdict
@@ -23,8 +22,8 @@ class JobRun(Record):
 
     id: str
     word: str  # the status as it came
-    started_at: Optional[datetime] = None
-    finished_at: Optional[datetime] = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     error: str = ""
 
     @property
