@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from fivetran_blueprints.api import dashboard, parse_connection
@@ -47,7 +47,7 @@ class FivetranUpdate(FivetranSyncs):
         """
         log.info("changing %s of %s", self._fields, self.label)
         try:
-            compared, has_begun = self._apply(starts=starts)
+            compared, has_begun = self._start() if starts else (self._change(), False)
         except SyncNotStartedError as error:
             raise StatusCheckFailedError(
                 f"{error}; {self._fields} of {self.connector_id} may not have changed"
@@ -79,31 +79,31 @@ class FivetranUpdate(FivetranSyncs):
         self._run.report.still_running = f"the update of {self.label} may have been accepted"
         return self.api.modify(self._changes, once=force, keep_as=self._keep_as)
 
-    def _apply(self, *, starts: bool) -> tuple[Comparison, bool]:
-        """What Fivetran shows after the change, as soon as that shows, and whether a historical sync has begun.
+    def _change(self) -> Comparison:
+        """Send a change that starts nothing, and compare it with what Fivetran shows, as soon as that shows it."""
+        for data in itertools.chain([self.api.data(self.request(force=False))], self._polls(POLLS)):
+            compared = self._compared(data, left_out=OPTIONS)
+            if not compared.differences:
+                break
+        return compared
+
+    def _start(self) -> tuple[Comparison, bool]:
+        """Start a historical sync; the comparison as in `_change`, and whether the sync has begun.
 
         On a paused connection the sync waits. Its flag goes once it ends, so that is not compared after the start.
         """
-        before = self.read() if starts else None
-        has_begun = False
-        if before is None:
-            shown: Iterator[dict[str, Any]] = itertools.chain(
-                [self.api.data(self.request(force=False))], self._polls(POLLS)
-            )
-        else:
-            if before.running:
-                self.warn_of_stopping(before.connection)
-            handoff = start_exactly_once(self, before, self._run)
-            shown = self._polls((0, *POLLS))
-        for data in shown:
-            if before is not None and not has_begun and self._shows_start(data, before):
+        before, has_begun = self.read(), False
+        if before.running:
+            self.warn_of_stopping(before.connection)
+        handoff = start_exactly_once(self, before, self._run)
+        for data in self._polls((0, *POLLS)):
+            if not has_begun and self._shows_start(data, before):
                 has_begun = self._run.report.started = True
                 self._run.artifacts.save(handoff)
-            left_out = {*OPTIONS, "is_historical_sync"} if has_begun else OPTIONS
-            compared = compare({key: value for key, value in self._changes.items() if key not in left_out}, data)
-            if not compared.differences and (before is None or has_begun or self._makes_it_wait(data, before)):
+            compared = self._compared(data, left_out={*OPTIONS, "is_historical_sync"} if has_begun else OPTIONS)
+            if not compared.differences and (has_begun or self._makes_it_wait(data, before)):
                 break
-        if starts and not has_begun:
+        if not has_begun:
             self._run.artifacts.not_sent()
             if not compared.differences and not parse_connection(data).is_paused:
                 raise BadRequestError(
@@ -111,6 +111,9 @@ class FivetranUpdate(FivetranSyncs):
                     f"running. See {dashboard(self.connector_id)}"
                 )
         return compared, has_begun
+
+    def _compared(self, data: dict[str, Any], left_out: Set[str]) -> Comparison:
+        return compare({key: value for key, value in self._changes.items() if key not in left_out}, data)
 
     def _shows_start(self, data: dict[str, Any], before: Before) -> bool:
         now = parse_connection(data)
