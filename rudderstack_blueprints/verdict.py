@@ -88,15 +88,15 @@ def judge_latest_run(run: Sync, ours: Sync, at: datetime | None, now: datetime |
     """
     verdict = judge(run)
     may_be_behind = not (at and now) or now - max(at, ours.started_at or at) < SHOWN_WITHIN
-    shown = run.started_at or run.ended_at  # one may end without a start, in the queue
-    if shown is None:
-        is_before, fits = may_be_behind, True
+    shown_at = run.started_at or run.ended_at  # one may end without a start, in the queue
+    if shown_at is None:
+        is_before, fits_by_time = may_be_behind, True
     elif ours.started_at is None:  # it had not ended at that time
-        is_before = may_be_behind and at is not None and (run.ended_at or shown) <= at + DATE_PRECISION
-        fits = not is_before
+        is_before = may_be_behind and at is not None and (run.ended_at or shown_at) <= at + DATE_PRECISION
+        fits_by_time = not is_before
     else:
-        is_before, fits = shown < ours.started_at, run.started_at == ours.started_at
-    is_ours = run.id == ours.id if run.id and ours.id else fits
+        is_before, fits_by_time = shown_at < ours.started_at, run.started_at == ours.started_at
+    is_ours = run.id == ours.id if run.id and ours.id else fits_by_time
     if is_ours:
         return verdict, Sync(ours.id or run.id, started_at=ours.started_at or run.started_at)
     if is_before:
