@@ -50,22 +50,9 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
     assert history(call, "running", f"{window}&cursor={cursor}")[0] == ["COMPLETED"]
 
 
-def test_it_becomes_paused_while_it_runs_and_can_be_resumed(call: Call, clock: FakeClock, sandbox: Sandbox) -> None:
-    sync(call, "cancelled")
-    clock.elapsed += 2
-    paused = details(call, "cancelled")
-    assert (paused["paused"], paused["sync_state"], paused["failed_at"]) == (True, "paused", None)
-    assert sync(call, "cancelled") == 400
-    resumed = call("PATCH", "/v1/connections/cancelled", {"paused": False, "run_setup_tests": False}).json()["data"]
-    assert (resumed["paused"], resumed["status"]["sync_state"]) == (False, "scheduled")
-    assert len(sandbox.starts) == 1
-
-
-def test_setup_states(call: Call, clock: FakeClock) -> None:
-    assert details(call, "paused")["sync_state"] == "paused"
-    assert details(call, "incomplete")["setup_state"] == "incomplete"
-    assert details(call, "broken")["setup_state"] == "broken"
+def test_a_broken_connection_is_connected_again_once_a_forced_sync_has_succeeded(call: Call, clock: FakeClock) -> None:
     for force, after in ((False, "broken"), (True, "connected")):
+        assert details(call, "broken")["setup_state"] == "broken"
         sync(call, "broken", force=force)
         clock.elapsed += 2
         assert details(call, "broken")["setup_state"] == after

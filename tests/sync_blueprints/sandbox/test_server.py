@@ -33,9 +33,10 @@ ACCEPTED = [
 ]
 REFUSED = [
     *(("POST", RETL, body) for body in (None, "{", {}, {"syncType": "FULL"})),
+    ("POST", "/v2/retl-connections/disabled/start", {"syncType": "full"}),
     *(("POST", SOURCE, {"parameters": parameters}) for parameters in (["--drop"], "x")),
     *(("POST", SYNC, body) for body in ("{", [1], {"force": "true"}, {"force": True, "more": 1})),
-    ("POST", "/v1/connections/incomplete/sync", {"force": True}),
+    *(("POST", f"/v1/connections/{one}/sync", {"force": True}) for one in ("incomplete", "paused")),
     *(("POST", RESYNC, {"scope": scope}) for scope in ({}, {"sales": []}, ["sales"])),
     ("POST", "/v1/connections/no_scope/resync", {"scope": {"sales": ["orders"]}}),
     ("POST", "/v1/connections/incomplete/resync", None),
@@ -46,7 +47,7 @@ REFUSED = [
     *(("GET", HISTORY + query, None) for query in ("start_time=yesterday", "limit=1001", "cursor=-1")),
 ]
 UNKNOWN = [
-    ("GET", "/v2/nope"),
+    *(("GET", path) for path in ("/v2/nope", "/v2/retl-connections/unknown")),
     ("GET", "/v1/connectors/succeeds"),
     ("HEAD", "/sync/status"),
     ("DELETE", "/sync/trigger"),
