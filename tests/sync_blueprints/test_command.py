@@ -73,6 +73,7 @@ def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
         (["run"], "expected the names of blueprints or scripts, or --fleet FILE"),
         (["run", "x.py", "--retry-wait", "5"], "'5' is not a valid duration"),
         (["run", "x.py", "--retry-count", "-1"], "'-1' is not a number of retries"),
+        (["run", "--fleet", "json.py"], "json.py:1: the file: expected a mapping"),
         (["run", "--fleet", "nango.yaml", TRIGGER], "expected the names of blueprints or scripts, or --fleet FILE"),
     ],
 )
@@ -90,10 +91,9 @@ def test_list_names_every_blueprint(tmp_path: Path) -> None:
     assert run(tmp_path, "list", "airbyte").exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["Fivetran - Execute Sync", "fivetran-exec", "fivetran_blueprints/trigger_sync.py"])
-def test_show_has_the_inputs_the_retries_and_the_exit_codes(tmp_path: Path, name: str) -> None:
-    blueprint = find(name)
-    done = run(tmp_path, "show", name)
+def test_show_has_the_inputs_the_retries_and_the_exit_codes(tmp_path: Path) -> None:
+    blueprint = find("Fivetran - Execute Sync")
+    done = run(tmp_path, "show", blueprint.name)
     assert done.exit_code == 0, done.stderr
     for one in blueprint.inputs:
         assert f"\n  {one.reference} " in done.stdout

@@ -72,7 +72,6 @@ def problem(folder: Path, text: str | bytes) -> str:
         ("name: x\nvessels: {}\n", "2: vessels: expected at least one vessel"),
         (CODE.replace("one", "[1]", 1), "1: name: expected a name of at most 200 printable characters"),
         (CODE.replace("one", '"a\\nb"', 1), "1: name: expected a name"),
-        (CODE.replace("one", '"\\u202e"', 1), "1: name: expected a name"),
         (CODE + "  Mine: {}\n", "8: not valid YAML: duplicate key Mine"),
         (CODE + "vesels: {}\n", "1: the file: 'vesels' is not a known key; did you mean vessels?"),
         (CODE + "    guardrail: {}\n", "3: vessels, Mine: 'guardrail' is not a known key; did you mean guardrails?"),
@@ -154,16 +153,10 @@ def test_guardrails_that_are_not_given_are_the_catalogs(tmp_path: Path) -> None:
 
 
 def test_guardrails_are_read_as_the_platform_writes_them(tmp_path: Path) -> None:
-    text = """\
-    guardrails:
-      retry_count: "24"
-      retry_wait: 0h5m0s
-      runtime_cutoff: 4h
-      exclude_exit_code_ranges: ["200", 203-206, 249]
-"""
-    fleet = read(written(tmp_path, BLUEPRINT + text))
-    assert fleet.vessels[0].guardrails == Guardrails(24, 300, 14400, ((200, 200), (203, 206), (249, 249)))
-    assert fleet.notes == ()
+    codes = '["200", 203-206, 249]'
+    rails = f'{{retry_count: "24", retry_wait: 0h5m0s, runtime_cutoff: 4h, exclude_exit_code_ranges: {codes}}}'
+    found = vessel(tmp_path, f"{BLUEPRINT}    guardrails: {rails}\n").guardrails
+    assert found == Guardrails(24, 300, 14400, ((200, 200), (203, 206), (249, 249)))
 
 
 def test_values_are_taken_as_they_are_written(tmp_path: Path) -> None:
@@ -179,6 +172,7 @@ def test_anchors_may_spare_repetition(tmp_path: Path) -> None:
     text = CODE + "    guardrails: &rails {retry_count: 7}\n" + BLUEPRINT.partition("vessels:\n")[2]
     fleet = read(written(tmp_path, f"{text}    guardrails: *rails\n"))
     assert [vessel.guardrails.retry_count for vessel in fleet.vessels] == [7, 7]
+    assert fleet.notes == ()
 
 
 def test_what_has_no_effect_here_is_noted(tmp_path: Path) -> None:

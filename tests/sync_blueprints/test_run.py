@@ -38,7 +38,7 @@ def vessel(folder: Path, code: str, guardrails: Guardrails | None = None, name: 
     return Vessel(name, path, guardrails or Guardrails())
 
 
-def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails, name: str = "vessel") -> Vessel:
+def exits_in_turn(folder: Path, codes: list[int], guardrails: Guardrails | None = None, name: str = "vessel") -> Vessel:
     """A vessel that ends with the next of `codes` each time, and tells its environment on stdout."""
     counter = folder / f"{name}.count"
     code = f"""
@@ -88,24 +88,16 @@ def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) 
 def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path: Path) -> None:
     trigger = vessel_of("Fivetran - Execute Sync")
     for wait, attempts in (("TRUE", 1), ("FALSE", 2)):
-        script = exits_in_turn(tmp_path, [143, 143], Guardrails(), wait)
+        script = exits_in_turn(tmp_path, [143, 143], name=wait)
         run = run_vessel(replace(trigger, path=script.path), {**os.environ, "FIVETRAN_WAIT": wait})
         assert (run.exit_code, len(run.attempts)) == (143, attempts)
 
 
 @posix_only
 def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_failed_one(tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    code = f"""
-        import pathlib, time
-        ready = pathlib.Path({str(ready)!r})
-        if not ready.exists():
-            ready.touch()
-            time.sleep(60)
-        """
-    rails = Guardrails(retry_count=1, runtime_cutoff=2)
-    run = run_vessel(vessel(tmp_path, code, rails))
-    assert [attempt.exit_code for attempt in run.attempts] == [128 + signal.SIGTERM, 0]
+    rails = Guardrails(retry_count=1, runtime_cutoff=1)
+    run = run_vessel(vessel(tmp_path, "import time\ntime.sleep(60)", rails))
+    assert [attempt.exit_code for attempt in run.attempts] == [128 + signal.SIGTERM] * 2
 
 
 @posix_only
@@ -150,40 +142,34 @@ def test_vessels_share_the_folder_that_is_named_or_the_environments_or_a_tempora
 
 def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> None:
     stop = Stop(signal.SIGTERM)
-    done = run_fleet(chain([exits_in_turn(tmp_path, [0], Guardrails())]), os.environ, Console(stop=stop))
+    done = run_fleet(chain([exits_in_turn(tmp_path, [0])]), os.environ, Console(stop=stop))
     assert (done.runs, done.exit_code) == ([], 143)
 
 
-def test_the_command_writes_the_scripts_own_lines_to_stdout_and_nothing_else(tmp_path: Path) -> None:
-    code = r"""
+def test_the_command_retries_as_told_has_the_scripts_own_lines_alone_on_stdout_and_ends_with_a_table(
+    tmp_path: Path,
+) -> None:
+    fails = r"""
         import sys
         print("words\n{}")
         print("a log line", file=sys.stderr)
-        sys.exit(213)
+        sys.exit(3)
         """
-    done = command("run", vessel(tmp_path, code).path)
-    assert (done.exit_code, done.stdout) == (213, "words\n{}\n")
-    assert "a log line" in done.stderr
-    assert "vessel.py: attempt 1 ended with exit code 213" in done.stderr
-
-
-TURNS = {"a": [1, 1, 0], "b": [3, 3, 3], "c": []}
-
-
-def test_guardrails_can_be_given_on_the_command_line_and_a_table_at_the_end_shows_what_came_of_them(
-    tmp_path: Path,
-) -> None:
-    scripts = [exits_in_turn(tmp_path, codes, Guardrails(), name).path for name, codes in TURNS.items()]
-    done = command("run", *scripts, "--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
-    assert [json.loads(line)["turn"] for line in done.stdout.splitlines()] == [2, 2]
-    lines = done.stderr.splitlines()[-4:]
-    assert [line.split()[1:3] for line in lines] == [
+    vessels = [exits_in_turn(tmp_path, [1, 1, 0], name="a"), vessel(tmp_path, fails, name="b"), vessel(tmp_path, "")]
+    options = ("--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
+    done = command("run", *[one.path for one in vessels], *options)
+    turn, *lines = done.stdout.splitlines()
+    assert (done.exit_code, json.loads(turn)["turn"], lines) == (3, 2, ["words", "words", "words", "{}"])
+    log = done.stderr.splitlines()
+    assert log.count("a log line") == 3
+    assert "run: b.py: attempt 1 ended with exit code 3 after " in done.stderr
+    assert [line.split()[1:3] for line in log[-4:]] == [
         ["step", "attempts"],
         ["a.py", "3:"],
         ["b.py", "3:"],
-        ["c.py", "0"],
+        ["vessel.py", "0"],
     ]
-    assert lines[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
+    assert log[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
 
 
 def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(tmp_path: Path) -> None:
