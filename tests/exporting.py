@@ -1,22 +1,20 @@
-"""Running `sync-blueprints export` within a test, and reading the retries that its text would get."""
+"""Running `sync-blueprints export` within a test, and reading its text."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import io
-import json
 import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sync_blueprints.catalog import REPOSITORY, parse_duration, parse_exit_codes
+from sync_blueprints.catalog import REPOSITORY
 from sync_blueprints.export import main
 from tests.processes import Ended
 
@@ -96,58 +94,7 @@ def scripts(text: str) -> list[dict[str, Any]]:
     return [one for one in workflow["spec"]["templates"] if "container" in one]
 
 
-def excluded_in_argo(template: dict[str, Any]) -> set[int]:
-    """The exit codes that its expression excludes; -1 is a pod without one."""
-    pattern = r"asInt\(lastRetry\.exitCode\) not in (\[[-0-9, ]+\])"
-    found = re.fullmatch(pattern, template["retryStrategy"]["expression"])
-    assert found
-    return set(json.loads(found[1]))
-
-
 def blocks(text: str, language: str = r"\w*") -> list[str]:
     """The blocks of a page in that language, those in lists, too."""
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(block) for _, block in found]
-
-
-def _fleet(text: str) -> dict[str, Any]:
-    (vessel,) = fleets(text)
-    rails = vessel["guardrails"]
-    ranges = [parse_exit_codes(one) for one in rails["exclude_exit_code_ranges"]]
-    excluded = {code for first, last in ranges for code in range(first, last + 1)}
-    wait, cutoff = (parse_duration(rails[name]) for name in ("retry_wait", "runtime_cutoff"))
-    return {"count": rails["retry_count"], "never after": excluded, "cutoff": cutoff, "wait": wait}
-
-
-def _kubernetes(text: str) -> dict[str, Any]:
-    (job,) = jobs(text)
-    rule = job["podFailurePolicy"]["rules"][0]
-    assert (rule["action"], rule["onExitCodes"]["operator"]) == ("FailJob", "In")
-    cutoff = job["template"]["spec"]["activeDeadlineSeconds"]
-    return {"count": job["backoffLimit"], "never after": set(rule["onExitCodes"]["values"]), "cutoff": cutoff}
-
-
-def _argo(text: str) -> dict[str, Any]:
-    (template,) = scripts(text)
-    strategy = template["retryStrategy"]
-    backoff = strategy.get("backoff", {"duration": "0s", "factor": 1})
-    assert (strategy["retryPolicy"], backoff["factor"]) == ("Always", 1)
-    excluded = excluded_in_argo(template) - {-1}
-    found = {"count": strategy["limit"], "never after": excluded, "cutoff": template["activeDeadlineSeconds"]}
-    return {**found, "wait": parse_duration(backoff["duration"])}
-
-
-def _kestra(text: str) -> dict[str, Any]:
-    (task,) = yaml.safe_load(text)["tasks"]
-    assert "retry" not in task
-    return {"cutoff": float(task["timeout"][2:-1])}
-
-
-# What the text of one blueprint says of its retries, as far as the orchestrator has them.
-RETRIES: dict[str, Callable[[str], dict[str, Any]]] = {
-    "platform": _fleet,
-    "cron": _fleet,
-    "kubernetes": _kubernetes,
-    "argo": _argo,
-    "kestra": _kestra,
-}

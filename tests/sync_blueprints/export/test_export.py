@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import shlex
@@ -16,26 +17,36 @@ from hypothesis import strategies as st
 from sync_blueprints.catalog import CUT_SHORT, REPOSITORY, VENDORS, find, load
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.export.steps import in_json, in_shell
-from tests.exporting import CHECK, CONNECTOR, RETRIES, TRIGGER, export, exported, inputs
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, export, exported, fleets, inputs
 
 CHAINS = [one for one in ORCHESTRATORS if one != "dagster"]  # whose assets wait by themselves
+CUTOFF = "activeDeadlineSeconds: {rails.runtime_cutoff:.0f}"
+NOT_AFTER = 'expression: "asInt(lastRetry.exitCode) not in {with_lost}"'
+LINES = {  # that have the guardrails, as far as an orchestrator can
+    "kubernetes": ["backoffLimit: {rails.retry_count}", "values: {codes}", CUTOFF],
+    "argo": ["limit: {rails.retry_count}", "retryPolicy: Always", NOT_AFTER, CUTOFF],
+    "kestra": ["timeout: PT{rails.runtime_cutoff:.0f}S"],
+}
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 
 
-@pytest.mark.parametrize("waits", [False, True])
-@pytest.mark.parametrize("orchestrator", RETRIES)
+@pytest.mark.parametrize("orchestrator", ["platform", "cron", *LINES])
 def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_once_its_sync_may_run(
-    orchestrator: str, waits: bool
+    orchestrator: str,
 ) -> None:
-    for blueprint in load():
+    for blueprint, waits in itertools.product(load(), (False, True)):
         rails = blueprint.guardrails
-        excluded = {code for code in range(1, 256) if not rails.try_again_on(code)}
-        if waits and blueprint.starts:
-            excluded |= set(CUT_SHORT)
-        expected = {"count": rails.retry_count, "never after": excluded, "cutoff": rails.runtime_cutoff}
+        lost = waits and blueprint.starts
+        codes = [one for one in range(1, 256) if not rails.try_again_on(one) or (lost and one in CUT_SHORT)]
         step = Step(blueprint, {f"{blueprint.prefix}WAIT": "true"} if waits else {})
-        found = RETRIES[orchestrator](ORCHESTRATORS[orchestrator]([step], Options()))
-        assert found == {name: {**expected, "wait": rails.retry_wait}[name] for name in found}, blueprint.name
+        text = ORCHESTRATORS[orchestrator]([step], Options())
+        if orchestrator in LINES:
+            found = {line.partition("  #")[0].strip() for line in text.splitlines()}
+            expected = {"rails": rails, "codes": codes, "with_lost": [-1, *codes] if lost else codes}
+            assert {line.format(**expected) for line in LINES[orchestrator]} <= found, blueprint.name
+        else:
+            (vessel,) = fleets(text)
+            assert vessel["guardrails"]["exclude_exit_code_ranges"] == list(map(str, codes)), blueprint.name
 
 
 @given(TEXTS)
@@ -71,12 +82,10 @@ def test_a_number_gives_an_input_to_one_blueprint_alone() -> None:
         (["FIVETRAN_API_KEY=abc"], "FIVETRAN_API_KEY is a secret and is never written to the file"),
         (["FIVETRAN_ID=abc"], "no blueprint here has an input FIVETRAN_ID; there are FIVETRAN_CONNECTOR_ID, "),
         (["FIVETRAN_CONNECTOR_ID"], "--input takes NAME=VALUE"),
-        (["2:FIVETRAN_CONNECTOR_ID=a"], "there are 1 blueprints"),
+        (["2:FIVETRAN_CONNECTOR_ID=a"], "there are 1 blueprints; the first is 1"),
         (["FIVETRAN_CONNECTOR_ID=a/b"], "FIVETRAN_CONNECTOR_ID is 'a/b'"),
         (["FIVETRAN_WAIT=maybe", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
-        (["FIVETRAN_CONNECTOR_ID=a", "FIVETRAN_POLL_INTERVAL=0"], "FIVETRAN_POLL_INTERVAL is '0'"),
         (["FIVETRAN_CONNECTOR_ID=\udcff"], "not text"),
-        (["3:FIVETRAN_WAIT=TRUE"], "the first is 1"),
     ],
 )
 def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told: str) -> None:
@@ -97,14 +106,11 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told:
         (["airflow", TRIGGER, "--schedule", "0 2 * foo *"], "'foo' is not a month"),
         (["airflow", TRIGGER, "--schedule", "*/0 2 * * *"], "'*/0' is not a minute"),
         (["docker", TRIGGER, "--schedule", "0 2 * * *"], "--schedule is not an option for docker"),
-        (["airflow", TRIGGER, "--image", "x"], "--image is not an option for airflow"),
         (["kubernetes", TRIGGER, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
         (["argo", TRIGGER, "--name", "n" * 53], "at most 52"),
         (["kubernetes", TRIGGER, "--namespace", "a b"], "'a b' cannot be a name"),
         (["airflow", TRIGGER, "--name", "a b"], "'a b' cannot be the ID of a DAG"),
         (["docker", "Fivetran - Start"], "there is no blueprint 'Fivetran - Start'"),
-        (["docker", TRIGGER, "--retry-wait", "5"], "'5' is not a valid duration"),
-        (["docker", TRIGGER, "--retry-count", "-1"], "'-1' is not a number of retries"),
         (["argo", TRIGGER, TRIGGER, CHECK], "comes after two triggers"),
         (["kubernetes", TRIGGER, CHECK, CHECK, "--schedule", "0 2 * * *"], "takes one blueprint"),
         (["argo", TRIGGER, *inputs("FIVETRAN_API_URL=http://a/{{b")], "FIVETRAN_API_URL contains {{"),
@@ -112,7 +118,6 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told:
         (["kestra", TRIGGER, "--namespace", "Team"], "'Team' cannot be a namespace of Kestra"),
         (["kestra", TRIGGER, "--openshift"], "--openshift is not an option for kestra; only for kubernetes and argo"),
         (["kestra", TRIGGER, "--retry-count", "3"], "--retry-count is not an option for kestra"),
-        (["docker", TRIGGER, "--secret-files"], "--secret-files is not an option for docker"),
         (["cron", TRIGGER, "--name", "a/b"], "'a/b' cannot be a file's name"),
         (["platform", TRIGGER, "--retry-wait", "30s"], "a fleet has up to 24 retries"),
         (["dagster", TRIGGER, CHECK], "an asset waits until its sync has ended"),
@@ -130,6 +135,7 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(arguments: list[str]
     [
         *(("docker", "--retry-wait 5m0s "), ("github", 'retry-wait: "5m0s"'), ("airflow", "=timedelta(minutes=5)")),
         *(("dagster", "RetryPolicy(max_retries=1, delay=300)"), ("prefect", "retry_delay_seconds=300,")),
+        ("argo", 'backoff:\n          duration: "5m"\n          factor: 1 '),
     ],
 )
 def test_guardrails_other_than_the_catalogs_are_written_and_no_others(orchestrator: str, text: str) -> None:

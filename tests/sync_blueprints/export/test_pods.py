@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sync_blueprints.catalog import REPOSITORY, version
-from tests.exporting import BOTH, CONNECTOR, PODS, TRIGGER, excluded_in_argo, exported, inputs, jobs, scripts
+from tests.exporting import BOTH, CONNECTOR, PODS, exported, inputs, jobs, scripts
 
 NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
@@ -168,9 +168,3 @@ def test_what_argos_models_do_not_say_holds_too(command: str) -> None:
     for one in cron:
         assert one["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == workflow["metadata"]["name"]
         assert (one["spec"]["schedules"], one["spec"]["timezone"]) == ([PODS[command][-1]], "Etc/UTC")
-
-
-@pytest.mark.parametrize(("waits", "retried"), [("FALSE", True), ("TRUE", False)])
-def test_a_trigger_whose_pod_is_lost_is_retried_unless_it_waits(waits: str, retried: bool) -> None:
-    (template,) = scripts(exported("argo", TRIGGER, *CONNECTOR, *inputs(f"FIVETRAN_WAIT={waits}")))
-    assert (-1 not in excluded_in_argo(template)) is retried
