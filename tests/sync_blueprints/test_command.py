@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -194,3 +195,6 @@ def test_the_demo_ends_with_0_in_under_a_minute_and_tells_one_line_a_step() -> N
     assert len(steps) == sum(len(read(REPOSITORY / "examples" / scene.file).vessels) for scene in demo.SCENES)
     place = next(line for line in lines if "exit code" in line).index("exit code") + len("exit code")
     assert all(line[place - 4 : place].strip() in ("0", "211", "-") for line in steps), "aligned"
+    failing = ended.stdout.partition("when the load fails")[2].partition("\n\n")[0]
+    endings = [("0", "started"), ("211", "failed"), ("0", "succeeded"), ("-", "skipped"), ("0", "reported")]
+    assert re.findall(r" (\d+|-)  (\w+)", failing) == endings

@@ -26,10 +26,8 @@ from tests.support import FakeClock
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
 
-def run_vessel(
-    vessel: Vessel, environment: Mapping[str, str] = os.environ, stdout: io.BytesIO | None = None
-) -> VesselRun:
-    return run_in(vessel, environment, Console(stdout=(stdout or io.BytesIO()).write, clock=FakeClock()))
+def run_vessel(vessel: Vessel, environment: Mapping[str, str] = os.environ) -> VesselRun:
+    return run_in(vessel, environment, Console(clock=FakeClock()))
 
 
 def vessel(folder: Path, code: str, guardrails: Guardrails | None = None, name: str = "vessel") -> Vessel:
@@ -73,16 +71,6 @@ def test_a_vessel_is_retried_under_its_log_id_after_a_constant_wait_until_it_suc
     assert run.seconds == pytest.approx(rails.retry_wait * (len(attempts) - 1))
     lines = [json.loads(line) for line in stdout.getvalue().splitlines()]
     assert [one["turn"] for one in lines] == [len(attempts) - 1], "JSON of the last attempt alone"
-
-
-def test_the_result_is_the_last_json_object_of_the_last_attempt(tmp_path: Path) -> None:
-    code = r"""print('{"first": 1}\n{"outcome": "started"}\n[1]\n12\n{broken')"""
-    stdout = io.BytesIO()
-    run = run_vessel(vessel(tmp_path, code), stdout=stdout)
-    assert run.result == {"outcome": "started"}
-    assert run_vessel(vessel(tmp_path, "raise SystemExit(3)")).result == {}
-    lines = [b"12", b"[1]", b'{"first": 1}', b'{"outcome": "started"}', b"{broken"]
-    assert sorted(stdout.getvalue().splitlines()) == lines
 
 
 def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path: Path) -> None:
@@ -156,19 +144,17 @@ def test_the_command_retries_as_told_has_the_scripts_own_lines_alone_on_stdout_a
         sys.exit(3)
         """
     vessels = [exits_in_turn(tmp_path, [1, 1, 0], name="a"), vessel(tmp_path, fails, name="b"), vessel(tmp_path, "")]
-    options = ("--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h")
+    options = ("--retry-count", 2, "--retry-wait", "0s", "--runtime-cutoff", "1h", "--artifacts", tmp_path / "kept")
     done = command("run", *[one.path for one in vessels], *options)
-    turn, *lines = done.stdout.splitlines()
-    assert (done.exit_code, json.loads(turn)["turn"], lines) == (3, 2, ["words", "words", "words", "{}"])
+    line, *others = done.stdout.splitlines()
+    result = json.loads(line)
+    assert (result["turn"], result["SHIPYARD_ARTIFACTS_DIRECTORY"]) == (2, str(tmp_path / "kept"))
+    assert (done.exit_code, others) == (3, ["words", "words", "words", "{}"])
     log = done.stderr.splitlines()
     assert log.count("a log line") == 3
     assert "run: b.py: attempt 1 ended with exit code 3 after " in done.stderr
-    assert [line.split()[1:3] for line in log[-4:]] == [
-        ["step", "attempts"],
-        ["a.py", "3:"],
-        ["b.py", "3:"],
-        ["vessel.py", "0"],
-    ]
+    table = [line.split()[1:3] for line in log[-4:]]
+    assert table == [["step", "attempts"], ["a.py", "3:"], ["b.py", "3:"], ["vessel.py", "0"]]
     assert log[-1].endswith("skipped: b.py ended with exit code 3, and the connection is SUCCESS")
 
 
