@@ -20,14 +20,12 @@ from sync_blueprints.catalog import REPOSITORY, VENDORS, load
 from sync_blueprints.sandbox import APIS, Sandbox
 from tests.processes import SUCCESS, complete
 
-each_vendor = pytest.mark.parametrize("vendor", VENDORS)
-
 
 def archive(vendor: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(bundle(vendor)))
 
 
-@each_vendor
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_a_bundle_has_the_vendors_folder_and_shared_and_one_requirements_file_and_nothing_else(vendor: str) -> None:
     folders = (REPOSITORY / f"{vendor.lower()}_blueprints", REPOSITORY / "shared")
     paths = [*(path for folder in folders for path in folder.glob("*.py")), REPOSITORY / "requirements.txt"]

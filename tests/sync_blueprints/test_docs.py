@@ -10,10 +10,10 @@ import re
 import shutil
 import subprocess
 import sys
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -209,42 +209,45 @@ each_ending = pytest.mark.parametrize(
 )
 
 
+def defined_in(page: str, changed: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The names that the one block of an orchestrator's page defines."""
+    (text,) = blocks((DOCS / "orchestrators" / page).read_text("utf-8"), "python")
+    for old, new in (changed or {}).items():
+        text = text.replace(old, new)
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(text, names)  # noqa: S102 - it is the page's
+    return names
+
+
 @pytest.mark.sockets
 @each_ending
 def test_the_block_for_mage_triggers_and_fails_as_the_sync_does(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, connector: str, outcome: str
 ) -> None:
-    (text,) = blocks((DOCS / "orchestrators/mage.md").read_text("utf-8"), "python")
+    mage = Mock(custom=lambda function: function, get_secret_value=sandbox.environment.__getitem__)
     package = "mage_ai.data_preparation"
     for name in ("mage_ai", package, f"{package}.decorators", f"{package}.shared", f"{package}.shared.secrets"):
-        module: Any = types.ModuleType(name)
-        module.custom, module.get_secret_value = (lambda function: function), sandbox.environment.__getitem__
-        monkeypatch.setitem(sys.modules, name, module)
-    text = text.replace('"FIVETRAN_WAIT"', f'"FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_WAIT"')
-    names: dict[str, Any] = {}
-    exec(text.replace("speak_inexpensive", connector), names)  # noqa: S102 - it is the page's
+        monkeypatch.setitem(sys.modules, name, mage)
+    url = f'"FIVETRAN_API_URL": "{sandbox.url}", "FIVETRAN_WAIT"'
+    sync = defined_in("mage.md", {"speak_inexpensive": connector, '"FIVETRAN_WAIT"': url})["sync_fivetran"]
     with contextlib.nullcontext() if outcome == "succeeded" else pytest.raises(BlueprintFailed):
-        assert names["sync_fivetran"]()["outcome"] == "succeeded"
+        assert sync()["outcome"] == "succeeded"
 
 
 @pytest.mark.sockets
 @each_ending
 def test_the_activity_for_temporal_runs_in_its_test_environment(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connector: str, outcome: str
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, connector: str, outcome: str
 ) -> None:
     testing = pytest.importorskip("temporalio.testing")
     from temporalio.exceptions import ApplicationError
 
-    (text,) = blocks((DOCS / "orchestrators/temporal.md").read_text("utf-8"), "python")
-    (tmp_path / "page_for_temporal.py").write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    import page_for_temporal
-
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
+    activity = defined_in("temporal.md")["run_blueprint"]
     inputs = {"FIVETRAN_CONNECTOR_ID": connector, "FIVETRAN_WAIT": "TRUE", "FIVETRAN_API_URL": sandbox.url}
     arguments = ("Fivetran - Execute Sync", inputs, ["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"])
     with contextlib.nullcontext() if outcome == "succeeded" else pytest.raises(ApplicationError) as raised:
-        ended = testing.ActivityEnvironment().run(page_for_temporal.run_blueprint, *arguments)
+        ended = testing.ActivityEnvironment().run(activity, *arguments)
         assert ended["outcome"] == "succeeded"
     assert raised is None or (raised.value.type, raised.value.non_retryable) == ("failed", True)

@@ -40,23 +40,23 @@ def filled_in(page: Page, selection: str, orchestrator: str, inputs: Mapping[str
     return page.script(FILL_IN, selection, orchestrator, {**given, "inputs": inputs})
 
 
-def exported(selection: Selection, name: str, values: Mapping[str, str], **options: str) -> str:
+def exported(
+    selection: Selection, name: str, values: Mapping[str, str], *, retries: str = "", schedule: str | None = None
+) -> str:
     """What the command prints for these values and options."""
     orchestrator = export.ORCHESTRATORS[name]
-    retries = options.pop("retries", "") if "retry_count" in orchestrator.guardrails else ""
-    options.pop("retries", None)
-    given: dict[str, Any] = {"name": "a-name", "image": "an/image:1", **options}
+    rails = {"retry_count": int(retries)} if retries and "retry_count" in orchestrator.guardrails else {}
     if name == "dagster":  # an asset waits by itself, so that it needs no check
         selection = Selection(selection.blueprints[:1])
     steps = [
         export.Step(
-            replace(one, guardrails=replace(one.guardrails, **({"retry_count": int(retries)} if retries else {}))),
+            replace(one, guardrails=replace(one.guardrails, **rails)),
             {name: values[name] for name in selection.inputs(place) if name in values},
         )
         for place, one in enumerate(selection.blueprints)
     ]
-    options = {option: one for option, one in given.items() if option in orchestrator.options and one}
-    return orchestrator(steps, export.Options(**options))
+    given = {"name": "a-name", "image": "an/image:1", "schedule": schedule or None}
+    return orchestrator(steps, export.Options(**{one: given[one] for one in orchestrator.options if one in given}))
 
 
 @each_orchestrator

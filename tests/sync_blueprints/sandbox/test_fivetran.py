@@ -50,7 +50,8 @@ def test_a_forced_sync_interrupts_the_running_one_and_stamps_it_failed(call: Cal
     assert history(call, "running", f"{window}&cursor={cursor}")[0] == ["COMPLETED"]
 
 
-def test_a_broken_connection_is_connected_again_once_a_forced_sync_has_succeeded(call: Call, clock: FakeClock) -> None:
+def test_a_setup_is_incomplete_or_broken_until_a_forced_sync_has_succeeded(call: Call, clock: FakeClock) -> None:
+    assert details(call, "incomplete")["setup_state"] == "incomplete"
     for force, after in ((False, "broken"), (True, "connected")):
         assert details(call, "broken")["setup_state"] == "broken"
         sync(call, "broken", force=force)
