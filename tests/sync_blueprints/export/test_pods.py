@@ -135,9 +135,6 @@ def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
     assert variables(job)["FIVETRAN_CUSTOM_UPDATE"] == '{"a": "$$(FIVETRAN_API_KEY) $$$$"}'
 
 
-# Argo
-
-
 @pytest.mark.parametrize("command", PODS)
 def test_argos_models_take_the_manifests_and_give_them_back_unchanged(command: str) -> None:
     models = pytest.importorskip("hera.workflows.models")  # the hera that knows `schedules` needs Python 3.10

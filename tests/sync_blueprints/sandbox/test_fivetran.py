@@ -12,7 +12,7 @@ from tests.sync_blueprints.sandbox.conftest import Call
 
 
 def details(call: Call, one: str) -> dict[str, Any]:
-    data: dict[str, Any] = call("GET", f"/v1/connections/{one}").json()["data"]
+    data = call("GET", f"/v1/connections/{one}").json()["data"]
     return {**data, **data["status"]}
 
 
@@ -23,8 +23,7 @@ def historical(call: Call, one: str) -> tuple[bool, str]:
 
 
 def sync(call: Call, one: str, *, force: bool = True) -> int:
-    status: int = call("POST", f"/v1/connections/{one}/sync", {"force": force}).status_code
-    return status
+    return call("POST", f"/v1/connections/{one}/sync", {"force": force}).status_code
 
 
 def history(call: Call, one: str, query: str = "") -> tuple[list[str], str | None]:

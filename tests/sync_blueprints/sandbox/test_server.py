@@ -117,7 +117,6 @@ def test_closing_ends_its_threads_even_with_a_connection_kept_open() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_the_environment_first_and_ends_cleanly(number: int, sandbox: Sandbox) -> None:
     with processes.start(["-m", "sync_blueprints", "sandbox", "--port", "0"], os.environ) as process:
-        assert process.stdout is not None
         found: dict[str, str] = {}
         while len(found) < len(sandbox.environment):
             exported = re.fullmatch(r"export ([A-Z_]+)=(\S+)\n", process.stdout.readline())
