@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import uuid
@@ -19,23 +18,13 @@ from tests.orchestrators.integration import WITHOUT_INDEX
 
 PIPELINE = yaml.safe_load((REPOSITORY / "examples/gitlab-ci/sync.gitlab-ci.yml").read_text(encoding="utf-8"))
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.sockets,
-    pytest.mark.skipif(os.name != "posix", reason="the pipeline's image is Linux"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.sockets]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """`artifacts` are what GitLab keeps between two jobs."""
-
     folder: Path
     variables: Mapping[str, str]
-
-    @property
-    def artifacts(self) -> Path:
-        return self.folder / "kept"
 
     def run(self, job: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """One job: a new checkout, the artifacts of the jobs before it, before_script and script in one shell."""
@@ -45,8 +34,9 @@ class Runner:
         for path in REPOSITORY.iterdir():  # by links, and no .venv
             if not path.name.startswith("."):
                 (checkout / path.name).symlink_to(path)
-        if self.artifacts.exists():
-            shutil.copytree(self.artifacts, checkout / "artifacts")
+        artifacts = self.folder / "kept"
+        if artifacts.exists():
+            shutil.copytree(artifacts, checkout / "artifacts")
         given = {**PIPELINE["variables"], **description["variables"], **self.variables, **variables}
         given["CI_PROJECT_DIR"] = str(checkout)
         expanded = {name: text.replace("$CI_PROJECT_DIR", str(checkout)) for name, text in given.items()}
@@ -54,10 +44,10 @@ class Runner:
         command = ["bash", "-e", "-o", "pipefail", "-c", script]
         done = subprocess.run(command, cwd=checkout, env=expanded, capture_output=True, text=True, timeout=300)
         if done.returncode == 0 or description["artifacts"]["when"] == "always":
-            shutil.rmtree(self.artifacts, ignore_errors=True)
+            shutil.rmtree(artifacts, ignore_errors=True)
             (path,) = description["artifacts"]["paths"]
             if (checkout / path).exists():
-                shutil.copytree(checkout / path, self.artifacts)
+                shutil.copytree(checkout / path, artifacts)
         return done
 
 

@@ -63,12 +63,10 @@ def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
         ([""], "trigger_sync.py"),
         (["fivetran_blueprints/no_such.py"], "no_such.py"),
         (["fivetran_blueprints"], "'fivetran_blueprints'"),
-        (["LICENSE"], "'LICENSE'"),
         (["lst"], "did you mean list?"),
         (["fivetran-execute-sync"], 'run "Fivetran - Execute Sync"'),
         (["Fivetran - Execute Sync"], 'run "Fivetran - Execute Sync"'),
         (["json.py"], "'json.py'"),
-        (["../json.py"], "'../json.py'"),
         *(([*command, "x"], "there is no blueprint 'x'") for command in (["run"], ["show"], ["explain", "204"])),
         (["explain", "1000"], "unknown exit code 1000"),
         (["run"], "expected the names of blueprints or scripts, or --fleet FILE"),
@@ -125,7 +123,6 @@ def in_a_window(folder: Path, *arguments: str, **variables: str) -> str:
     return text.decode()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no openpty")
 def test_colors_and_widths_are_those_of_the_window(tmp_path: Path) -> None:
     shown = in_a_window(tmp_path, "show", "fivetran-exec")
     assert "\x1b[1mFivetran - Execute Sync\x1b[0m" in shown
@@ -160,21 +157,16 @@ def test_a_package_that_is_not_installed_is_one_sentence(arguments: list[str]) -
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_counts_before_the_script_has_its_own_handlers(
     tmp_path: Path, number: signal.Signals, expected: int
 ) -> None:
     process = processes.start([COMMAND, TRIGGER], {"PYTHONVERBOSE": "1"}, tmp_path)  # tells of each import
-    assert process.stderr is not None
     for line in process.stderr:
         if "import 'runpy'" in line:
             break
     process.send_signal(number)
     assert processes.finish(process).exit_code == expected
-
-
-# The demo
 
 
 def test_every_blueprint_that_the_sandbox_knows_is_in_the_demo() -> None:

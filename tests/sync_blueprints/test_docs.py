@@ -202,8 +202,6 @@ def quick(text: str) -> str:
     return text
 
 
-# The blocks in Python of the orchestrators' pages
-
 each_ending = pytest.mark.parametrize(
     ("connector", "outcome"), [("succeeds_in_1", "succeeded"), ("fails_in_1", "failed")]
 )

@@ -54,15 +54,10 @@ def exits(code: int) -> str:
     return f"raise SystemExit({code})"
 
 
-# Running
-
-
-DIAMOND = {"top": {"left": "SUCCESS", "right": "SUCCESS"}, "left": {"end": "SUCCESS"}, "right": {"end": "SUCCESS"}}
-
-
 def test_in_a_diamond_each_vessel_runs_once_after_all_before_it_and_knows_its_neighbours(tmp_path: Path) -> None:
     slow = f"import time\ntime.sleep(0.5)\n{TELLS}"
-    done = run(fleet_of(tmp_path, {"end": TELLS, "left": slow, "right": TELLS, "top": TELLS}, DIAMOND))
+    diamond = {"top": {"left": "SUCCESS", "right": "SUCCESS"}, "left": {"end": "SUCCESS"}, "right": {"end": "SUCCESS"}}
+    done = run(fleet_of(tmp_path, {"end": TELLS, "left": slow, "right": TELLS, "top": TELLS}, diamond))
     assert [one.name for one in done.runs] == ["top", "right", "left", "end"]
     told = results(done)
     ids = {name: one["SHIPYARD_LOG_ID"] for name, one in told.items()}
@@ -145,9 +140,6 @@ def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_bluepr
     assert {variables["FIVETRAN_API_URL"] for variables in environments} == {"http://localhost"}
 
 
-# The command
-
-
 def test_stdout_has_one_line_of_json_for_each_vessel_and_stderr_the_rest_with_its_name(tmp_path: Path) -> None:
     talks = r"""
         import sys
@@ -212,24 +204,20 @@ def test_a_very_wide_fleet_runs_and_no_line_is_mixed_with_another(tmp_path: Path
     assert sorted(log) == sorted(f"[{name}] abcd" for name in wide for _ in range(20))
 
 
-WAITS = """
-    import os, signal, sys, time
-    signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"terminated\\n"), sys.exit(143)))
-    os.write(1, b"ready\\n")  # no print, which a signal must not interrupt to print
-    time.sleep(60)
-    """
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_that_runs_starts_nothing_more_and_the_table_is_printed(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    scripts = {"a": WAITS, "b": WAITS, "next": TELLS, "again": exits(210)}
+    waits = """
+        import os, signal, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"terminated\\n"), sys.exit(143)))
+        os.write(1, b"ready\\n")  # no print, which a signal must not interrupt to print
+        time.sleep(60)
+        """
+    scripts = {"a": waits, "b": waits, "next": TELLS, "again": exits(210)}
     connections = {"a": {"next": "COMPLETED"}, "b": {"next": "COMPLETED"}}
     file = fleet_of(tmp_path, scripts, connections, retry_count=9, retry_wait="1h")
     with start(["-m", "sync_blueprints", "run", "--fleet", str(file)], os.environ) as runner:
-        assert runner.stderr is not None
         expected = {"[a] ready\n", "[b] ready\n", "again"}
         while expected:
             line = runner.stderr.readline()

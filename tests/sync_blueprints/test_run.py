@@ -23,8 +23,6 @@ from sync_blueprints.vessel_run import run_vessel as run_in
 from tests.processes import command
 from tests.support import FakeClock
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
-
 
 def run_vessel(vessel: Vessel, environment: Mapping[str, str] = os.environ) -> VesselRun:
     return run_in(vessel, environment, Console(clock=FakeClock()))
@@ -81,14 +79,12 @@ def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_be_running(tmp_path
         assert (run.exit_code, len(run.attempts)) == (143, attempts)
 
 
-@posix_only
 def test_at_the_runtime_cutoff_an_attempt_is_terminated_and_retried_like_any_failed_one(tmp_path: Path) -> None:
     rails = Guardrails(retry_count=1, runtime_cutoff=1)
     run = run_vessel(vessel(tmp_path, "import time\ntime.sleep(60)", rails))
     assert [attempt.exit_code for attempt in run.attempts] == [128 + signal.SIGTERM] * 2
 
 
-@posix_only
 def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path) -> None:
     code = """
         import subprocess, sys
@@ -101,15 +97,6 @@ def test_what_a_script_leaves_running_does_not_hold_up_the_runner(tmp_path: Path
     assert time.monotonic() - started < 30
 
 
-WRITES = """
-    import json, os, pathlib
-    folder = pathlib.Path(os.environ["SHIPYARD_ARTIFACTS_DIRECTORY"])
-    folder.mkdir(exist_ok=True)
-    (folder / os.environ["SHIPYARD_VESSEL_NAME"]).touch()
-    print(json.dumps({"folder": str(folder), "files": sorted(os.listdir(folder))}))
-    """
-
-
 @pytest.mark.parametrize(
     ("variable", "named", "used"),
     [(None, None, None), ("", None, None), ("None", None, None), ("users", None, "users"), ("users", "named", "named")],
@@ -117,10 +104,17 @@ WRITES = """
 def test_vessels_share_the_folder_that_is_named_or_the_environments_or_a_temporary_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str | None, named: str | None, used: str | None
 ) -> None:
+    writes = """
+        import json, os, pathlib
+        folder = pathlib.Path(os.environ["SHIPYARD_ARTIFACTS_DIRECTORY"])
+        folder.mkdir(exist_ok=True)
+        (folder / os.environ["SHIPYARD_VESSEL_NAME"]).touch()
+        print(json.dumps({"folder": str(folder), "files": sorted(os.listdir(folder))}))
+        """
     monkeypatch.chdir(tmp_path)
     environment = {name: value for name, value in os.environ.items() if name != "SHIPYARD_ARTIFACTS_DIRECTORY"}
     environment.update({} if variable is None else {"SHIPYARD_ARTIFACTS_DIRECTORY": variable})
-    vessels = [vessel(tmp_path, WRITES, name=name) for name in ("first", "second")]
+    vessels = [vessel(tmp_path, writes, name=name) for name in ("first", "second")]
     artifacts = Path(named) if named else None
     first, second = run_fleet(chain(vessels), environment, Console(), artifacts=artifacts).runs
     folder = Path(first.result["folder"])

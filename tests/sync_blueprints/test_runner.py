@@ -148,7 +148,6 @@ SLEEPS = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize(
     ("code", "time_limit", "expected", "message"),
     [
@@ -167,7 +166,6 @@ def test_a_script_without_a_result_is_described_by_how_it_ended(
     assert message in str(failed)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no lifeline")
 def test_the_lifeline_reaches_its_end_when_the_caller_is_killed(replaced: Callable[[str], str], tmp_path: Path) -> None:
     code = "import os, pathlib, sys\nprint('up', file=sys.stderr, flush=True)\n"
     code += "os.read(int(os.environ['SYNC_BLUEPRINTS_LIFELINE_FD']), 1)\npathlib.Path('ended').touch()"
@@ -178,7 +176,6 @@ def test_the_lifeline_reaches_its_end_when_the_caller_is_killed(replaced: Callab
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(sync_blueprints.__file__).parents[1])}
     with start(["-c", caller], environment, tmp_path) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGKILL)
     wait_until(lambda: (tmp_path / "ended").exists(), 10)
