@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import re
 import shlex
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -73,6 +75,12 @@ def program_in(folder: Path, name: str, *command: object) -> None:
 
 def command_in(folder: Path) -> None:
     program_in(folder, "sync-blueprints", sys.executable, REPOSITORY / "sync_blueprints" / "__main__.py")
+
+
+def shell(command: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with the programs in that home."""
+    environment = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", **variables}
+    return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
 
 
 def fleets(text: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import signal
 import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ WITHOUT_INDEX = {
     "PIP_NO_INDEX": "1",
     "PYTHONPATH": sysconfig.get_path("purelib"),
 }
+
+
+def unique(behavior: str) -> str:
+    """An ID of the sandbox that no other test uses."""
+    return f"{behavior}_x{uuid.uuid4().hex[:8]}"
 
 
 def assert_no_script_is_left(sandbox: Sandbox) -> None:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.github_action import masks
 from sync_blueprints.sandbox import Sandbox
 from tests.exporting import program_in
-from tests.orchestrators.integration import CHECK, TRIGGER, WITHOUT_INDEX
+from tests.orchestrators.integration import CHECK, TRIGGER, WITHOUT_INDEX, unique
 
 ACTION = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))
 EXAMPLE = yaml.safe_load((REPOSITORY / "examples" / "github-actions" / "sync.yml").read_text(encoding="utf-8"))
@@ -45,11 +44,8 @@ class Job:
     """A job on a runner. The paths have blanks, the checkout is empty."""
 
     folder: Path
+    checkout: Path
     variables: Mapping[str, str]
-
-    @property
-    def checkout(self) -> Path:
-        return self.folder / "check out"
 
     def start(self, with_: Mapping[str, str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
         """`uses:` the action with these inputs and this env."""
@@ -82,25 +78,20 @@ class Job:
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Job:
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its folder, in which a first use of the action makes a virtual environment."""
     folder = tmp_path_factory.mktemp("runner")
     (folder / "an action").symlink_to(REPOSITORY, target_is_directory=True)
     (folder / "temp of the runner").mkdir()
-    files = {name: str(folder / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-    folders = {"GITHUB_ACTION_PATH": str(folder / "an action"), "RUNNER_TEMP": str(folder / "temp of the runner")}
-    return Job(folder, {**sandbox.environment, **WITHOUT_INDEX, **files, **folders})
+    return folder
 
 
 @pytest.fixture
-def job(runner: Job) -> Job:
-    for leftover in runner.checkout.glob("*"):
-        leftover.unlink()
-    runner.checkout.mkdir(exist_ok=True)
-    return runner
-
-
-def connector(behaviour: str) -> str:
-    return f"{behaviour}_x{uuid.uuid4().hex[:8]}"
+def job(runner: Path, sandbox: Sandbox, tmp_path: Path) -> Job:
+    (tmp_path / "check out").mkdir()
+    files = {name: str(runner / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    folders = {"GITHUB_ACTION_PATH": str(runner / "an action"), "RUNNER_TEMP": str(runner / "temp of the runner")}
+    return Job(runner, tmp_path / "check out", {**sandbox.environment, **WITHOUT_INDEX, **files, **folders})
 
 
 @pytest.mark.parametrize("python_version", ["", "3.x"])
@@ -112,7 +103,7 @@ def test_the_step_ends_with_the_blueprints_exit_code_and_has_its_outputs(
     job: Job, behaviour: str, exit_code: int, outcome: str, python_version: str
 ) -> None:
     with_ = {"python-version": python_version}
-    step = job.run(TRIGGER, with_, FIVETRAN_CONNECTOR_ID=connector(behaviour), FIVETRAN_WAIT="TRUE")
+    step = job.run(TRIGGER, with_, FIVETRAN_CONNECTOR_ID=unique(behaviour), FIVETRAN_WAIT="TRUE")
     assert (step.exit_code, step.outputs["exit-code"]) == (exit_code, str(exit_code)), step.stderr
     assert step.outputs["outcome"] == outcome
     assert step.outputs["message"] in step.stderr
@@ -127,7 +118,7 @@ def test_the_step_ends_with_the_blueprints_exit_code_and_has_its_outputs(
 def test_the_example_goes_through_and_says_what_came_of_it(job: Job) -> None:
     (example,) = EXAMPLE["jobs"].values()
     start, check, say = example["steps"]
-    started = job.run(start["with"]["blueprint"], FIVETRAN_CONNECTOR_ID=connector("succeeds_in_1"))
+    started = job.run(start["with"]["blueprint"], FIVETRAN_CONNECTOR_ID=unique("succeeds_in_1"))
     assert started.exit_code == 0, started.stderr
     with_ = {name: text for name, text in check["with"].items() if name != "blueprint"}
     checked = job.run(check["with"]["blueprint"], with_, **check["env"])
@@ -139,7 +130,7 @@ def test_the_example_goes_through_and_says_what_came_of_it(job: Job) -> None:
 
 def test_several_blueprints_run_one_after_the_other_and_the_last_attempt_alone_is_reported(job: Job) -> None:
     with_ = {"retry-count": "2", "retry-wait": "0s"}
-    step = job.run(f"{TRIGGER}\n{CHECK}\n", with_, FIVETRAN_CONNECTOR_ID=connector("succeeds_in_600"))
+    step = job.run(f"{TRIGGER}\n{CHECK}\n", with_, FIVETRAN_CONNECTOR_ID=unique("succeeds_in_600"))
     assert (step.exit_code, step.outputs["outcome"]) == (210, "running")
     assert "attempt 3 ended with exit code 210" in step.stderr
     assert re.findall(r"^\| (Fivetran.*?) \|", step.summary, re.MULTILINE) == [TRIGGER, CHECK]
@@ -193,7 +184,7 @@ def test_paths_with_backslashes_and_a_virtual_environment_of_windows_are_found(j
 
 
 def test_a_job_that_is_cancelled_ends_the_script_and_has_its_outputs(job: Job) -> None:
-    given = {"FIVETRAN_CONNECTOR_ID": connector("succeeds_in_600"), "FIVETRAN_WAIT": "TRUE"}
+    given = {"FIVETRAN_CONNECTOR_ID": unique("succeeds_in_600"), "FIVETRAN_WAIT": "TRUE"}
     process = job.start({"blueprint": TRIGGER}, given)
     for line in process.stderr:
         if "is running" in line:

@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ import yaml
 
 from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY
+from tests.orchestrators.integration import unique
 
 IMAGE = os.environ.get("TEST_IMAGE", "")
 NETWORK = shlex.split(os.environ.get("DOCKER_RUN_ARGS", ""))
@@ -39,10 +39,6 @@ def docker_says(*arguments: str) -> str:
     done = docker(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def unique(name: str) -> str:
-    return f"{name}_x{uuid.uuid4().hex[:8]}"
 
 
 def wait_for(text: str, container: str) -> str:

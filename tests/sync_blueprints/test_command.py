@@ -60,13 +60,12 @@ def test_the_version_is_the_one_that_a_run_reports(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ([], "trigger_sync.py"),
-        ([""], "trigger_sync.py"),
         (["fivetran_blueprints/no_such.py"], "no_such.py"),
         (["fivetran_blueprints"], "'fivetran_blueprints'"),
         (["lst"], "did you mean list?"),
         (["fivetran-execute-sync"], 'run "Fivetran - Execute Sync"'),
-        (["Fivetran - Execute Sync"], 'run "Fivetran - Execute Sync"'),
-        (["json.py"], "'json.py'"),
+        (["json.py"], "there is no script 'json.py'"),
+        ([os.__file__], f"there is no script '{os.__file__}'"),  # but not one of ours
         *(([*command, "x"], "there is no blueprint 'x'") for command in (["run"], ["show"], ["explain", "204"])),
         (["explain", "1000"], "unknown exit code 1000"),
         (["run"], "expected the names of blueprints or scripts, or --fleet FILE"),

@@ -41,7 +41,6 @@ NOT_RUN = (
 BASH = shutil.which("bash")
 ERRORS = [one for one in vars(errors).values() if isinstance(one, type) and hasattr(one, "exit_code")]
 
-each_text = pytest.mark.parametrize("page", TEXTS, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 each_blueprint = pytest.mark.parametrize("blueprint", load(), ids=lambda one: one.name)
 
 
@@ -78,7 +77,7 @@ def test_the_site_is_built_without_a_warning_and_every_link_of_it_leads_somewher
             assert (target / "index.html" if target.is_dir() else target).is_file(), (page, link)
 
 
-@each_text
+@pytest.mark.parametrize("page", TEXTS, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_every_block_can_be_read_in_its_language(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     readers: dict[str, Callable[[str], object]] = {

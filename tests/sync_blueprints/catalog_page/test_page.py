@@ -17,9 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 TAB, ENTER, RIGHT, LEFT, HOME, END, CONTROL = ("\ue004", "\ue007", "\ue014", "\ue012", "\ue011", "\ue010", "\ue009")
 PAIR = "#blueprint=fivetran-execute-sync-and-check&as=kubernetes"
-each_state = pytest.mark.parametrize("state", ["as it opens", "filled in", "with errors", "with an answer"])
 each_width = pytest.mark.parametrize("width", [1280, 375])
-each_theme = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 
 def focused(page: Page) -> str:
@@ -240,8 +238,8 @@ def test_without_javascript_every_blueprint_has_a_link_to_its_page_and_every_cod
 
 
 @each_width
-@each_theme
-@each_state
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("state", ["as it opens", "filled in", "with errors", "with an answer"])
 def test_the_page_fits_the_window_and_axe_finds_nothing(page: Page, width: int, dark: bool, state: str) -> None:
     page.open("" if state == "as it opens" else PAIR, width=width, dark=dark)
     if state == "with errors":

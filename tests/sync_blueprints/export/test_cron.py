@@ -14,10 +14,11 @@ import pytest
 
 from sync_blueprints.export.schedule import check_schedule, on_calendar
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs, program_in
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, inputs, program_in, shell
 
 pytestmark = pytest.mark.skipif(not shutil.which("flock"), reason="flock is util-linux's")
 
+FOLDER = ".config/sync-blueprints"
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze") or ""
 SHELLCHECK = str(Path(sys.executable).parent / "shellcheck")
 
@@ -29,35 +30,26 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "a home"
 
 
-def shell(command: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", **variables}
-    return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
-
-
 def set_up(home: Path, *arguments: str, secrets: Mapping[str, str] | None = None) -> str:
     """What the exported script prints; the secrets are then filled in."""
     done = shell(exported("cron", *arguments, "--name", "nightly"), home)
     assert done.returncode == 0, done.stderr
     lines = [f"{name}='{value}'\n" for name, value in (secrets or {}).items()]
     if secrets is not None:
-        (folder(home) / "nightly.env").write_text("".join(lines), encoding="utf-8")
+        (home / FOLDER / "nightly.env").write_text("".join(lines), encoding="utf-8")
     return done.stdout
-
-
-def folder(home: Path) -> Path:
-    return home / ".config" / "sync-blueprints"
 
 
 def test_shellcheck_finds_nothing_in_the_scripts(home: Path, tmp_path: Path) -> None:
     (tmp_path / "setup.sh").write_text(exported("cron", TRIGGER, CHECK, *CONNECTOR), encoding="utf-8")
     set_up(home, TRIGGER, *CONNECTOR)
-    for script in (tmp_path / "setup.sh", folder(home) / "nightly.sh"):
+    for script in (tmp_path / "setup.sh", home / FOLDER / "nightly.sh"):
         subprocess.run([SHELLCHECK, "--exclude=SC1091", str(script)], check=True)
 
 
 def test_secrets_are_kept_private_and_survive_another_setup(home: Path) -> None:
     set_up(home, TRIGGER, *CONNECTOR)
-    env = folder(home) / "nightly.env"
+    env = home / FOLDER / "nightly.env"
     assert env.stat().st_mode & 0o777 == 0o600
     assert env.read_text("utf-8") == "FIVETRAN_API_KEY=''\nFIVETRAN_API_SECRET=''\n"
     env.write_text("FIVETRAN_API_KEY='mine'\n", encoding="utf-8")
@@ -85,13 +77,13 @@ def test_the_crontab_line_is_silent_after_a_success_and_shows_the_log_of_a_failu
         assert ("exit code 211" in mailed.stdout) is bool(exit_code)
         assert (mailed.stdout == "") is not bool(exit_code)
         assert sandbox.starts == [("fivetran", connector)]
-        assert shell(shlex.quote(str(folder(home) / "nightly.sh")), home).returncode == exit_code
+        assert shell(shlex.quote(str(home / FOLDER / "nightly.sh")), home).returncode == exit_code
 
 
 def test_a_run_beside_another_one_ends_at_once_and_starts_nothing(home: Path) -> None:
     set_up(home, TRIGGER, *CONNECTOR)
     program_in(home / "bin", "sync-blueprints", "sh", "-c", f'echo started >>"{home}/log"; exec sleep 60')
-    script = str(folder(home) / "nightly.sh")
+    script = str(home / FOLDER / "nightly.sh")
     with subprocess.Popen([script], env={"PATH": os.environ["PATH"]}) as first:
         while not (home / "log").exists():
             assert first.poll() is None

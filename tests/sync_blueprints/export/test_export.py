@@ -105,7 +105,6 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told:
         (["airflow", TRIGGER, "--schedule", "0 5-2 * * *"], "'5-2' is not a hour"),
         (["airflow", TRIGGER, "--schedule", "0 2 * foo *"], "'foo' is not a month"),
         (["airflow", TRIGGER, "--schedule", "*/0 2 * * *"], "'*/0' is not a minute"),
-        (["docker", TRIGGER, "--schedule", "0 2 * * *"], "--schedule is not an option for docker"),
         (["kubernetes", TRIGGER, "--name", "Nightly_Sync"], "'Nightly_Sync' cannot be a name"),
         (["argo", TRIGGER, "--name", "n" * 53], "at most 52"),
         (["kubernetes", TRIGGER, "--namespace", "a b"], "'a b' cannot be a name"),

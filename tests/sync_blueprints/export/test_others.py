@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import yaml
 from sync_blueprints.catalog import REPOSITORY, find
 from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.sandbox import Sandbox
-from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, fleets, inputs, program_in
+from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, fleets, inputs, program_in, shell
 
 AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
 
@@ -49,15 +47,14 @@ def test_a_fleet_holds_a_value_as_it_is(parameters: Step) -> None:
 def docker(text: str, folder: Path, exit_codes: list[int]) -> tuple[int, list[list[str]]]:
     """Run the lines in a shell whose `docker` writes its arguments down and exits with the next code."""
     seen, stub = folder / "seen", folder / "stub.py"
-    program_in(folder, "docker", sys.executable, stub)
+    program_in(folder / "bin", "docker", sys.executable, stub)
     stub.write_text(
         "import json, pathlib, sys\n"
         f"seen = pathlib.Path({str(seen)!r})\n"
         "with seen.open('a') as file: file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
         f"sys.exit({exit_codes}[len(seen.read_text().splitlines()) - 1])\n"
     )
-    path = f"{folder}:{os.environ['PATH']}"
-    ran = subprocess.run(["/bin/sh", "-c", text], env={"PATH": path, "PYTHONUTF8": "1"}, check=False)
+    ran = shell(text, folder, PYTHONUTF8="1")
     return ran.returncode, [json.loads(line) for line in seen.read_text().splitlines()]
 
 
@@ -125,9 +122,8 @@ def run_as_kestra(task: dict[str, Any], working: Path, secrets: dict[str, str]) 
 
     command_in(working / "bin")
     environment = {name: rendered(value) for name, value in task["env"].items()}
-    environment.update({"PATH": f"{working}/bin:{os.environ['PATH']}", "WORKING_DIR": str(working)})
     script = "\n".join(["set -e", *task["commands"]])
-    return subprocess.run(["/bin/sh", "-c", script], env=environment, check=False).returncode
+    return shell(script, working, **environment, WORKING_DIR=str(working)).returncode
 
 
 @pytest.mark.sockets

@@ -17,10 +17,6 @@ NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 VERSIONS = ["1.31", kubernetes_validate.latest_version()]
 
 
-def text(*arguments: str) -> str:
-    return exported("kubernetes", *arguments)
-
-
 def container(job: dict[str, Any]) -> dict[str, Any]:
     (only,) = job["template"]["spec"]["containers"]
     return only
@@ -33,13 +29,13 @@ def variables(job: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("api", VERSIONS)
 @pytest.mark.parametrize("command", PODS)
 def test_kubernetes_schemas_take_the_manifests(command: str, api: str) -> None:
-    for document in yaml.safe_load_all(text(*PODS[command])):
+    for document in yaml.safe_load_all(exported("kubernetes", *PODS[command])):
         kubernetes_validate.validate(document, api, strict=True)
 
 
 @pytest.mark.parametrize("command", PODS)
 def test_what_kubernetes_schemas_do_not_say_holds_too(command: str) -> None:
-    printed = text(*PODS[command])
+    printed = exported("kubernetes", *PODS[command])
     documents = list(yaml.safe_load_all(printed))
     names = [(one["kind"], one["metadata"]["name"]) for one in documents]
     assert len(set(names)) == len(names)
@@ -68,7 +64,7 @@ def test_what_kubernetes_schemas_do_not_say_holds_too(command: str) -> None:
 
 @pytest.mark.parametrize("command", PODS)
 def test_pods_keep_to_the_restricted_standard_and_get_no_token(command: str) -> None:
-    for job in jobs(text(*PODS[command])):
+    for job in jobs(exported("kubernetes", *PODS[command])):
         pod = job["template"]["spec"]
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -102,7 +98,7 @@ def test_on_openshift_no_user_is_fixed_and_secrets_can_be_files(orchestrator: st
 def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended(
     given: tuple[str, ...], wait: str, timeout: str
 ) -> None:
-    (trigger, check) = jobs(text(*BOTH, "--runtime-cutoff", "1h", *given))
+    (trigger, check) = jobs(exported("kubernetes", *BOTH, "--runtime-cutoff", "1h", *given))
     assert "suspend" not in trigger
     assert check["suspend"] is True
     assert variables(check)["FIVETRAN_WAIT"] == wait
@@ -114,7 +110,7 @@ def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended(
     ("command", "action"), [("a trigger", "Ignore"), ("a waiting trigger", "FailJob"), ("on a schedule", "FailJob")]
 )
 def test_a_pod_that_the_cluster_removes_is_replaced_unless_its_sync_may_run(command: str, action: str) -> None:
-    (job,) = jobs(text(*PODS[command]))
+    (job,) = jobs(exported("kubernetes", *PODS[command]))
     _, removed = job["podFailurePolicy"]["rules"]
     assert removed == {"action": action, "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
 
@@ -122,7 +118,7 @@ def test_a_pod_that_the_cluster_removes_is_replaced_unless_its_sync_may_run(comm
 def test_a_scheduled_check_becomes_a_wait_of_its_trigger() -> None:
     given = inputs("2:RUDDERSTACK_FAIL_ON_FAILED_ROWS=TRUE", "RUDDERSTACK_CONNECTION_ID=abc")
     names = ("RudderStack - Trigger Sync", "RudderStack - Check Sync Status")
-    (job,) = jobs(text(*names, *given, "--schedule", "0 2 * * *"))
+    (job,) = jobs(exported("kubernetes", *names, *given, "--schedule", "0 2 * * *"))
     assert container(job)["args"] == ["rudderstack_blueprints/trigger_sync.py"]
     expected = {"WAIT": "TRUE", "FAIL_ON_FAILED_ROWS": "TRUE", "CONNECTION_ID": "abc"}
     assert {f"RUDDERSTACK_{name}": value for name, value in expected.items()}.items() <= variables(job).items()
@@ -131,7 +127,7 @@ def test_a_scheduled_check_becomes_a_wait_of_its_trigger() -> None:
 
 def test_a_value_is_not_taken_for_a_reference_to_another_variable() -> None:
     update = inputs('FIVETRAN_CUSTOM_UPDATE={"a": "$(FIVETRAN_API_KEY) $$"}')
-    (job,) = jobs(text("Fivetran - Update Connector", *CONNECTOR, *update))
+    (job,) = jobs(exported("kubernetes", "Fivetran - Update Connector", *CONNECTOR, *update))
     assert variables(job)["FIVETRAN_CUSTOM_UPDATE"] == '{"a": "$$(FIVETRAN_API_KEY) $$$$"}'
 
 
