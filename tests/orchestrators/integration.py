@@ -96,9 +96,7 @@ class Integration:
         assert (attempts, "interrupted (exit code 143)" in error) == (1, True), error
         assert len(sandbox.starts) == 1
 
-    def test_a_missing_secret_is_named_and_nothing_is_retried(
-        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_missing_secret_is_named_and_not_retried(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("FIVETRAN_API_SECRET")
         attempts, error = self.failed(sandbox, "succeeds")
         assert (attempts, "FIVETRAN_API_SECRET is required but not set" in error) == (1, True), error

@@ -58,9 +58,7 @@ class TestDagster(Integration):
         assert materialized(asset(sandbox, "running_in_2")).success
         assert not sandbox.starts
 
-    def test_a_secret_may_come_from_a_variable_of_another_name(
-        self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_secret_may_come_from_another_variable(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FINANCE_KEY", sandbox.environment["FIVETRAN_API_KEY"])
         monkeypatch.delenv("FIVETRAN_API_KEY")
         for source in ("FINANCE_KEY", dg.EnvVar("FINANCE_KEY")):

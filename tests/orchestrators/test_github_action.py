@@ -155,9 +155,7 @@ def test_a_file_does_as_well_as_a_name_and_what_lies_in_the_checkout_is_not_impo
         (TRIGGER, {"retry-wait": "1s --artifacts=/tmp"}, "is not a valid duration"),
     ],
 )
-def test_a_wrong_input_of_the_action_is_2_with_outputs(
-    job: Job, blueprint: str, with_: dict[str, str], says: str
-) -> None:
+def test_a_wrong_input_is_2_with_outputs(job: Job, blueprint: str, with_: dict[str, str], says: str) -> None:
     step = job.run(blueprint, with_)
     assert (step.exit_code, step.outputs["exit-code"]) == (2, "2")
     assert says in step.outputs["message"]

@@ -57,9 +57,7 @@ def runner(tmp_path: Path, sandbox: Sandbox) -> Runner:
 
 
 @pytest.mark.parametrize(("connector", "expected"), [("succeeds_in_1", 0), ("fails_in_1", 211)])
-def test_the_check_judges_what_the_trigger_of_the_job_before_started(
-    runner: Runner, connector: str, expected: int
-) -> None:
+def test_a_check_judges_what_the_trigger_before_it_started(runner: Runner, connector: str, expected: int) -> None:
     started = runner.run("start-sync", FIVETRAN_CONNECTOR_ID=connector)
     assert started.returncode == 0, started.stderr
     checked = runner.run("check-sync", FIVETRAN_CONNECTOR_ID=connector, FIVETRAN_WAIT="TRUE")

@@ -103,9 +103,7 @@ def test_a_signal_ends_a_container_within_two_seconds(
 
 
 @pytest.mark.parametrize(("arguments", "said"), [([], "trigger_sync.py"), (["sh"], "'sh'")])
-def test_without_arguments_or_with_those_of_a_shell_there_is_help_and_no_success(
-    arguments: list[str], said: str
-) -> None:
+def test_without_arguments_or_with_those_of_a_shell_it_shows_help_and_fails(arguments: list[str], said: str) -> None:
     done = run("--network=none", IMAGE, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
@@ -121,9 +119,7 @@ def test_a_folder_that_root_owns_is_221_with_what_to_do(sandbox: list[str], volu
     assert "let the user with the id 10001 write to /artifacts;" in done.stderr
 
 
-def test_any_user_may_run_it_and_a_check_in_another_container_finds_the_handoff(
-    sandbox: list[str], volume: str
-) -> None:
+def test_any_user_may_run_it_and_another_container_finds_the_handoff(sandbox: list[str], volume: str) -> None:
     mounted = [*sandbox, f"--volume={volume}:/artifacts", "--user=4711:4711", IMAGE]
     assert run(*mounted, TRIGGER, FIVETRAN_CONNECTOR_ID="succeeds_in_0_xuser").returncode == 0
     assert run(*mounted, CHECK, FIVETRAN_WAIT="TRUE").returncode == 0

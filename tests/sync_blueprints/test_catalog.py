@@ -107,9 +107,7 @@ def test_any_other_name_is_refused_with_the_nearest_ones_or_all(text: str, shown
 
 @each_blueprint
 @pytest.mark.parametrize(("wait", "waits"), [("TRUE", True), (" true ", True), ("FALSE", False), ("", False)])
-def test_a_trigger_that_waits_is_not_retried_once_it_may_have_started_a_sync(
-    blueprint: Blueprint, wait: str, waits: bool
-) -> None:
+def test_a_trigger_that_waits_is_not_retried_once_a_sync_may_run(blueprint: Blueprint, wait: str, waits: bool) -> None:
     rails = guardrails_for(blueprint, {f"{blueprint.vendor.upper()}_WAIT": wait})
     retried = {code for code in range(1, 256) if rails.try_again_on(code)}
     usual = {code for code in range(1, 256) if blueprint.guardrails.try_again_on(code)}

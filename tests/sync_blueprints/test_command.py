@@ -157,9 +157,7 @@ def test_a_package_that_is_not_installed_is_one_sentence(arguments: list[str]) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_counts_before_the_script_has_its_own_handlers(
-    tmp_path: Path, number: signal.Signals, expected: int
-) -> None:
+def test_a_signal_counts_before_the_script_handles_it(tmp_path: Path, number: signal.Signals, expected: int) -> None:
     process = processes.start([COMMAND, TRIGGER], {"PYTHONVERBOSE": "1"}, tmp_path)  # tells of each import
     for line in process.stderr:
         if "import 'runpy'" in line:

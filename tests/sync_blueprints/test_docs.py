@@ -63,9 +63,7 @@ def test_every_page_is_in_the_navigation_and_no_other() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the site's generator needs Python 3.10")
-def test_the_site_is_built_without_a_warning_and_every_link_of_it_leads_somewhere(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+def test_the_site_is_built_without_a_warning_and_every_link_leads_somewhere(capfd: pytest.CaptureFixture[str]) -> None:
     assert build() == 0, capfd.readouterr()
     found = sorted(page for page in SITE.rglob("*.html") if page.name != "404.html")
     assert len(found) == len(PAGES) + 1

@@ -201,9 +201,7 @@ def test_a_very_wide_fleet_runs_and_no_line_is_mixed_with_another(tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_that_runs_starts_nothing_more_and_the_table_is_printed(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_signal_ends_what_runs_starts_no_more_and_prints_the_table(tmp_path: Path, number: signal.Signals) -> None:
     waits = """
         import os, signal, sys, time
         signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b"terminated\\n"), sys.exit(143)))

@@ -103,9 +103,7 @@ def problem(folder: Path, text: str | bytes) -> str:
         ("[" * 100_000, "1: cannot be read: maximum recursion depth"),
     ],
 )
-def test_a_problem_is_reported_with_its_line_and_what_is_expected(
-    text: str | bytes, expected: str, tmp_path: Path
-) -> None:
+def test_a_problem_has_its_line_and_what_is_expected(text: str | bytes, expected: str, tmp_path: Path) -> None:
     assert problem(tmp_path, text)[: len(expected)] == expected
 
 

@@ -128,9 +128,7 @@ def test_a_fleet_that_is_stopped_starts_no_further_vessel(tmp_path: Path) -> Non
     assert (done.runs, done.exit_code) == ([], 143)
 
 
-def test_the_command_retries_as_told_has_the_scripts_own_lines_alone_on_stdout_and_ends_with_a_table(
-    tmp_path: Path,
-) -> None:
+def test_the_command_retries_as_told_prints_the_scripts_own_lines_and_then_a_table(tmp_path: Path) -> None:
     fails = r"""
         import sys
         print("words\n{}")

@@ -40,9 +40,7 @@ def filled_in(page: Page, selection: str, orchestrator: str, inputs: Mapping[str
     return page.script(FILL_IN, selection, orchestrator, {**given, "inputs": inputs})
 
 
-def exported(
-    selection: Selection, name: str, values: Mapping[str, str], *, retries: str = "", schedule: str | None = None
-) -> str:
+def exported(selection: Selection, name: str, values: Mapping[str, str], retries: str = "", schedule: str = "") -> str:
     """What the command prints for these values and options."""
     orchestrator = export.ORCHESTRATORS[name]
     rails = {"retry_count": int(retries)} if retries and "retry_count" in orchestrator.guardrails else {}

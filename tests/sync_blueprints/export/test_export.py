@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -31,9 +32,7 @@ TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 
 @pytest.mark.parametrize("orchestrator", ["platform", "cron", *LINES])
-def test_the_retries_are_the_catalogs_but_a_trigger_that_waits_is_not_retried_once_its_sync_may_run(
-    orchestrator: str,
-) -> None:
+def test_the_retries_are_the_catalogs_but_none_where_a_second_sync_might_start(orchestrator: str) -> None:
     for blueprint, waits in itertools.product(load(), (False, True)):
         rails = blueprint.guardrails
         lost = waits and blueprint.starts
@@ -140,6 +139,15 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(arguments: list[str]
 def test_guardrails_other_than_the_catalogs_are_written_and_no_others(orchestrator: str, text: str) -> None:
     assert text not in exported(orchestrator, TRIGGER, *CONNECTOR)
     assert text in exported(orchestrator, TRIGGER, *CONNECTOR, "--retry-wait", "5m")
+
+
+@pytest.mark.parametrize("orchestrator", ORCHESTRATORS)
+def test_an_orchestrator_has_a_use_for_every_option_that_it_takes(orchestrator: str) -> None:
+    write, steps = ORCHESTRATORS[orchestrator], [Step(find(TRIGGER), {})]
+    values = {"name": "n", "image": "an/image:1", "namespace": "syncs", "schedule": "0 3 * * *"}
+    given = Options(**{option: values.get(option, True) for option in write.options})
+    for option in write.options:
+        assert write(steps, replace(given, **{option: getattr(Options(), option)})) != write(steps, given), option
 
 
 @pytest.mark.parametrize("orchestrator", ORCHESTRATORS)

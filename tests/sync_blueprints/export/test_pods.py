@@ -95,9 +95,7 @@ def test_on_openshift_no_user_is_fixed_and_secrets_can_be_files(orchestrator: st
     [((), "TRUE", "50"), (inputs("2:FIVETRAN_WAIT=FALSE", "2:FIVETRAN_WAIT_TIMEOUT=5"), "FALSE", "5")],
     ids=["as usual", "as the user chose"],
 )
-def test_a_check_waits_by_itself_and_gives_up_before_its_pod_is_ended(
-    given: tuple[str, ...], wait: str, timeout: str
-) -> None:
+def test_a_check_waits_by_itself_and_ends_before_its_pod_does(given: tuple[str, ...], wait: str, timeout: str) -> None:
     (trigger, check) = jobs(exported("kubernetes", *BOTH, "--runtime-cutoff", "1h", *given))
     assert "suspend" not in trigger
     assert check["suspend"] is True

@@ -87,9 +87,7 @@ def test_the_history_covers_an_hour_where_a_time_is_missing(call: Call, query: s
     assert history(call, "failed_before_in_10800", query)[0] == found  # it began at 04:59:00
 
 
-def test_a_resync_stops_what_runs_and_shows_as_a_historical_sync(
-    call: Call, clock: FakeClock, sandbox: Sandbox
-) -> None:
+def test_a_resync_stops_what_runs_and_is_a_historical_sync(call: Call, clock: FakeClock, sandbox: Sandbox) -> None:
     sync(call, "succeeds")
     clock.elapsed += 1
     assert call("POST", "/v1/connections/succeeds/resync").json()["code"] == "Success"

@@ -69,7 +69,7 @@ TIMELINES: dict[str, list[Any]] = {
     "running": ["running", 5.0, "good", START, "running", 1.0, "good"],
     "lazy_in_5": [START, 4.9, "as before", 0.1, "running", 1.0, "good"],
     "stale_in_8": [START, 7.9, "as before", 0.1, "running", 7.9, "running", 0.1, "good"],
-    "failed_before_in_600": ["bad", START, 1.0, "good"],
+    "failed-before-in-600": ["bad", START, 1.0, "good"],
 }
 
 

@@ -62,8 +62,6 @@ def test_a_sync_that_was_just_started_can_be_a_404(call: Call, clock: FakeClock,
     ("one", "enabled", "schedule"),
     [("succeeds", True, "manual"), ("running", True, "basic"), ("disabled", False, "manual")],
 )
-def test_a_connection_shows_whether_it_is_enabled_and_its_schedule(
-    call: Call, one: str, enabled: bool, schedule: str
-) -> None:
+def test_a_connection_shows_if_it_is_enabled_and_scheduled(call: Call, one: str, enabled: bool, schedule: str) -> None:
     body = call("GET", f"/v2/retl-connections/{one}").json()
     assert (body["enabled"], body["schedule"]["type"]) == (enabled, schedule)
