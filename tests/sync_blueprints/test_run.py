@@ -158,6 +158,7 @@ def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(t
 
     code = """
         import json, sys
+        print("words")
         print(json.dumps({"outcome": "running", "exit_code": 210, "message": "the sync of x is running", "id": "x"}))
         sys.exit(210)
         """
@@ -166,7 +167,9 @@ def test_a_stop_between_two_attempts_ends_the_waiting_and_says_what_still_runs(t
     waiting = vessel(tmp_path, code, Guardrails(retry_count=9, retry_wait=3600))
     run = run_in(waiting, os.environ, Console(stdout.write, log=log.append, stop=stop, clock=clock))
     assert re.search(r"retry 1 of 9 in 1 h \(\d\d:\d\d\)$", log[0])
-    assert json.loads(stdout.getvalue()) == {
+    words, result = stdout.getvalue().splitlines()
+    assert words == b"words"
+    assert json.loads(result) == {
         "outcome": "interrupted",
         "exit_code": 143,
         "retry": False,

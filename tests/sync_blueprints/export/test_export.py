@@ -109,6 +109,7 @@ def test_inputs_that_a_run_would_refuse_are_refused_here(given: list[str], told:
         (["kubernetes", TRIGGER, "--namespace", "a b"], "'a b' cannot be a name"),
         (["airflow", TRIGGER, "--name", "a b"], "'a b' cannot be the ID of a DAG"),
         (["docker", "Fivetran - Start"], "there is no blueprint 'Fivetran - Start'"),
+        (["docker", TRIGGER, "--retry-count", "-1"], "'-1' is not a number of retries"),
         (["argo", TRIGGER, TRIGGER, CHECK], "comes after two triggers"),
         (["kubernetes", TRIGGER, CHECK, CHECK, "--schedule", "0 2 * * *"], "takes one blueprint"),
         (["argo", TRIGGER, *inputs("FIVETRAN_API_URL=http://a/{{b")], "FIVETRAN_API_URL contains {{"),
