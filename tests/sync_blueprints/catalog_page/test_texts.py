@@ -62,7 +62,7 @@ def test_the_page_makes_the_texts_of_export_whatever_is_set(page: Page, orchestr
     chance = random.Random(orchestrator)
     for selection in SELECTIONS.values():
         every = {
-            one.reference: {"Select": "".join(one.options[:1]), "Boolean": "TRUE"}.get(one.type, "7")
+            one.reference: one.options[0] if one.options else "TRUE" if one.type == "Boolean" else "7"
             for blueprint in selection.blueprints
             for one in blueprint.inputs
         }

@@ -28,7 +28,7 @@ def test_it_lists_by_page_status_and_time_in_no_order(call: Call) -> None:
     assert first["paging"]["next"].startswith("/retl-connections/")
     last = call("GET", f"/v2{first['paging']['next']}").json()
     other = call("GET", "/v2/retl-connections/running/syncs?per_page=1").json()
-    assert other["paging"]["next"].startswith("/v2/retl-connections/"), "the documentation has both"
+    assert other["paging"]["next"].startswith("/v2/retl-connections/"), "both forms occur"
     assert (len(first["syncs"]), first["paging"]["total"], last["paging"]) == (20, 30, {"total": 30})
     started = [one["startedAt"] for one in [*first["syncs"], *last["syncs"]]]
     since, until = sorted(started)[9], sorted(started)[20]
