@@ -10,12 +10,12 @@ import argparse
 import sys
 import time
 
-from tests.simulation.survey import SIMULATE, Survey, one, peers, survey
+from tests.simulation.survey import VENDORS, Survey, one, peers, survey
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("vendor", nargs="?", choices=list(SIMULATE))
+    parser.add_argument("vendor", nargs="?", choices=list(VENDORS))
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (default 0)")
     parser.add_argument("--count", type=int, default=10_000, help="timelines of each vendor (default 10,000)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
@@ -27,7 +27,7 @@ def main() -> int:
             parser.error("--seed needs a vendor")
         return _print_one(given.vendor, given.seed)
     faults = 0
-    for vendor in [given.vendor] if given.vendor else list(SIMULATE):
+    for vendor in [given.vendor] if given.vendor else list(VENDORS):
         faults += _survey(vendor, given)
         if given.peers:
             _print_peers(vendor, given.peers, given.workers)

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -40,8 +41,7 @@ from typing import Any
 from fivetran_blueprints import check_sync_status, resync_connector, trigger_sync, update_connector
 from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
-from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
-from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
+from tests.simulation.world import Reply, Vendor, View, World, stamp
 
 FOREIGN = "foreign sync"
 LOST = "lost start over a running sync"
@@ -56,30 +56,35 @@ SECRETS = {"FIVETRAN_API_KEY": "a-made-up-key", "FIVETRAN_API_SECRET": "a-made-u
 ID = "an_id"
 
 
+@dataclass(eq=False)
 class Sync:
     """A sync with its retries and delays. `parts` are what is still to come: (seconds, how it ends)."""
 
-    def __init__(self, name: str, parts: list[tuple[float, str]], *, foreign: bool, historical: bool = False) -> None:
-        self.name = name
-        self.parts = parts
-        self.foreign = foreign
-        self.historical = historical
-        self.unpaused = False  # a pause ended it, and is over
-        self.late = False  # it followed one that was stopped late
-        self.truths = {"running"}  # what may be reported of it now
-        self.begun: float | None = None
-        self.ended: float | None = None
-        self.stamped: float | None = None
+    name: str
+    parts: list[tuple[float, str]]
+    foreign: bool = True
+    historical: bool = False
+    unpaused: bool = False  # a pause ended it, and is over
+    late: bool = False  # it followed one that was stopped late
+    truths: set[str] = field(default_factory=lambda: {"running"})  # what may be reported of it now
+    begun: float | None = None
+    ended: float | None = None
+    stamped: float | None = None
 
 
 class Fivetran(Vendor):
     """One connection."""
 
+    name = "fivetran"
+    trigger = trigger_sync
+    check = check_sync_status
+    target: Sync | None
+
     def __init__(self, world: World) -> None:
         super().__init__(world)
         rng = world.rng
         self.manual = rng.random() < 0.65
-        self.frequency = rng.choice((300.0, 900.0, 3600.0, 21600.0))
+        frequency = rng.choice((300.0, 900.0, 3600.0, 21600.0))
         self.setup = rng.choice(("connected",) * 18 + ("broken", "incomplete"))
         self.paused = rng.random() < 0.01
         self.running: Sync | None = None
@@ -107,9 +112,7 @@ class Fivetran(Vendor):
         self.parts = self._plan(rng)
         self.unpause_after = rng.choice((None, None, rng.uniform(10, 3000)))
         self.witness: Sync | None = None  # the latest one that a client has seen running
-        self.target: Sync | None = None
         self.snapshot: float = 0.0  # when the latest snapshot before the start that counts was taken
-        self.seen_truths: set[str] = {"running"}
         self.foreign_times: list[float] = []
         self.ours: list[Sync] = []
         self.flagged_from: float | None = None  # from when on a historical sync is shown as due or running
@@ -121,19 +124,19 @@ class Fivetran(Vendor):
         self.shown = "paused" if self.paused else "scheduled"
         if mood < 0.4:
             seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
-            self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))], foreign=True))
+            self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))]))
             self.foreign_times.clear()  # it is to be seen from the first poll on
         elif mood < 0.45:
-            sync = Sync("one that is queued", [(rng.uniform(5, 60), "success")], foreign=True)
+            sync = Sync("one that is queued", [(rng.uniform(5, 60), "success")])
             self._enqueue(sync, rng.uniform(0, 30))
         elif mood < 0.47:
             self.flagged_from = self.world.t
-            sync = Sync("a historical one", [(rng.uniform(5, 3600), "success")], foreign=True, historical=True)
+            sync = Sync("a historical one", [(rng.uniform(5, 3600), "success")], historical=True)
             self._enqueue(sync, rng.uniform(0, 600))
         elif mood < 0.5:
-            self._reschedule(Sync("one rescheduled", [(60.0, "success")], foreign=True), rng.uniform(30, 3000))
+            self._reschedule(Sync("one rescheduled", [(60.0, "success")]), rng.uniform(30, 3000))
         if not self.manual:
-            world.later(rng.uniform(0, self.frequency), self._scheduled)
+            world.later(rng.uniform(0, frequency), lambda: world.every(frequency, self._somebody_starts))
         if rng.random() < 0.02:
             world.later(rng.choice((rng.uniform(0, 5), rng.uniform(0, 3000))), self._somebody_starts)
         if rng.random() < 0.02:
@@ -155,19 +158,16 @@ class Fivetran(Vendor):
         return parts
 
     def _now_stamp(self, ago: float = 0.0) -> str:
-        return stamp(self.world.server(self.world.t + ago), self.world.rng.choice((0, 3, 3, 6)))
+        return self.world.stamp(self.world.t + ago, self.world.rng.choice((0, 3, 3, 6)))
 
     # What happens at Fivetran
 
     def _enqueue(self, sync: Sync, seconds: float) -> None:
         self.queued = sync
         self.world.note(f"[{sync.name} is queued]")
-
-        def begin() -> None:
-            if self.queued is sync and self.running is None:
-                self._begin(sync)
-
-        self.world.later(seconds, begin)
+        self.world.later(
+            seconds, lambda: self._begin(sync), provided=lambda: self.queued is sync and self.running is None
+        )
 
     def _begin(self, sync: Sync) -> None:
         self.queued, self.running, self.rescheduled, self.rescheduled_until = None, sync, None, None
@@ -177,15 +177,12 @@ class Fivetran(Vendor):
             self.foreign_times.append(self.world.t)
         self.world.note(f"[{sync.name} runs]")
         seconds, how = sync.parts.pop(0)
-
-        def end() -> None:
-            if self.running is sync and not (self.stopping and how != "success"):
-                self._end(sync, how)
-
-        self.world.later(seconds, end)
+        self.world.later(seconds, lambda: self._end(sync, how), provided=lambda: self.running is sync)
 
     def _end(self, sync: Sync, how: str) -> None:
         world, rng = self.world, self.world.rng
+        if self.stopping and how != "success":
+            return
         world.note(f"[{sync.name}: {how}]")
         self.running = None
         if sync.foreign:
@@ -226,12 +223,11 @@ class Fivetran(Vendor):
         if sync.late:
             self.unknowable(LATE_OTHER)
         if not self.manual:
-
-            def go_on() -> None:
-                if self.rescheduled is sync and self.running is None and not self.paused:
-                    self._begin(sync)
-
-            self.world.later(seconds + self.world.rng.uniform(0, 30), go_on)
+            self.world.later(
+                seconds + self.world.rng.uniform(0, 30),
+                lambda: self._begin(sync),
+                provided=lambda: self.rescheduled is sync and self.running is None and not self.paused,
+            )
 
     def _pause(self, ended: Sync | None = None) -> None:
         """What runs or is queued ends without a stamp, or has just `ended` so."""
@@ -255,27 +251,23 @@ class Fivetran(Vendor):
                 for sync in victims:
                     sync.unpaused = True
                 if self.flagged_from is not None:
-                    self._enqueue(Sync("the one that was due", [(60.0, "success")], foreign=True, historical=True), 5.0)
+                    self._enqueue(Sync("the one that was due", [(60.0, "success")], historical=True), 5.0)
 
             self.world.later(self.unpause_after, unpause)
-
-    def _scheduled(self) -> None:
-        self.world.later(self.frequency, self._scheduled)
-        self._somebody_starts()
 
     def _somebody_starts(self) -> None:
         if self.running is None and self.queued is None and self.rescheduled is None and not self.paused:
             part = self.world.rng.uniform(5, 600), self.world.rng.choice(("success", "failure"))
-            self._begin(Sync("a foreign one", [part], foreign=True))
+            self._begin(Sync("a foreign one", [part]))
 
     # What it shows
 
     def view(self, path: str, _: Mapping[str, str]) -> View:
         t = self.world.t
         if path.endswith("/sync-history"):
-            return View((403, {"code": "Forbidden"}), lambda: None)
+            return View((403, {"code": "Forbidden"}))
         if t < self.hidden_until:
-            return View((404, {"code": "NotFound_Connection", "message": "Cannot find connection"}), lambda: None)
+            return View((404, {"code": "NotFound_Connection", "message": "Cannot find connection"}))
         running, queued, target, latest_end = self.running, self.queued is not None, self.target, self.latest_end
         truths = self._latest_truths() if self.sensing else set(target.truths) if target else None
 
@@ -283,8 +275,7 @@ class Fivetran(Vendor):
             self.witness = running or self.witness
             self.polled, self.polled_unseen = t, queued
             if truths is not None:
-                aged = latest_end is not None and self.may_be_aged(latest_end[0])  # a stale read is ten seconds old
-                self.seen_truths = truths | ({"running"} if aged else set())
+                self.seen = truths | self.aged(latest_end and latest_end[0])  # a stale read is ten seconds old
 
         flagged = self.flagged_from is not None and self.flagged_from <= t
         data = {
@@ -304,12 +295,9 @@ class Fivetran(Vendor):
             return {"cancelled" if self.paused else "running"}
         if self.latest_end is None:
             return {"running"}
-        at, word = self.latest_end
-        if word == CUT:
+        if self.latest_end[1] == CUT:
             self.unknowable(CUT)
-        if self.may_be_aged(at):
-            return {"running"} if self.may_be_aged(at + 6) else {"running", word}
-        return {word}
+        return self.latest(*self.latest_end)
 
     def handle(self, method: str, path: str, body: Any) -> Reply:
         if method == "PATCH" and self.paused:
@@ -327,6 +315,23 @@ class Fivetran(Vendor):
     polled_before_request = 0.0
     polled = 0.0
     swallowed: Sync | None = None
+
+    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+        trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID, **self.waiting(rng)} for _ in range(2))
+        mood = rng.random()
+        if mood < 0.12:
+            return None, trigger, check
+        if rng.random() < 0.5:
+            del check["FIVETRAN_CONNECTOR_ID"]
+        if mood < 0.22:
+            return resync_connector, trigger, check
+        if mood < 0.32:
+            return update_connector, {**trigger, "FIVETRAN_HISTORICAL_SYNC": "TRUE"}, check
+        if mood < 0.45:
+            trigger["FIVETRAN_FORCE"] = rng.choice(("TRUE", "FALSE"))
+        else:
+            trigger["FIVETRAN_IF_RUNNING"] = rng.choice(("restart", "restart", "restart", "join", "wait", "fail"))
+        return trigger_sync, trigger, check
 
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
@@ -425,14 +430,14 @@ class Fivetran(Vendor):
             self.unknowable(UNSEEN)
         self.handoff = handoff
         if self.target is not None:
-            self.seen_truths = set(self.target.truths)
+            self.seen = set(self.target.truths)
 
     def truths(self) -> set[str]:
         if not self.sensing:
             self._foreign_since()
         if self.target is not None and self.target.unpaused:
             self.unknowable(UNPAUSED)
-        return self.seen_truths
+        return self.seen
 
     @property
     def reported_within(self) -> float:  # type: ignore[override]
@@ -463,38 +468,3 @@ class Fivetran(Vendor):
         if target is None or not target.foreign:
             return True
         return t not in (target.begun, target.ended)
-
-    def ended_at(self) -> float | None:
-        return None if self.target is None else self.target.ended
-
-
-def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
-    world = World(rng or random.Random(seed), trace=trace)
-    return Timeline(world, Fivetran(world), faulty=faulty)
-
-
-def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False) -> Outcome:
-    """One timeline through the real scripts."""
-    line = timeline(seed, rng=rng, trace=trace)
-    rng = line.world.rng
-    random.seed(rng.getrandbits(32))  # the clients' jitter
-    trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID} for _ in range(2))
-    trigger.update(waiting(rng, "FIVETRAN"))
-    check.update(waiting(rng, "FIVETRAN"))
-    pauses = pauses_of(rng)
-    mood = rng.random()
-    if mood < 0.12:
-        return sense(seed, line, check_sync_status, check, "FIVETRAN", pauses)
-    if rng.random() < 0.5:
-        del check["FIVETRAN_CONNECTOR_ID"]
-    script: ModuleType = trigger_sync
-    if mood < 0.22:
-        script = resync_connector
-    elif mood < 0.32:
-        script = update_connector
-        trigger["FIVETRAN_HISTORICAL_SYNC"] = "TRUE"
-    elif mood < 0.45:
-        trigger["FIVETRAN_FORCE"] = rng.choice(("TRUE", "FALSE"))
-    else:
-        trigger["FIVETRAN_IF_RUNNING"] = rng.choice(("restart", "restart", "restart", "join", "wait", "fail"))
-    return play(seed, line, "fivetran", (script, check_sync_status), trigger, check, pauses)

@@ -31,18 +31,17 @@ Where no client can know (counted apart):
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Callable, cast
+from typing import Any
 
 from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
-from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
+from tests.simulation.world import Reply, Vendor, View, World
 
 SCHEDULED = "scheduled run"
 EARLIER = "run of an earlier unclear start"
@@ -58,15 +57,18 @@ SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
 FORBIDDEN = {"error": {"code": "forbidden", "message": "Insufficient scope. Required: environment:syncs:read"}}
 
 
+@dataclass(eq=False)
 class Run:
     """One run of an entry; `cut` are the seconds after which it is cut and continued, if it is."""
 
-    def __init__(self, seconds: float, good: bool, *, batch: object = None, cut: float | None = None) -> None:
-        self.seconds, self.good, self.batch, self.cut = seconds, good, batch, cut  # batch: which trigger asked for it
-        self.state = "queued"  # running, cut, ended, dropped
-        self.begun: float | None = None
-        self.ended: float | None = None
-        self.abandoned = False  # it was cut, and never continued
+    seconds: float
+    good: bool
+    cut: float | None = None
+    batch: object = None  # which trigger asked for it
+    state: str = "queued"  # running, cut, ended, dropped
+    begun: float | None = None
+    ended: float | None = None
+    abandoned: bool = False  # it was cut, and never continued
 
 
 class Entry:
@@ -100,6 +102,9 @@ class Entry:
 class Nango(Vendor):
     """One integration."""
 
+    name = "nango"
+    trigger = trigger_sync
+    check = check_sync_status
     reported_within = 900.0
     stale_for = 2.0
 
@@ -121,7 +126,6 @@ class Nango(Vendor):
         self.accepted_at: float | None = None
         self.sent_at = 0.0
         self.responded_at: float | None = None  # when the response came, where there is no baseline
-        self.seen: set[str] = {"running"}
         self.baseline_at = self.polled_at = 0.0
         self.polled: dict[str, Run | None] = {}
         self.baseline: dict[str, Run | None] = {}
@@ -140,7 +144,7 @@ class Nango(Vendor):
             if rng.random() < 0.2:
                 self._begin(entry, Run(rng.choice((rng.uniform(0, 5), rng.uniform(0, 900))), good=True))
             if rng.random() < 0.1:
-                world.later(rng.choice((rng.uniform(0, 3), rng.uniform(0, 3000))), self._schedule(entry))
+                self._schedule(entry, rng.choice((rng.uniform(0, 3), rng.uniform(0, 3000))))
         if rng.random() < 0.02:
             connection = rng.choice(self.entries).connection
             world.later(rng.choice((rng.uniform(0, 3), rng.uniform(0, 1000))), lambda: self._delete(connection))
@@ -152,13 +156,13 @@ class Nango(Vendor):
 
     # What happens at Nango
 
-    def _schedule(self, entry: Entry) -> Callable[[], None]:
-        def begin() -> None:
-            if entry.running is None and entry.queued is None and not entry.gone:
-                rng = self.world.rng
-                self._begin(entry, Run(rng.uniform(1, 300), rng.random() < 0.6))
-
-        return begin
+    def _schedule(self, entry: Entry, seconds: float) -> None:
+        rng = self.world.rng
+        self.world.later(
+            seconds,
+            lambda: self._begin(entry, Run(rng.uniform(1, 300), rng.random() < 0.6)),
+            provided=lambda: entry.running is None and entry.queued is None and not entry.gone,
+        )
 
     def _delete(self, connection: str) -> None:
         self.world.note(f"[{connection} is deleted]")
@@ -190,20 +194,11 @@ class Nango(Vendor):
             if run.batch is not self.accepted:
                 entry.others.append((self.world.t, run))
         self.world.note(f"[{entry.id}: runs]")
-
-        def end() -> None:
-            if entry.running is run:
-                self._end(entry, run)
-
-        def cut() -> None:
-            if entry.running is run:
-                self._cut(entry, run)
-
         if run.cut is not None:
             run.seconds -= run.cut
-            self.world.later(run.cut, cut)
+            self.world.later(run.cut, lambda: self._cut(entry, run), provided=lambda: entry.running is run)
         else:
-            self.world.later(run.seconds, end)
+            self.world.later(run.seconds, lambda: self._end(entry, run), provided=lambda: entry.running is run)
 
     def _cut(self, entry: Entry, run: Run) -> None:
         rng, at = self.world.rng, self.world.t
@@ -249,7 +244,7 @@ class Nango(Vendor):
     def view(self, path: str, params: Mapping[str, str]) -> View:
         del path
         if not self.may_read:
-            return View((403, FORBIDDEN), lambda: None)
+            return View((403, FORBIDDEN))
         t, connection = self.world.t, params.get("connection_id")
         chosen = self._chosen(connection, [] if params["syncs"] == "*" else params["syncs"].split(","))
         if connection and all(entry.gone for entry in self.entries if entry.connection == connection):
@@ -304,7 +299,7 @@ class Nango(Vendor):
         return due
 
     def _stamp(self, t: float) -> str:
-        return stamp(self.world.server(t), 3)
+        return self.world.stamp(t, 3)
 
     def handle(self, method: str, path: str, body: Any) -> Reply:
         del method, path
@@ -321,8 +316,7 @@ class Nango(Vendor):
                 if not 0 <= self.delays[entry.id] <= 25:
                     self.unknowable(LATE)
             if entry.running is None and entry.queued is None:
-                plan = self.plans[entry.id]
-                run = Run(plan.seconds, plan.good, batch=self.accepted, cut=plan.cut)
+                run = replace(self.plans[entry.id], batch=self.accepted)
                 if entry.target is not None and entry.target.batch is self.accepted:
                     self.unknowable(NEVER_SHOWN)
                 entry.target = run
@@ -337,6 +331,25 @@ class Nango(Vendor):
         return 200, {"success": True}
 
     # What is true
+
+    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+        trigger = {
+            **SECRETS,
+            "NANGO_PROVIDER_CONFIG_KEY": KEY,
+            "NANGO_IF_RUNNING": rng.choice(("wait", "join", "fail")),
+        }
+        if rng.random() < 0.6:
+            trigger["NANGO_CONNECTION_ID"] = rng.choice(self.entries).connection
+        if rng.random() < 0.4:
+            entry = rng.choice(self.entries)
+            trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
+        senses = rng.random() < 0.12
+        check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
+        if trigger["NANGO_IF_RUNNING"] != "join" and rng.random() < 0.2:
+            trigger["NANGO_RESET"] = "TRUE"
+        trigger.update(self.waiting(rng))
+        check.update(self.waiting(rng))
+        return None if senses else trigger_sync, trigger, check
 
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
@@ -432,10 +445,8 @@ class Nango(Vendor):
 
     def _aged(self, entries: list[Entry]) -> set[str]:
         """How the latest runs of the entries ended, if that is not too long ago."""
-        age = self.world.t - min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
-        limit = math.inf if self.max_age is None else self.max_age * 60.0
-        fresh = {self._latest(entries)} if age < limit + 3 else set()
-        return fresh | ({"running"} if age > limit - 3 else set())
+        oldest = min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
+        return self.latest(oldest, self._latest(entries))
 
     def _latest(self, entries: list[Entry]) -> str:
         words = set()
@@ -448,9 +459,6 @@ class Nango(Vendor):
             else:
                 words.add("unknown" if self.old and entry.paused else "succeeded" if entry.good else "failed")
         return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
-
-    def truths(self) -> set[str]:
-        return self.seen
 
     def ended_at(self) -> float | None:
         ends = []
@@ -468,33 +476,3 @@ class Nango(Vendor):
     def yesterdays(self) -> Handoff:
         watches = {entry.id: Watch(entry.id) for entry in self.entries}
         return Handoff(Selection(KEY), self.world.server(self.world.t - 86400), watches)
-
-
-def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
-    """The world of one seed: the same vendor and wire for whoever plays in it."""
-    world = World(rng or random.Random(seed), trace=trace)
-    return Timeline(world, Nango(world), faulty=faulty)
-
-
-def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False) -> Outcome:
-    """One timeline through the real scripts."""
-    line = timeline(seed, rng=rng, trace=trace)
-    vendor = cast(Nango, line.vendor)
-    rng = line.world.rng
-    random.seed(rng.getrandbits(32))  # the clients' jitter
-    trigger = {**SECRETS, "NANGO_PROVIDER_CONFIG_KEY": KEY, "NANGO_IF_RUNNING": rng.choice(("wait", "join", "fail"))}
-    if rng.random() < 0.6:
-        trigger["NANGO_CONNECTION_ID"] = rng.choice(vendor.entries).connection
-    if rng.random() < 0.4:
-        entry = rng.choice(vendor.entries)
-        trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
-    senses = rng.random() < 0.12
-    check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
-    if trigger["NANGO_IF_RUNNING"] != "join" and rng.random() < 0.2:
-        trigger["NANGO_RESET"] = "TRUE"
-    trigger.update(waiting(rng, "NANGO"))
-    check.update(waiting(rng, "NANGO"))
-    pauses = pauses_of(rng)
-    if not senses:
-        return play(seed, line, "nango", (trigger_sync, check_sync_status), trigger, check, pauses)
-    return sense(seed, line, check_sync_status, check, "NANGO", pauses)

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Callable, Optional, cast
+from typing import Any, Callable
 
-from fivetran_blueprints import check_sync_status as check_fivetran
-from fivetran_blueprints import trigger_sync as trigger_fivetran
 from fivetran_blueprints.handoff import Handoff as FivetranHandoff
 from fivetran_blueprints.verdict import Baseline
-from nango_blueprints import check_sync_status as check_nango
-from nango_blueprints import trigger_sync as trigger_nango
 from nango_blueprints.api import parse_entries
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff as NangoHandoff
 from nango_blueprints.verdict import Watch
-from rudderstack_blueprints import check_sync_status as check_rudderstack
-from rudderstack_blueprints import trigger_sync as trigger_rudderstack
 from rudderstack_blueprints.syncs import Handoff as RudderStackHandoff
 from shared.timestamps import parse_timestamp
 from shared.transport import NOT_JSON, Response, TransportError
 from tests.simulation import fivetran, nango, rudderstack
-from tests.simulation.playing import Outcome, play
-from tests.simulation.world import SimulatedWire, Timeline
+from tests.simulation.playing import play
+from tests.simulation.world import Timeline
 
 
 class ToldError(Exception):
@@ -33,12 +28,11 @@ class ToldError(Exception):
 class Peer:
     """What the rules of another client need; its reads are repeated until there is a response."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self.timeline, self.world, self.vendor = timeline, timeline.world, timeline.vendor
-        self._wire = SimulatedWire(timeline)
+    def __init__(self, timeline: Timeline[Any]) -> None:
+        self.world, self.vendor, self._wire = timeline.world, timeline.vendor, timeline.wire
         self._taken = False
         self._pauses_since_end = 0
-        self.vendor.begin_run(trigger_nango)
+        self.vendor.begin_run(self.vendor.trigger)
 
     def read(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The body of a good response; None where the vendor refuses."""
@@ -81,11 +75,15 @@ class Peer:
         raise ToldError(how)
 
 
+Rule = Callable[[Peer], None]
+
+
 def compare(
-    ours: Callable[[], Outcome], rules: Mapping[str, Callable[[Peer], None]], world: Callable[[], Timeline]
+    world: Callable[[], Timeline[Any]], trigger: dict[str, str], check: dict[str, str], rules: Mapping[str, Rule]
 ) -> dict[str, str]:
     """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
-    outcome = ours()
+    line = world()
+    outcome = play(line, line.vendor.trigger, trigger, check, [300.0] * 3)
     reported = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
     usual = "right" if outcome.verdict in ("succeeded", "failed", "cancelled") else outcome.verdict.replace("_", " ")
     found = {"ours": "unknowable" if outcome.kind else reported or usual}
@@ -101,108 +99,91 @@ def compare(
     return found
 
 
-Stamps = tuple[Optional[datetime], Optional[datetime]]
+Stamps = tuple[datetime, datetime]  # of the latest success and the latest failure
 _NEVER = datetime(1, 1, 1, tzinfo=timezone.utc)
 
 
-def _shipyard_old(now: Stamps, before: Stamps, executed: datetime) -> str:
-    """Any stamp after the local time of execution."""
-    del before
-    return _first_failed(now, (executed, executed))
-
-
-def _first_failed(now: Stamps, before: Stamps, executed: datetime = _NEVER) -> str:
-    """Each stamp against its own in the snapshot, a failure first: Shipyard new, Prefect."""
-    del executed
-    if (now[1] or _NEVER) > (before[1] or _NEVER):
+def _first_failed(now: Stamps, before: Stamps) -> str:
+    """Each stamp against its own in the snapshot, a failure first."""
+    if now[1] > before[1]:
         return "failed"
-    return "succeeded" if (now[0] or _NEVER) > (before[0] or _NEVER) else ""
+    return "succeeded" if now[0] > before[0] else ""
 
 
-def _airflow(now: Stamps, before: Stamps, executed: datetime) -> str:
+def _succeeded_first(now: Stamps, before: Stamps) -> str:
     """Each stamp against the later one of the snapshot, a success first; without any stamp it crashes."""
-    del executed
-    if before == (None, None):
+    if before == (_NEVER, _NEVER):
         return "crash"
-    latest = max(stamp or _NEVER for stamp in before)
-    if (now[0] or _NEVER) > latest:
+    if now[0] > max(before):
         return "succeeded"
-    return "failed" if (now[1] or _NEVER) > latest else ""
+    return "failed" if now[1] > max(before) else ""
 
 
-def _later_decides(now: Stamps, before: Stamps, executed: datetime) -> str:
-    """The later stamp, if it is later than those of the snapshot: Dagster, Kestra."""
-    del executed
-    if max(stamp or _NEVER for stamp in now) <= max(stamp or _NEVER for stamp in before):
+def _later_decides(now: Stamps, before: Stamps) -> str:
+    """The later stamp, if it is later than those of the snapshot."""
+    if max(now) <= max(before):
         return ""
-    return "succeeded" if (now[0] or _NEVER) > (now[1] or _NEVER) else "failed"
+    return "succeeded" if now[0] > now[1] else "failed"
 
 
-# Name -> (rule, whether it starts again what was rescheduled, whether it ever times out)
-_FIVETRAN_RULES: dict[str, tuple[Callable[[Stamps, Stamps, datetime], str], bool, bool]] = {
-    "Shipyard old": (_shipyard_old, False, False),
-    "Shipyard new": (_first_failed, False, False),
-    "Airflow 2.4": (_airflow, True, False),
-    "Dagster": (_later_decides, True, False),
-    "Prefect": (_first_failed, False, False),
-    "Kestra": (_later_decides, False, True),
+@dataclass(frozen=True)
+class FivetranRule:
+    """How another client decides; `word` gets the stamps of a poll and of the snapshot before the start."""
+
+    word: Callable[[Stamps, Stamps], str]
+    by_local_clock: bool = False  # the time of its start takes the place of the snapshot
+    starts_again: bool = False  # what was rescheduled
+    times_out: bool = False
+
+    def __call__(self, peer: Peer) -> None:
+        path = f"/v1/connections/{fivetran.ID}"
+        first = peer.read(path)["data"]
+        if first["paused"] or first["status"]["setup_state"] == "incomplete":
+            peer.end("refused")
+        before = (peer.world.local(), peer.world.local()) if self.by_local_clock else _stamps(first)
+        response = peer.start(f"{path}/sync", {"force": True})
+        if response is None or not response.ok or response.date is None:
+            peer.end("refused")
+            return
+        syncing = first["status"]["sync_state"] == "syncing"
+        peer.took(FivetranHandoff(fivetran.ID, Baseline(None, None, response.date, interrupted=syncing)))
+        while peer.pause(60):
+            now = peer.read(path)["data"]
+            word = self.word(_stamps(now), before)
+            if word == "crash":
+                peer.end("crash")
+            if word:
+                peer.report(word)
+            if self.starts_again and now["status"]["sync_state"] == "rescheduled":
+                peer.start(f"{path}/sync", {"force": True})
+            if self.times_out and peer.world.t > 6 * 3600:
+                peer.end("timed out")
+
+
+def _stamps(data: Mapping[str, Any]) -> Stamps:
+    return parse_timestamp(data["succeeded_at"]) or _NEVER, parse_timestamp(data["failed_at"]) or _NEVER
+
+
+_FIVETRAN_RULES = {
+    "Shipyard old": FivetranRule(_first_failed, by_local_clock=True),
+    "Shipyard new": FivetranRule(_first_failed),
+    "Airflow 2.4": FivetranRule(_succeeded_first, starts_again=True),
+    "Dagster": FivetranRule(_later_decides, starts_again=True),
+    "Prefect": FivetranRule(_first_failed),
+    "Kestra": FivetranRule(_later_decides, times_out=True),
 }
 
 
 def _fivetran(seed: int) -> dict[str, str]:
     """How our client and the rules of others fare in one timeline (start with force, poll every minute), on a wire that
     never fails."""
-
-    def ours() -> Outcome:
-        line = fivetran.timeline(seed, faulty=False)
-        trigger = {**fivetran.SECRETS, "FIVETRAN_CONNECTOR_ID": fivetran.ID, "FIVETRAN_WAIT": "TRUE"}
-        check = {**fivetran.SECRETS, "FIVETRAN_WAIT": "TRUE"}
-        return play(seed, line, "fivetran", (trigger_fivetran, check_fivetran), trigger, check, [300.0] * 3)
-
-    def rule_of(name: str) -> Callable[[Peer], None]:
-        rule, starts_again, times_out = _FIVETRAN_RULES[name]
-
-        def run(peer: Peer) -> None:
-            path = f"/v1/connections/{fivetran.ID}"
-            first = peer.read(path)["data"]
-            if first["paused"] or first["status"]["setup_state"] == "incomplete":
-                peer.end("refused")
-            executed = peer.world.local()
-            response = peer.start(f"{path}/sync", {"force": True})
-            if response is None or not response.ok or response.date is None:
-                peer.end("refused")
-                return
-            syncing = first["status"]["sync_state"] == "syncing"
-            peer.took(FivetranHandoff(fivetran.ID, Baseline(None, None, response.date, interrupted=syncing)))
-            while peer.pause(60):
-                now = peer.read(path)["data"]
-                word = rule(_stamps(now), _stamps(first), executed)
-                if word == "crash":
-                    peer.end("crash")
-                if word:
-                    peer.report(word)
-                if starts_again and now["status"]["sync_state"] == "rescheduled":
-                    peer.start(f"{path}/sync", {"force": True})
-                if times_out and peer.world.t > 6 * 3600:
-                    peer.end("timed out")
-
-        return run
-
-    rules = {name: rule_of(name) for name in _FIVETRAN_RULES}
-    return compare(ours, rules, lambda: fivetran.timeline(seed, faulty=False))
-
-
-def _stamps(data: Mapping[str, Any]) -> Stamps:
-    return parse_timestamp(data["succeeded_at"]), parse_timestamp(data["failed_at"])
+    check = {**fivetran.SECRETS, "FIVETRAN_WAIT": "TRUE"}
+    trigger = {**check, "FIVETRAN_CONNECTOR_ID": fivetran.ID}
+    return compare(lambda: Timeline(fivetran.Fivetran, seed, faulty=False), trigger, check, _FIVETRAN_RULES)
 
 
 def _nango(seed: int) -> dict[str, str]:
     """How our client and "not RUNNING means done" fare in one timeline, on a wire that never fails."""
-
-    def ours() -> Outcome:
-        line = nango.timeline(seed, faulty=False)
-        environment = {**nango.SECRETS, "NANGO_PROVIDER_CONFIG_KEY": nango.KEY, "NANGO_WAIT": "TRUE"}
-        return play(seed, line, "nango", (trigger_nango, check_nango), environment, dict(nango.SECRETS), [300.0] * 3)
 
     def not_running_means_done(peer: Peer) -> None:
         query = {"provider_config_key": nango.KEY, "syncs": "*"}
@@ -219,8 +200,9 @@ def _nango(seed: int) -> dict[str, str]:
             if all(entry["status"] != "RUNNING" for entry in now):
                 peer.report("succeeded" if all(entry["status"] != "ERROR" for entry in now) else "failed")
 
+    trigger = {**nango.SECRETS, "NANGO_PROVIDER_CONFIG_KEY": nango.KEY, "NANGO_WAIT": "TRUE"}
     rules = {"not RUNNING means done": not_running_means_done}
-    return compare(ours, rules, lambda: nango.timeline(seed, faulty=False))
+    return compare(lambda: Timeline(nango.Nango, seed, faulty=False), trigger, dict(nango.SECRETS), rules)
 
 
 def _rudderstack(seed: int) -> dict[str, str]:
@@ -231,20 +213,14 @@ def _rudderstack(seed: int) -> dict[str, str]:
     send it up to four times.
     """
 
-    def ours() -> Outcome:
-        line = rudderstack.timeline(seed)
-        vendor = cast(rudderstack.RudderStack, line.vendor)
-        variable = "RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID"
-        trigger = {**rudderstack.SECRETS, variable: rudderstack.ID, "RUDDERSTACK_IF_RUNNING": "fail"}
-        trigger["RUDDERSTACK_WAIT"] = "TRUE"
-        check = {**rudderstack.SECRETS, "RUDDERSTACK_WAIT": "TRUE"}
-        vendor.fail_on_failed_rows = False
-        return play(seed, line, "rudderstack", (trigger_rudderstack, check_rudderstack), trigger, check, [300.0] * 3)
+    def world() -> Timeline[rudderstack.RudderStack]:
+        line = Timeline(rudderstack.RudderStack, seed)
+        line.vendor.fail_on_failed_rows = False
+        return line
 
-    def rule_of(tries: int, *, by_id: bool, running: tuple[str, ...], old: bool) -> Callable[[Peer], None]:
+    def rule_of(tries: int, *, by_id: bool, running: tuple[str, ...], old: bool) -> Rule:
         def run(peer: Peer) -> None:
-            vendor = cast(rudderstack.RudderStack, peer.vendor)
-            vendor.fail_on_failed_rows = False
+            vendor: rudderstack.RudderStack = peer.vendor
             if old and not vendor.is_source:
                 peer.end("not for connections")
             path = f"/v2/{'sources' if vendor.is_source else 'retl-connections'}/{rudderstack.ID}"
@@ -285,7 +261,10 @@ def _rudderstack(seed: int) -> dict[str, str]:
         "Shipyard newer": rule_of(1, by_id=True, running=("processing", "running"), old=False),
         "Airflow/Dagster plugin": rule_of(4, by_id=True, running=("processing", "running"), old=False),
     }
-    return compare(ours, rules, lambda: rudderstack.timeline(seed))
+    check = {**rudderstack.SECRETS, "RUDDERSTACK_WAIT": "TRUE"}
+    variable = "RUDDERSTACK_SOURCE_ID" if world().vendor.is_source else "RUDDERSTACK_CONNECTION_ID"
+    trigger = {**check, variable: rudderstack.ID, "RUDDERSTACK_IF_RUNNING": "fail"}
+    return compare(world, trigger, check, rules)
 
 
 PEERS = {"fivetran": _fivetran, "rudderstack": _rudderstack, "nango": _nango}

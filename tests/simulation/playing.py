@@ -21,51 +21,53 @@ _SENSED = 3  # checks without a handoff; more of them would poll an idle connect
 _ENDS = ("succeeded", "failed", "cancelled", "unknown", "not_found")
 
 
-class SimulatedArtifacts:
-    """As `shared.handoff.Artifacts`, without the files (but a handoff still goes through plain values), or with the
-    real ones behind it. Tells the vendor when a handoff is saved."""
+class InMemory:
+    """As `shared.handoff.Artifacts`, without the files; but a handoff still goes through plain values."""
 
-    def __init__(self, vendor: Vendor, real: Artifacts | None) -> None:
-        self._vendor, self._real = vendor, real
+    def __init__(self) -> None:
         self._handoff: dict[str, Any] | None = None
         self._state = ""
-        self.saved = False
 
     def begin_start(self, target: Mapping[str, Any]) -> None:
+        del target
         self._state = "reading"
-        if self._real:
-            self._real.begin_start(target)
 
     def sending(self, draft: Any) -> None:
         draft.plain()
         self._state = "sent"
-        if self._real:
-            self._real.sending(draft)
 
     def not_sent(self) -> None:
         self._state = "reading"
-        if self._real:
-            self._real.not_sent()
 
     def end_start(self, exit_code: int, outcome: str) -> None:
+        del outcome
         if self._state == "reading":
             self._state = "ended" if exit_code else ""
-        if self._real:
-            self._real.end_start(exit_code, outcome)
+
+    def save(self, handoff: Any) -> None:
+        self._handoff, self._state = handoff.plain(), ""
+
+    def find(self, kind: Any, given: Any) -> Any:
+        del given
+        if self._state:
+            raise ArtifactError("the trigger before this check did not finish")
+        return None if self._handoff is None else kind.from_plain(self._handoff)
+
+
+class WatchedArtifacts:
+    """Artifacts that tell the vendor when a handoff is saved."""
+
+    def __init__(self, vendor: Vendor, artifacts: Artifacts | InMemory) -> None:
+        self._vendor, self._artifacts = vendor, artifacts
+        self.saved = False
 
     def save(self, handoff: Any) -> None:
         self.saved = True
         self._vendor.saved_handoff(handoff)
-        if self._real:
-            self._real.save(handoff)
-        self._handoff, self._state = handoff.plain(), ""
+        self._artifacts.save(handoff)
 
-    def find(self, kind: Any, given: Any) -> Any:
-        if self._real:
-            return self._real.find(kind, given)
-        if self._state:
-            raise ArtifactError("the trigger before this check did not finish")
-        return None if self._handoff is None else kind.from_plain(self._handoff)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._artifacts, name)
 
 
 @dataclass
@@ -103,36 +105,41 @@ def pauses_of(rng: random.Random) -> Iterator[float]:
     return (rng.choice((300.0, 300.0, rng.uniform(1, 900), rng.uniform(0, 30))) for _ in range(24))
 
 
-def waiting(rng: random.Random, prefix: str) -> dict[str, str]:
-    """The inputs about waiting of one script."""
-    wait = {f"{prefix}_WAIT": "TRUE"} if rng.random() < 0.4 else {}
-    timeout, interval = rng.choice(("1", "10", "60", "120")), rng.choice(("20", "60", "300", "900"))
-    return {**wait, f"{prefix}_WAIT_TIMEOUT": timeout, f"{prefix}_POLL_INTERVAL": interval}
+def simulate(kind: type[Vendor], seed: int, *, trace: bool = False) -> Outcome:
+    """One timeline through the real scripts."""
+    timeline = Timeline(kind, seed, trace=trace)
+    rng = timeline.world.rng
+    random.seed(rng.getrandbits(32))  # the clients' jitter
+    script, trigger, check = timeline.vendor.scenario(rng)
+    if script is None:
+        return sense(timeline, check, pauses_of(rng))
+    return play(timeline, script, trigger, check, pauses_of(rng))
 
 
 def play(
-    seed: int, timeline: Timeline, name: str, scripts: tuple[ModuleType, ModuleType], trigger: dict[str, str],
-    check: dict[str, str], pauses: Iterable[float],
+    timeline: Timeline[Any], script: ModuleType, trigger: dict[str, str], check: dict[str, str],
+    pauses: Iterable[float],
 ) -> Outcome:  # fmt: skip
     """A trigger, once more if it could not start, then checks until one reports how the sync ended."""
     world, vendor = timeline.world, timeline.vendor
-    outcome = Outcome(seed)
+    outcome = Outcome(timeline.seed)
     again, check_anyway = world.rng.random() < 0.7, world.rng.random() < 0.3
-    with tempfile.TemporaryDirectory() if seed % _ON_DISK == 0 else nullcontext() as folder:
-        real = Artifacts(Path(folder), name, REDACTOR, world) if folder else None
-        if real:
+    with tempfile.TemporaryDirectory() if timeline.seed % _ON_DISK == 0 else nullcontext() as folder:
+        artifacts = WatchedArtifacts(vendor, InMemory())
+        if folder:
+            real = Artifacts(Path(folder), vendor.name, REDACTOR, world)
             real.begin_start({})
             real.save(vendor.yesterdays())
-        artifacts = SimulatedArtifacts(vendor, real)
+            artifacts = WatchedArtifacts(vendor, real)
         for _ in range(1 + again):
-            ending = timeline.run(scripts[0], trigger, artifacts)
+            ending = timeline.run(script, trigger, artifacts)
             _judge_start(outcome, vendor, artifacts, ending)
             if ending.code not in (202, 220) or artifacts.saved:
                 break
         goes_on = artifacts.saved and ending.word in ("started", "joined", "updated", "running", "unreachable")
         for pause in pauses if goes_on or (not artifacts.saved and ending.code and check_anyway) else []:
             world.advance(pause)
-            ending = timeline.run(scripts[1], check, artifacts)
+            ending = timeline.run(vendor.check, check, artifacts)
             if artifacts.saved:
                 _judge_check(outcome, vendor, ending)
             elif ending.code != 221:  # yesterday's success never stands for today's failed trigger
@@ -143,30 +150,28 @@ def play(
     if artifacts.saved:
         outcome.truth = "/".join(sorted(vendor.truths()))
         ended = vendor.ended_at()
-        quiet_for = world.t - max(timeline.faulted, -1e9 if ended is None else ended)
+        quiet_for = world.t - max(timeline.wire.faulted, -1e9 if ended is None else ended)
         outcome.missed = ending.code == 210 and ended is not None and quiet_for > vendor.reported_within
     else:
         outcome.truth = "started" if vendor.all_accepted[-1] else "not started"
     return _closed(outcome, timeline, sees_late_requests=artifacts.saved)
 
 
-def sense(
-    seed: int, timeline: Timeline, script: ModuleType, check: dict[str, str], prefix: str, pauses: Iterable[float]
-) -> Outcome:
+def sense(timeline: Timeline[Any], check: dict[str, str], pauses: Iterable[float]) -> Outcome:
     """Some checks without a handoff: what they report of the latest sync is true of what it was shown last."""
     vendor = timeline.vendor
     vendor.sensing = True
     if timeline.world.rng.random() < 0.6:
         vendor.max_age = timeline.world.rng.choice((1, 10, 60, 1440))
-        check[f"{prefix}_MAX_AGE"] = str(vendor.max_age)
-    outcome = Outcome(seed)
+        check[f"{vendor.name.upper()}_MAX_AGE"] = str(vendor.max_age)
+    outcome = Outcome(timeline.seed)
     for pause in islice(pauses, _SENSED):
         timeline.world.advance(pause)
-        ending = timeline.run(script, check, SimulatedArtifacts(vendor, None))
+        ending = timeline.run(vendor.check, check, WatchedArtifacts(vendor, InMemory()))
         outcome.truth = "/".join(sorted(vendor.truths()))
         if ending.word in ("running", *_ENDS):
             # Polls that fail are survived for 15 minutes, a 404 after a good poll, too; then the last good one counts.
-            failing = "not_found" in vendor.truths() or timeline.world.t - timeline.faulted < 90
+            failing = "not_found" in vendor.truths() or timeline.world.t - timeline.wire.faulted < 90
             timed_out = ending.message.startswith("timed out") and failing
             if ending.word not in vendor.truths() and not timed_out:
                 outcome.wrong.append(f"reported {ending.word}, and the latest was {outcome.truth}")
@@ -178,7 +183,7 @@ def sense(
     return _closed(outcome, timeline, sees_late_requests=False)
 
 
-def _closed(outcome: Outcome, timeline: Timeline, *, sees_late_requests: bool) -> Outcome:
+def _closed(outcome: Outcome, timeline: Timeline[Any], *, sees_late_requests: bool) -> Outcome:
     vendor = timeline.vendor
     outcome.starts = max(map(len, vendor.all_accepted))
     if vendor.arrived_late and sees_late_requests:
@@ -189,7 +194,7 @@ def _closed(outcome: Outcome, timeline: Timeline, *, sees_late_requests: bool) -
     return outcome
 
 
-def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: SimulatedArtifacts, ending: Ending) -> None:
+def _judge_start(outcome: Outcome, vendor: Vendor, artifacts: WatchedArtifacts, ending: Ending) -> None:
     if artifacts.saved:
         _judge_check(outcome, vendor, ending)
     elif ending.word in ("unclear", "unreachable"):

@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Callable, cast
+from typing import Any, Callable
 
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
-from tests.simulation.playing import Outcome, pauses_of, play, sense, waiting
-from tests.simulation.world import Reply, Timeline, Vendor, View, World, stamp
+from tests.simulation.world import Reply, Vendor, View, World
 
 FOREIGN = "foreign start"
 ANOTHER = "another run since"
@@ -42,15 +42,19 @@ ID = "an_id"
 _CANCELLED = ("stopped", "cancelled", "canceled", "aborted")
 
 
+@dataclass(eq=False)
 class Sync:
     """A sync (or run). `word` is how it ends, `rows` how many its destination refused."""
 
-    def __init__(self, name: str, seconds: float, word: str, *, foreign: bool, rows: int = 0, error: str = "") -> None:
-        self.name, self.seconds, self.word = name, seconds, word
-        self.rows, self.error, self.foreign = rows, error, foreign
-        self.started = 0.0
-        self.shown_from = 0.0
-        self.ended: float | None = None
+    seconds: float
+    word: str
+    rows: int
+    error: str
+    foreign: bool
+    name: str = ""
+    started: float = 0.0
+    shown_from: float = 0.0
+    ended: float | None = None
 
     def truth(self, fail_on_failed_rows: bool) -> str:
         """The outcome word of its state now."""
@@ -68,6 +72,10 @@ class Sync:
 class RudderStack(Vendor):
     """One connection or source."""
 
+    name = "rudderstack"
+    trigger = trigger_sync
+    check = check_sync_status
+    target: Sync | None
     may_answer_401 = True
 
     def __init__(self, world: World) -> None:
@@ -88,24 +96,22 @@ class RudderStack(Vendor):
         self.fail_on_failed_rows = rng.random() < 0.3
         self.stop_after = rng.choice((0.0, rng.uniform(0, 20), rng.uniform(0, 60), rng.uniform(0, 420)))
         self.stop_word = rng.choice((*_CANCELLED, "failed", self.good_word, "draining"))
-        self.plans = [self._plan(rng) for _ in range(3)]
+        self.plans = [self._plan(rng, foreign=False) for _ in range(3)]
         self.syncs: list[Sync] = []
         self.running: Sync | None = None
         self.witness: Sync | None = None
-        self.target: Sync | None = None
         self.by_id = False
         self.searched = False  # the start's response had no id
         self.posted_at = self.polled_at = 0.0
         self.polled: list[Sync] = []  # what the last poll could show
-        self.seen: set[str] = {"running"}
         self._history(rng)
         if rng.random() < 0.3:
-            self.frequency = rng.choice((300.0, 1800.0, 7200.0))
-            world.later(rng.uniform(0, self.frequency), self._scheduled)
+            frequency = rng.choice((300.0, 1800.0, 7200.0))
+            world.later(rng.uniform(0, frequency), lambda: world.every(frequency, self._somebody_starts))
         if rng.random() < 0.05:
             world.later(rng.choice((rng.uniform(0, 3), rng.uniform(0, 30))), self._somebody_starts)
 
-    def _plan(self, rng: random.Random, *, foreign: bool = False) -> Sync:
+    def _plan(self, rng: random.Random, *, foreign: bool = True) -> Sync:
         seconds = rng.choice((rng.uniform(1, 15), rng.uniform(5, 300), rng.uniform(60, 1200)))
         if rng.random() < 0.05:
             seconds = rng.uniform(1200, 12000)
@@ -116,7 +122,7 @@ class RudderStack(Vendor):
         if self.wordless:
             word, error = self.good_word, error if word == "failed" or error else ""
         rows = rng.choice((0, 0, 0, 7)) if not self.is_source and word == self.good_word else 0
-        return Sync("foreign" if foreign else "ours", seconds, word, foreign=foreign, rows=rows, error=error)
+        return Sync(seconds, word, rows, error, foreign)
 
     # What happens at RudderStack
 
@@ -125,12 +131,12 @@ class RudderStack(Vendor):
         ran_for = rng.choice((0.0, rng.uniform(0, 5), rng.uniform(0, 5000))) if rng.random() < 0.4 else None
         until = self.world.t - (ran_for or 0.0)
         for _ in range(rng.choice((0, 1, 1, 4))):
-            sync = self._plan(rng, foreign=True)
+            sync = self._plan(rng)
             sync.ended = until - rng.choice((rng.uniform(0, 3), rng.uniform(3, 1e5)))
             until = sync.started = sync.shown_from = sync.ended - rng.choice((1.5, rng.uniform(2, 1000)))
             self.syncs.insert(0, sync)
         if ran_for is not None:
-            sync = self._plan(rng, foreign=True)
+            sync = self._plan(rng)
             sync.seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
             self._begin(sync)
             sync.started -= ran_for
@@ -140,7 +146,7 @@ class RudderStack(Vendor):
         sync.started, sync.shown_from = self.world.t, self.world.t + self.lag
         self.syncs.append(sync)
         self.running = sync
-        sync.name = f"{sync.name} {len(self.syncs)}"
+        sync.name = f"{'foreign' if sync.foreign else 'ours'} {len(self.syncs)}"
         self.world.note(f"[{sync.name} runs]")
         self.world.later(sync.seconds, lambda: self._end(sync, sync.word))
 
@@ -149,18 +155,26 @@ class RudderStack(Vendor):
             self.world.note(f"[{sync.name}: {word} {sync.error}]")
             self.running, sync.word, sync.ended = None, word, self.world.t
 
-    def _scheduled(self) -> None:
-        self.world.later(self.frequency, self._scheduled)
-        self._somebody_starts()
-
     def _somebody_starts(self) -> None:
         if self.running is None:
             rng = self.world.rng
-            sync = self._plan(rng, foreign=True)
+            sync = self._plan(rng)
             sync.seconds = min(sync.seconds, 900.0)
             self._begin(sync)
 
     # What it shows
+
+    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+        subject = {"RUDDERSTACK_SOURCE_ID" if self.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
+        policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
+        trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
+        senses = rng.random() < 0.12
+        check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
+        for environment in (trigger, check):
+            if self.fail_on_failed_rows:
+                environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
+            environment.update(self.waiting(rng))
+        return None if senses else trigger_sync, trigger, check
 
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
@@ -177,11 +191,11 @@ class RudderStack(Vendor):
 
     def view(self, path: str, params: Mapping[str, str]) -> View:
         if path == f"/v2/sources/{ID}":
-            return View((200, {"id": ID}), lambda: None)
+            return View((200, {"id": ID}))
         if path == f"/v2/retl-connections/{ID}":
-            return View((200, {"enabled": False}) if self.disabled else (404, None), lambda: None)
+            return View((200, {"enabled": False}) if self.disabled else (404, None))
         if path == "/v2/workspace":
-            return View((200, {"workspace": {"id": "w"}}), lambda: None)
+            return View((200, {"workspace": {"id": "w"}}))
         visible = [sync for sync in self.syncs if sync.shown_from <= self.world.t]
         if path.endswith("/syncs"):
             return View(self._list(visible, params), self._shown(visible, None, begins="status" in params))
@@ -193,7 +207,7 @@ class RudderStack(Vendor):
         asked = path[: -len("/status")] if self.is_source else path
         number = int(asked.rsplit("-", 1)[1])
         if number >= len(self.syncs) or self.world.t < self.syncs[number].started + self.hidden:
-            return View((404, {"message": "not found"}), lambda: None)
+            return View((404, {"message": "not found"}))
         sync = self.syncs[number]
         return View((200, self._run(sync) if self.is_source else self._sync(sync)), self._shown(visible, sync))
 
@@ -208,8 +222,8 @@ class RudderStack(Vendor):
             self.polled_at, self.polled = at, visible
             self.witness = running or self.witness
             if self.sensing:
-                aged = ended is not None and self.may_be_aged(ended)  # a stale read is ten seconds old
-                self.seen = latest | ({"running"} if aged else set()) | (set() if begins else self.seen)
+                aged = self.aged(ended)  # a stale read is ten seconds old
+                self.seen = latest | aged | (set() if begins else self.seen)
             elif target is not None and one is not None:
                 self.seen = {truth}
                 if one is not target and not self.by_id and self.syncs.index(one) > self.syncs.index(target):
@@ -222,10 +236,7 @@ class RudderStack(Vendor):
         """For a check without a handoff: what may be reported of the latest sync."""
         if not visible or visible[-1].ended is None:
             return {"running"}
-        word = visible[-1].truth(self.fail_on_failed_rows)
-        if self.may_be_aged(visible[-1].ended):
-            return {"running"} if self.may_be_aged(visible[-1].ended + 6) else {"running", word}
-        return {word}
+        return self.latest(visible[-1].ended, visible[-1].truth(self.fail_on_failed_rows))
 
     def _sync(self, sync: Sync) -> dict[str, Any]:
         running = sync.ended is None
@@ -250,7 +261,7 @@ class RudderStack(Vendor):
         return run
 
     def _stamp(self, t: float) -> str:
-        return stamp(self.world.server(t), self.digits)
+        return self.world.stamp(t, self.digits)
 
     def _id(self, sync: Sync) -> str:
         return f"sync-{self.syncs.index(sync)}"
@@ -276,8 +287,7 @@ class RudderStack(Vendor):
         before = self.accepted[-1] if self.accepted else None
         if before is not None and before.started < self.polled_at and before not in self.polled:
             self.unknowable(NEVER_SHOWN)
-        plan = self.plans[min(len(self.accepted), 2)]
-        sync = Sync("ours", plan.seconds, plan.word, foreign=False, rows=plan.rows, error=plan.error)
+        sync = replace(self.plans[min(len(self.accepted), 2)])
         self._begin(sync)
         self.accepted.append(sync)
         if self.without_id:
@@ -321,38 +331,5 @@ class RudderStack(Vendor):
         if target is not None:
             self.seen = {target.truth(self.fail_on_failed_rows)}
 
-    def truths(self) -> set[str]:
-        return self.seen
-
-    def ended_at(self) -> float | None:
-        return None if self.target is None else self.target.ended
-
     def yesterdays(self) -> Handoff:
         return Handoff(ID, self.is_source, "sync-999", self.world.server(self.world.t - 86400))
-
-
-def timeline(seed: int, *, rng: random.Random | None = None, trace: bool = False, faulty: bool = True) -> Timeline:
-    """The world of one seed: the same vendor and wire for whoever plays in it."""
-    world = World(rng or random.Random(seed), trace=trace)
-    return Timeline(world, RudderStack(world), faulty=faulty)
-
-
-def simulate(seed: int, *, rng: random.Random | None = None, trace: bool = False) -> Outcome:
-    """One timeline through the real scripts."""
-    line = timeline(seed, rng=rng, trace=trace)
-    vendor = cast(RudderStack, line.vendor)
-    rng = line.world.rng
-    random.seed(rng.getrandbits(32))  # the clients' jitter
-    subject = {"RUDDERSTACK_SOURCE_ID" if vendor.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
-    policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
-    trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
-    senses = rng.random() < 0.12
-    check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
-    for environment in (trigger, check):
-        if vendor.fail_on_failed_rows:
-            environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
-        environment.update(waiting(rng, "RUDDERSTACK"))
-    pauses = pauses_of(rng)
-    if not senses:
-        return play(seed, line, "rudderstack", (trigger_sync, check_sync_status), trigger, check, pauses)
-    return sense(seed, line, check_sync_status, check, "RUDDERSTACK", pauses)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import multiprocessing
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, TypeVar
 
-from tests.simulation import fivetran, nango, rudderstack
+from tests.simulation.fivetran import Fivetran
+from tests.simulation.nango import Nango
 from tests.simulation.peers import PEERS
-from tests.simulation.playing import Outcome
-from tests.simulation.world import quiet
+from tests.simulation.playing import Outcome, simulate
+from tests.simulation.rudderstack import RudderStack
+from tests.simulation.world import Vendor, quiet
 
-SIMULATE: dict[str, Callable[..., Outcome]] = {
-    "fivetran": fivetran.simulate,
-    "rudderstack": rudderstack.simulate,
-    "nango": nango.simulate,
-}
-_PART = 500  # timelines
+VENDORS: dict[str, type[Vendor]] = {kind.name: kind for kind in (Fivetran, RudderStack, Nango)}
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -51,61 +51,42 @@ class Survey:
         if outcome.fault:
             self.faults.append((outcome.seed, outcome.fault))
 
-    def __iadd__(self, other: Survey) -> Survey:
-        for name in ("timelines", "wrong", "double", "missed", "unclear"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.verdicts += other.verdicts
-        self.classes += other.classes
-        self.classes_wrong += other.classes_wrong
-        self.faults += other.faults
-        return self
-
 
 def one(vendor: str, seed: int) -> Outcome:
     """One timeline, with its story in `lines`."""
     with quiet():
-        return SIMULATE[vendor](seed, trace=True)
-
-
-def _part(task: tuple[str, int, int]) -> Survey:
-    vendor, first, count = task
-    survey = Survey()
-    gc.disable()  # what a timeline leaves goes in circles, and is collected once for all of the part
-    with quiet():
-        for seed in range(first, first + count):
-            survey.add(SIMULATE[vendor](seed))
-    gc.collect()
-    return survey
-
-
-def _peers_part(task: tuple[str, int, int]) -> Counter[tuple[str, str]]:
-    vendor, first, count = task
-    with quiet():
-        return Counter(item for seed in range(first, first + count) for item in PEERS[vendor](seed).items())
-
-
-def _tasks(vendor: str, first: int, count: int, size: int) -> list[tuple[str, int, int]]:
-    return [(vendor, first + begin, min(size, count - begin)) for begin in range(0, count, size)]
+        return simulate(VENDORS[vendor], seed, trace=True)
 
 
 def survey(vendor: str, first: int, count: int, workers: int = 2) -> Iterator[Survey]:
     """`count` timelines with the seeds from `first` on: what has come of them so far, again and again."""
     found = Survey()
-    with _processes(workers) as pool:
-        for part in pool.map(_part, _tasks(vendor, first, count, _PART)):
-            found += part
-            yield found
+    for outcomes in _in_parts(functools.partial(simulate, VENDORS[vendor]), first, count, workers, 500):
+        for outcome in outcomes:
+            found.add(outcome)
+        yield found
 
 
 def peers(vendor: str, count: int, workers: int = 2) -> dict[str, Counter[str]]:
     """By client, what came of its timelines 0 to `count`."""
-    found: dict[str, Counter[str]] = {}
-    with _processes(workers) as pool:
-        for part in pool.map(_peers_part, _tasks(vendor, 0, count, 50)):
-            for (client, how), number in part.items():
-                found.setdefault(client, Counter())[how] += number
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for part in _in_parts(PEERS[vendor], 0, count, workers, 50):
+        for client, how in (item for ends in part for item in ends.items()):
+            found[client][how] += 1
     return found
 
 
-def _processes(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+def _in_parts(play: Callable[[int], T], first: int, count: int, workers: int, size: int) -> Iterator[list[T]]:
+    """What `play` makes of each seed, so many at a time in processes of their own."""
+    seeds = range(first, first + count)
+    parts = [seeds[begin : begin + size] for begin in range(0, count, size)]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(functools.partial(_part, play), parts)
+
+
+def _part(play: Callable[[int], T], seeds: range) -> list[T]:
+    gc.disable()  # what a timeline leaves goes in circles, and is collected once for all of the part
+    with quiet():
+        found = [play(seed) for seed in seeds]
+    gc.collect()
+    return found

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from types import ModuleType
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Generic, NamedTuple, TypeVar
 
-from shared import inputs
 from shared.context import Run
 from shared.errors import BlueprintError
 from shared.redaction import Redactor
 from shared.report import Report
 from shared.transport import NOT_JSON, Auth, Clock, Response, TransportError
+from tests.support import run_main
 
 EPOCH = 1_790_000_000.0  # the true time, in seconds since 1970, when a timeline begins
 _BEGINNING = datetime.fromtimestamp(EPOCH, timezone.utc)
@@ -39,7 +39,7 @@ class World:
         self.t = 0.0
         self.trace = trace
         self.lines: list[str] = []
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], None], Callable[[], bool]]] = []
         self._count = 0
         same = rng.random() < 0.2
         self.server_offset = 0.0 if same else rng.uniform(-3600, 3600)
@@ -60,13 +60,20 @@ class World:
         """Let time pass, and happen what is due."""
         until = self.t + seconds
         while self._events and self._events[0][0] <= until:
-            self.t, _, event = heapq.heappop(self._events)
-            event()
+            self.t, _, event, provided = heapq.heappop(self._events)
+            if provided():
+                event()
         self.t = until
 
-    def later(self, seconds: float, event: Callable[[], None]) -> None:
+    def later(self, seconds: float, event: Callable[[], None], provided: Callable[[], bool] = lambda: True) -> None:
+        """Have the event happen after so many seconds, `provided` that this holds then."""
         self._count += 1
-        heapq.heappush(self._events, (self.t + max(0.0, seconds), self._count, event))
+        heapq.heappush(self._events, (self.t + max(0.0, seconds), self._count, event, provided))
+
+    def every(self, seconds: float, event: Callable[[], None]) -> None:
+        """Have the event happen now, and again and again."""
+        self.later(seconds, lambda: self.every(seconds, event))
+        event()
 
     def server(self, t: float | None = None) -> datetime:
         """The server's clock."""
@@ -76,6 +83,10 @@ class World:
         """The local clock."""
         return _BEGINNING + timedelta(seconds=self.t + self.local_offset)
 
+    def stamp(self, t: float, digits: int) -> str:
+        """An instant as vendors write it, by the server's clock."""
+        return stamp(self.server(t), digits)
+
     def note(self, line: str) -> None:
         if self.trace:
             self.lines.append(f"{self.t:10.3f} s  {line}")
@@ -83,9 +94,8 @@ class World:
 
 def stamp(moment: datetime, digits: int) -> str:
     """An instant as vendors write it, with 0, 3 or 6 digits of a fraction; what does not fit is cut."""
-    if digits == 0:
-        return f"{moment.replace(tzinfo=None).isoformat('T', 'seconds')}Z"
-    return f"{moment.replace(tzinfo=None).isoformat('T', 'milliseconds' if digits == 3 else 'microseconds')}Z"
+    unit = {0: "seconds", 3: "milliseconds", 6: "microseconds"}[digits]
+    return f"{moment.replace(tzinfo=None).isoformat('T', unit)}Z"
 
 
 class Faults:
@@ -118,12 +128,6 @@ class Faults:
         return "stale" if method == "GET" and self.stale and self._rng.random() < self.stale else ""
 
 
-class Faultless(Faults):
-    def of(self, method: str, t: float) -> str:
-        del method, t
-        return ""
-
-
 _READ_FAULTS = ("refused", "lost", "unanswered", "hung", "429", "5xx", "garbled", "slow", "slow", "stale")
 _START_FAULTS = (
     "refused", "lost", "unanswered", "unanswered", "hung", "hung", "429", "5xx", "5xx after all", "garbled", "slow",
@@ -145,30 +149,33 @@ class View(NamedTuple):
     """What a read shows at one moment. `shown` tells the model that a client has seen it."""
 
     reply: Reply
-    shown: Callable[[], None]
+    shown: Callable[[], None] = lambda: None
 
 
 class SimulatedWire:
     """The wire to a simulated vendor; a Run takes `connect` of a Timeline in place of `shared.transport.Transport`."""
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+    def __init__(self, world: World, vendor: Vendor, *, faulty: bool) -> None:
+        self._world, self._vendor, self._faulty = world, vendor, faulty
+        self._rng = random.Random(world.rng.getrandbits(48))
+        self._faults = Faults(self._rng)
+        self._views: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, View]] = {}
+        self.faulted = -1e9  # when it last failed
 
     def send(
         self, method: str, path: str, params: Mapping[str, str] | None, body: object, read_timeout: float
     ) -> Response:
-        timeline = self._timeline
-        world, rng, vendor = timeline.world, timeline.wire_rng, timeline.vendor
+        world, rng = self._world, self._rng
         sent = world.monotonic()
-        fault = timeline.faults.of(method, world.t)
-        if fault == "401" and not vendor.may_answer_401:
+        fault = self._faults.of(method, world.t) if self._faulty else ""
+        if fault == "401" and not self._vendor.may_answer_401:
             fault = "5xx"
         if fault:
-            timeline.faulted = world.t
+            self.faulted = world.t
         if world.trace:
             asked = [method, path, *(str(dict(one)) for one in (params, body) if isinstance(one, Mapping))]
             world.note(f"  -> {' '.join(asked)}{fault and f' [{fault}]'}")
-        vendor.sent(method)
+        self._vendor.sent(method)
         if fault == "refused":
             world.advance(rng.choice((0.01, 10.0)))
             raise TransportError("connection refused", maybe_delivered=False)
@@ -188,7 +195,7 @@ class SimulatedWire:
         return SimulatedResponse(reply[0], reply[1], text, headers, sent, world.monotonic(), served)
 
     def _not_delivered(self, fault: str, read_timeout: float, headers: dict[str, str]) -> Reply:
-        world, rng = self._timeline.world, self._timeline.wire_rng
+        world, rng = self._world, self._rng
         if fault == "lost":
             hangs = rng.random() < 0.5
             world.advance(read_timeout if hangs else 0.0)
@@ -202,15 +209,12 @@ class SimulatedWire:
 
     def _arrives_late(self, fault: str, method: str, path: str, body: object, read_timeout: float) -> Reply:
         """A request of which nothing comes back, and which the vendor handles after that."""
-        world, rng, vendor = self._timeline.world, self._timeline.wire_rng, self._timeline.vendor
+        world, rng, vendor = self._world, self._rng, self._vendor
         times_out = fault == "outlives its time-out"
         wait = read_timeout if times_out else rng.choice((1.0, 30.0, 60.0))
         accepted = vendor.accepted
-
-        def arrive() -> None:
-            vendor.arrive(accepted, method, path, body)
-
-        world.later(wait + rng.choice((rng.uniform(0, 10), rng.uniform(0, 60), rng.uniform(0, 300))), arrive)
+        after = wait + rng.choice((rng.uniform(0, 10), rng.uniform(0, 60), rng.uniform(0, 300)))
+        world.later(after, lambda: vendor.arrive(accepted, method, path, body))
         world.advance(wait)
         if times_out:
             raise TransportError("no response in time", maybe_delivered=True, timed_out=True)
@@ -219,7 +223,7 @@ class SimulatedWire:
     def _delivered(
         self, fault: str, method: str, path: str, params: Mapping[str, str], body: object, read_timeout: float
     ) -> Reply:
-        world, rng = self._timeline.world, self._timeline.wire_rng
+        world, rng = self._world, self._rng
         if fault == "slow":
             world.advance(rng.uniform(1, read_timeout - 2))
         status, reply = self._read(path, params, fault) if method == "GET" else self._changed(method, path, body)
@@ -234,25 +238,27 @@ class SimulatedWire:
         return status, NOT_JSON if fault == "garbled" and status < 300 else reply
 
     def _read(self, path: str, params: Mapping[str, str], fault: str) -> Reply:
-        timeline, t = self._timeline, self._timeline.world.t
-        key = path, tuple(params.items())
-        at, view = timeline.views.get(key, (0.0, None))
-        if fault != "stale" or view is None or t - at > timeline.vendor.stale_for:
-            view = timeline.vendor.view(path, params)
-            timeline.views[key] = t, view
+        t, key = self._world.t, (path, tuple(params.items()))
+        at, view = self._views.get(key, (0.0, None))
+        if fault != "stale" or view is None or t - at > self._vendor.stale_for:
+            view = self._vendor.view(path, params)
+            self._views[key] = t, view
         if fault not in ("unanswered", "hung") and not (fault == "garbled" and view.reply[0] < 300):
             view.shown()
         return view.reply
 
     def _changed(self, method: str, path: str, body: object) -> Reply:
-        timeline = self._timeline
-        for read, params in timeline.views if timeline.faults.stale or timeline.faults.anywhere else ():
-            timeline.views[read, params] = timeline.world.t, timeline.vendor.view(read, dict(params))
-        return timeline.vendor.handle(method, path, body)
+        for read, params in self._views if self._faults.stale or self._faults.anywhere else ():
+            self._views[read, params] = self._world.t, self._vendor.view(read, dict(params))
+        return self._vendor.handle(method, path, body)
 
 
 class Vendor:
     """A simulated vendor; each has one connection (or integration) that the scripts are about."""
+
+    name: str  # with which its scripts' variables begin
+    trigger: ModuleType
+    check: ModuleType
 
     may_answer_401 = False
     stale_for = 10.0  # seconds that a read may lag behind
@@ -265,10 +271,23 @@ class Vendor:
         self.world = world
         self.accepted: list[Any] = []  # the syncs that starts of this run of a script made
         self.all_accepted = [self.accepted]
+        self.target: Any = None  # the sync that the handoff is about
+        self.seen = {"running"}  # what may be reported of it, as last shown
         self.kind = ""  # the class of this timeline, if no client can know
         self.wrong: list[str] = []
         self.arrived_late = False  # a request had an effect after its run had ended
         self.in_run = False
+
+    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+        """The script that triggers (None: a check comes without a handoff), its inputs, and those of the check."""
+        raise NotImplementedError
+
+    def waiting(self, rng: random.Random) -> dict[str, str]:
+        """The inputs about waiting of one script."""
+        prefix = self.name.upper()
+        wait = {f"{prefix}_WAIT": "TRUE"} if rng.random() < 0.4 else {}
+        timeout, interval = rng.choice(("1", "10", "60", "120")), rng.choice(("20", "60", "300", "900"))
+        return {**wait, f"{prefix}_WAIT_TIMEOUT": timeout, f"{prefix}_POLL_INTERVAL": interval}
 
     def begin_run(self, script: ModuleType) -> None:
         """A script begins."""
@@ -277,9 +296,14 @@ class Vendor:
         self.accepted = []
         self.all_accepted.append(self.accepted)
 
-    def may_be_aged(self, ended: float) -> bool:
-        """Whether what ended then may be older than the maximum age by now."""
-        return self.max_age is not None and self.world.t - ended > self.max_age * 60 - 3
+    def aged(self, ended: float | None) -> set[str]:
+        """The word for what ended then, if it may be older than the maximum age by now."""
+        aged = self.max_age is not None and ended is not None and self.world.t - ended > self.max_age * 60 - 3
+        return {"running"} if aged else set()
+
+    def latest(self, ended: float, word: str) -> set[str]:
+        """What a check without a handoff may report of the latest sync, which ended then with that word."""
+        return self.aged(ended) | (set() if self.aged(ended + 6) else {word})
 
     def sent(self, method: str) -> None:
         """A request is sent, and may get lost."""
@@ -298,11 +322,11 @@ class Vendor:
 
     def truths(self) -> set[str]:
         """The outcome words that are true of the sync in the handoff (or, sensing, of the latest), as last shown."""
-        raise NotImplementedError
+        return self.seen
 
     def ended_at(self) -> float | None:
         """When the sync in the handoff ended for good, None if it has not."""
-        raise NotImplementedError
+        return None if self.target is None else self.target.ended
 
     def view(self, path: str, params: Mapping[str, str]) -> View:
         """What a read shows now; it changes nothing."""
@@ -330,20 +354,22 @@ class Ending(NamedTuple):
     message: str
 
 
-class Timeline:
-    """One world with one vendor, the wire to it, and the runs of scripts in it."""
+V = TypeVar("V", bound=Vendor)
 
-    def __init__(self, world: World, vendor: Vendor, *, faulty: bool = True) -> None:
-        self.world, self.vendor = world, vendor
-        self.wire_rng = random.Random(world.rng.getrandbits(48))
-        self.faults = Faults(self.wire_rng) if faulty else Faultless(self.wire_rng)
-        self.faulted = -1e9  # when the wire last failed
-        self.views: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[float, Optional[View]]] = {}
+
+class Timeline(Generic[V]):
+    """The world of one seed with one vendor, the same whoever plays in it, and the runs of scripts in it."""
+
+    def __init__(self, kind: type[V], seed: int, *, trace: bool = False, faulty: bool = True) -> None:
+        self.seed = seed
+        self.world = World(random.Random(seed), trace=trace)
+        self.vendor = kind(self.world)
+        self.wire = SimulatedWire(self.world, self.vendor, faulty=faulty)
 
     def connect(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> SimulatedWire:
         """With the signature of `shared.transport.Transport`."""
         del url, auth, headers, clock
-        return SimulatedWire(self)
+        return self.wire
 
     def run(self, script: ModuleType, environment: Mapping[str, str], artifacts: Any) -> Ending:
         """One run of a script, as an orchestrator sees its end."""
@@ -352,20 +378,14 @@ class Timeline:
             world.note(f"{script.__name__} {dict(environment)}")
         self.vendor.begin_run(script)
         run = Run(artifacts, REDACTOR, world, self.connect, Report(), {}, world.monotonic())
-        given, problem = inputs.read(script.Inputs, environment)
         try:
-            if given.starts:
-                artifacts.begin_start(given.target)
-            if problem:
-                raise problem
-            result = script.main(given, run)
+            result = run_main(script, environment, run)
             ending = Ending(0, result.outcome, result.message)
         except BlueprintError as error:
             ending = Ending(error.exit_code, error.outcome, str(error))
         except Exception as error:  # noqa: BLE001  # a crash is a wrong end of the timeline, not of the simulation
             ending = Ending(249, "crashed", f"{type(error).__name__}: {error}")
-        if given.starts:
-            artifacts.end_start(ending.code, ending.word)
+        artifacts.end_start(ending.code, ending.word)
         self.vendor.in_run = False
         world.note(f"{script.__name__} ends with {ending.code} {ending.word}: {ending.message}")
         return ending
