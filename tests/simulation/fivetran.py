@@ -15,18 +15,6 @@ Choices, where the vendor's pages leave one:
   and until it has ended (or succeeded). A resync over a running sync is a 409 on one connection in five.
 - One connection in ten is a 404 for up to 45 s after a start was accepted.
 - Stamps have 0, 3 or 6 digits of a fraction, cut.
-
-Where no client can know (counted apart):
-- "a start that no poll showed": its response was lost, it was queued during every poll, and it ran and ended while the
-  second start (force false) was on its way.
-- "foreign sync": somebody or the schedule began one from shortly before the snapshot on; its stamps look like ours.
-- "lost start over a running sync": the running sync ends by itself about then, as if a start had stopped it.
-- "late cancel, then a queue": the stamp of the interrupted sync looks like the end of ours, which has not begun yet.
-- "late cancel, then paused or rescheduled": the same, and ours ends without a stamp; or it ended so soon that it may
-  not have begun yet when a pause comes.
-- "a sync that the snapshot did not show": one was queued then, somebody's or that of an earlier unclear start, and a
-  start with force stops it (with a stamp) or one without is swallowed by it.
-- "paused and unpaused": between two polls (or, without a handoff, "cut by a pause": the latest sync has no stamp).
 """
 
 from __future__ import annotations
@@ -43,14 +31,21 @@ from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
 from tests.simulation.world import Reply, Vendor, View, World, stamp
 
-FOREIGN = "foreign sync"
-LOST = "lost start over a running sync"
+# Where no client can know, and timelines are counted apart:
+FOREIGN = "foreign sync"  # somebody or the schedule began one from shortly before the snapshot on; its stamps fit, too
+LOST = "lost start over a running sync"  # which ends by itself about then, as if a start had stopped it
+# The response to a start was lost, it was queued during every poll, and it ran and ended while the second start (force
+# false) was on its way.
 NEVER_SHOWN = "a start that no poll showed"
+# The stamp of the interrupted sync looks like the end of ours, which has not begun yet.
 LATE_QUEUE = "late cancel, then a queue"
+# The same, and ours ends without a stamp; or it ended so soon that it may not have begun yet when a pause comes.
 LATE_OTHER = "late cancel, then paused or rescheduled"
-UNPAUSED = "paused and unpaused"
-CUT = "cut by a pause"
+# One was queued then, somebody's or that of an earlier unclear start, and a start with force stops it (with a stamp) or
+# one without is swallowed by it.
 UNSEEN = "a sync that the snapshot did not show"
+UNPAUSED = "paused and unpaused"  # between two polls
+CUT = "cut by a pause"  # without a handoff: the latest sync has no stamp
 
 SECRETS = {"FIVETRAN_API_KEY": "a-made-up-key", "FIVETRAN_API_SECRET": "a-made-up-secret"}
 ID = "an_id"
@@ -92,7 +87,6 @@ class Fivetran(Vendor):
         self.queued: Sync | None = None
         self.rescheduled: Sync | None = None
         self.rescheduled_until: datetime | None = None
-        self.shown = "scheduled"  # sync_state
         self.responds_409 = rng.random() < 0.5
         self.stamps: dict[str, str | None] = {"succeeded_at": None, "failed_at": None}
         self.latest_end: tuple[float, str] | None = None  # when the latest sync ended, and how
@@ -121,7 +115,7 @@ class Fivetran(Vendor):
         self.resyncs_at_any_time, self.stays_due = rng.random() < 0.8, rng.random() < 0.5
         self.handoff: Any = None
         mood = 1.0 if self.paused else rng.random()
-        self.shown = "paused" if self.paused else "scheduled"
+        self.shown = "paused" if self.paused else "scheduled"  # sync_state
         if mood < 0.4:
             seconds = rng.choice((rng.uniform(0, 3), rng.uniform(0, 60), rng.uniform(60, 3600)))
             self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))]))

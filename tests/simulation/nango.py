@@ -13,20 +13,6 @@ Choices, where the vendor's pages leave one:
   status for up to 45 s of the first minute, and not later: a check that has not seen it before cannot wait for it. A
   stale status is up to 2 s old.
 - One trigger in twelve has a key that may not read; its check has another key.
-
-Where no client can know (counted apart):
-- "scheduled run": one that began between the baseline and our trigger and is over when this is accepted, or one that
-  began after it and replaces the result of ours.
-- "run of an earlier unclear start": the same, of a run that the trigger before asked for without a response.
-- "a start that no poll showed": its response was lost, and it was queued during every poll and over before the second.
-- "cut without a due time": one of a paused entry looks like a success.
-- "queued longer than the grace": a run begins, or one that was cut before goes on, after NANGO_START_GRACE; or after a
-  reset that cancelled another one later than its STOPPED is waited for (30 s).
-- "joined one ended before the start": one of several that are joined ends between the baseline and the trigger of the
-  others, which runs it once more.
-- "missing without a baseline": a key that may not read triggers, and an entry is gone, or not shown yet, when a check
-  begins.
-- "an end within the request": without a baseline, a run that ends about then may be ours or the one before.
 """
 
 from __future__ import annotations
@@ -43,14 +29,22 @@ from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
 from tests.simulation.world import Reply, Vendor, View, World
 
+# Where no client can know, and timelines are counted apart:
+# One began between the baseline and our trigger and is over when this is accepted, or one began after it and replaces
+# the result of ours.
 SCHEDULED = "scheduled run"
-EARLIER = "run of an earlier unclear start"
+EARLIER = "run of an earlier unclear start"  # the same, of a run that the trigger before asked for without a response
+# The response to a start was lost, and it was queued during every poll and over before the second.
 NEVER_SHOWN = "a start that no poll showed"
-CUT_UNSEEN = "cut without a due time"
+CUT_UNSEEN = "cut without a due time"  # one of a paused entry looks like a success
+# A run begins, or one that was cut before goes on, after NANGO_START_GRACE; or after a reset that cancelled another one
+# later than its STOPPED is waited for (30 s).
 LATE = "queued longer than the grace"
+# One of several that are joined ends between the baseline and the trigger of the others, which runs it once more.
 MIXED = "joined one ended before the start"
-WITHIN = "an end within the request"
+# A key that may not read triggers, and an entry is gone, or not shown yet, when a check begins.
 MISSING = "missing without a baseline"
+WITHIN = "an end within the request"  # without a baseline, a run that ends about then may be ours or the one before
 
 KEY = "an-integration"
 SECRETS = {"NANGO_SECRET_KEY": "00000000-0000-4000-8000-000000000000"}
@@ -173,11 +167,8 @@ class Nango(Vendor):
         entry.queued = run
         self.world.note(f"[{entry.id}: queued for {seconds:.0f} s]")
 
-        def begin() -> None:
-            if entry.queued is run:
-                entry.queued = None
-                if not entry.gone:
-                    self._begin(entry, run)
+        def is_due() -> bool:
+            return entry.queued is run and not entry.gone
 
         def drop() -> None:
             entry.queued = None
@@ -185,10 +176,13 @@ class Nango(Vendor):
             if run.begun is not None:  # it was cut
                 run.abandoned, run.ended = True, self.world.t
 
-        self.world.later(3600.0 if seconds < 0 else seconds, drop if seconds < 0 else begin)
+        if seconds < 0:
+            self.world.later(3600.0, drop)
+        else:
+            self.world.later(seconds, lambda: self._begin(entry, run), is_due)
 
     def _begin(self, entry: Entry, run: Run) -> None:
-        entry.running, entry.latest, run.state, entry.due_at_cut = run, run, "running", None
+        entry.queued, entry.running, entry.latest, run.state, entry.due_at_cut = None, run, run, "running", None
         if run.begun is None:
             run.begun = self.world.t
             if run.batch is not self.accepted:

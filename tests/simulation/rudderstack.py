@@ -10,13 +10,6 @@ Choices, where the vendor's pages leave one:
 - Stop: 204, or a 400 if nothing runs; the sync ends up to 7 minutes later, with any word.
 - A start with a 2xx may lack its id (older sources: 201 or 204 without a body).
 - One sync in fifty ends with a word that nobody knows.
-
-Where no client can know (counted apart):
-- "foreign start": the response to a start is lost, or comes without an id, and somebody else's sync began within 3 s
-  before it or until the search for it; it cannot be distinguished from ours.
-- "another run since": a run without an id, while only the latest run is shown, and that is another now.
-- "a start that no poll showed": its response was lost, and it was not visible yet in what the polls showed.
-- "run without a start": one that shows no time of its start cannot be distinguished from the next one.
 """
 
 from __future__ import annotations
@@ -32,10 +25,15 @@ from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
 from tests.simulation.world import Reply, Vendor, View, World
 
+# Where no client can know, and timelines are counted apart:
+# The response to a start is lost, or comes without an id, and somebody else's sync began within 3 s before it or until
+# the search for it; it cannot be distinguished from ours.
 FOREIGN = "foreign start"
-ANOTHER = "another run since"
-NO_START = "run without a start"
-NEVER_SHOWN = "a start that no poll showed"
+ANOTHER = "another run since"  # a run without an id, while only the latest run is shown, and that is another now
+NEVER_SHOWN = (
+    "a start that no poll showed"  # its response was lost, and it was not visible yet in what the polls showed
+)
+NO_START = "run without a start"  # one that shows no time of its start cannot be distinguished from the next one
 
 SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
 ID = "an_id"
@@ -101,7 +99,6 @@ class RudderStack(Vendor):
         self.running: Sync | None = None
         self.witness: Sync | None = None
         self.by_id = False
-        self.searched = False  # the start's response had no id
         self.posted_at = self.polled_at = 0.0
         self.polled: list[Sync] = []  # what the last poll could show
         self._history(rng)
