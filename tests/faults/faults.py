@@ -104,10 +104,7 @@ def _heads() -> Iterator[Fault]:
         "a header that drips": lambda reply: [("drip", reply.whole())],
         "a header line that drips": lambda reply: [reply.head() + b"\r\nX: ", ("drip", b"y")],
         "a body that drips": lambda reply: [reply.head(Content_Length="100000") + END, ("drip", b" ")],
-        "chunks that drip": lambda reply: [
-            reply.head(Transfer_Encoding="chunked") + END,
-            ("drip", b"1\r\n \r\n"),
-        ],
+        "chunks that drip": lambda reply: [reply.head(Transfer_Encoding="chunked") + END, ("drip", b"1\r\n \r\n")],
         "100 Continue without end": lambda _: [("flood", b"HTTP/1.1 100 Continue\r\n\r\n")],
     }
     yield from _all("without end", endless, slow=True)
@@ -243,7 +240,7 @@ def _with_word(word: str) -> Sends:
 
 def _redirects() -> Iterator[Fault]:
     for status in (300, 301, 302, 303, 304, 305, 307, 308, 399):
-        yield _redirect(f"{status} to another host", status, lambda reply: reply.elsewhere)
+        yield _redirect(f"{status} to another host", status)
     for name, where in {
         "nowhere": "",
         "a relative path": "../../elsewhere",
@@ -253,11 +250,11 @@ def _redirects() -> Iterator[Fault]:
         "60 kB": "/" + "x" * 60_000,
     }.items():
         yield Fault(f"302 to {name}", "redirect", _with(302, b"", Location=where), acts=False)
-    yield _redirect("302 to another host, with the response", 302, lambda reply: reply.elsewhere, None)
+    yield _redirect("302 to another host, with the response", 302, None)
 
 
-def _redirect(name: str, status: int, where: Callable[[Reply], str], body: bytes | None = b"") -> Fault:
-    return Fault(name, "redirect", lambda reply: [reply.whole(status, body, Location=where(reply))], acts=False)
+def _redirect(name: str, status: int, body: bytes | None = b"") -> Fault:
+    return Fault(name, "redirect", lambda reply: [reply.whole(status, body, Location=reply.elsewhere)], acts=False)
 
 
 def _retry_afters() -> Iterator[Fault]:

@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
+from typing import NamedTuple
 
 from sync_blueprints.sandbox import Sandbox
 from tests import processes
 from tests.faults.forked import NEVER, Ended, Signals, run_script
+from tests.faults.play import torn
 from tests.processes import KINDS, Kind
 from tests.support import MovableClock
 
@@ -34,16 +35,15 @@ class Moment(NamedTuple):
     """Where a trigger is ended, and by which signals. `older`: the handoff of another one is there already."""
 
     kind: Kind
-    number: int = 0
-    signals: tuple[int, ...] = ()
-    log_id: bool = False
-    older: bool = False
-    after: Optional[float] = None  # the trigger waits for its sync, and the signals come so many seconds later
+    log_id: bool
+    older: bool
+    signals: Signals = NEVER  # those with `after` go to a trigger that waits for its sync
 
     def __str__(self) -> str:
-        names = " and ".join(signal.Signals(one).name for one in self.signals)
-        more = [word for word in ("log_id", "older", "after") if getattr(self, word)]
-        return f"{self.kind.name}, {names} at moment {self.number} {more}"
+        number, signals, after = self.signals
+        names = " and ".join(signal.Signals(one).name for one in signals)
+        given = {"log_id": self.log_id, "older": self.older, "after": after}
+        return f"{self.kind.name}, {names} at moment {number} {[word for word in given if given[word]]}"
 
 
 @dataclass
@@ -87,11 +87,11 @@ def everything(sandbox: Sandbox, clock: MovableClock) -> Iterator[Moment]:
         for log_id in (False, True):
             for older in (False, True):
                 with tempfile.TemporaryDirectory() as folder:
-                    stage = stage_of(Moment(kind, log_id=log_id, older=older), sandbox, clock, Path(folder))
+                    stage = stage_of(Moment(kind, log_id, older), sandbox, clock, Path(folder))
                     last = stage.trigger(log_id).moments
                 for number in range(1, last + 1):
                     for signals in SIGNALS:
-                        yield Moment(kind, number, signals, log_id, older)
+                        yield Moment(kind, log_id, older, Signals(number, signals))
 
 
 def at_random(count: int, rng: random.Random) -> Iterator[Moment]:
@@ -100,22 +100,22 @@ def at_random(count: int, rng: random.Random) -> Iterator[Moment]:
         signals = rng.choice([one for one in SIGNALS if signal.SIGKILL not in one])
         log_id, older = rng.random() < 0.5, rng.random() < 0.5
         after = rng.choice([0, 0.001, 0.01, 0.1, 1]) * rng.random() * 2
-        yield Moment(rng.choice(KINDS), rng.randint(1, 35), signals, log_id, older, after)
+        yield Moment(rng.choice(KINDS), log_id, older, Signals(rng.randint(1, 35), signals, after))
 
 
 def play(moment: Moment, sandbox: Sandbox, clock: MovableClock, folder: Path, found: Killings) -> Iterator[str]:
     """End a trigger at its moment, check what it left, trigger again, check again. Yields what is broken."""
     stage = stage_of(moment, sandbox, clock, folder)
     before, starts = stage.variables, stage.starts
-    waits = {} if moment.after is None else {stage.kind.variable("WAIT"): "TRUE"}
-    ended = stage.trigger(moment.log_id, Signals(moment.number, moment.signals, moment.after), **waits)
+    waits = {} if moment.signals.after is None else {stage.kind.variable("WAIT"): "TRUE"}
+    ended = stage.trigger(moment.log_id, moment.signals, **waits)
     started = stage.starts - starts
     found.started += started
     found.longest = max(found.longest, ended.seconds if waits else 0)
     found.ended["killed" if ended.exit_code == -signal.SIGKILL else str(ended.exit_code)] += 1
-    yield from _how_it_ended(ended, moment, started)
-    yield from _torn(stage.variables, pickle.loads)
-    yield from _torn(stage.responses, json.loads)
+    yield from _how_it_ended(ended, moment.signals, started)
+    yield from torn(stage.variables, pickle.loads)
+    yield from torn(stage.responses, json.loads)
     after = stage.variables
     ours = {name for name in ("sync.pickle", "own_sync.pickle") if after.get(name) != before.get(name)}
     for upstream, name in (("own", "own_sync.pickle"), ("", "sync.pickle"))[not moment.log_id :]:
@@ -141,13 +141,13 @@ def play(moment: Moment, sandbox: Sandbox, clock: MovableClock, folder: Path, fo
         yield f"{stage.starts - starts} syncs were started"
 
 
-def _how_it_ended(ended: Ended, moment: Moment, started: int) -> Iterator[str]:
-    if moment.signals[0] == signal.SIGKILL:
+def _how_it_ended(ended: Ended, signals: Signals, started: int) -> Iterator[str]:
+    if signal.SIGKILL in signals.numbers:
         if ended.exit_code not in (-signal.SIGKILL, 0):
             yield f"it ended with {ended.exit_code}: {ended.stderr}"
         return
-    codes = [128 + number for number in moment.signals]  # of two that come at once, either may be the one that counts
-    if ended.seconds > STUCK and moment.after is not None:
+    codes = [128 + number for number in signals.numbers]  # of two that come at once, either may be the one that counts
+    if ended.seconds > STUCK and signals.after is not None:
         yield f"it took {ended.seconds:.1f} s to end"
     if ended.exit_code not in (*codes, 0):  # 0: it came when all was done
         yield f"it ended with {ended.exit_code} for one of {codes}: {ended.stderr[-800:]}"
@@ -158,14 +158,6 @@ def _how_it_ended(ended: Ended, moment: Moment, started: int) -> Iterator[str]:
         return
     if ended.exit_code in codes and started and "nothing was started" in result["message"]:
         yield "it says that nothing was started"
-
-
-def _torn(files: dict[str, bytes], load: Callable[[bytes], object]) -> Iterator[str]:
-    for name, content in files.items():
-        try:
-            load(content)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the file is not whole
-            yield f"{name} is not whole: {error}"
 
 
 def kill(chosen: Sequence[Moment], sandbox: Sandbox, clock: MovableClock) -> Killings:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from shared.run import run
 from shared.transport import Connect, Response, Transport, TransportError
@@ -260,10 +260,10 @@ def _wrongly_good(scene: Scene, fault: Fault, server: FaultServer, outcome: str)
     """Where a success was not what happened, or not what the vendor had confirmed."""
     now = server.clock.monotonic()
     runs = [run for item in server.world.items.values() for run in item.runs]
-    unseen = fault.kind == "fields" or (
-        scene.kind is NANGO and fault.name == "403 with JSON"
-    )  # a key that may not read
-    joins = scene.id.startswith("running") and unseen  # no response said that one runs
+    may_not_read = scene.kind is NANGO and fault.name == "403 with JSON"
+    joins = scene.id.startswith("running") and (
+        fault.kind == "fields" or may_not_read
+    )  # no response said that one runs
     if outcome == "started" and server.starts != 1 and not joins:
         yield "nothing was started"
     if outcome == "joined" and server.starts:
@@ -287,11 +287,7 @@ def _broken_files(
     scene: Scene, server: FaultServer, code: int, outcome: str, before: Mapping[str, bytes], folder: Path
 ) -> Iterator[str]:
     after = files(folder)
-    for name, content in after.items():
-        try:
-            pickle.loads(content)  # noqa: S301 - our own
-        except Exception as error:  # noqa: BLE001 - whatever it is, the file is not whole
-            yield f"{name} is not whole: {error}"
+    yield from torn(after, pickle.loads)
     for path in folder.rglob("*"):
         if path.suffix == ".json":
             json.loads(path.read_text("utf-8", "surrogatepass"))
@@ -311,6 +307,14 @@ def _broken_files(
         yield f"the outcome is {outcome}, and there are {sorted(after)}"
     if accepted and not server.starts and not scene.id.startswith("running"):
         yield f"nothing was started, and it is reported as {outcome}"
+
+
+def torn(files: Mapping[str, bytes], load: Callable[[bytes], object]) -> Iterator[str]:
+    for name, content in files.items():
+        try:
+            load(content)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the file is not whole
+            yield f"{name} is not whole: {error}"
 
 
 def _responses(scene: Scene) -> list[Any]:

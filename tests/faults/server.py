@@ -101,10 +101,8 @@ class Plan:
 
 @dataclass
 class Exchange:
-    """A request that arrived, the vendor's own response, and what was wrong with the one that was sent."""
+    """The vendor's own response to a request, and what was wrong with the one that was sent."""
 
-    method: str
-    path: str
     reply: Reply
     fault: Fault | None
     began: int  # how many syncs it started
@@ -184,7 +182,7 @@ class FaultServer:
             nothing_done = Reply(200, {"Date": self.clock.date()}, b"{}", self.clock, self.elsewhere)
             reply = self._reply(request) if fault is None or fault.acts else nothing_done
             began = len(self.world.starts) - before
-            self.exchanges.append(Exchange(request.method, request.path, reply, fault, began))
+            self.exchanges.append(Exchange(reply, fault, began))
         if plan and refuses and number == plan.call - 1:
             self._refuse(but=connection)
             return [reply.whole(), "close"]
