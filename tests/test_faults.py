@@ -8,8 +8,7 @@ import pytest
 
 from sync_blueprints.sandbox import Sandbox
 from tests.faults import kills
-from tests.faults.play import FAULTS, SCENES, Case, play
-from tests.faults.survey import sample, survey
+from tests.faults.play import FAULTS, SCENES, Case, play, sample, survey
 from tests.support import MovableClock
 
 pytestmark = [pytest.mark.slow, pytest.mark.sockets]

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 
 from sync_blueprints.sandbox import Sandbox
 from tests.faults import kills
-from tests.faults.play import FAULTS, SCENES, cases, play
-from tests.faults.survey import all_cases, sample, survey
+from tests.faults.play import FAULTS, SCENES, all_cases, cases, play, sample, survey
 from tests.support import MovableClock
 
 

@@ -6,11 +6,14 @@ import contextlib
 import importlib
 import io
 import json
+import multiprocessing
+import os
 import pickle
+import random
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
@@ -26,6 +29,7 @@ FAULTS = {one.name: one for one in faults()}
 PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole timeout
 REAL_LIMIT = 900  # real seconds of one run, however wrong its vendor is and however busy the machine
 FAKE_LIMIT = 4 * 3600  # seconds of its own clock
+WORKERS = 3  # some of them wait
 WITHOUT_ERROR = ("error missing", "error null", "error an empty text")  # then a source's run that ended has succeeded
 
 
@@ -333,3 +337,40 @@ def cases(*, max_calls: int = 5) -> Iterator[Case]:
                 yield from (Case(name, call, fault, lasting) for fault in FAULTS)
                 for number, (field_, _) in enumerate(mutations(response)):
                     yield Case(name, call, field_, lasting, number)
+
+
+def all_cases() -> list[Case]:
+    """The whole matrix, but for what takes long and shows nothing new: later calls of slow and of heavy faults."""
+    return [case for case in cases() if case.mutation is not None or _is_worth_its_time(case)]
+
+
+def _is_worth_its_time(case: Case) -> bool:
+    fault = FAULTS[case.fault]
+    if not (fault.slow or fault.heavy):
+        return True
+    early = case.call <= (2 if case.lasting else 3) and "log id" not in case.scene
+    return early and not (fault.heavy and case.lasting and "waits" in case.scene)
+
+
+def sample(count: int, seed: int) -> list[Case]:
+    """`count` cases, each fault among them at least once."""
+    everything = all_cases()
+    random.Random(seed).shuffle(everything)
+    firsts: dict[str, Case] = {}
+    for case in everything:
+        firsts.setdefault(case.fault if case.mutation is None else case.scene, case)
+    return [*firsts.values(), *everything][:count]
+
+
+def survey(chosen: Sequence[Case]) -> Iterator[Played]:
+    """Play the cases, in processes of their own: a run sets signal handlers, and its deadline needs a main thread.
+
+    They come as they end. Workers are replaced, as scripts that have ended leave sockets open.
+    """
+    with multiprocessing.get_context("spawn").Pool(WORKERS, _clear_environment, maxtasksperchild=50) as pool:
+        yield from pool.imap_unordered(play, chosen, chunksize=8)
+
+
+def _clear_environment() -> None:
+    """A case brings its own, and requests reads all of this process's at each request."""
+    os.environ.clear()

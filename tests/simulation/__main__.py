@@ -50,11 +50,9 @@ def _survey(vendor: str, given: argparse.Namespace) -> int:
         for seed, fault in found.faults[faults:]:
             print(f"  FAULT: {fault}\n    python -m tests.simulation {vendor} --seed {seed}", flush=True)
         faults = len(found.faults)
-        if found.timelines - said >= given.count / 20:
+        if found.timelines - said >= given.count / 20 or found.timelines == given.count:
             said = found.timelines
             _print(vendor, found, given.first, time.monotonic() - began)
-    if said < found.timelines:
-        _print(vendor, found, given.first, time.monotonic() - began)
     return faults
 
 

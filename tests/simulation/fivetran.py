@@ -29,7 +29,7 @@ from typing import Any
 from fivetran_blueprints import check_sync_status, resync_connector, trigger_sync, update_connector
 from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
-from tests.simulation.world import Reply, Vendor, View, World, stamp
+from tests.simulation.world import Reply, Scenario, Vendor, View, World, stamp
 
 # Where no client can know, and timelines are counted apart:
 FOREIGN = "foreign sync"  # somebody or the schedule began one from shortly before the snapshot on; its stamps fit, too
@@ -291,7 +291,7 @@ class Fivetran(Vendor):
             return {"running"}
         if self.latest_end[1] == CUT:
             self.unknowable(CUT)
-        return self.latest(*self.latest_end)
+        return self.truths_of_latest(*self.latest_end)
 
     def handle(self, method: str, path: str, body: Any) -> Reply:
         if method == "PATCH" and self.paused:
@@ -310,7 +310,7 @@ class Fivetran(Vendor):
     polled = 0.0
     swallowed: Sync | None = None
 
-    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+    def scenario(self, rng: random.Random) -> Scenario:
         trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID, **self.waiting(rng)} for _ in range(2))
         mood = rng.random()
         if mood < 0.12:

@@ -27,7 +27,7 @@ from nango_blueprints import check_sync_status, trigger_sync
 from nango_blueprints.inputs import Selection
 from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
-from tests.simulation.world import Reply, Vendor, View, World
+from tests.simulation.world import Reply, Scenario, Vendor, View, World
 
 # Where no client can know, and timelines are counted apart:
 # One began between the baseline and our trigger and is over when this is accepted, or one began after it and replaces
@@ -326,12 +326,9 @@ class Nango(Vendor):
 
     # What is true
 
-    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
-        trigger = {
-            **SECRETS,
-            "NANGO_PROVIDER_CONFIG_KEY": KEY,
-            "NANGO_IF_RUNNING": rng.choice(("wait", "join", "fail")),
-        }
+    def scenario(self, rng: random.Random) -> Scenario:
+        policy = rng.choice(("wait", "join", "fail"))
+        trigger = {**SECRETS, "NANGO_PROVIDER_CONFIG_KEY": KEY, "NANGO_IF_RUNNING": policy}
         if rng.random() < 0.6:
             trigger["NANGO_CONNECTION_ID"] = rng.choice(self.entries).connection
         if rng.random() < 0.4:
@@ -339,7 +336,7 @@ class Nango(Vendor):
             trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
         senses = rng.random() < 0.12
         check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
-        if trigger["NANGO_IF_RUNNING"] != "join" and rng.random() < 0.2:
+        if policy != "join" and rng.random() < 0.2:
             trigger["NANGO_RESET"] = "TRUE"
         trigger.update(self.waiting(rng))
         check.update(self.waiting(rng))
@@ -440,7 +437,7 @@ class Nango(Vendor):
     def _aged(self, entries: list[Entry]) -> set[str]:
         """How the latest runs of the entries ended, if that is not too long ago."""
         oldest = min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
-        return self.latest(oldest, self._latest(entries))
+        return self.truths_of_latest(oldest, self._latest(entries))
 
     def _latest(self, entries: list[Entry]) -> str:
         words = set()

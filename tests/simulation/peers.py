@@ -18,7 +18,7 @@ from shared.timestamps import parse_timestamp
 from shared.transport import NOT_JSON, Response, TransportError
 from tests.simulation import fivetran, nango, rudderstack
 from tests.simulation.playing import play
-from tests.simulation.world import Timeline
+from tests.simulation.world import Inputs, Timeline
 
 
 class ToldError(Exception):
@@ -79,7 +79,7 @@ Rule = Callable[[Peer], None]
 
 
 def compare(
-    world: Callable[[], Timeline[Any]], trigger: dict[str, str], check: dict[str, str], rules: Mapping[str, Rule]
+    world: Callable[[], Timeline[Any]], trigger: Inputs, check: Inputs, rules: Mapping[str, Rule]
 ) -> dict[str, str]:
     """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
     line = world()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.errors import ArtifactError
 from shared.handoff import Artifacts
-from tests.simulation.world import REDACTOR, Ending, Timeline, Vendor
+from tests.simulation.world import REDACTOR, Ending, Inputs, Timeline, Vendor
 
 _ON_DISK = 25  # one timeline in so many saves its handoff by the real files, where the handoff of yesterday's sync lies
 _SENSED = 3  # checks without a handoff; more of them would poll an idle connection over and over
@@ -97,30 +97,22 @@ class Outcome:
         return "; ".join([*self.wrong, *double, *(["never reported how it ended"] if self.missed else [])])
 
 
-ARRIVES_LATE = "a request that arrives after its trigger has ended"
-
-
-def pauses_of(rng: random.Random) -> Iterator[float]:
-    """The seconds before each of the checks that an orchestrator runs."""
-    return (rng.choice((300.0, 300.0, rng.uniform(1, 900), rng.uniform(0, 30))) for _ in range(24))
-
-
 def simulate(kind: type[Vendor], seed: int, *, trace: bool = False) -> Outcome:
     """One timeline through the real scripts."""
     timeline = Timeline(kind, seed, trace=trace)
     rng = timeline.world.rng
     random.seed(rng.getrandbits(32))  # the clients' jitter
     script, trigger, check = timeline.vendor.scenario(rng)
+    pauses = (rng.choice((300.0, 300.0, rng.uniform(1, 900), rng.uniform(0, 30))) for _ in range(24))
     if script is None:
-        return sense(timeline, check, pauses_of(rng))
-    return play(timeline, script, trigger, check, pauses_of(rng))
+        return sense(timeline, check, pauses)
+    return play(timeline, script, trigger, check, pauses)
 
 
 def play(
-    timeline: Timeline[Any], script: ModuleType, trigger: dict[str, str], check: dict[str, str],
-    pauses: Iterable[float],
-) -> Outcome:  # fmt: skip
-    """A trigger, once more if it could not start, then checks until one reports how the sync ended."""
+    timeline: Timeline[Any], script: ModuleType, trigger: Inputs, check: Inputs, pauses: Iterable[float]
+) -> Outcome:
+    """A trigger, once more if it could not start, then checks, each after a pause, until one reports how it ended."""
     world, vendor = timeline.world, timeline.vendor
     outcome = Outcome(timeline.seed)
     again, check_anyway = world.rng.random() < 0.7, world.rng.random() < 0.3
@@ -157,7 +149,7 @@ def play(
     return _closed(outcome, timeline, sees_late_requests=artifacts.saved)
 
 
-def sense(timeline: Timeline[Any], check: dict[str, str], pauses: Iterable[float]) -> Outcome:
+def sense(timeline: Timeline[Any], check: Inputs, pauses: Iterable[float]) -> Outcome:
     """Some checks without a handoff: what they report of the latest sync is true of what it was shown last."""
     vendor = timeline.vendor
     vendor.sensing = True
@@ -187,7 +179,7 @@ def _closed(outcome: Outcome, timeline: Timeline[Any], *, sees_late_requests: bo
     vendor = timeline.vendor
     outcome.starts = max(map(len, vendor.all_accepted))
     if vendor.arrived_late and sees_late_requests:
-        vendor.unknowable(ARRIVES_LATE)
+        vendor.unknowable("a request that arrives after its trigger has ended")
     outcome.wrong += vendor.wrong
     outcome.kind = vendor.kind
     outcome.lines = timeline.world.lines

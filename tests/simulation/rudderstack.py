@@ -23,7 +23,7 @@ from typing import Any, Callable
 from rudderstack_blueprints import check_sync_status, trigger_sync
 from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
-from tests.simulation.world import Reply, Vendor, View, World
+from tests.simulation.world import Reply, Scenario, Vendor, View, World
 
 # Where no client can know, and timelines are counted apart:
 # The response to a start is lost, or comes without an id, and somebody else's sync began within 3 s before it or until
@@ -161,7 +161,7 @@ class RudderStack(Vendor):
 
     # What it shows
 
-    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+    def scenario(self, rng: random.Random) -> Scenario:
         subject = {"RUDDERSTACK_SOURCE_ID" if self.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
         policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
         trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
@@ -233,7 +233,7 @@ class RudderStack(Vendor):
         """For a check without a handoff: what may be reported of the latest sync."""
         if not visible or visible[-1].ended is None:
             return {"running"}
-        return self.latest(visible[-1].ended, visible[-1].truth(self.fail_on_failed_rows))
+        return self.truths_of_latest(visible[-1].ended, visible[-1].truth(self.fail_on_failed_rows))
 
     def _sync(self, sync: Sync) -> dict[str, Any]:
         running = sync.ended is None

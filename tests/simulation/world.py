@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from types import ModuleType
-from typing import Any, Callable, Generic, NamedTuple, TypeVar
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from shared.context import Run
 from shared.errors import BlueprintError
@@ -29,6 +29,8 @@ _BEGINNING = datetime.fromtimestamp(EPOCH, timezone.utc)
 REDACTOR = Redactor()
 
 Reply = tuple[int, object]
+Inputs = dict[str, str]
+Scenario = tuple[Optional[ModuleType], Inputs, Inputs]
 
 
 class World:
@@ -259,7 +261,6 @@ class Vendor:
     name: str  # with which its scripts' variables begin
     trigger: ModuleType
     check: ModuleType
-
     may_answer_401 = False
     stale_for = 10.0  # seconds that a read may lag behind
     reported_within = 600.0  # seconds after an end in which a check must report it, if nothing fails
@@ -278,11 +279,11 @@ class Vendor:
         self.arrived_late = False  # a request had an effect after its run had ended
         self.in_run = False
 
-    def scenario(self, rng: random.Random) -> tuple[ModuleType | None, dict[str, str], dict[str, str]]:
+    def scenario(self, rng: random.Random) -> Scenario:
         """The script that triggers (None: a check comes without a handoff), its inputs, and those of the check."""
         raise NotImplementedError
 
-    def waiting(self, rng: random.Random) -> dict[str, str]:
+    def waiting(self, rng: random.Random) -> Inputs:
         """The inputs about waiting of one script."""
         prefix = self.name.upper()
         wait = {f"{prefix}_WAIT": "TRUE"} if rng.random() < 0.4 else {}
@@ -301,7 +302,7 @@ class Vendor:
         aged = self.max_age is not None and ended is not None and self.world.t - ended > self.max_age * 60 - 3
         return {"running"} if aged else set()
 
-    def latest(self, ended: float, word: str) -> set[str]:
+    def truths_of_latest(self, ended: float, word: str) -> set[str]:
         """What a check without a handoff may report of the latest sync, which ended then with that word."""
         return self.aged(ended) | (set() if self.aged(ended + 6) else {word})
 
