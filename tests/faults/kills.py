@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import random
@@ -83,15 +84,12 @@ def stage_of(moment: Moment, sandbox: Sandbox, clock: MovableClock, folder: Path
 
 def everything(sandbox: Sandbox, clock: MovableClock) -> Iterator[Moment]:
     """Every moment of every kind of trigger, with every signal."""
-    for kind in KINDS:
-        for log_id in (False, True):
-            for older in (False, True):
-                with tempfile.TemporaryDirectory() as folder:
-                    stage = stage_of(Moment(kind, log_id, older), sandbox, clock, Path(folder))
-                    last = stage.trigger(log_id).moments
-                for number in range(1, last + 1):
-                    for signals in SIGNALS:
-                        yield Moment(kind, log_id, older, Signals(number, signals))
+    for kind, log_id, older in itertools.product(KINDS, (False, True), (False, True)):
+        with tempfile.TemporaryDirectory() as folder:
+            stage = stage_of(Moment(kind, log_id, older), sandbox, clock, Path(folder))
+            last = stage.trigger(log_id).moments
+        for number, signals in itertools.product(range(1, last + 1), SIGNALS):
+            yield Moment(kind, log_id, older, Signals(number, signals))
 
 
 def at_random(count: int, rng: random.Random) -> Iterator[Moment]:

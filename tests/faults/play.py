@@ -29,6 +29,7 @@ FAULTS = {one.name: one for one in faults()}
 PATIENCE, SHORT_PATIENCE = 10.0, 0.15  # real seconds that stand for a whole timeout
 REAL_LIMIT = 900  # real seconds of one run, however wrong its vendor is and however busy the machine
 FAKE_LIMIT = 4 * 3600  # seconds of its own clock
+MAX_CALLS = 5  # of a scene, at which its cases have a fault
 WORKERS = 3  # some of them wait
 WITHOUT_ERROR = ("error missing", "error null", "error an empty text")  # then a source's run that ended has succeeded
 
@@ -46,12 +47,8 @@ class Scene:
     after: float | None = None
 
     @property
-    def script(self) -> str:
-        return self.kind.script(self.verb)
-
-    @property
     def blueprint(self) -> Blueprint:
-        return catalog()[self.script]
+        return catalog()[self.kind.script(self.verb)]
 
     @property
     def waits(self) -> bool:
@@ -148,7 +145,7 @@ def _connect(clock: Clock, patience: float) -> Connect:
 
 def _run(scene: Scene, environment: Mapping[str, str], clock: Clock, patience: float = PATIENCE) -> Ended:
     """Run all of a script in this process."""
-    script = importlib.import_module(scene.script.removesuffix(".py").replace("/", "."))
+    script = importlib.import_module(scene.blueprint.script.removesuffix(".py").replace("/", "."))
     stdout, stderr = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
     code: object = None
@@ -329,10 +326,10 @@ def _responses(scene: Scene) -> list[Any]:
         return [one.reply.json for one in server.exchanges]
 
 
-def cases(*, max_calls: int = 5) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     """Every fault at every call of every scene, once and lasting; and every field of every response spoiled."""
     for name, scene in SCENES.items():
-        for call, response in enumerate(_responses(scene)[:max_calls], 1):
+        for call, response in enumerate(_responses(scene)[:MAX_CALLS], 1):
             for lasting in (False, True):
                 yield from (Case(name, call, fault, lasting) for fault in FAULTS)
                 for number, (field_, _) in enumerate(mutations(response)):

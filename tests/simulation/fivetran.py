@@ -121,8 +121,7 @@ class Fivetran(Vendor):
             self._begin(Sync("the one before", [(seconds, rng.choice(("success", "failure")))]))
             self.foreign_times.clear()  # it is to be seen from the first poll on
         elif mood < 0.45:
-            sync = Sync("one that is queued", [(rng.uniform(5, 60), "success")])
-            self._enqueue(sync, rng.uniform(0, 30))
+            self._enqueue(Sync("one that is queued", [(rng.uniform(5, 60), "success")]), rng.uniform(0, 30))
         elif mood < 0.47:
             self.flagged_from = self.world.t
             sync = Sync("a historical one", [(rng.uniform(5, 3600), "success")], historical=True)
@@ -153,6 +152,23 @@ class Fivetran(Vendor):
 
     def _now_stamp(self, ago: float = 0.0) -> str:
         return self.world.stamp(self.world.t + ago, self.world.rng.choice((0, 3, 3, 6)))
+
+    def scenario(self, rng: random.Random) -> Scenario:
+        trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID, **self.waiting(rng)} for _ in range(2))
+        mood = rng.random()
+        if mood < 0.12:
+            return None, trigger, check
+        if rng.random() < 0.5:
+            del check["FIVETRAN_CONNECTOR_ID"]
+        if mood < 0.22:
+            return resync_connector, trigger, check
+        if mood < 0.32:
+            return update_connector, {**trigger, "FIVETRAN_HISTORICAL_SYNC": "TRUE"}, check
+        if mood < 0.45:
+            trigger["FIVETRAN_FORCE"] = rng.choice(("TRUE", "FALSE"))
+        else:
+            trigger["FIVETRAN_IF_RUNNING"] = rng.choice(("restart", "restart", "restart", "join", "wait", "fail"))
+        return trigger_sync, trigger, check
 
     # What happens at Fivetran
 
@@ -300,7 +316,8 @@ class Fivetran(Vendor):
         before = len(self.accepted)
         if path.endswith("/resync") and self.running is not None and not self.resyncs_at_any_time:
             return 409, {"code": "Conflict", "message": "a sync is running that cannot be completed"}
-        reply = self._start(force=not path.endswith("/sync") or bool(body["force"]), path=path)
+        historical = not path.endswith("/sync")
+        reply = self._start(force=historical or bool(body["force"]), historical=historical)
         if len(self.accepted) > before:
             self.hidden_until = self.world.t + self.hidden
         return reply
@@ -309,23 +326,6 @@ class Fivetran(Vendor):
     polled_before_request = 0.0
     polled = 0.0
     swallowed: Sync | None = None
-
-    def scenario(self, rng: random.Random) -> Scenario:
-        trigger, check = ({**SECRETS, "FIVETRAN_CONNECTOR_ID": ID, **self.waiting(rng)} for _ in range(2))
-        mood = rng.random()
-        if mood < 0.12:
-            return None, trigger, check
-        if rng.random() < 0.5:
-            del check["FIVETRAN_CONNECTOR_ID"]
-        if mood < 0.22:
-            return resync_connector, trigger, check
-        if mood < 0.32:
-            return update_connector, {**trigger, "FIVETRAN_HISTORICAL_SYNC": "TRUE"}, check
-        if mood < 0.45:
-            trigger["FIVETRAN_FORCE"] = rng.choice(("TRUE", "FALSE"))
-        else:
-            trigger["FIVETRAN_IF_RUNNING"] = rng.choice(("restart", "restart", "restart", "join", "wait", "fail"))
-        return trigger_sync, trigger, check
 
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
@@ -337,9 +337,8 @@ class Fivetran(Vendor):
         if method != "GET" and self.target is None and not self.posted:
             self.posted, self.snapshot, self.unseen = True, self.polled, self.polled_unseen
 
-    def _start(self, *, force: bool, path: str) -> Reply:
+    def _start(self, *, force: bool, historical: bool) -> Reply:
         world = self.world
-        historical = not path.endswith("/sync")
         good = {"code": "Success", "message": "Sync has been successfully triggered.", "data": {"id": ID}}
         if self.paused:
             return 400, {"code": "InvalidInput", "message": "the connection is paused"}
@@ -416,8 +415,7 @@ class Fivetran(Vendor):
             self.target = self.ours[-1]
             self.unknowable(UNSEEN)
         else:
-            self.target = Sync("nothing", [], foreign=False)
-            self.target.truths = {"nothing"}
+            self.target = Sync("nothing", [], foreign=False, truths={"nothing"})
             self.wrong.append("reported started, and nothing was")
             self._foreign_since()
         if self.unseen:

@@ -59,7 +59,7 @@ class Run:
     good: bool
     cut: float | None = None
     batch: object = None  # which trigger asked for it
-    state: str = "queued"  # running, cut, ended, dropped
+    is_cut: bool = False  # and has not gone on yet
     begun: float | None = None
     ended: float | None = None
     abandoned: bool = False  # it was cut, and never continued
@@ -109,7 +109,6 @@ class Nango(Vendor):
         self.busy = rng.random() < 0.15
         self.down = rng.random() < 0.01
         self.narrow = rng.random() < 0.08
-        self.may_read = True
         names = [("contacts", "base"), ("deals", "base"), ("deals", "eu")][: rng.choice((1, 1, 2, 3))]
         self.entries = [
             Entry(world, f"connection-{number}", name, variant)
@@ -123,7 +122,6 @@ class Nango(Vendor):
         self.baseline_at = self.polled_at = 0.0
         self.polled: dict[str, Run | None] = {}
         self.baseline: dict[str, Run | None] = {}
-        self.posted = False
         self.unshown: list[Entry] = []  # triggered without a baseline, and not seen in this run
         self.plans = {entry.id: self._plan(rng) for entry in self.entries}
         self.delays = {
@@ -147,6 +145,22 @@ class Nango(Vendor):
         seconds = rng.choice((rng.uniform(0.5, 10), rng.uniform(1, 120), rng.uniform(60, 1500)))
         cut = seconds * rng.uniform(0.1, 0.9) if rng.random() < 0.1 and not self.old else None
         return Run(seconds, rng.random() < 0.65, cut=cut)
+
+    def scenario(self, rng: random.Random) -> Scenario:
+        policy = rng.choice(("wait", "join", "fail"))
+        trigger = {**SECRETS, "NANGO_PROVIDER_CONFIG_KEY": KEY, "NANGO_IF_RUNNING": policy}
+        if rng.random() < 0.6:
+            trigger["NANGO_CONNECTION_ID"] = rng.choice(self.entries).connection
+        if rng.random() < 0.4:
+            entry = rng.choice(self.entries)
+            trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
+        senses = rng.random() < 0.12
+        check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
+        if policy != "join" and rng.random() < 0.2:
+            trigger["NANGO_RESET"] = "TRUE"
+        trigger.update(self.waiting(rng))
+        check.update(self.waiting(rng))
+        return None if senses else trigger_sync, trigger, check
 
     # What happens at Nango
 
@@ -172,7 +186,6 @@ class Nango(Vendor):
 
         def drop() -> None:
             entry.queued = None
-            run.state = "dropped"
             if run.begun is not None:  # it was cut
                 run.abandoned, run.ended = True, self.world.t
 
@@ -182,7 +195,7 @@ class Nango(Vendor):
             self.world.later(seconds, lambda: self._begin(entry, run), is_due)
 
     def _begin(self, entry: Entry, run: Run) -> None:
-        entry.queued, entry.running, entry.latest, run.state, entry.due_at_cut = None, run, run, "running", None
+        entry.queued, entry.running, entry.latest, entry.due_at_cut, run.is_cut = None, run, run, None, False
         if run.begun is None:
             run.begun = self.world.t
             if run.batch is not self.accepted:
@@ -197,13 +210,13 @@ class Nango(Vendor):
     def _cut(self, entry: Entry, run: Run) -> None:
         rng, at = self.world.rng, self.world.t
         self.world.note(f"[{entry.id}: cut]")
-        entry.running, run.state, run.cut = None, "cut", None
+        entry.running, run.is_cut, run.cut = None, True, None
         entry.finished, entry.good = at, True
         if entry.paused and run is entry.target:
             self.unknowable(CUT_UNSEEN)
 
         def show_due() -> None:
-            if run.state == "cut" and entry.finished == at:
+            if run.is_cut and entry.finished == at:
                 entry.due_at_cut = at
 
         self.world.later(rng.uniform(0, 2), show_due)
@@ -211,7 +224,7 @@ class Nango(Vendor):
         self._enqueue(entry, run, -1.0 if rng.random() < 0.1 else go_on)
 
     def _end(self, entry: Entry, run: Run) -> None:
-        entry.running, run.state, run.ended = None, "ended", self.world.t
+        entry.running, run.ended = None, self.world.t
         entry.finished, entry.good = self.world.t, run.good
         entry.next_due = self._due(entry)
         self.world.note(f"[{entry.id}: {'success' if run.good else 'failure'}]")
@@ -235,8 +248,7 @@ class Nango(Vendor):
 
     # What it shows
 
-    def view(self, path: str, params: Mapping[str, str]) -> View:
-        del path
+    def view(self, _path: str, params: Mapping[str, str]) -> View:
         if not self.may_read:
             return View((403, FORBIDDEN))
         t, connection = self.world.t, params.get("connection_id")
@@ -295,8 +307,7 @@ class Nango(Vendor):
     def _stamp(self, t: float) -> str:
         return self.world.stamp(t, 3)
 
-    def handle(self, method: str, path: str, body: Any) -> Reply:
-        del method, path
+    def handle(self, _method: str, _path: str, body: Any) -> Reply:
         world, connection = self.world, body.get("connection_id")
         made: list[Entry] = []
         chosen = self._chosen(connection, list(body["syncs"]))
@@ -325,22 +336,6 @@ class Nango(Vendor):
         return 200, {"success": True}
 
     # What is true
-
-    def scenario(self, rng: random.Random) -> Scenario:
-        policy = rng.choice(("wait", "join", "fail"))
-        trigger = {**SECRETS, "NANGO_PROVIDER_CONFIG_KEY": KEY, "NANGO_IF_RUNNING": policy}
-        if rng.random() < 0.6:
-            trigger["NANGO_CONNECTION_ID"] = rng.choice(self.entries).connection
-        if rng.random() < 0.4:
-            entry = rng.choice(self.entries)
-            trigger["NANGO_SYNCS"] = entry.full_name if entry.variant != "base" else entry.name
-        senses = rng.random() < 0.12
-        check = {**SECRETS, **({key: trigger[key] for key in trigger if key != "NANGO_IF_RUNNING"} if senses else {})}
-        if policy != "join" and rng.random() < 0.2:
-            trigger["NANGO_RESET"] = "TRUE"
-        trigger.update(self.waiting(rng))
-        check.update(self.waiting(rng))
-        return None if senses else trigger_sync, trigger, check
 
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
@@ -445,7 +440,7 @@ class Nango(Vendor):
             run = entry.latest
             if run is not None and run.abandoned:
                 words.add("failed")
-            elif entry.running is not None or entry.finished is None or (run is not None and run.state == "cut"):
+            elif entry.running is not None or entry.finished is None or (run is not None and run.is_cut):
                 words.add("running")
             else:
                 words.add("unknown" if self.old and entry.paused else "succeeded" if entry.good else "failed")

@@ -140,7 +140,8 @@ class FivetranRule:
         first = peer.read(path)["data"]
         if first["paused"] or first["status"]["setup_state"] == "incomplete":
             peer.end("refused")
-        before = (peer.world.local(), peer.world.local()) if self.by_local_clock else _stamps(first)
+        executed = datetime.fromtimestamp(peer.world.time(), timezone.utc)
+        before = (executed, executed) if self.by_local_clock else _stamps(first)
         response = peer.start(f"{path}/sync", {"force": True})
         if response is None or not response.ok or response.date is None:
             peer.end("refused")

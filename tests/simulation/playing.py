@@ -28,8 +28,7 @@ class InMemory:
         self._handoff: dict[str, Any] | None = None
         self._state = ""
 
-    def begin_start(self, target: Mapping[str, Any]) -> None:
-        del target
+    def begin_start(self, _target: Mapping[str, Any]) -> None:
         self._state = "reading"
 
     def sending(self, draft: Any) -> None:
@@ -39,16 +38,14 @@ class InMemory:
     def not_sent(self) -> None:
         self._state = "reading"
 
-    def end_start(self, exit_code: int, outcome: str) -> None:
-        del outcome
+    def end_start(self, exit_code: int, _outcome: str) -> None:
         if self._state == "reading":
             self._state = "ended" if exit_code else ""
 
     def save(self, handoff: Any) -> None:
         self._handoff, self._state = handoff.plain(), ""
 
-    def find(self, kind: Any, given: Any) -> Any:
-        del given
+    def find(self, kind: Any, _given: Any) -> Any:
         if self._state:
             raise ArtifactError("the trigger before this check did not finish")
         return None if self._handoff is None else kind.from_plain(self._handoff)

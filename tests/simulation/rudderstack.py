@@ -117,9 +117,21 @@ class RudderStack(Vendor):
             word = "evaporated"
         error = "it broke" if word == "failed" or (self.is_source and rng.random() < 0.15) else ""
         if self.wordless:
-            word, error = self.good_word, error if word == "failed" or error else ""
+            word = self.good_word
         rows = rng.choice((0, 0, 0, 7)) if not self.is_source and word == self.good_word else 0
         return Sync(seconds, word, rows, error, foreign)
+
+    def scenario(self, rng: random.Random) -> Scenario:
+        subject = {"RUDDERSTACK_SOURCE_ID" if self.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
+        policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
+        trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
+        senses = rng.random() < 0.12
+        check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
+        for environment in (trigger, check):
+            if self.fail_on_failed_rows:
+                environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
+            environment.update(self.waiting(rng))
+        return None if senses else trigger_sync, trigger, check
 
     # What happens at RudderStack
 
@@ -161,18 +173,6 @@ class RudderStack(Vendor):
 
     # What it shows
 
-    def scenario(self, rng: random.Random) -> Scenario:
-        subject = {"RUDDERSTACK_SOURCE_ID" if self.is_source else "RUDDERSTACK_CONNECTION_ID": ID}
-        policy = rng.choice(("restart", "restart", "restart", "join", "join", "wait", "wait", "fail"))
-        trigger = {**SECRETS, **subject, "RUDDERSTACK_IF_RUNNING": policy}
-        senses = rng.random() < 0.12
-        check = {**SECRETS, **(subject if senses or rng.random() < 0.5 else {})}
-        for environment in (trigger, check):
-            if self.fail_on_failed_rows:
-                environment["RUDDERSTACK_FAIL_ON_FAILED_ROWS"] = "TRUE"
-            environment.update(self.waiting(rng))
-        return None if senses else trigger_sync, trigger, check
-
     def begin_run(self, script: ModuleType) -> None:
         super().begin_run(script)
         self.first_post: float | None = None
@@ -182,8 +182,7 @@ class RudderStack(Vendor):
             self.posted_at = self.world.t if self.first_post is None else self.first_post
             self.first_post = self.posted_at
 
-    def handle(self, method: str, path: str, body: Any) -> Reply:
-        del method, body
+    def handle(self, _method: str, path: str, _body: Any) -> Reply:
         return self._stop() if path.endswith("/stop") else self._start()
 
     def view(self, path: str, params: Mapping[str, str]) -> View:

@@ -21,7 +21,7 @@ from shared.context import Run
 from shared.errors import BlueprintError
 from shared.redaction import Redactor
 from shared.report import Report
-from shared.transport import NOT_JSON, Auth, Clock, Response, TransportError
+from shared.transport import NOT_JSON, Response, TransportError
 from tests.support import run_main
 
 EPOCH = 1_790_000_000.0  # the true time, in seconds since 1970, when a timeline begins
@@ -80,10 +80,6 @@ class World:
     def server(self, t: float | None = None) -> datetime:
         """The server's clock."""
         return _BEGINNING + timedelta(seconds=(self.t if t is None else t) + self.server_offset)
-
-    def local(self) -> datetime:
-        """The local clock."""
-        return _BEGINNING + timedelta(seconds=self.t + self.local_offset)
 
     def stamp(self, t: float, digits: int) -> str:
         """An instant as vendors write it, by the server's clock."""
@@ -155,7 +151,7 @@ class View(NamedTuple):
 
 
 class SimulatedWire:
-    """The wire to a simulated vendor; a Run takes `connect` of a Timeline in place of `shared.transport.Transport`."""
+    """The wire to a simulated vendor, in place of `shared.transport.Transport`."""
 
     def __init__(self, world: World, vendor: Vendor, *, faulty: bool) -> None:
         self._world, self._vendor, self._faulty = world, vendor, faulty
@@ -290,9 +286,8 @@ class Vendor:
         timeout, interval = rng.choice(("1", "10", "60", "120")), rng.choice(("20", "60", "300", "900"))
         return {**wait, f"{prefix}_WAIT_TIMEOUT": timeout, f"{prefix}_POLL_INTERVAL": interval}
 
-    def begin_run(self, script: ModuleType) -> None:
+    def begin_run(self, _script: ModuleType) -> None:
         """A script begins."""
-        del script
         self.in_run = True
         self.accepted = []
         self.all_accepted.append(self.accepted)
@@ -367,18 +362,13 @@ class Timeline(Generic[V]):
         self.vendor = kind(self.world)
         self.wire = SimulatedWire(self.world, self.vendor, faulty=faulty)
 
-    def connect(self, url: str, auth: Auth, headers: Mapping[str, str], clock: Clock) -> SimulatedWire:
-        """With the signature of `shared.transport.Transport`."""
-        del url, auth, headers, clock
-        return self.wire
-
     def run(self, script: ModuleType, environment: Mapping[str, str], artifacts: Any) -> Ending:
         """One run of a script, as an orchestrator sees its end."""
         world = self.world
         if world.trace:
             world.note(f"{script.__name__} {dict(environment)}")
         self.vendor.begin_run(script)
-        run = Run(artifacts, REDACTOR, world, self.connect, Report(), {}, world.monotonic())
+        run = Run(artifacts, REDACTOR, world, lambda *_: self.wire, Report(), {}, world.monotonic())
         try:
             result = run_main(script, environment, run)
             ending = Ending(0, result.outcome, result.message)
