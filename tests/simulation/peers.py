@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 from fivetran_blueprints.handoff import Handoff as FivetranHandoff
 from fivetran_blueprints.verdict import Baseline
@@ -30,7 +30,6 @@ class Peer:
 
     def __init__(self, timeline: Timeline[Any]) -> None:
         self.world, self.vendor, self._wire = timeline.world, timeline.vendor, timeline.wire
-        self._taken = False
         self._pauses_since_end = 0
         self.vendor.begin_run(self.vendor.trigger)
 
@@ -54,24 +53,20 @@ class Peer:
         except TransportError:
             return None
 
-    def took(self, handoff: Any) -> None:
-        self._taken = True
-        self.vendor.saved_handoff(handoff)
-
     def pause(self, seconds: float) -> bool:
         """Wait for the next poll. Ends the run if the sync ended 20 polls ago, or after 12 h."""
         self.world.advance(seconds)
-        if self._taken and self.vendor.ended_at() is not None:
+        if self.vendor.ended_at() is not None:
             self._pauses_since_end += 1
         if self._pauses_since_end > 20 + self.vendor.reported_within / seconds or self.world.t > 43200:
             self.end("missed" if self._pauses_since_end else "still running")
         return True
 
-    def report(self, word: str) -> None:
+    def report(self, word: str) -> NoReturn:
         """Say how the sync ended."""
         self.end("right" if word in self.vendor.truths() else "wrong")
 
-    def end(self, how: str) -> None:
+    def end(self, how: str) -> NoReturn:
         raise ToldError(how)
 
 
@@ -145,9 +140,10 @@ class FivetranRule:
         response = peer.start(f"{path}/sync", {"force": True})
         if response is None or not response.ok or response.date is None:
             peer.end("refused")
-            return
         syncing = first["status"]["sync_state"] == "syncing"
-        peer.took(FivetranHandoff(fivetran.ID, Baseline(None, None, response.date, interrupted=syncing)))
+        peer.vendor.saved_handoff(
+            FivetranHandoff(fivetran.ID, Baseline(None, None, response.date, interrupted=syncing))
+        )
         while peer.pause(60):
             now = peer.read(path)["data"]
             word = self.word(_stamps(now), before)
@@ -195,7 +191,7 @@ def _nango(seed: int) -> dict[str, str]:
         peer.start("/sync/trigger", {"provider_config_key": nango.KEY, "syncs": []})
         entries = parse_entries({"syncs": before}).items()
         watches = {key: Watch(entry.label, entry.finished_at, joined=entry.running) for key, entry in entries}
-        peer.took(NangoHandoff(Selection(nango.KEY), None, watches))
+        peer.vendor.saved_handoff(NangoHandoff(Selection(nango.KEY), None, watches))
         while peer.pause(10):
             now = peer.read("/sync/status", query)["syncs"]
             if all(entry["status"] != "RUNNING" for entry in now):
@@ -206,12 +202,54 @@ def _nango(seed: int) -> dict[str, str]:
     return compare(lambda: Timeline(nango.Nango, seed, faulty=False), trigger, dict(nango.SECRETS), rules)
 
 
+@dataclass(frozen=True)
+class RudderStackRule:
+    """How another client decides. An `old` one knows sources alone, and polls the latest run instead of its own."""
+
+    old: bool = False
+    tries: int = 1  # of a start that fails
+
+    def __call__(self, peer: Peer) -> None:
+        vendor: rudderstack.RudderStack = peer.vendor
+        if self.old and not vendor.is_source:
+            peer.end("not for connections")
+        path = f"/v2/{'sources' if vendor.is_source else 'retl-connections'}/{rudderstack.ID}"
+        key = "runId" if vendor.is_source else "syncId"
+        sync_id = None
+        for _ in range(self.tries):
+            response = peer.start(f"{path}/start", {})
+            if response is not None and response.ok:
+                sync_id = response.body.get(key) if isinstance(response.body, dict) else None
+                break
+        else:
+            peer.end("wrong" if vendor.accepted else "refused")
+        if not vendor.accepted or (sync_id is None and not self.old):
+            peer.end("crash")
+        started = parse_timestamp(vendor._stamp(vendor.accepted[-1].started))
+        vendor.saved_handoff(RudderStackHandoff(rudderstack.ID, vendor.is_source, sync_id, None, started))
+        own = f"{path}/runs/{sync_id}/status" if vendor.is_source else f"{path}/syncs/{sync_id}"
+        while peer.pause(60):
+            now = peer.read(f"{path}/status" if self.old else own)
+            word = now.get("status")
+            if self.old and word not in ("finished", "processing"):
+                peer.end("crash" if word is None else "not understood")
+            if word in ("finished", "succeeded"):
+                peer.report("failed" if now.get("error") and self.old else "succeeded")
+            if word == "failed":
+                peer.report("failed")
+
+
+_RUDDERSTACK_RULES = {
+    "Shipyard older": RudderStackRule(old=True),
+    "Shipyard newer": RudderStackRule(),
+    "Airflow/Dagster plugin": RudderStackRule(tries=4),
+}
+
+
 def _rudderstack(seed: int) -> dict[str, str]:
     """How our client and the rules of others fare in one timeline, on a wire that fails now and then.
 
-    All repeat their reads until they succeed. The older Shipyard scripts know sources alone and poll the latest run;
-    the newer ones and the plugins poll by the id. Both Shipyards report a start that failed as not started, the plugins
-    send it up to four times.
+    All repeat their reads until they succeed. Both Shipyards report a start that failed as not started.
     """
 
     def world() -> Timeline[rudderstack.RudderStack]:
@@ -219,53 +257,10 @@ def _rudderstack(seed: int) -> dict[str, str]:
         line.vendor.fail_on_failed_rows = False
         return line
 
-    def rule_of(tries: int, *, by_id: bool, running: tuple[str, ...], old: bool) -> Rule:
-        def run(peer: Peer) -> None:
-            vendor: rudderstack.RudderStack = peer.vendor
-            if old and not vendor.is_source:
-                peer.end("not for connections")
-            path = f"/v2/{'sources' if vendor.is_source else 'retl-connections'}/{rudderstack.ID}"
-            key = "runId" if vendor.is_source else "syncId"
-            sync_id = None
-            for _ in range(tries):
-                response = peer.start(f"{path}/start", {})
-                if response is not None and response.ok:
-                    sync_id = response.body.get(key) if isinstance(response.body, dict) else None
-                    break
-            else:
-                peer.end("wrong" if vendor.accepted else "refused")
-            if sync_id is None and by_id:
-                peer.end("crash")
-            target = vendor.accepted[-1] if vendor.accepted else None
-            if target is None:
-                peer.end("crash")
-                return
-            started = parse_timestamp(vendor._stamp(target.started))
-            peer.took(RudderStackHandoff(rudderstack.ID, vendor.is_source, sync_id, None, started))
-            shown = f"{path}/runs/{sync_id}/status" if vendor.is_source else f"{path}/syncs/{sync_id}"
-            while peer.pause(60):
-                now = peer.read(shown if by_id else f"{path}/status")
-                word = now.get("status")
-                if old and (word is None or word not in ("finished", "processing")):
-                    peer.end("crash" if word is None else "not understood")
-                if word in ("finished", "succeeded"):
-                    peer.report("failed" if now.get("error") and old else "succeeded")
-                elif word == "failed":
-                    peer.report("failed")
-                elif word not in running and not by_id:
-                    peer.end("not understood")
-
-        return run
-
-    rules = {
-        "Shipyard older": rule_of(1, by_id=False, running=("processing",), old=True),
-        "Shipyard newer": rule_of(1, by_id=True, running=("processing", "running"), old=False),
-        "Airflow/Dagster plugin": rule_of(4, by_id=True, running=("processing", "running"), old=False),
-    }
     check = {**rudderstack.SECRETS, "RUDDERSTACK_WAIT": "TRUE"}
     variable = "RUDDERSTACK_SOURCE_ID" if world().vendor.is_source else "RUDDERSTACK_CONNECTION_ID"
     trigger = {**check, variable: rudderstack.ID, "RUDDERSTACK_IF_RUNNING": "fail"}
-    return compare(world, trigger, check, rules)
+    return compare(world, trigger, check, _RUDDERSTACK_RULES)
 
 
 PEERS = {"fivetran": _fivetran, "rudderstack": _rudderstack, "nango": _nango}
