@@ -313,14 +313,10 @@ class Fivetran(Vendor):
         if method == "PATCH" and self.paused:
             self.flagged_from = self.world.t
             return 200, {"code": "Success", "data": self.view("", {}).reply[1]["data"]}  # type: ignore[index]
-        before = len(self.accepted)
         if path.endswith("/resync") and self.running is not None and not self.resyncs_at_any_time:
             return 409, {"code": "Conflict", "message": "a sync is running that cannot be completed"}
         historical = not path.endswith("/sync")
-        reply = self._start(force=historical or bool(body["force"]), historical=historical)
-        if len(self.accepted) > before:
-            self.hidden_until = self.world.t + self.hidden
-        return reply
+        return self._start(force=historical or bool(body["force"]), historical=historical)
 
     unseen = polled_unseen = posted = False
     polled_before_request = 0.0
@@ -364,6 +360,7 @@ class Fivetran(Vendor):
             self.flagged_from = world.t + world.rng.choice((0.0, world.rng.uniform(0, 5)))
         world.note(f"[{sync.name} is accepted]")
         self.accepted.append(sync)
+        self.hidden_until = world.t + self.hidden
         self.ours.append(sync)
         self.rescheduled = None
         if self.queued is not None:

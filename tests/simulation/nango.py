@@ -383,20 +383,15 @@ class Nango(Vendor):
                 self.unknowable(SCHEDULED)
         self.seen = {self._overall()}
 
-    def _ends_within_request(self, entry: Entry) -> bool:
-        """Without a baseline: whether an end of the entry may be ours or of the run before."""
-        finished = entry.finished if self.responded_at is not None else None
-        return finished is not None and self.sent_at - 1 <= finished <= (self.responded_at or 0.0) + 1
-
     def _overall(self) -> str:
         for entry in self.selected:
-            if self._ends_within_request(entry):
+            responded, ended = self.responded_at, entry.finished
+            if responded is not None and ended is not None and self.sent_at - 1 <= ended <= responded + 1:
                 self.unknowable(WITHIN)
             for at, run in entry.others:
                 if at > self.baseline_at and run is not entry.target:
                     self.unknowable(SCHEDULED if run.batch is None else EARLIER)
-        words = {self._truth(entry) for entry in self.selected}
-        return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
+        return _worst({self._truth(entry) for entry in self.selected})
 
     def _truth(self, entry: Entry) -> str:
         run = entry.target
@@ -431,10 +426,6 @@ class Nango(Vendor):
 
     def _aged(self, entries: list[Entry]) -> set[str]:
         """How the latest runs of the entries ended, if that is not too long ago."""
-        oldest = min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
-        return self.truths_of_latest(oldest, self._latest(entries))
-
-    def _latest(self, entries: list[Entry]) -> str:
         words = set()
         for entry in entries:
             run = entry.latest
@@ -444,7 +435,8 @@ class Nango(Vendor):
                 words.add("running")
             else:
                 words.add("unknown" if self.old and entry.paused else "succeeded" if entry.good else "failed")
-        return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
+        oldest = min((entry.finished for entry in entries if entry.finished is not None), default=1e9)
+        return self.truths_of_latest(oldest, _worst(words))
 
     def ended_at(self) -> float | None:
         ends = []
@@ -462,3 +454,7 @@ class Nango(Vendor):
     def yesterdays(self) -> Handoff:
         watches = {entry.id: Watch(entry.id) for entry in self.entries}
         return Handoff(Selection(KEY), self.world.server(self.world.t - 86400), watches)
+
+
+def _worst(words: set[str]) -> str:
+    return next((word for word in ("running", "failed", "unknown") if word in words), "succeeded")
