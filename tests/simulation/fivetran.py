@@ -31,7 +31,8 @@ from fivetran_blueprints.handoff import Handoff
 from fivetran_blueprints.verdict import Baseline
 from tests.simulation.world import Reply, Scenario, Vendor, View, World, stamp
 
-# Where no client can know, and timelines are counted apart:
+# Where no client can know, and timelines are counted apart
+
 FOREIGN = "foreign sync"  # somebody or the schedule began one from shortly before the snapshot on; its stamps fit, too
 LOST = "lost start over a running sync"  # which ends by itself about then, as if a start had stopped it
 # The response to a start was lost, it was queued during every poll, and it ran and ended while the second start (force

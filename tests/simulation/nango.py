@@ -29,7 +29,8 @@ from nango_blueprints.syncs import Handoff
 from nango_blueprints.verdict import Watch
 from tests.simulation.world import Reply, Scenario, Vendor, View, World
 
-# Where no client can know, and timelines are counted apart:
+# Where no client can know, and timelines are counted apart
+
 # One began between the baseline and our trigger and is over when this is accepted, or one began after it and replaces
 # the result of ours.
 SCHEDULED = "scheduled run"

@@ -25,14 +25,13 @@ from rudderstack_blueprints.syncs import Handoff
 from shared.timestamps import parse_timestamp
 from tests.simulation.world import Reply, Scenario, Vendor, View, World
 
-# Where no client can know, and timelines are counted apart:
+# Where no client can know, and timelines are counted apart
+
 # The response to a start is lost, or comes without an id, and somebody else's sync began within 3 s before it or until
 # the search for it; it cannot be distinguished from ours.
 FOREIGN = "foreign start"
 ANOTHER = "another run since"  # a run without an id, while only the latest run is shown, and that is another now
-NEVER_SHOWN = (
-    "a start that no poll showed"  # its response was lost, and it was not visible yet in what the polls showed
-)
+NEVER_SHOWN = "a start that no poll showed"  # its response was lost, and it was not visible yet to the polls
 NO_START = "run without a start"  # one that shows no time of its start cannot be distinguished from the next one
 
 SECRETS = {"RUDDERSTACK_ACCESS_TOKEN": "a-made-up-token"}
