@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -78,6 +79,7 @@ def compare(
 ) -> dict[str, str]:
     """For each client `right`, `wrong`, `missed`, `crash`, `double`, `unknowable` or what else came of its run."""
     line = world()
+    random.seed(0)  # the jitter of our client's pauses
     outcome = play(line, line.vendor.trigger, trigger, check, [300.0] * 3)
     reported = "wrong" if outcome.wrong else "double" if outcome.double else "missed" if outcome.missed else ""
     usual = "right" if outcome.verdict in ("succeeded", "failed", "cancelled") else outcome.verdict.replace("_", " ")
