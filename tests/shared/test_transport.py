@@ -277,6 +277,7 @@ def test_a_request_is_not_delivered_where_the_proxy_makes_no_tunnel_and_the_prox
         ("http://user:pass-word@", "http://"),
         ("user:pass-word@:1", ":1"),
         ("http://user:pass@word@127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://user:p4ss/w0rd#x@127.0.0.1:1", "http://127.0.0.1:1"),
         ("ftp://127.0.0.1:1", "ftp://127.0.0.1:1"),
     ],
 )
