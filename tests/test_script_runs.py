@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import resource
 import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
-from shared import VERSION
 from sync_blueprints.catalog import REPOSITORY
-from sync_blueprints.sandbox import Request, Response, Sandbox
+from sync_blueprints.sandbox import Sandbox
 from tests.processes import (
     FIVETRAN,
     KINDS,
     NANGO,
-    PATIENCE,
     PLAYED,
     SCRIPTS,
-    SOURCE,
     SUCCESS,
     VENDORS,
     Kind,
     Stage,
     assert_private,
-    catalog,
     complete,
     finish,
     in_parallel,
@@ -87,20 +78,6 @@ def test_every_script_succeeds_whatever_the_umask(way: Way, sandbox: Sandbox, pr
         assert_private(artifacts)
 
     in_parallel(succeed, PLAYED)
-
-
-def test_no_argument_sends_a_request(tmp_path: Path) -> None:
-    def ask(script: str) -> None:
-        ended = run([script, "--help"], complete(silent, tmp_path / script))
-        assert (ended.exit_code, ended.stderr) == (0, "")
-        assert not [one.reference for one in catalog()[script].inputs if one.reference not in ended.stdout], ended
-        assert run([script, "--version"], {}) == (0, f"sync-blueprints {VERSION}\n", "")
-        assert run([script, "x"], complete(silent, tmp_path / "x" / script)).result["outcome"] == "invalid_input"
-        assert not (tmp_path / script).exists()
-
-    with Sandbox() as silent:
-        in_parallel(ask, SCRIPTS)
-    assert silent.requests == []
 
 
 def test_without_requests_every_script_says_so_in_one_sentence(tmp_path: Path) -> None:
@@ -174,131 +151,23 @@ def test_an_interrupted_wait_ends_at_once_and_says_what_is_still_running(
     in_parallel(interrupt, WAITING)
 
 
-# What a CI reads
+# A folder that cannot be written to
 
 
-# Workflow commands that a runner obeys, escapes that a terminal obeys, ends of lines, of cells and of texts.
-HOSTILE = (
-    "no\n::set-output name=outcome::succeeded\r\n::error::x\n::add-mask::e\n"
-    "exit-code=0\r\noutcome=succeeded\u2028exit-code=0\x85outcome=x\x0c<<END\n"
-    "\n | yes |\n| exit-code | 0 |\n\n# Done\n<script>x</script><img> `a` </table>\x1b[2J\x1b]0;t\x07\x9b31m\u202e"
-)
-
-
-class Hostile(Sandbox):
-    """Refuses everything in these words."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__()
-        self.words = words
-
-    def respond(self, _: Request) -> Response:
-        error = {"code": self.words, "message": self.words}
-        return Response(400, {**error, "error": error})
-
-
-@pytest.mark.parametrize("words", [HOSTILE, "x" * 2_000_000], ids=["hostile", "long"])
-def test_a_step_of_a_ci_gets_its_outputs_and_its_summary_and_no_vendor_forges_any(words: str, tmp_path: Path) -> None:
-    def step(script: str) -> None:
-        folder = tmp_path / script.replace("/", "-")
-        folder.mkdir()
-        files = {"GITHUB_OUTPUT": str(folder / "output"), "GITHUB_STEP_SUMMARY": str(folder / "summary")}
-        (folder / "output").write_text("mine=1\n")
-        ended = run([script], {**complete(vendor, folder / "artifacts"), **files, "LOG_LEVEL": "DEBUG"})
-        assert ended.exit_code in (200, 201), ended.stderr[-1000:]
-        output, summary = ((folder / name).read_text("utf-8") for name in ("output", "summary"))
-        names = [line.partition("=")[0] for line in output.splitlines()]
-        assert names == ["mine", "exit-code", "outcome", "sync-id", "message"]
-        assert (summary.count("|"), len(summary.splitlines())) == (18, 7)
-        shown = [*ended.stderr.split("\n"), *ended.stdout.split("\n"), *output.split("\n"), *summary.split("\n")]
-        assert all(line.isprintable() and not line.lstrip().startswith("::") for line in shown)
-        assert (len(ended.result["message"]) <= 2000, len(ended.stderr) < 100_000) == (True, True)
-
-    with Hostile(words) as vendor:
-        in_parallel(step, PLAYED)
-
-
-# Files that cannot be written
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, options: str) -> Iterator[Path]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)  # noqa: S607
-
-
-def linked(folder: Path, target: Path) -> Path:
-    folder.symlink_to(target)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("kind", "make"),
-    [
-        pytest.param(FIVETRAN, lambda folder: linked(folder, Path("nowhere/at/all")), id="a dangling link"),
-        pytest.param(NANGO, lambda folder: linked(folder, folder), id="a link to itself"),
-        pytest.param(SOURCE, lambda folder: folder / ("x" * 300), id="a name too long"),
-        pytest.param(FIVETRAN, lambda _: Path("/dev/null/artifacts"), id="below a device"),
-        pytest.param(NANGO, lambda _: Path("/proc/sys/artifacts"), id="a kernel's folder"),
-        pytest.param(SOURCE, lambda folder: tmpfs(folder, "size=16k"), id="a full disk"),
-        pytest.param(FIVETRAN, lambda folder: tmpfs(folder, "nr_inodes=3"), id="no more files"),
-        pytest.param(NANGO, lambda folder: tmpfs(folder, "ro"), id="a read-only disk"),
-    ],
-)
+@pytest.mark.parametrize("folder", ["/dev/null/artifacts", "/proc/sys/artifacts", "x" * 300])
 def test_a_folder_that_cannot_be_written_to_is_found_out_before_anything_is_started(
-    kind: Kind, make: Any, tmp_path: Path
+    folder: str, tmp_path: Path
 ) -> None:
-    made = make(tmp_path / "artifacts")
-    with Sandbox() as silent, contextlib.nullcontext(made) if isinstance(made, Path) else made as folder:
+    def attempt(kind: Kind) -> None:
         stage = Stage(silent, tmp_path, kind, "succeeds")
-        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(folder))
+        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(tmp_path / folder))
         ended = run([kind.script("trigger_sync")], environment)
-    assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
-    assert "nothing was started" in ended.result["message"]
+        assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
+        assert "nothing was started" in ended.result["message"]
+
+    with Sandbox() as silent:
+        in_parallel(attempt, KINDS)
     assert silent.requests == [], "not even asked"
-
-
-class Stalling(Sandbox):
-    """Keeps back the response to a start, which it has accepted, until `release` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.accepted, self.release = threading.Event(), threading.Event()
-
-    def respond(self, request: Request) -> Response:
-        response = super().respond(request)
-        if request.method == "POST":
-            self.accepted.set()
-            assert self.release.wait(PATIENCE)
-        return response
-
-
-def test_a_folder_that_fills_up_after_the_start_was_accepted_says_that_the_sync_runs(tmp_path: Path) -> None:
-    if not hasattr(resource, "prlimit"):
-        pytest.skip("the limits of another process cannot be changed here")
-
-    def fill(item: tuple[Kind, str]) -> None:
-        kind, verb = item
-        with Stalling() as stalling:
-            stage = Stage(stalling, tmp_path / kind.name / verb, kind, "succeeds_in_60")
-            process = stage.start(verb)
-            assert stalling.accepted.wait(PATIENCE)
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
-            stalling.release.set()
-            ended = finish(process)
-            assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
-            assert stage.id in ended.result["message"]
-            assert "running" in ended.result["message"]
-            assert not {"sync.pickle", "force_sync.pickle"} & set(stage.variables)
-            assert stage.run("check_sync_status").exit_code == 221
-
-    in_parallel(fill, [*((kind, "trigger_sync") for kind in KINDS), (FIVETRAN, "resync_connector")])
 
 
 # Many at once

@@ -57,8 +57,9 @@ def test_no_detail_replaces_what_the_run_says_or_breaks_its_line(run_here: Runne
     assert run_here(main).result.items() >= own.items()
 
 
-def test_a_long_message_is_cut(run_here: Runner) -> None:
+def test_a_long_message_and_a_long_line_of_the_log_are_cut(run_here: Runner) -> None:
     assert len(run_here(raises(errors.SyncFailedError("x" * 100_000))).result["message"]) == 2000
+    assert max(map(len, run_here(raises(ValueError("x" * 100_000))).stderr.splitlines())) < 21_000
 
 
 # The log

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nango_blueprints import check_credentials
-from shared import errors
+from shared import VERSION, errors
 from shared.context import Run
 from shared.status import Result
 from shared.transport import NOT_JSON, Response
@@ -89,7 +89,7 @@ def test_a_bug_is_shown_with_a_traceback_and_what_is_still_running(run_here: Run
 
 @pytest.mark.parametrize("kind", [Inputs, TriggerInputs])
 @pytest.mark.parametrize("argument", ["-h", "--help"])
-def test_help_lists_inputs_without_a_run(run_here: Runner, tmp_path: Path, kind: type[Inputs], argument: str) -> None:
+def test_help_and_version_make_no_run(run_here: Runner, tmp_path: Path, kind: type[Inputs], argument: str) -> None:
     ran = run_here(raises(AssertionError()), {}, kind, [argument])
     assert (ran.exit_code, ran.stderr, list(tmp_path.iterdir())) == (0, "", [])
     lines = [line.split("  ") for line in ran.stdout.splitlines()]
@@ -99,6 +99,7 @@ def test_help_lists_inputs_without_a_run(run_here: Runner, tmp_path: Path, kind:
     assert table["ACME_IF_RUNNING"] == ["Select (restart, join, wait, fail)", "no", "restart"]
     assert table["ACME_POLL_INTERVAL"] == ["Integer (seconds)", "no", "60"]
     assert ran.stdout.endswith("See docs/acme-trigger-sync.md\n")
+    assert run_here(raises(AssertionError()), {}, kind, ["--version"]) == (0, f"sync-blueprints {VERSION}\n", "")
 
 
 @pytest.mark.parametrize("arguments", [["run"], [""], ["--connector", "x"], ["x", "--help"]])

@@ -6,6 +6,7 @@ tests of its folder.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.endings import (
     STARTED,
     UNCLEAR,
 )
+from tests.support import full_disk
 from tests.vendors.kinds import OUTAGE, Synced
 from tests.wire import GARBAGE, HTML, LOST, LOST_ONES, REFUSED, TIMED_OUT, TIMED_OUT_ONES, UNCLEAR_ONES, killed
 
@@ -305,3 +307,13 @@ def test_a_handoff_is_saved_before_a_trigger_waits(synced: Synced) -> None:
     with pytest.raises(Interruption):
         synced.trigger(WAIT="TRUE")
     assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def test_a_sync_whose_handoff_cannot_be_saved_is_reported_as_running(synced: Synced) -> None:
+    with contextlib.ExitStack() as stack:
+        synced.begins(synced.kind.idle)
+        synced.requests(lambda: stack.enter_context(full_disk()) or synced.kind.accepted)
+        ended = synced.trigger()
+    assert ended == (*ARTIFACT_ERROR, synced.kind.id, "is running, but its handoff could not be saved")
+    assert synced.pending == "sent"
+    assert synced.check() == (*ARTIFACT_ERROR, "a sync may be running")
