@@ -10,8 +10,7 @@ from unittest.mock import Mock
 from shared import inputs
 from shared.context import Run
 from shared.handoff import identifier, moment
-from shared.polling import Pace, follow
-from shared.starting import trigger
+from shared.polling import follow
 from shared.status import Verdict
 from tests.support import NOW
 
@@ -90,59 +89,25 @@ def later(seconds: float, sync_id: str = "run_8", id: str = "source_1") -> Sync:
     return Sync(id, sync_id, NOW + timedelta(seconds=seconds))
 
 
-class State(NamedTuple):
-    """What Acme shows before a start."""
-
-    running: bool = False
-
-
 class Syncs:
-    """Acme's syncs: the responses come in turn, the last one again and again. It remembers when it was asked.
-
-    `responses` are one, or a list of them, for `read`, `restart`, `send` and `poll`.
-    """
+    """Acme's syncs: the polls come in turn, the last one again and again. It remembers when it was asked."""
 
     vendor, label, min_interval = "Acme", "source source_1", 2.0
     tells_time = True
 
-    def __init__(self, run: Run, **responses: Any) -> None:
-        usual = {"read": State(), "restart": State(), "send": Sync()}
-        given = {**usual, **responses}
-        self.responses = {name: in_turn(*one) if isinstance(one, list) else in_turn(one) for name, one in given.items()}
+    def __init__(self, run: Run, *polls: Any) -> None:
+        self.next_poll = in_turn(*polls)
         self.run = run
-        self.asked_at: dict[str, list[float]] = {}
+        self.polled_at: list[float] = []
         self.handoffs: list[Sync] = []
-
-    def _next(self, name: str) -> Any:
-        self.asked_at.setdefault(name, []).append(self.run.clock.elapsed)
-        return self.responses[name]()
 
     def now(self) -> datetime | None:
         return NOW + timedelta(seconds=self.run.clock.elapsed) if self.tells_time else None
 
     def poll(self, handoff: Sync) -> tuple[Verdict, Sync]:
+        self.polled_at.append(self.run.clock.elapsed)
         self.handoffs.append(handoff)
-        return self._next("poll"), handoff._replace(sync_id=f"{handoff.sync_id}+")
-
-    def read(self) -> State:
-        return self._next("read")
-
-    def restart(self, state: State, pace: Pace) -> State:  # noqa: ARG002
-        assert pace.left > 0
-        return self._next("restart")
-
-    def draft(self, state: State) -> Sync:  # noqa: ARG002
-        return Sync(sync_id=None)
-
-    def send(self, state: State, *, again: bool) -> Sync:
-        assert not state.running
-        assert not again
-        return self._next("send")
-
-    def start(self, policy: str = "fail", wait_timeout: int = 230) -> Sync:
-        """A trigger's start, from its pending start on."""
-        self.run.artifacts.begin_start({"id": "source_1"})
-        return trigger(self, policy, given(wait_timeout=wait_timeout), self.run)
+        return self.next_poll(), handoff._replace(sync_id=f"{handoff.sync_id}+")
 
     def follow(self, handoff: Sync, **inputs: Any) -> Verdict:
         """What a check, or a trigger that waits, follows; it waits unless it is told not to."""

@@ -32,6 +32,8 @@ class Ran(NamedTuple):
         (line,) = self.stdout.splitlines()
         found = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
         assert isinstance(found, dict)
+        if self.stderr:
+            assert self.last_line == f"{found['outcome']} (exit code {self.exit_code}): {found['message']}"
         return found
 
     @property

@@ -180,10 +180,6 @@ def test_a_heartbeat_is_logged_once_however_its_time_is_rounded(
 # A check and a trigger that waits
 
 
-def following(run: Run, *news: News) -> Syncs:
-    return Syncs(run, poll=list(news))
-
-
 def verdict(status: str, **more: Any) -> Verdict:
     return Verdict(SyncStatus(status), f"it is {status}", **more)
 
@@ -210,17 +206,17 @@ BRIEF = R._replace(poll_again_in=2.0)
 def test_a_check_that_does_not_wait_polls_once_or_a_few_times_briefly(
     run: Run, news: tuple[News, ...], handoff: Sync, found: Any, polled: list[float]
 ) -> None:
-    syncs = following(run, *news)
+    syncs = Syncs(run, *news)
     if found is NOT_FOUND:
         with pytest.raises(errors.SyncNotFoundError):
             syncs.follow(handoff, wait=False)
     else:
         assert syncs.follow(handoff, wait=False).status is found.status
-    assert syncs.asked_at["poll"] == polled
+    assert syncs.polled_at == polled
 
 
 def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run) -> None:
-    syncs = following(run, R, R, S)
+    syncs = Syncs(run, R, R, S)
     syncs.follow(OLD)
     assert [one.sync_id for one in syncs.handoffs] == ["run_7", "run_7+", "run_7++"]
 
@@ -228,7 +224,7 @@ def test_each_poll_gets_the_handoff_that_the_one_before_left(run: Run) -> None:
 @pytest.mark.parametrize(("known", "expected"), [(None, "source_1"), ("given", "given")])
 def test_what_the_vendor_reports_is_kept_for_the_result(run: Run, known: str | None, expected: str) -> None:
     run.report.id = known
-    following(run, R._replace(details={"rows": 1}), R._replace(details={"rows": 2, "at": "x"}), S).follow(OLD)
+    Syncs(run, R._replace(details={"rows": 1}), R._replace(details={"rows": 2, "at": "x"}), S).follow(OLD)
     assert (run.report.id, run.report.details) == (expected, {"rows": 2, "at": "x"})
     assert run.report.still_running == "the sync of source source_1 may still be running in Acme"
 
@@ -236,13 +232,13 @@ def test_what_the_vendor_reports_is_kept_for_the_result(run: Run, known: str | N
 def test_after_a_start_of_this_run_no_poll_need_succeed(run: Run) -> None:
     run.report.started = True
     for failure in (UNREACHABLE, UNAUTHORIZED, NOT_FOUND):
-        assert following(run, *[failure] * 3, S).follow(OLD) == S
+        assert Syncs(run, *[failure] * 3, S).follow(OLD) == S
 
 
 @pytest.mark.parametrize(("before", "last"), [((), "no poll has succeeded"), ((R,), R.message)])
 def test_after_a_last_poll_that_failed_the_sync_may_have_ended(run: Run, before: tuple[News, ...], last: str) -> None:
     run.report.started = True
-    found = following(run, *before, UNREACHABLE).follow(OLD, wait_timeout=7)
+    found = Syncs(run, *before, UNREACHABLE).follow(OLD, wait_timeout=7)
     assert found.message == f"timed out after 7 min ({last}); the sync may still be running in Acme"
 
 
@@ -255,7 +251,7 @@ def test_after_a_last_poll_that_failed_the_sync_may_have_ended(run: Run, before:
     ],
 )
 def test_a_sync_rescheduled_beyond_the_time_is_running(run: Run, pause: float, message: str, elapsed: float) -> None:
-    found = following(run, R._replace(message="rescheduled", poll_again_in=pause)).follow(OLD, wait_timeout=7)
+    found = Syncs(run, R._replace(message="rescheduled", poll_again_in=pause)).follow(OLD, wait_timeout=7)
     assert (found.status, found.message, run.clock.elapsed) == (SyncStatus.RUNNING, message, elapsed)
 
 
@@ -276,13 +272,13 @@ def ended(status: str, minutes: float | None) -> Verdict:
     ],
 )
 def test_a_latest_sync_that_is_too_old_is_not_there_yet(run: Run, latest: Verdict, status: str, message: str) -> None:
-    found = following(run, latest).follow(LATEST, max_age=60, wait=False)
+    found = Syncs(run, latest).follow(LATEST, max_age=60, wait=False)
     assert (found.status.value, found.details) == (status, {"rows": 1})
     assert found.message.endswith(message)
 
 
 def test_a_sync_counts_however_old_where_it_is_handed_over_and_not_where_no_server_tells_the_time(run: Run) -> None:
-    syncs = following(run, ended("succeeded", 61))
+    syncs = Syncs(run, ended("succeeded", 61))
     assert syncs.follow(OLD, max_age=60, wait=False).status is SyncStatus.SUCCEEDED
     syncs.tells_time = False
     found = syncs.follow(LATEST, max_age=60, wait=False)
@@ -290,7 +286,7 @@ def test_a_sync_counts_however_old_where_it_is_handed_over_and_not_where_no_serv
 
 
 def test_a_sensor_that_times_out_does_not_claim_that_a_sync_is_running(run: Run) -> None:
-    found = following(run, ended("succeeded", 61)).follow(LATEST, max_age=60, wait_timeout=7)
+    found = Syncs(run, ended("succeeded", 61)).follow(LATEST, max_age=60, wait_timeout=7)
     assert found.status is SyncStatus.RUNNING
     assert found.message.startswith("timed out after 7 min (the latest sync ended at 2026-11-22T10:59:00Z")
     assert found.message.endswith("no newer one yet)")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, INVALID, INVALID_INPUT, UNREACHABLE, VALID
+from tests.endings import BAD_REQUEST, INVALID, UNREACHABLE, VALID
 from tests.vendors.kinds import Account, Synced
 from tests.wire import HTML, LOST, REFUSED, TIMED_OUT
 
@@ -27,18 +27,6 @@ def test_it_asks_for_the_account_and_for_nothing_else(synced: Synced) -> None:
         assert sent.headers["User-Agent"].startswith("sync-blueprints/")
         assert sent.timeout == (10, 60 if sent.method == "GET" else 120)
     assert (synced.vendor.files, synced.vendor.run.kept) == ({}, {})
-
-
-@pytest.mark.parametrize(("text", "word"), [("None", "not set"), ("${SESAME}", "placeholder"), ("'sesame'", "quot")])
-def test_credentials_of_another_form_are_named_together_before_anything_is_sent(
-    synced: Synced, text: str, word: str
-) -> None:
-    variables = synced.vendor.credentials
-    prefix = f"{synced.vendor.name.upper()}_"
-    given = {variable.replace(prefix, ""): text for variable in variables}
-    ended = synced.vendor.verify(**given, API_URL="api.vendor.invalid")
-    assert ended == (*INVALID_INPUT, *variables, f"{prefix}API_URL", word)
-    assert "sesame" not in ended.message.lower()
 
 
 @pytest.mark.parametrize("body", [{"error": "of the wrong kind"}, {"message": "of the wrong kind"}])

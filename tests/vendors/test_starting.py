@@ -15,7 +15,6 @@ from shared.errors import Interruption
 from tests.endings import (
     ALREADY_RUNNING,
     ARTIFACT_ERROR,
-    BAD_REQUEST,
     INVALID,
     JOINED,
     NOT_STARTED,
@@ -24,7 +23,7 @@ from tests.endings import (
     UNCLEAR,
 )
 from tests.support import full_disk
-from tests.vendors.kinds import OUTAGE, Synced
+from tests.vendors.kinds import KINDS, OUTAGE, Synced
 from tests.wire import GARBAGE, HTML, LOST, LOST_ONES, REFUSED, TIMED_OUT, TIMED_OUT_ONES, UNCLEAR_ONES, killed
 
 CONFLICT = {"response": {"message": "it is running"}, "status": 409}
@@ -51,18 +50,6 @@ def test_a_trigger_reads_and_then_sends_one_request(synced: Synced) -> None:
     secrets = [secret.encode() for secret in synced.vendor.credentials.values()]
     saved = [path.read_bytes() for path in synced.vendor.folder.rglob("*.pickle")]
     assert not [secret for secret in secrets if any(secret in content for content in saved)]
-
-
-@pytest.mark.parametrize("url", ["http://localhost:8080", "http://localhost:8080/"])
-def test_another_base_url_is_used(synced: Synced, url: str) -> None:
-    synced.vendor.url = "http://localhost:8080"
-    synced.begins_and_starts()
-    assert synced.trigger(API_URL=url) == STARTED
-
-
-def test_a_redirect_of_a_request_is_not_followed(synced: Synced) -> None:
-    synced.begins_and_starts(response=None, status=307, headers={"Location": "https://elsewhere.invalid/"})
-    assert synced.trigger() == (*BAD_REQUEST, f"{synced.vendor.name.upper()}_API_URL")
 
 
 # A first read, or a request, that fails
@@ -253,6 +240,41 @@ def test_wait_starts_once_the_running_sync_has_ended(synced: Synced) -> None:
     synced.requests()
     assert synced.trigger(IF_RUNNING="wait") == STARTED
     assert set(synced.vendor.files) == synced.kind.handoff
+
+
+def test_a_sync_that_does_not_end_is_not_waited_for_for_ever(synced: Synced) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(synced.kind.running, many=True)
+    ended = synced.trigger(IF_RUNNING="wait", WAIT_TIMEOUT="7")
+    assert ended == (*ALREADY_RUNNING, synced.kind.id, "_WAIT_TIMEOUT has passed; nothing was started")
+    assert synced.vendor.clock.elapsed == pytest.approx(420)
+
+
+@pytest.mark.parametrize(("policy", "seconds"), [("wait", 420), ("join", 60)])
+def test_a_sync_that_only_409s_report_is_not_waited_for_for_ever(synced: Synced, policy: str, seconds: float) -> None:
+    synced.begins(synced.kind.idle)
+    for _ in range(150):
+        synced.requests(**CONFLICT)
+        synced.reads(synced.kind.idle)
+    ended = synced.trigger(IF_RUNNING=policy, WAIT_TIMEOUT="7")
+    assert ended == (*ALREADY_RUNNING, synced.kind.id, "it is running", f"_IF_RUNNING is {policy}")
+    assert synced.vendor.clock.elapsed == pytest.approx(seconds)
+    assert not synced.vendor.run.report.started
+    synced.vendor.steps.clear()
+
+
+@pytest.mark.parametrize("synced", [KINDS["Fivetran"], KINDS["RudderStack connection"]], indirect=True)
+def test_nothing_is_stopped_when_there_is_no_time_left_to_start_anything(synced: Synced) -> None:
+    synced.begins_and_starts(**CONFLICT, takes=60)
+    assert synced.trigger(WAIT_TIMEOUT="1") == ALREADY_RUNNING
+
+
+@pytest.mark.parametrize(("minutes", "words"), [("7", "nothing was started"), ("230", "polls have failed for 15 min")])
+def test_an_outage_while_another_sync_is_running_starts_nothing(synced: Synced, minutes: str, words: str) -> None:
+    synced.begins(synced.kind.running)
+    synced.reads(synced.kind.running)
+    synced.reads(**OUTAGE, many=True)
+    assert synced.trigger(IF_RUNNING="wait", WAIT_TIMEOUT=minutes) == (*NOT_STARTED, words)
 
 
 def test_there_is_one_time_out_for_waiting_before_and_after_the_request(synced: Synced) -> None:

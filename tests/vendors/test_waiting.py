@@ -58,14 +58,6 @@ def test_any_failed_poll_is_survived_after_a_good_one(synced: Synced, failure: A
     assert synced.check(WAIT="TRUE") == SUCCEEDED
 
 
-def test_an_outage_of_over_a_quarter_of_an_hour_ends_the_wait(synced: Synced) -> None:
-    synced.triggered(after=0)
-    synced.polls(synced.kind.goes_on)
-    synced.polls(**OUTAGE, many=True)
-    assert synced.check(WAIT="TRUE") == UNREACHABLE
-    assert 900 <= synced.vendor.clock.elapsed < 1100
-
-
 @pytest.mark.parametrize("first", [True, False], ids=["from the first poll on", "from the second on"])
 def test_a_retry_after_at_each_poll_outlasts_the_time_out_by_no_more_than_a_poll(synced: Synced, first: bool) -> None:
     synced.begins_and_starts()
