@@ -33,7 +33,7 @@ LOST = requests.ConnectionError(ProtocolError("Connection aborted.", RemoteDisco
 TIMED_OUT = requests.ReadTimeout("Read timed out.")
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
-# Responses to a trigger request, as arguments of `Vendor.expect`.
+# Responses to a trigger request, as arguments of `Scripts.expect`.
 LOST_ONES: dict[str, dict[str, Any]] = {
     "connection lost": {"response": LOST},
     "500": {"response": {"error": "boom"}, "status": 500},
@@ -94,13 +94,24 @@ class Step:
 
 
 @dataclass
-class Vendor:
-    """What is expected of a script, in order."""
+class Scripts:
+    """What is expected of a vendor's scripts, in order; the artifacts of these are in `folder`.
+
+    Inputs are named without the vendor's prefix, and added to `of`: credentials, and what is synced.
+    """
+
+    name: ClassVar[str]
+    home: ClassVar[str]  # the URL of its API
+    credentials: ClassVar[Mapping[str, str]]
+    of: ClassVar[Mapping[str, str]]
+    start_path: ClassVar[str]  # how the path of a request ends that starts a sync
 
     url: str
     clock: FakeClock
+    folder: Path
     steps: list[Step] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    run: Any = None  # that of the last script
 
     def expect(self, method: str, path: str, response: Any = None, **more: Any) -> None:
         """The next request, with exactly this `query` and JSON `body`, and what comes back.
@@ -145,26 +156,10 @@ class Vendor:
     def _fits(self, step: Step, sent: Sent, url: str) -> bool:
         return (step.method, self.url + step.path, step.query) == (sent.method, url, sent.query)
 
-    def starts(self, suffix: str) -> list[Any]:
+    def starts(self, suffix: str = "") -> list[Any]:
         """The bodies of the POSTs that start a sync: those whose path ends so."""
-        return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(suffix)]
-
-
-@dataclass
-class Scripts(Vendor):
-    """A vendor, and its scripts with their artifacts in `folder`.
-
-    Inputs are named without the vendor's prefix, and added to `of`: credentials, and what is synced.
-    """
-
-    name: ClassVar[str]
-    home: ClassVar[str]  # the URL of its API
-    credentials: ClassVar[Mapping[str, str]]
-    of: ClassVar[Mapping[str, str]]
-    start_path: ClassVar[str]  # how the path of a request ends that starts a sync
-
-    folder: Path = Path()
-    run: Any = None  # that of the last script
+        ends = suffix or self.start_path
+        return [sent.body for sent in self.sent if sent.method == "POST" and sent.path.endswith(ends)]
 
     def execute(
         self, script: str, given: Mapping[str, str], of: Mapping[str, str] | None = None, **settings: Any
@@ -185,13 +180,11 @@ class Scripts(Vendor):
     def verify(self, **given: str) -> Ending:
         return self.execute("check_credentials", given, self.credentials)
 
-    def starts(self, suffix: str = "") -> list[Any]:
-        return super().starts(suffix or self.start_path)
-
     @property
     def files(self) -> dict[str, Any]:
-        """What was saved for later steps, by file name."""
-        return files(self.folder)
+        """What was saved for later steps, by file name, as any other program reads it."""
+        saved = self.folder.glob("*-blueprints/variables/*")
+        return {path.name: pickle.loads(path.read_bytes()) for path in saved}  # noqa: S301
 
     @property
     def saved(self) -> dict[str, Any]:
@@ -217,9 +210,9 @@ class Scripts(Vendor):
         return {name: (pickles / f"{name}.pickle").read_bytes() for name in names}
 
 
-def on_the_wire(url: str, clock: FakeClock, kind: type[Vendor] = Vendor, **more: Any) -> Iterator[Any]:
-    """For a fixture: a vendor at `url`; whatever was expected and did not come fails the test."""
-    vendor = kind(url, clock, **more)
+def on_the_wire(kind: type[Scripts], clock: FakeClock, folder: Path) -> Iterator[Any]:
+    """For a fixture: a vendor and its scripts; whatever was expected and did not come fails the test."""
+    vendor = kind(kind.home, clock, folder)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
             mock.add_callback(method, re.compile(".*"), callback=vendor.respond, content_type=None)
@@ -233,7 +226,7 @@ def fixture_of(kind: type[Scripts]) -> Any:
 
     @pytest.fixture
     def vendor(clock: FakeClock, tmp_path: Path) -> Iterator[Any]:
-        yield from on_the_wire(kind.home, clock, kind, folder=tmp_path)
+        yield from on_the_wire(kind, clock, tmp_path)
 
     return vendor
 
@@ -268,8 +261,3 @@ def ending(script: ModuleType, environment: Mapping[str, str], run: Run) -> Endi
     assert ended.outcome == "invalid_input" or not re.search(r"\bNone\b", ended.message)  # None is an option of some
     assert not re.search(r"\bNone\b", run.report.still_running)
     return ended
-
-
-def files(folder: Path) -> dict[str, Any]:
-    """What was saved for later scripts, by file name, as any other program reads it."""
-    return {path.name: pickle.loads(path.read_bytes()) for path in folder.glob("*-blueprints/variables/*")}  # noqa: S301

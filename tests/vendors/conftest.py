@@ -16,5 +16,5 @@ from tests.wire import on_the_wire
 def synced(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> Iterator[Synced]:
     """Each that can be synced, with artifacts in `tmp_path`."""
     kind = request.param
-    for vendor in on_the_wire(kind.vendor.home, clock, kind.vendor, folder=tmp_path):
+    for vendor in on_the_wire(kind.vendor, clock, tmp_path):
         yield Synced(kind, vendor)
