@@ -78,10 +78,3 @@ def process(body: str, folder: Path, shell: str = '"$0" "$@"', **more: Any) -> R
     command = ["/bin/sh", "-c", shell, sys.executable, "-c", script(body)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
     return Ran(done.returncode, done.stdout, done.stderr)
-
-
-def python(code: str) -> str:
-    """What a process prints that runs this code in the repository, or its signal as a negative number."""
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=False)
-    return done.stdout if done.returncode >= 0 else str(done.returncode)

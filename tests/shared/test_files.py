@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared import files
-from tests.shared.running import python
+from tests.shared.running import process
 
 
 @pytest.fixture
@@ -57,17 +57,18 @@ def test_a_file_is_replaced_whole_and_a_link_is_not_followed(folder: Path, tmp_p
     assert {path.name for path in folder.iterdir()} == {"open.pickle", "link.pickle"}
 
 
-def test_a_killed_writer_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(folder: Path) -> None:
+def test_a_killed_writer_leaves_the_old_file_whole_and_a_leftover_that_is_swept_by_its_age(
+    folder: Path, tmp_path: Path
+) -> None:
     files.try_writing(folder)
     files.write(folder / "a.pickle", b"old")
-    code = f"""
-        import os, signal
+    body = f"""
         from pathlib import Path
         from shared import files
         Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
         files.write(Path({str(folder)!r}) / "a.pickle", b"new")
     """
-    assert python(code) == str(-signal.SIGKILL)
+    assert process(body, tmp_path, 'exec "$0" "$@"').exit_code == -signal.SIGKILL
     assert (folder / "a.pickle").read_bytes() == b"old"
     (leftover,) = folder.glob(".*.tmp")
     files.try_writing(folder)

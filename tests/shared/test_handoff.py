@@ -373,21 +373,6 @@ def test_a_folder_in_place_of_a_file_cannot_be_read(acme: Acme) -> None:
         acme.find()
 
 
-# Handoffs of version 0.1
-
-
-@pytest.mark.parametrize("sync", [None, "source_1"])
-def test_the_files_of_version_0_1_are_read(acme: Acme, sync: str | None) -> None:
-    old = {"version": 1, "attempt": "0123456789abcdef", **Sync().plain()}
-    acme.put("sync.pickle", old)
-    assert acme.find(sync) == Sync()
-    acme.put("starting.pickle", old)  # it was killed just before it removed it
-    assert acme.find(sync) == Sync()
-    acme.put("starting.pickle", {**old, "attempt": "another"})
-    with pytest.raises(errors.ArtifactError, match="a sync may be running"):
-        acme.find(sync)
-
-
 # The vendor's last response as a file
 
 LONG = "x" * (100_000 - len(TOKEN) + 1)
