@@ -1,4 +1,4 @@
-"""How every script is started, interrupted and read: as a process, whatever surrounds it."""
+"""How every script is started and interrupted: as a process, whatever surrounds it."""
 
 from __future__ import annotations
 
