@@ -151,12 +151,14 @@ def _bad_ending(error: BaseException, run: Run, *, starts: bool) -> report.Endin
 
 
 def _proxy_secrets(environment: Mapping[str, str]) -> Iterator[str]:
-    """The password of each proxy that requests may use, as it stands in the URL and as it is sent."""
+    """The password of each proxy that requests may use: as it stands in the URL, as it is sent, and the parts that a
+    `/`, `?` or `#` in it makes others take for a host and a path.
+    """
     for variable, url in environment.items():
         pair = url.rpartition("@")[0].rpartition("://")[2]
         password = pair.partition(":")[2]
         if password and variable.lower() in ("http_proxy", "https_proxy", "all_proxy"):
-            yield from (password, unquote(password), unquote(pair))
+            yield from (password, unquote(password), unquote(pair), *re.split("[/?#]", password))
 
 
 def _artifacts(vendor: str, environment: Mapping[str, str], redactor: Redactor, clock: Clock) -> Artifacts:

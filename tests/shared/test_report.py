@@ -113,7 +113,8 @@ def base64_of(text: str) -> str:
 
 
 PROXY = "http://user:p4ss@w%40rd@proxy.test:8080"
-OF_PROXY = ["p4ss@w%40rd", "p4ss@w@rd", base64_of("user:p4ss@w@rd")]
+ODD_PROXY = "http://user:pa55/w0rd@proxy.test:8080"  # whose password is read as a port and a path
+OF_PROXY = ["p4ss@w%40rd", "p4ss@w@rd", base64_of("user:p4ss@w@rd"), "pa55", "w0rd"]
 PAIR = base64_of(f"{KEY}:{SECRET}")
 HIDDEN = [KEY, SECRET, quote(SECRET, safe=""), base64_of(SECRET), *OF_PROXY]
 FORMS = f"{' '.join(HIDDEN)} {SECRET.upper()} {KEY}:{SECRET} Authorization: Basic {PAIR} {PROXY}"
@@ -151,7 +152,7 @@ def test_no_secret_is_anywhere(run_here: Runner, tmp_path: Path, ending: str, ex
         **{name: f"  {value} " for name, value in GOOD.items()},
         **{"LOG_LEVEL": "DEBUG", "GITHUB_OUTPUT": str(tmp_path / "output")},
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
-        "http_proxy": PROXY,
+        **{"http_proxy": PROXY, "HTTPS_PROXY": ODD_PROXY},
     }
     for name in ("ACME_KEY", "ACME_SECRET") if from_files else ():
         (tmp_path / name).write_text(environment.pop(name))
