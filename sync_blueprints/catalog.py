@@ -28,7 +28,6 @@ STARTING = ("trigger", "resync")  # the kinds that start a sync, and wait for it
 # Interrupted, killed, terminated, vendor unreachable while waiting, internal error: the sync may still be running.
 CUT_SHORT = (129, 130, 137, 143, 220, 249)
 
-
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML brings it
 
 
@@ -78,16 +77,11 @@ class Blueprint:
     vendor: str
     synopsis: str
     description: str
-    file_to_run: str
+    file_to_run: str  # the script, below ROOT
     inputs: tuple[Input, ...]
     guardrails: Guardrails
     exit_codes: tuple[int, ...]
     files_written: tuple[str, ...]
-
-    @property
-    def script(self) -> str:
-        """Its path below ROOT."""
-        return self.file_to_run
 
     @property
     def path(self) -> Path:
@@ -133,10 +127,8 @@ def __getattr__(name: str) -> tuple[str, ...]:
 def version() -> str:
     """The version of all this, which stands in one place: shared/__init__.py."""
     text = (ROOT / "shared" / "__init__.py").read_text(encoding="utf-8")
-    found = re.search(r'^VERSION = "([0-9A-Za-z.+-]+)"$', text, re.MULTILINE)
-    if not found:
-        raise RuntimeError('shared/__init__.py has no line VERSION = "…"')
-    return found[1]
+    (found,) = re.findall(r'^VERSION = "(.+)"$', text, re.MULTILINE)
+    return str(found)
 
 
 def folder_of(vendor: str) -> Path:
@@ -144,12 +136,12 @@ def folder_of(vendor: str) -> Path:
     return ROOT / f"{vendor.lower()}_blueprints"
 
 
-def find(name_or_path: str, blueprints: Iterable[Blueprint] | None = None) -> Blueprint:
+def find(name_or_path: str) -> Blueprint:
     """The blueprint of this name, unique beginning of a name, or file; case-insensitive.
 
     Raises CatalogError, with the nearest name or all of them.
     """
-    known = tuple(load() if blueprints is None else blueprints)
+    known = load()
     name = _plain(name_or_path)
     file = Path(name_or_path.strip()).resolve()
     for blueprint in known:

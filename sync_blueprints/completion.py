@@ -18,7 +18,7 @@ def complete() -> None:
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers()
     names = [one.name for one in load()]
-    scripts = [one.script for one in load()]
+    scripts = [one.file_to_run for one in load()]
     for command in (*COMMANDS, *scripts):
         sub = commands.add_parser(command)
         if command == "export":

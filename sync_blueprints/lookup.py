@@ -17,7 +17,7 @@ def list_blueprints(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="sync-blueprints list", description="List the blueprints.")
     parser.add_argument("vendor", nargs="?", default="", help="only blueprints of this vendor, or with this prefix")
     wanted = parser.parse_args(argv).vendor.casefold()
-    rows = [(one.name, one.script, one.synopsis) for one in load() if one.name.casefold().startswith(wanted)]
+    rows = [(one.name, one.file_to_run, one.synopsis) for one in load() if one.name.casefold().startswith(wanted)]
     if not rows:
         parser.exit(1, f"sync-blueprints list: no blueprint's name begins with {wanted!r}\n")
     width = terminal.width_of(sys.stdout)
@@ -67,7 +67,7 @@ def _found(parser: argparse.ArgumentParser, name: str) -> Blueprint:
 
 def _page(blueprint: Blueprint, width: int, long: bool) -> Iterator[str]:
     yield paint(blueprint.name, "bold")
-    yield blueprint.script
+    yield blueprint.file_to_run
     yield ""
     yield terminal.paragraphs(blueprint.description, width)
     yield ""

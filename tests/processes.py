@@ -37,7 +37,7 @@ U = TypeVar("U")
 
 @functools.cache
 def catalog() -> Mapping[str, Blueprint]:
-    return {one.script: one for one in load()}
+    return {one.file_to_run: one for one in load()}
 
 
 @dataclass(frozen=True)

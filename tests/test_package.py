@@ -42,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_installs_one_name_and_holds_every_script(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0] for name in names} == {"sync_blueprints", f"sync_blueprints-{VERSION}.dist-info"}
-    assert {f"sync_blueprints/product/{one.script}" for one in load()} <= names
+    assert {f"sync_blueprints/product/{one.file_to_run}" for one in load()} <= names
     shared = {f"sync_blueprints/product/shared/{path.name}" for path in (ROOT / "shared").glob("*.py")}
     assert shared <= names
     assert not [name for name in names if "__pycache__" in name]

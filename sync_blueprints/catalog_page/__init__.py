@@ -114,7 +114,6 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
     """What the script fills in: the exports as templates, and what to do about every exit code."""
     texts = Texts()
     templates = {one.id: {name: texts.template(name, one) for name in export.ORCHESTRATORS} for one in offered}
-    codes = {**exit_codes.load(), **exit_codes.others()}
     return {
         "templates": templates,
         "lines": list(texts.lines),
@@ -133,19 +132,16 @@ def _data(offered: Sequence[Selection]) -> dict[str, object]:
             }
             for name, one in export.ORCHESTRATORS.items()
         },
-        "answers": {one.name: _answers(one, codes) for one in load()},
+        "answers": {one.name: _answers(one) for one in load()},
     }
 
 
-def _answers(blueprint: Blueprint, codes: dict[int, exit_codes.ExitCode]) -> dict[int, list[str]]:
+def _answers(blueprint: Blueprint) -> dict[int, list[str]]:
     """By exit code: what it means, what to do, and whether a retry would help."""
-    others = exit_codes.others()
     kind = exit_codes.kind_of(blueprint)
-    return {
-        code: [*exit_codes.of(one, blueprint), exit_codes.again(one, kind)]
-        for code, one in codes.items()
-        if code in blueprint.exit_codes or code in others
-    }
+    own = {code: one for code, one in exit_codes.load().items() if code in blueprint.exit_codes}
+    codes = {**own, **exit_codes.others()}
+    return {code: [*exit_codes.of(one, blueprint), exit_codes.again(one, kind)] for code, one in codes.items()}
 
 
 def _hash(text: str) -> str:

@@ -10,17 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 
 from shared import inputs
-from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, guardrails_given, load
+from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, guardrails_given
 from sync_blueprints.export.orchestrators import ORCHESTRATORS
 from sync_blueprints.export.schedule import check_schedule
-from sync_blueprints.export.steps import (
-    ExportError,
-    Options,
-    Orchestrator,
-    Step,
-    handed_over_by,
-    listed,
-)
+from sync_blueprints.export.steps import ExportError, Options, Orchestrator, Step, handed_over_by, listed
 
 __all__ = ["ORCHESTRATORS", "ExportError", "Options", "Orchestrator", "Step", "is_handed_over", "main"]
 
@@ -84,8 +77,7 @@ def _steps(given: argparse.Namespace) -> list[Step]:
     for name in rails:
         if name not in ORCHESTRATORS[given.orchestrator].guardrails:
             raise ExportError(f"--{name.replace('_', '-')} is not an option for {given.orchestrator}")
-    known = load()
-    blueprints = [find(name, known) for name in given.blueprints]
+    blueprints = [find(name) for name in given.blueprints]
     chosen: list[dict[str, str]] = [{} for _ in blueprints]
     for text in given.input:
         for place, name, value in _destinations(text, blueprints, given.orchestrator):

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 import jinja2
 
-from sync_blueprints.catalog import CUT_SHORT, Blueprint, Guardrails, find, format_duration, guardrails_for, version
+from sync_blueprints.catalog import CUT_SHORT, Blueprint, Guardrails, format_duration, guardrails_for, load, version
 from sync_blueprints.templates import environment
 
 # Characters that JSON leaves as they are and YAML 1.1 rejects or takes for a line break.
@@ -44,8 +44,14 @@ class Step:
     @property
     def changed(self) -> dict[str, str]:
         """The guardrails that are not the catalog's, as options of `sync-blueprints run` and inputs of the Action."""
-        usual, own = (_texts(one) for one in (_in_the_catalog(self.blueprint.name), self.blueprint.guardrails))
-        return {name: text for name, text in own.items() if text != usual[name]}
+        own = self.blueprint.guardrails
+        usual = next(one.guardrails for one in load() if one.name == self.blueprint.name)
+        texts = {
+            "retry_count": str(own.retry_count),
+            "retry_wait": format_duration(own.retry_wait),
+            "runtime_cutoff": format_duration(own.runtime_cutoff),
+        }
+        return {name: text for name, text in texts.items() if getattr(own, name) != getattr(usual, name)}
 
     @property
     def final_codes(self) -> list[int]:
@@ -111,16 +117,6 @@ def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
     inputs = {**(others or {}), **step.inputs}
     names = [one.reference for one in step.blueprint.inputs]
     return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
-
-
-@functools.cache
-def _in_the_catalog(name: str) -> Guardrails:
-    return find(name).guardrails
-
-
-def _texts(rails: Guardrails) -> dict[str, str]:
-    waits = {name: format_duration(getattr(rails, name)) for name in ("retry_wait", "runtime_cutoff")}
-    return {"retry_count": str(rails.retry_count), **waits}
 
 
 def handed_over_by(place: int, blueprints: Sequence[Blueprint]) -> int | None:

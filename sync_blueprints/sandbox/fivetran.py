@@ -18,6 +18,7 @@ from sync_blueprints.sandbox.world import (
     Response,
     Run,
     World,
+    body_of,
     instant,
     misbehave,
     route,
@@ -87,10 +88,7 @@ def _body(request: Request) -> dict[str, Any]:
     kind = request.headers.get("Content-Type", "").split(";")[0].strip()
     if request.method != "GET" and kind != "application/json":
         raise RefusedError(refuse(415))
-    try:
-        body = request.json() or {}
-    except ValueError as wrong:
-        raise RefusedError(refuse(400, f"Invalid JSON: {wrong}")) from None
+    body = body_of(request, refuse) or {}
     if not isinstance(body, dict):
         raise RefusedError(refuse(400, "The body must be an object"))
     return body

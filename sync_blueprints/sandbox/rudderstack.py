@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sync_blueprints.sandbox.behaviors import ODD_WORD
-from sync_blueprints.sandbox.world import Item, RefusedError, Request, Response, Run, World, instant, misbehave, route
+from sync_blueprints.sandbox.world import Item, Request, Response, Run, World, body_of, instant, misbehave, route
 
 VARIABLES = {"RUDDERSTACK_ACCESS_TOKEN": "sandbox-rudderstack-token"}
 VIEWER_TOKEN = "sandbox-rudderstack-viewer-token"  # noqa: S105 - may read, but not start or stop anything
@@ -41,14 +41,14 @@ def respond(request: Request, world: World) -> Response:
 
 
 def start_sync(world: World, request: Request, item: Item) -> Response:
-    body = _json(request)
+    body = body_of(request, refuse)
     if not isinstance(body, dict) or body.get("syncType") not in ("incremental", "full"):
         return refuse(400, "syncType must be one of incremental, full")
     return _start(world, item, "syncId")
 
 
 def start_run(world: World, request: Request, item: Item) -> Response:
-    body = _json(request) or {}
+    body = body_of(request, refuse) or {}
     given = body.get("parameters", []) if isinstance(body, dict) else None
     if not isinstance(given, list) or not all(str(one).split(" ")[0] in PARAMETERS for one in given):
         return refuse(400, f"parameters must be a list of strings that begin with one of {', '.join(PARAMETERS)}")
@@ -147,13 +147,6 @@ ROUTES: dict[str, dict[str, Any]] = {
     "/v2/retl-connections/([^/]+)/syncs": {"GET": list_syncs},
     "/v2/retl-connections/([^/]+)/syncs/([^/]+)": {"GET": one_sync},
 }
-
-
-def _json(request: Request) -> Any:
-    try:
-        return request.json()
-    except ValueError as wrong:
-        raise RefusedError(refuse(400, f"invalid JSON: {wrong}")) from None
 
 
 def _sync(world: World, item: Item, run: Run) -> dict[str, Any]:

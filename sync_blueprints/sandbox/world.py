@@ -63,7 +63,7 @@ class RefusedError(Exception):
 
 
 LOST = Response(0)  # the connection is closed instead
-Refuse = Callable[[int], Response]  # a vendor's form of an error
+Refuse = Callable[..., Response]  # a vendor's form of an error: by status, and with a message
 
 
 @dataclass
@@ -175,15 +175,13 @@ class World:
 def _past(item: Item, now: float, born: float) -> list[tuple[float, float, str]]:
     """Begin, end and outcome of the runs that are there when the item is first seen."""
     number = item.number
+    if item.behavior == "history":
+        begun = [(now - hours * HOUR, "succeeded" if hours % 4 else "failed") for hours in range(int(number), 0, -1)]
+        return [(begins, begins + 300, outcome) for begins, outcome in begun]
     hour_ago = (born - HOUR - 60, born - HOUR, "succeeded")
-    begun = [now - back * HOUR for back in range(int(number), 0, -1)] if item.behavior == "history" else []
     known = {
         "never_run": [],
         "failed_before": [(now - number - 60, now - number, "failed")],
-        "history": [
-            (begins, begins + 300, "failed" if (len(begun) - place) % 4 == 0 else "succeeded")
-            for place, begins in enumerate(begun)
-        ],
         "running": [hour_ago, (now - 60, now + number, "succeeded")],
         "answers_409": [hour_ago, (now - 60, math.inf, "succeeded")],
         "historical": [hour_ago, (now + number, now + 2 * number, "succeeded")],
@@ -195,6 +193,14 @@ def instant(text: str) -> datetime:
     """A date-time as a vendor reads it from a query: UTC where no offset is given; raises ValueError."""
     read = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
     return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+
+
+def body_of(request: Request, refuse: Refuse) -> Any:
+    """The body's JSON, None without one. Raises RefusedError."""
+    try:
+        return request.json()
+    except ValueError as wrong:
+        raise RefusedError(refuse(400, f"invalid JSON: {wrong}")) from None
 
 
 def route(routes: dict[str, dict[str, Any]], request: Request, refuse: Refuse) -> tuple[Any, list[str]]:

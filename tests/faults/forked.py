@@ -23,7 +23,7 @@ from shared.run import run
 from sync_blueprints.catalog import load
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.scandir", "http.client.send")
-NAMES = {one.script: one.name for one in load()}
+NAMES = {one.file_to_run: one.name for one in load()}
 MODULES = {script: importlib.import_module(script[: -len(".py")].replace("/", ".")) for script in NAMES}
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload([__name__])

@@ -145,7 +145,7 @@ def _connect(clock: Clock, patience: float) -> Connect:
 
 def _run(scene: Scene, environment: Mapping[str, str], clock: Clock, patience: float = PATIENCE) -> Ended:
     """Run all of a script in this process."""
-    script = importlib.import_module(scene.blueprint.script.removesuffix(".py").replace("/", "."))
+    script = importlib.import_module(scene.blueprint.module)
     stdout, stderr = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
     code: object = None
