@@ -156,27 +156,23 @@ class _BlueprintTask(BaseOperator):
         """The values, which Airflow masks from here on. Raises AirflowFailException for one that is missing."""
         names = secrets_of(blueprint, self.inputs)
         if self.connection_id and names:
-            values, where = self._from_connection(self.connection_id, names)
+            try:
+                connection = BaseHook.get_connection(self.connection_id)
+            except AirflowNotFoundException as error:
+                raise AirflowFailException(str(error)) from None
+            fields = ("login", "password")[-len(names) :]  # the last secret is the password, one before it the login
+            values = [getattr(connection, field) for field in fields]
+            sources = [f"the {field} of the connection {self.connection_id}" for field in fields]
         else:
-            values = {name: Variable.get(self.secrets.get(name, name), None) for name in names}
-            where = {name: f"the Airflow variable {self.secrets.get(name, name)}" for name in names}
-        missing = [where[name] for name in names if not values[name]]
+            variables = [self.secrets.get(name, name) for name in names]
+            values = [Variable.get(variable, None) for variable in variables]
+            sources = [f"the Airflow variable {variable}" for variable in variables]
+        missing = [source for source, value in zip(sources, values) if not value]
         if missing:
             raise AirflowFailException(f"{blueprint.name} needs {' and '.join(missing)}, which is not set")
-        for value in values.values():
+        for value in values:
             mask_secret(value)
-        return values
-
-    @staticmethod
-    def _from_connection(connection_id: str, names: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
-        """The last secret is the password, one before it the login."""
-        try:
-            connection = BaseHook.get_connection(connection_id)
-        except AirflowNotFoundException as error:
-            raise AirflowFailException(str(error)) from None
-        fields = ("login", "password")[-len(names) :]
-        values = {name: getattr(connection, field) for name, field in zip(names, fields)}
-        return values, {name: f"the {field} of the connection {connection_id}" for name, field in zip(names, fields)}
+        return dict(zip(names, values))
 
     def _handoff(self, context: Any) -> tuple[Path, dict[str, str]]:
         """A folder of the DAG run, and the ids by which a check finds the handoff of the tasks before it."""

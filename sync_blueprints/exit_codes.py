@@ -34,14 +34,26 @@ class ExitCode:
     by_kind: Mapping[str, str]  # what to do where it differs, by kind of blueprint
 
 
-def load() -> dict[int, ExitCode]:
+@functools.cache
+def load(section: str = "exit_codes") -> dict[int, ExitCode]:
     """The codes that a blueprint exits with."""
-    return _read("exit_codes")
+    raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))[section]
+    return {
+        code: ExitCode(
+            code,
+            tuple(words.get("outcomes", ())),
+            words["meaning"],
+            words["what_to_do"],
+            words.get("retry", ""),
+            {kind: words[kind] for kind in SUCCESSES if kind in words},
+        )
+        for code, words in raw.items()
+    }
 
 
 def others() -> dict[int, ExitCode]:
     """Codes of Python, the shell, the system and `sync-blueprints run`."""
-    return _read("others")
+    return load("others")
 
 
 def kind_of(blueprint: Blueprint) -> str:
@@ -75,19 +87,3 @@ def general(text: str) -> str:
     """A text about an exit code that is about no vendor in particular."""
     text = text.strip().format(vendor="the vendor", VENDOR="<VENDOR>")
     return text[0].upper() + text[1:]
-
-
-@functools.cache
-def _read(section: str) -> dict[int, ExitCode]:
-    raw = yaml.safe_load(FILE.read_text(encoding="utf-8"))[section]
-    return {
-        code: ExitCode(
-            code,
-            tuple(words.get("outcomes", ())),
-            words["meaning"],
-            words["what_to_do"],
-            words.get("retry", ""),
-            {kind: words[kind] for kind in SUCCESSES if kind in words},
-        )
-        for code, words in raw.items()
-    }

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from sync_blueprints.sandbox import fivetran, nango, rudderstack
-from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, tables
+from sync_blueprints.sandbox.behaviors import BEHAVIORS, EXAMPLES, INTRODUCTION
 from sync_blueprints.sandbox.world import LOST, Clock, RefusedError, Request, Response, World
 from sync_blueprints.terminal import paragraphs, table
 
@@ -155,14 +155,20 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def listing(width: int = 100) -> str:
+def listing(width: int) -> str:
     """The ids, an id for each exit code, and the credentials: what --list prints."""
+    ids = [(name, f"{one.number:g}" if one.number else "", one.meaning) for name, one in BEHAVIORS.items()]
+    examples = [(str(one.exit_code), one.id, one.command) for one in EXAMPLES]
     integrations = [(name, ", ".join(known) or "none") for name, known in nango.INTEGRATIONS.items()]
+    tables = (
+        table([("ID", "N", "what happens"), *ids], width),
+        table([("exit code", "ID", "script and inputs"), *examples], width),
+        table([("token, key, or secret key", "what is special about it"), *CREDENTIALS], width),
+        table([("Nango integration", "its connections"), *integrations], width),
+    )
     syncs = "Syncs: orders, orders::eu, and customers. sandbox-old is a server whose status names no connections."
-    credentials = [("token, key, or secret key", "what is special about it"), *CREDENTIALS]
-    known = table([("Nango integration", "its connections"), *integrations], width)
-    lines = [*tables(width), "", *table(credentials, width), "", *known, paragraphs(syncs, width)]
-    return "\n".join(lines) + "\n"
+    parts = [paragraphs(INTRODUCTION, width), *("\n".join(lines) for lines in tables)]
+    return "\n\n".join(parts) + f"\n{paragraphs(syncs, width)}"
 
 
 def _port(text: str) -> int:
@@ -183,7 +189,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="print the IDs and what they do, then exit")
     given = parser.parse_args(argv)
     if given.list:
-        print(listing(min(shutil.get_terminal_size((100, 24)).columns, 110)), end="")
+        print(listing(min(shutil.get_terminal_size((100, 24)).columns, 110)))
         return 0
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

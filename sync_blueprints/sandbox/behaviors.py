@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-from sync_blueprints.terminal import paragraphs, table
 
 INTRODUCTION = """\
 The ID decides what happens. Set RUDDERSTACK_CONNECTION_ID or RUDDERSTACK_SOURCE_ID, FIVETRAN_CONNECTOR_ID, or
@@ -114,14 +112,3 @@ EXAMPLES = (
     Example(213, "odd_word", inputs=WAIT, vendors=("RudderStack", "Nango")),  # Fivetran: not finished
     Example(220, "answers_429_in_120", "check_sync_status.py"),
 )
-
-
-def tables(width: int) -> Iterator[str]:
-    """Both tables as lines of at most `width` characters where the names leave room for it."""
-    yield paragraphs(INTRODUCTION, width)
-    yield ""
-    named = [(name, f"{one.number:g}" if one.number else "", one.meaning) for name, one in BEHAVIORS.items()]
-    yield from table([("ID", "N", "what happens"), *named], width)
-    yield ""
-    examples = [(str(one.exit_code), one.id, one.command) for one in EXAMPLES]
-    yield from table([("exit code", "ID", "script and inputs"), *examples], width)
