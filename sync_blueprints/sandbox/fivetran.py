@@ -16,9 +16,9 @@ from sync_blueprints.sandbox.world import (
     RefusedError,
     Request,
     Response,
+    Routes,
     Run,
     World,
-    body_of,
     instant,
     misbehave,
     route,
@@ -69,15 +69,14 @@ def respond(request: Request, world: World) -> Response:
     if act in (account, history) and login == narrow:
         return refuse(403, "The key does not have the permission that is needed")
     if not ids:
-        return Response(200, act())
+        return act()
 
     missing = refuse(404, f"Cannot find connection with id '{ids[0]}'", "NotFound_Connection")
 
     def go() -> Response:
         item = world.find("fivetran", ids[0], missing=missing)
         _settle(world, item)
-        response: Response = act(world, request, item, body)
-        return response
+        return act(world, request, item, body)
 
     return misbehave(world, ("fivetran", ids[0]), request, go, refuse, starts=act in (sync, resync))
 
@@ -88,7 +87,7 @@ def _body(request: Request) -> dict[str, Any]:
     kind = request.headers.get("Content-Type", "").split(";")[0].strip()
     if request.method != "GET" and kind != "application/json":
         raise RefusedError(refuse(415))
-    body = body_of(request, refuse) or {}
+    body = request.parsed(refuse) or {}
     if not isinstance(body, dict):
         raise RefusedError(refuse(400, "The body must be an object"))
     return body
@@ -183,12 +182,12 @@ def _window(start: str | None, end: str | None, now: datetime) -> tuple[datetime
     return since, until
 
 
-def account() -> dict[str, Any]:
+def account() -> Response:
     data = {"account_id": "sandbox", "account_name": "Sandbox", "user_id": None, "system_key_id": "sandbox"}
-    return {"code": "Success", "data": data}
+    return Response(200, {"code": "Success", "data": data})
 
 
-ROUTES: dict[str, dict[str, Any]] = {
+ROUTES: Routes = {
     "/v1/account/info": {"GET": account},
     "/v1/connections/([^/]+)": {"GET": details, "PATCH": modify},
     "/v1/connections/([^/]+)/sync": {"POST": sync},

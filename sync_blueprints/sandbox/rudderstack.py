@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sync_blueprints.sandbox.behaviors import ODD_WORD
-from sync_blueprints.sandbox.world import Item, Request, Response, Run, World, body_of, instant, misbehave, route
+from sync_blueprints.sandbox.world import Item, Request, Response, Routes, Run, World, instant, misbehave, route
 
 VARIABLES = {"RUDDERSTACK_ACCESS_TOKEN": "sandbox-rudderstack-token"}
 VIEWER_TOKEN = "sandbox-rudderstack-viewer-token"  # noqa: S105 - may read, but not start or stop anything
@@ -29,26 +29,25 @@ def respond(request: Request, world: World) -> Response:
     if request.method == "POST" and token == VIEWER_TOKEN:
         return refuse(403, "the token's role may not do this: Edit is needed")
     if not ids:
-        return Response(200, act(world))
+        return act(world)
     kind = request.path.split("/")[2]
     missing = refuse(404, f"{kind[:-1]} {ids[0]} not found")
 
     def go() -> Response:
-        response: Response = act(world, request, world.find("rudderstack", ids[0], kind, missing=missing), *ids[1:])
-        return response
+        return act(world, request, world.find("rudderstack", ids[0], kind, missing=missing), *ids[1:])
 
     return misbehave(world, ("rudderstack", kind, ids[0]), request, go, refuse, starts=act in (start_sync, start_run))
 
 
 def start_sync(world: World, request: Request, item: Item) -> Response:
-    body = body_of(request, refuse)
+    body = request.parsed(refuse)
     if not isinstance(body, dict) or body.get("syncType") not in ("incremental", "full"):
         return refuse(400, "syncType must be one of incremental, full")
     return _start(world, item, "syncId")
 
 
 def start_run(world: World, request: Request, item: Item) -> Response:
-    body = body_of(request, refuse) or {}
+    body = request.parsed(refuse) or {}
     given = body.get("parameters", []) if isinstance(body, dict) else None
     if not isinstance(given, list) or not all(str(one).split(" ")[0] in PARAMETERS for one in given):
         return refuse(400, f"parameters must be a list of strings that begin with one of {', '.join(PARAMETERS)}")
@@ -120,21 +119,20 @@ def latest_run(world: World, _: Request, item: Item) -> Response:
 
 
 def one_source(_: World, __: Request, item: Item) -> Response:
-    return Response(
-        200, {"source": {"id": item.id, "name": item.id, "type": "Profiles", "enabled": item.behavior != "disabled"}}
-    )
+    source = {"id": item.id, "name": item.id, "type": "Profiles", "enabled": item.behavior != "disabled"}
+    return Response(200, {"source": source})
 
 
-def workspace(_: World) -> dict[str, Any]:
-    return {"workspace": {"id": "sandbox", "name": "Sandbox", "region": "US", "status": "ACTIVE"}}
+def workspace(_: World) -> Response:
+    return Response(200, {"workspace": {"id": "sandbox", "name": "Sandbox", "region": "US", "status": "ACTIVE"}})
 
 
-def sources(world: World) -> dict[str, Any]:
+def sources(world: World) -> Response:
     known = [{"id": key[1], "name": key[1]} for key in world.items if key[0] == "rudderstack" and key[2] == "sources"]
-    return {"sources": known, "paging": {"total": len(known)}}
+    return Response(200, {"sources": known, "paging": {"total": len(known)}})
 
 
-ROUTES: dict[str, dict[str, Any]] = {
+ROUTES: Routes = {
     "/v2/workspace": {"GET": workspace},
     "/v2/sources": {"GET": sources},
     "/v2/sources/([^/]+)": {"GET": one_source},

@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.message import Message
@@ -48,6 +48,13 @@ class Request:
         """The body's JSON, None without one; raises ValueError."""
         return json.loads(self.body) if self.body else None
 
+    def parsed(self, refuse: Refuse) -> Any:
+        """The same, but raises RefusedError."""
+        try:
+            return self.json()
+        except ValueError as wrong:
+            raise RefusedError(refuse(400, f"invalid JSON: {wrong}")) from None
+
 
 @dataclass
 class Response:
@@ -64,6 +71,7 @@ class RefusedError(Exception):
 
 LOST = Response(0)  # the connection is closed instead
 Refuse = Callable[..., Response]  # a vendor's form of an error: by status, and with a message
+Routes = Mapping[str, Mapping[str, Callable[..., Response]]]  # by pattern of the path, then by method
 
 
 @dataclass
@@ -195,15 +203,7 @@ def instant(text: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
 
 
-def body_of(request: Request, refuse: Refuse) -> Any:
-    """The body's JSON, None without one. Raises RefusedError."""
-    try:
-        return request.json()
-    except ValueError as wrong:
-        raise RefusedError(refuse(400, f"invalid JSON: {wrong}")) from None
-
-
-def route(routes: dict[str, dict[str, Any]], request: Request, refuse: Refuse) -> tuple[Any, list[str]]:
+def route(routes: Routes, request: Request, refuse: Refuse) -> tuple[Callable[..., Response], list[str]]:
     """The function that a path and method lead to, and the parts of the path it wants."""
     for pattern, methods in routes.items():
         found = re.fullmatch(pattern, request.path)
