@@ -112,16 +112,18 @@ class Blueprint:
         return f"{self.vendor.upper()}_"
 
 
-def load(path: Path = CATALOG) -> list[Blueprint]:
+@functools.cache
+def load(path: Path = CATALOG) -> tuple[Blueprint, ...]:
     """All blueprints in the catalog's order."""
-    return list(_load(path))
+    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both are safe loaders
+    return tuple(map(_blueprint, raw["blueprints"]))
 
 
 def __getattr__(name: str) -> tuple[str, ...]:
     """VENDORS, the one list of vendors: their names in the catalog's order, read when they are first asked for."""
     if name != "VENDORS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return tuple(dict.fromkeys(blueprint.vendor for blueprint in _load(CATALOG)))
+    return tuple(dict.fromkeys(blueprint.vendor for blueprint in load()))
 
 
 def version() -> str:
@@ -228,12 +230,6 @@ def parse_exit_codes(text: object) -> tuple[int, int]:
             f"{text!r} is not a valid range of exit codes; expected N or N-M within 1-255, such as 200 or 203-206"
         )
     return first, last
-
-
-@functools.cache
-def _load(path: Path) -> tuple[Blueprint, ...]:
-    raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    return tuple(map(_blueprint, raw["blueprints"]))
 
 
 def _blueprint(raw: dict[str, Any]) -> Blueprint:

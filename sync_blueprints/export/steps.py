@@ -56,8 +56,7 @@ class Step:
     @property
     def final_codes(self) -> list[int]:
         """The exit codes after which it is not retried: sorted, each once."""
-        ranges = self.guardrails.exclude_exit_code_ranges
-        return sorted({code for first, last in ranges for code in range(first, last + 1)})
+        return [code for code in range(1, 256) if not self.guardrails.try_again_on(code)]
 
     @property
     def waits_after_starting(self) -> bool:
