@@ -10,9 +10,10 @@ defs = dg.Definitions(assets=[orders], schedules=[sync_schedule("nightly", [orde
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +57,8 @@ def sync_asset(
     found = declared(blueprint, inputs or {}, secrets or {})
     given = waiting(found, joining(found, inputs or {}))
     rails = guardrails_for(found, given)
+    limit = rails.runtime_cutoff if time_limit is None else time_limit
+    start = functools.partial(run, found.name, given, artifacts=artifacts, time_limit=limit)
 
     @dg.asset(
         name=name,
@@ -63,8 +66,7 @@ def sync_asset(
         **{"description": found.synopsis, "kinds": {found.vendor.lower()}, **options},
     )
     def sync() -> dg.MaterializeResult:
-        limit = rails.runtime_cutoff if time_limit is None else time_limit
-        return _materialized(found, given, secrets or {}, artifacts, limit)
+        return _materialized(start, _secrets(found, given, secrets or {}))
 
     return sync
 
@@ -82,23 +84,10 @@ def sync_schedule(
     )
 
 
-def _materialized(
-    blueprint: Blueprint,
-    inputs: Mapping[str, Value],
-    secrets: Mapping[str, str],
-    artifacts: str | os.PathLike[str] | None,
-    time_limit: float,
-) -> dg.MaterializeResult:
+def _materialized(start: Callable[..., Result], secrets: Mapping[str, str]) -> dg.MaterializeResult:
     """Run the blueprint. Raises dagster.Failure."""
     try:
-        result = run(
-            blueprint.name,
-            inputs,
-            secrets=_secrets(blueprint, inputs, secrets),
-            artifacts=artifacts,
-            log=dg.AssetExecutionContext.get().log.log,
-            time_limit=time_limit,
-        )
+        result = start(secrets=secrets, log=dg.AssetExecutionContext.get().log.log)
     except BlueprintFailed as failed:
         raise dg.Failure(str(failed), _metadata(failed.result), allow_retries=failed.retryable) from None
     return dg.MaterializeResult(metadata=_metadata(result))

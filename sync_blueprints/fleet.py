@@ -9,8 +9,6 @@ from pathlib import Path
 
 from sync_blueprints.catalog import Blueprint, CatalogError, Guardrails, find, guardrails_for
 
-CONDITIONS = ("SUCCESS", "ERRORED", "COMPLETED")
-
 
 @dataclass(frozen=True)
 class Vessel:
@@ -31,11 +29,11 @@ class Vessel:
 
 @dataclass(frozen=True)
 class Connection:
-    """Which vessel has to end how (one of CONDITIONS) before which other one runs; both by their place in the fleet."""
+    """Which vessel has to end how before which other one runs; both by their place in the fleet."""
 
     upstream: int
     downstream: int
-    condition: str
+    condition: str  # SUCCESS, ERRORED or COMPLETED
 
     def is_met(self, exit_code: int) -> bool:
         return self.condition == "COMPLETED" or (self.condition == "SUCCESS") == (exit_code == 0)

@@ -14,7 +14,7 @@ import jinja2
 from sync_blueprints import exit_codes
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, format_duration, load, version
 from sync_blueprints.docs import troubleshooting
-from sync_blueprints.export.steps import listed
+from sync_blueprints.export.steps import listed, slug
 from sync_blueprints.templates import environment
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -45,7 +45,7 @@ def pages() -> dict[str, str]:
 
 def page_name(blueprint: Blueprint) -> str:
     """`Fivetran - Execute Sync` is on `fivetran-execute-sync.md`."""
-    return re.sub(r"[^a-z0-9]+", "-", blueprint.name.lower()) + ".md"
+    return f"{slug(blueprint.name)}.md"
 
 
 def _templates(blueprints: Sequence[Blueprint]) -> jinja2.Environment:

@@ -127,9 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
     def respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode(errors="replace")
         path, _, query = self.requestline.split(" ")[1].partition("?")  # self.path has lost a double slash
-        request = Request(self.command, path, parse_qs(query, keep_blank_values=True), self.headers, body)
-        request.client = self.client_address
-        response = self.server.respond(request)
+        given = parse_qs(query, keep_blank_values=True)
+        response = self.server.respond(Request(self.command, path, given, self.headers, body, self.client_address))
         if response is LOST:
             self.close_connection = True
             return

@@ -41,8 +41,8 @@ class Request:
     query: dict[str, list[str]]
     headers: Message
     body: str
-    status: int | None = None
     client: tuple[str, int] | None = None  # the other end of the connection
+    status: int | None = None
 
     def json(self) -> Any:
         """The body's JSON, None without one; raises ValueError."""
