@@ -22,6 +22,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow.exceptions import AirflowException, AirflowNotFoundException
+
 try:
     from airflow.sdk import BaseHook, BaseOperator, BaseOperatorLink, BaseSensorOperator, PokeReturnValue, Variable
     from airflow.sdk.execution_time.xcom import XCom
@@ -33,21 +35,9 @@ except ImportError:  # Airflow 2
     from airflow.models.xcom import XCom
     from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
 try:
-    from airflow.sdk.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowNotFoundException,
-        AirflowTaskTerminated,
-        AirflowTaskTimeout,
-    )
+    from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTerminated, AirflowTaskTimeout
 except ImportError:  # Airflow 2, 3.0 and 3.1
-    from airflow.exceptions import (
-        AirflowException,
-        AirflowFailException,
-        AirflowNotFoundException,
-        AirflowTaskTerminated,
-        AirflowTaskTimeout,
-    )
+    from airflow.exceptions import AirflowFailException, AirflowTaskTerminated, AirflowTaskTimeout
 try:
     from airflow.sdk.log import mask_secret
 except ImportError:
