@@ -111,10 +111,8 @@ def _jobs(steps: Sequence[Step], options: Options) -> Mapping[str, Any]:
         )
     if folded:
         trigger, check = steps
-        known = {spec.reference for spec in trigger.blueprint.inputs}
-        taken = {name: value for name, value in check.inputs.items() if name in known}
         wait = {f"{trigger.blueprint.prefix}WAIT": "TRUE"}
-        steps = [in_order(replace(trigger, inputs={**trigger.inputs, **taken, **wait}))]
+        steps = [in_order(replace(trigger, inputs={**trigger.inputs, **check.inputs, **wait}))]
     return {**_pods(steps, options), "folded": folded}
 
 

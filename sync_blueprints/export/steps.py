@@ -112,7 +112,7 @@ class Orchestrator:
 
 
 def in_order(step: Step, others: Mapping[str, str] | None = None) -> Step:
-    """The step with its inputs, and those of `others` that it lacks, in the order of the catalog."""
+    """The step with its inputs, and those of `others` that it lacks, as far as the catalog has them, in its order."""
     inputs = {**(others or {}), **step.inputs}
     names = [one.reference for one in step.blueprint.inputs]
     return replace(step, inputs={name: inputs[name] for name in names if name in inputs})
