@@ -111,6 +111,9 @@ class Blueprint:
         """What the names of its inputs begin with."""
         return f"{self.vendor.upper()}_"
 
+    def with_guardrails(self, **changed: Any) -> Blueprint:
+        return replace(self, guardrails=replace(self.guardrails, **changed))
+
 
 @functools.cache
 def load(path: Path = CATALOG) -> tuple[Blueprint, ...]:

@@ -10,7 +10,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync_blueprints import export
@@ -107,18 +107,13 @@ def _variants(name: str, selection: Selection) -> Iterator[tuple[str, str]]:
         schedules, counts, [*fillings, *("w" if selection.wait else "")]
     ):
         options = {"name": NAME, "image": IMAGE, "schedule": {"": None, "any": ANY_SCHEDULE}.get(schedule, schedule)}
+        changed = {"retry_count": int(retries)} if retries else {}
         steps = [
-            export.Step(_with_retries(one, retries), _marks(selection, place, filling))
+            export.Step(one.with_guardrails(**changed), _marks(selection, place, filling))
             for place, one in enumerate(selection.blueprints)
         ]
         given = export.Options(**{one: options[one] for one in orchestrator.options if options.get(one)})
         yield f"{schedule}|{retries}|{filling}", _marked(orchestrator(steps, given))
-
-
-def _with_retries(blueprint: Blueprint, retries: str) -> Blueprint:
-    if not retries:
-        return blueprint
-    return replace(blueprint, guardrails=replace(blueprint.guardrails, retry_count=int(retries)))
 
 
 def _marks(selection: Selection, place: int, filling: str) -> Mapping[str, str]:

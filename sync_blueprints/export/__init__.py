@@ -7,7 +7,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from shared import inputs
 from sync_blueprints.catalog import Blueprint, CatalogError, Input, find, guardrails_given
@@ -83,10 +83,7 @@ def _steps(given: argparse.Namespace) -> list[Step]:
         for place, name, value in _destinations(text, blueprints, given.orchestrator):
             chosen[place][name] = value
     _check_order(blueprints)
-    steps = [
-        Step(replace(blueprint, guardrails=replace(blueprint.guardrails, **rails)), values)
-        for blueprint, values in zip(blueprints, chosen)
-    ]
+    steps = [Step(blueprint.with_guardrails(**rails), values) for blueprint, values in zip(blueprints, chosen)]
     for step in steps:
         _check_inputs(step)
     return steps
