@@ -90,6 +90,8 @@ def _materialized(start: Callable[..., Result], secrets: Mapping[str, str]) -> d
         result = start(secrets=secrets, log=dg.AssetExecutionContext.get().log.log)
     except BlueprintFailed as failed:
         raise dg.Failure(str(failed), _metadata(failed.result), allow_retries=failed.retryable) from None
+    except (ValueError, TypeError) as error:  # an input that run() refuses
+        raise dg.Failure(str(error), allow_retries=False) from None
     return dg.MaterializeResult(metadata=_metadata(result))
 
 

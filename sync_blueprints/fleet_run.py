@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -61,7 +62,11 @@ def run_fleet(
     named = artifacts or (given if given not in ("", "None") else None)
     with artifacts_folder(named) as folder, ThreadPoolExecutor(AT_A_TIME) as pool:
         environments = fleet_environments(fleet, {**environment, ARTIFACTS: folder})
-        _in_order(fleet, runs, skipped, lambda place: pool.submit(run, place, environments[place]))
+        try:
+            _in_order(fleet, runs, skipped, lambda place: pool.submit(run, place, environments[place]))
+        except BaseException:
+            console.stop.signal_number = console.stop.signal_number or signal.SIGTERM  # let nothing run on unseen
+            raise
     failed = next((run.exit_code for run in runs.values() if run.exit_code), 0)
     cut_short = console.stop() and (failed or INTERRUPTED in skipped.values())
     reasons = [(fleet.vessels[place].name, reason) for place, reason in sorted(skipped.items())]
