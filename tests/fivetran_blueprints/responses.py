@@ -21,7 +21,6 @@ SINCE = "11:59:58"  # a trigger at 12:00:00, less two seconds
 ACCEPTED = {"code": "Success", "message": "Sync has been successfully triggered"}
 CONFLICT = {"code": "Conflict", "message": "A sync is already in progress"}
 UNKNOWN_ID = {"code": "NotFound_Connection", "message": "Cannot find connection with id 'speak_inexpensive'"}
-FORCE, NO_FORCE = {"force": True}, {"force": False}
 PLAIN_FILES = {"force_sync.pickle", "connector_id.pickle", "execution_time.pickle", "sync.pickle"}
 
 
@@ -87,14 +86,14 @@ class Fivetran(Scripts):
         """The next reads of the connection; the response to a single one may be in `more`."""
         self.reads(DETAILS, *responses, **more)
 
-    def expect_start(self, response: Any = ACCEPTED, body: Any = FORCE, **more: Any) -> None:
+    def expect_start(self, response: Any = ACCEPTED, *, force: bool = True, **more: Any) -> None:
         """A trigger request, which is accepted unless `response` says otherwise."""
-        self.expect("POST", START, response, body=body, **more)
+        self.expect("POST", START, response, body={"force": force}, **more)
 
-    def expect_trigger(self, response: Any = ACCEPTED, before: Any = None, body: Any = FORCE, **more: Any) -> None:
+    def expect_trigger(self, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
         """The read of a trigger and its request."""
         self.shows(before or connection())
-        self.expect_start(response, body, **more)
+        self.expect_start(response, **more)
 
     def expect_resync(self, response: Any = ACCEPTED, before: Any = None, **more: Any) -> None:
         """The read before a resync and its request."""
@@ -107,6 +106,11 @@ class Fivetran(Scripts):
             self.shows(before or connection())
         response = connection(**fields) if response is ... else response
         self.expect("PATCH", DETAILS, response, body={"run_setup_tests": False, **fields}, **more)
+
+    @property
+    def forces(self) -> list[bool]:
+        """Of the trigger requests that came."""
+        return [body["force"] for body in self.starts()]
 
     @property
     def updates(self) -> list[Any]:

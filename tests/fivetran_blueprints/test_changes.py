@@ -14,7 +14,6 @@ SAME: dict[str, tuple[Any, Any]] = {
     "equal": ("manual", "manual"),
     "another case": ("Directly", "DIRECTLY"),
     "true as a text": (True, "true"),
-    "false as a text": (False, "FALSE"),
     "a number as a text": (60, "60"),
     "a text as a number": ("60", 60),
     "another form of a number": (1, 1.0),
@@ -24,10 +23,8 @@ SAME: dict[str, tuple[Any, Any]] = {
     "another form of an instant": ("2026-11-22T00:00:00Z", "2026-11-22T00:00:00.000Z"),
     "null as an empty list": (None, []),
     "null as an empty text": (None, ""),
-    "an empty list as null": ([], None),
     "an empty object as null": ({}, None),
     "a list in another order": (["b", "a", "c"], ["c", "a", "b"]),
-    "numbers of a list in another order": ([3, 1], [1, 3]),
     "another case in a list": (["Users"], ["users"]),
     "a list of lists": ([["a", "b"], ["c"]], [["c"], ["b", "a"]]),
     "keys that were not asked for": ({"a": 1}, {"a": 1, "b": 2}),
@@ -40,12 +37,10 @@ UNCLEAR: dict[str, tuple[Any, Any, str]] = {
     "a secret as stars but for its end": ("hunter22", "******22", "x"),
     "a secret as dots": ("hunter22", "\u2022" * 6, "x"),
     "a secret as null": ("hunter22", None, "x"),
-    "a text as null": ("03:00", None, "x"),
     "a secret as stars, in an object": ({"a": "hunter22", "b": 1}, {"a": MASK, "b": 1}, "x.a"),
     "a secret that is absent, in an object": ({"a": "hunter22", "b": 1}, {"b": 1}, "x.a"),
     "secrets as stars, in a list": (["hunter22", "hunter23"], [MASK, MASK], "x"),
     "some of a list as stars": (["a", "hunter22"], [MASK, "a"], "x"),
-    "secrets as null, in a list": (["hunter22"], [None], "x"),
     "a secret in the objects of a list": ([{"id": 1, "pw": "hunter22"}], [{"id": 1, "pw": MASK}], "x.pw"),
     "objects of a list as stars": ([{"id": 1}], [MASK], "x"),
     "an object as a text": ({"a": 1}, "a=1", "x"),
@@ -54,16 +49,13 @@ UNCLEAR: dict[str, tuple[Any, Any, str]] = {
 }
 DIFFERENT: dict[str, tuple[Any, Any, str]] = {
     "another text": ("manual", "auto", 'x is "auto", not "manual"'),
-    "another number": (60, 360, "x is 360, not 60"),
     "another number as a text": (60, "360", 'x is "360", not 60'),
     "another boolean": (True, False, "x is false, not true"),
-    "another boolean as a text": (True, "false", 'x is "false", not true'),
     "another time": ("7:00", "17:00", 'x is "17:00", not "7:00"'),
     "an inner value": ({"a": {"b": "new", "c": 1}}, {"a": {"b": "old", "c": 1}}, 'x.a.b is "old", not "new"'),
     "a value where null was asked for": (None, 5, "x is 5"),
     "a longer list": (["a"], ["a", "b"], "x is "),
     "a shorter list": (["a", "b"], ["a"], "x is "),
-    "an empty list": (["a"], [], "x is "),
     "a list that was to be emptied": ([], ["a"], "x is "),
     "another item of a list": (["a", "b"], ["a", "c"], "x is "),
     "an item too often": (["a", "a"], ["a", "b"], "x is "),
@@ -107,12 +99,6 @@ def test_a_plain_value_that_differs_is_named_with_its_path_and_both_values(asked
     assert unclear == ()
 
 
-def test_a_historical_sync_is_compared_with_the_status() -> None:
-    asked = {"is_historical_sync": True}
-    assert compare(asked, {"status": {"is_historical_sync": True}}) == Comparison((), ())
-    assert compare(asked, {"status": {"is_historical_sync": False}}).differences != ()
-
-
 SECRET_PLACES: list[tuple[Any, Any]] = [
     ({"config": {"host": "asked-1"}}, {"config": {"host": "shown-1"}}),
     ({"config": {"a": {"b": "asked-1"}}}, {"config": {"a": {"b": "shown-1"}}}),
@@ -135,10 +121,9 @@ def test_a_value_that_may_be_a_secret_is_not_shown(asked: dict[str, Any], shown:
     assert secret_texts(json.dumps(asked)) == ["asked-1"]
 
 
-def test_other_values_are_no_secrets() -> None:
-    assert secret_texts('{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"port": 5432}}') == []
+PLAIN = '{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"port": 5432}}'
 
 
-@pytest.mark.parametrize("text", ["", "{", "NaN"])
-def test_a_text_that_is_no_json_holds_no_secrets(text: str) -> None:
+@pytest.mark.parametrize("text", [PLAIN, "", "{", "NaN"])
+def test_other_values_and_a_text_that_is_no_json_hold_no_secrets(text: str) -> None:
     assert secret_texts(text) == []

@@ -37,7 +37,6 @@ def test_the_account_is_named(fivetran: Fivetran, data: Any, account: str) -> No
         ({"code": 403, "message": "blocked"}, 403, (*INVALID, "blocked")),
         ({"code": "Strange", "data": {"account_id": "a_1"}}, 200, UNREACHABLE),
         (HTML, 404, UNREACHABLE),
-        ({"code": "ResourceNotFound"}, 404, UNREACHABLE),
         ({"code": "NotFound_Integration", "message": "No such path"}, 404, (*UNREACHABLE, "No such path")),
     ],
 )

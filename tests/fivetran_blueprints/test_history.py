@@ -81,8 +81,6 @@ USELESS: list[tuple[Any, int]] = [
     (None, 400),
     (None, 401),
     (UNKNOWN_ID, 404),
-    (HTML, 404),
-    (None, 409),
     (HTML, 500),
     (None, 429),
     (LOST, 0),

@@ -8,25 +8,13 @@ from typing import Any, Callable
 import pytest
 
 from tests.endings import CANCELLED, RUNNING, SUCCEEDED
-from tests.fivetran_blueprints.responses import (
-    CONFLICT,
-    FORCE,
-    ID,
-    NO_FORCE,
-    PLAIN_FILES,
-    SINCE,
-    Fivetran,
-    at,
-    connection,
-)
+from tests.fivetran_blueprints.responses import CONFLICT, ID, PLAIN_FILES, SINCE, Fivetran, at, connection
 from tests.support import NOW
 from tests.wire import HTML, LOST, TIMED_OUT
 
 AGAIN: dict[str, dict[str, Any]] = {
     "lost": {"response": LOST},
-    "502": {"response": HTML, "status": 502},
     "401": {"response": {"code": "Unauthorized"}, "status": 401},
-    "403": {"response": {"code": "Forbidden"}, "status": 403},
     "404": {"response": {"code": "NotFound_X"}, "status": 404},
 }
 ONCE: dict[str, dict[str, Any]] = {
@@ -34,7 +22,6 @@ ONCE: dict[str, dict[str, Any]] = {
     "it is running": {"response": CONFLICT, "status": 409},
     "unexpected": {"response": HTML},
     "it may still be at work": {"response": TIMED_OUT},
-    "a gateway gave up on it": {"response": HTML, "status": 504},
 }
 
 
@@ -49,7 +36,7 @@ def done(time: str, **more: Any) -> dict[str, Any]:
 def expect_again(fivetran: Fivetran, now: Any, **request: Any) -> None:
     """Polls that show `now`, and a request without force."""
     fivetran.shows(now, many=True)
-    fivetran.expect_start(body=NO_FORCE, **request)
+    fivetran.expect_start(force=False, **request)
 
 
 def until(fivetran: Fivetran, minutes: float, before: dict[str, Any], after: dict[str, Any]) -> Callable[[], Any]:
@@ -88,7 +75,7 @@ def test_on_an_automatic_schedule_it_is_never_triggered_again(fivetran: Fivetran
     fivetran.shows(until(fivetran, 40, before, done("12:40:00", schedule_type="auto")), many=True)
     fivetran.expect_history(SINCE, "12:40:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
-    assert fivetran.starts("/sync") == [FORCE]
+    assert fivetran.forces == [True]
 
 
 def test_without_waiting_it_is_not_triggered_again(fivetran: Fivetran) -> None:
@@ -98,22 +85,15 @@ def test_without_waiting_it_is_not_triggered_again(fivetran: Fivetran) -> None:
     assert fivetran.check() == (*RUNNING, "2026-11-22T12:30:00Z", "manual", "triggered again")
 
 
-def test_a_check_triggers_a_sync_of_its_handoff_again(fivetran: Fivetran) -> None:
-    fivetran.put(force_sync=[ID, NOW - timedelta(minutes=5)])
-    expect_again(fivetran, rescheduled("12:03:00"))
-    fivetran.ends("12:10:00", since="11:54:58")
-    assert fivetran.check(WAIT="TRUE") == SUCCEEDED
-
-
 def test_a_check_whose_first_poll_is_stale_triggers_nothing_again_that_has_run_since(fivetran: Fivetran) -> None:
     fivetran.put(force_sync=[ID, NOW - timedelta(minutes=5)])
     fivetran.shows(rescheduled("11:58:00"))
     fivetran.ends("11:59:59", since="11:54:58")
     assert fivetran.check(WAIT="TRUE") == SUCCEEDED
-    assert fivetran.starts("/sync") == []
+    assert fivetran.forces == []
 
 
-def test_what_was_due_is_triggered_again_at_once_if_there_is_no_time_for_a_second_poll(fivetran: Fivetran) -> None:
+def test_a_check_triggers_at_once_again_what_was_due_if_there_is_no_time_for_a_second_poll(fivetran: Fivetran) -> None:
     fivetran.put(force_sync=[ID, NOW - timedelta(minutes=5)])
     fivetran.shows(connection("syncing"), takes=45)
     expect_again(fivetran, rescheduled("11:58:00"))
@@ -124,14 +104,14 @@ def test_what_was_due_is_triggered_again_at_once_if_there_is_no_time_for_a_secon
 def test_a_check_without_a_handoff_triggers_nothing(fivetran: Fivetran) -> None:
     fivetran.shows(rescheduled("12:01:00"), many=True)
     assert fivetran.check(WAIT="TRUE", WAIT_TIMEOUT="10") == RUNNING
-    assert fivetran.starts("/sync") == []
+    assert fivetran.forces == []
 
 
 def test_a_vendor_that_accepts_no_other_request_just_now_does_not_end_the_wait(fivetran: Fivetran) -> None:
     fivetran.expect_trigger()
     fivetran.shows(rescheduled(), many=True)
     for _ in range(5):
-        fivetran.expect_start(None, status=429, body=NO_FORCE)
+        fivetran.expect_start(None, status=429, force=False)
     fivetran.ends("12:08:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
 
@@ -153,7 +133,7 @@ def test_what_was_rescheduled_before_the_start_is_not_triggered_again_while_a_re
 ) -> None:
     if policy == "wait":
         fivetran.shows(lambda: connection("syncing") if fivetran.clock.elapsed < 120 else BEFORE, many=True)
-        fivetran.expect_start(body=NO_FORCE)
+        fivetran.expect_start(force=False)
     else:
         fivetran.expect_trigger(before=BEFORE)
 
@@ -191,7 +171,7 @@ def test_what_was_triggered_again_is_triggered_once_more_only_after_a_minute_and
     fivetran.shows(until(fivetran, 40, rescheduled(), done("12:40:00")), many=True)
     fivetran.expect_history(SINCE, "12:40:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
-    assert fivetran.starts("/sync") == [FORCE, NO_FORCE, *[NO_FORCE] * again]
+    assert fivetran.forces == ([True, False, False] if again else [True, False])
     _, one, *other = requests_at(fivetran)
     assert all(60 <= at_last - one < 120 for at_last in other)
 
@@ -202,4 +182,4 @@ def test_what_is_rescheduled_anew_is_triggered_again_for_each_time(fivetran: Fiv
     expect_again(fivetran, rescheduled("12:15:00"))
     fivetran.ends("12:20:00")
     assert fivetran.trigger(WAIT="TRUE") == SUCCEEDED
-    assert fivetran.starts("/sync") == [FORCE, NO_FORCE, NO_FORCE]
+    assert fivetran.forces == [True, False, False]

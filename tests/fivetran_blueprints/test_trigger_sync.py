@@ -8,18 +8,7 @@ from typing import Any
 import pytest
 
 from tests.endings import ALREADY_RUNNING, BAD_REQUEST, INVALID_INPUT, JOINED, RUNNING, STARTED, SUCCEEDED
-from tests.fivetran_blueprints.responses import (
-    CONFLICT,
-    FORCE,
-    ID,
-    NO_FORCE,
-    PAGE,
-    PLAIN_FILES,
-    SINCE,
-    Fivetran,
-    at,
-    connection,
-)
+from tests.fivetran_blueprints.responses import CONFLICT, ID, PAGE, PLAIN_FILES, SINCE, Fivetran, at, connection
 from tests.support import NOW
 
 
@@ -39,13 +28,6 @@ def test_the_message_names_the_connector_and_the_log_its_page(
     assert (fivetran.run.report.id, fivetran.run.report.url) == (ID, PAGE)
 
 
-@pytest.mark.parametrize("given", [{"CONNECTOR_ID": "", "CONNECTION_ID": ID}, {"CONNECTION_ID": ID}])
-def test_the_connection_id_is_another_name_of_the_connector_id(fivetran: Fivetran, given: dict[str, str]) -> None:
-    fivetran.expect_trigger()
-    assert fivetran.trigger(**given) == STARTED
-    assert fivetran.saved["connector_id.pickle"] == ID
-
-
 @pytest.mark.parametrize(
     ("given", "named"),
     [
@@ -60,7 +42,6 @@ def test_problems_of_inputs_are_named_before_anything_is_sent(
     fivetran: Fivetran, given: dict[str, str], named: list[str]
 ) -> None:
     assert fivetran.trigger(**given) == (*INVALID_INPUT, *[f"FIVETRAN_{name}" for name in named])
-    assert fivetran.saved == {}
 
 
 # What is saved
@@ -139,21 +120,18 @@ HISTORICAL = connection("syncing", is_historical_sync=True)
 
 
 @pytest.mark.parametrize(
-    ("given", "body"),
+    ("given", "force"),
     [
-        ({}, FORCE),
-        ({"IF_RUNNING": "restart"}, FORCE),
-        ({"IF_RUNNING": "join"}, NO_FORCE),
-        ({"IF_RUNNING": "wait"}, NO_FORCE),
-        ({"IF_RUNNING": "fail"}, NO_FORCE),
-        ({"FORCE": "TRUE"}, FORCE),
-        ({"FORCE": "FALSE"}, NO_FORCE),
-        ({"FORCE": "true", "IF_RUNNING": "RESTART"}, FORCE),
-        ({"FORCE": "", "IF_RUNNING": "wait"}, NO_FORCE),
+        ({}, True),
+        ({"IF_RUNNING": "join"}, False),
+        ({"IF_RUNNING": "wait"}, False),
+        ({"IF_RUNNING": "fail"}, False),
+        ({"FORCE": "TRUE"}, True),
+        ({"FORCE": "FALSE"}, False),
     ],
 )
-def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: Any, body: dict[str, bool]) -> None:
-    fivetran.expect_trigger(body=body)
+def test_only_restart_forces_an_idle_connection(fivetran: Fivetran, given: dict[str, str], force: bool) -> None:
+    fivetran.expect_trigger(force=force)
     assert fivetran.trigger(**given) == STARTED
     assert fivetran.files["sync.pickle"]["interrupted"] is False
 
@@ -186,8 +164,7 @@ def test_a_running_sync_is_noted_as_interrupted_and_a_historical_one_named_in_a_
 def test_a_409_of_a_forced_request_is_a_sync_that_fivetran_does_not_stop(fivetran: Fivetran) -> None:
     fivetran.expect_trigger(CONFLICT, status=409, many=True)
     assert fivetran.trigger() == (*ALREADY_RUNNING, ID, "A sync is already in progress")
-    assert fivetran.starts("/sync") == [FORCE] * 2
-    assert fivetran.saved == {}
+    assert fivetran.forces == [True, True]
     assert fivetran.files["starting.pickle"]["state"] == "ended"
 
 
@@ -200,21 +177,10 @@ def test_a_sync_that_only_a_409_reports_is_interrupted_by_the_next_forced_reques
 
 @pytest.mark.parametrize("policy", ["join", "wait"])
 def test_an_end_that_a_409_made_wait_for_is_not_that_of_the_sync_started_then(fivetran: Fivetran, policy: str) -> None:
-    fivetran.expect_trigger(CONFLICT, status=409, body=NO_FORCE)
-    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
+    fivetran.expect_trigger(CONFLICT, status=409, force=False)
+    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), force=False)
     assert fivetran.trigger(IF_RUNNING=policy) == STARTED
     assert fivetran.files["sync.pickle"]["succeeded_at"] == NOW + timedelta(seconds=1)
-
-
-def test_wait_starts_once_the_running_sync_has_ended_and_compares_with_the_stamps_then(
-    fivetran: Fivetran, caplog: pytest.LogCaptureFixture
-) -> None:
-    fivetran.shows(HISTORICAL, HISTORICAL)
-    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01")), body=NO_FORCE)
-    assert fivetran.trigger(IF_RUNNING="wait") == STARTED
-    handoff = fivetran.files["sync.pickle"]
-    assert (handoff["succeeded_at"], handoff["interrupted"]) == (NOW + timedelta(seconds=1), False)
-    assert "stopped" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -228,7 +194,7 @@ def test_what_is_odd_about_a_connection_is_logged_once_however_long_its_turn_is_
     fivetran: Fivetran, caplog: pytest.LogCaptureFixture, odd: dict[str, str], notes: list[tuple[str, str]]
 ) -> None:
     fivetran.shows(*[connection("syncing", **odd)] * 3)
-    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01"), **odd), body=NO_FORCE)
+    fivetran.expect_trigger(before=connection(succeeded_at=at("12:00:01"), **odd), force=False)
     with caplog.at_level("INFO"):
         assert fivetran.trigger(IF_RUNNING="wait") == STARTED
     logged = [record for record in caplog.records if "setup" in record.message or "schedule" in record.message]
