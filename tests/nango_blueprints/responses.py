@@ -20,10 +20,7 @@ ENVIRONMENT = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION, "NANGO_SYNCS
 
 STATUS, TRIGGER = "/sync/status", "/sync/trigger"
 QUERY = {"provider_config_key": INTEGRATION, "syncs": NAME, "connection_id": CONNECTION}
-QUERY_ALL = {"provider_config_key": INTEGRATION, "syncs": "*"}
 BODY = {"provider_config_key": INTEGRATION, "syncs": [NAME], "connection_id": CONNECTION}
-BODY_ALL = {"provider_config_key": INTEGRATION, "syncs": []}
-RESET_BODY = {**BODY, "opts": {"reset": True}}
 ACCEPTED = {"success": True}
 NEW = "12:00:05"  # an end after a trigger at 12:00:00
 
@@ -112,37 +109,44 @@ class Nango(Scripts):
     home = "https://api.nango.dev"
     credentials = ONLY_THE_KEY
     of = ENVIRONMENT
+    query = QUERY
+    body = BODY
     start_path = TRIGGER
 
-    def shows(self, *found: Any, query: Mapping[str, str] = QUERY, **more: Any) -> None:
-        """The next read of the status, and the entries that it shows."""
-        self.responds(entries(*found), query, **more)
+    def selects(self, connection: str | None, syncs: str | None) -> None:
+        """From now on the inputs name these, and so do the requests; None means all."""
+        named = {} if connection is None else {"connection_id": connection}
+        self.of = OF_INTEGRATION | {f"NANGO_{name.upper()}": value for name, value in named.items()}
+        self.of |= {"NANGO_SYNCS": syncs} if syncs else {}
+        self.query = {"provider_config_key": INTEGRATION, "syncs": syncs or "*", **named}
+        self.body = {**self.query, "syncs": syncs.split(",") if syncs else []}
 
-    def polls(self, *seen: Any, query: Mapping[str, str] = QUERY) -> None:
+    def shows(self, *found: Any, **more: Any) -> None:
+        """The next read of the status, and the entries that it shows."""
+        self.responds(entries(*found), **more)
+
+    def polls(self, *seen: Any) -> None:
         """One read after the other; each shows an entry or a list of entries."""
         for found in seen:
-            self.shows(*(found if isinstance(found, list) else [found]), query=query)
+            self.shows(*(found if isinstance(found, list) else [found]))
 
-    def responds(self, response: Any, query: Mapping[str, str] | None = QUERY, **more: Any) -> None:
+    def responds(self, response: Any, query: Mapping[str, str] | None = None, **more: Any) -> None:
         """The next read of the status, and any response."""
-        self.expect("GET", STATUS, response, query=query, **more)
+        self.expect("GET", STATUS, response, query=self.query if query is None else query, **more)
 
-    def expect_start(self, response: Any = ACCEPTED, body: Any = BODY, **more: Any) -> None:
+    def expect_start(self, response: Any = ACCEPTED, *, opts: Any = None, **more: Any) -> None:
         """A trigger request, which is accepted unless `response` says otherwise."""
-        self.expect("POST", TRIGGER, response, body=body, **more)
+        body = {**self.body, "opts": opts} if opts else self.body
+        self.expect("POST", TRIGGER, response, **{"body": body, **more})
 
-    def expect_trigger(self, *before: Any, query: Mapping[str, str] = QUERY, **more: Any) -> None:
+    def expect_trigger(self, *before: Any, **more: Any) -> None:
         """The read before a trigger request, and that request."""
-        self.shows(*(before or [entry()]), query=query)
+        self.shows(*(before or [entry()]))
         self.expect_start(**more)
 
-    def triggered(
-        self, *before: Any, after: float = 60, all_connections: bool = False, log_id: str | None = None, **given: str
-    ) -> None:
+    def triggered(self, *before: Any, after: float = 60, **given: str) -> None:
         """Run a trigger `after` seconds before now; `before` are the entries before it."""
-        of, query, body = (OF_INTEGRATION, QUERY_ALL, BODY_ALL) if all_connections else (ENVIRONMENT, QUERY, BODY)
-        opts = {"opts": {"reset": True}} if "RESET" in given else {}
-        self.expect_trigger(*before, query=query, body={**body, **opts})
-        assert self.trigger(of, log_id, **given) == STARTED
+        self.expect_trigger(*before)
+        assert self.trigger(**given) == STARTED
         self.sent.clear()
         self.clock.sleep(after)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.endings import BAD_REQUEST, INVALID, NOT_FOUND, UNREACHABLE, VALID
-from tests.nango_blueprints.responses import INTEGRATION, QUERY_ALL, Nango, entry, forbidden, replay
+from tests.nango_blueprints.responses import INTEGRATION, Nango, entry, forbidden, replay
 from tests.wire import HTML
 
 EXECUTE, READ = "environment:syncs:execute", "environment:syncs:read"
@@ -34,26 +34,20 @@ def lacking(scope: str) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("integration", ["", INTEGRATION])
 def test_a_key_is_valid_for_what_its_scopes_allow(
-    nango: Nango, execute: bool, read: bool, expected: tuple[int, str], words: list[str], integration: str
+    nango_all: Nango, execute: bool, read: bool, expected: tuple[int, str], words: list[str], integration: str
 ) -> None:
-    expect_scopes(nango, execute=execute, read=read)
+    expect_scopes(nango_all, execute=execute, read=read)
     if integration and read:
-        nango.shows(entry(), query=QUERY_ALL)
-    assert nango.verify(PROVIDER_CONFIG_KEY=integration) == (*expected, *words)
-    assert expected is INVALID or nango.run.report.details == {"may_execute": execute, "may_read": read}
+        nango_all.shows({**entry(), "connection_id": None})  # an old server need not name the connections
+    assert nango_all.verify(PROVIDER_CONFIG_KEY=integration) == (*expected, *words)
+    assert expected is INVALID or nango_all.run.report.details == {"may_execute": execute, "may_read": read}
 
 
-def test_an_integration_without_syncs_in_the_keys_environment_is_not_found(nango: Nango) -> None:
-    expect_scopes(nango)
-    nango.responds(**replay("stat: unknown integration"), query=QUERY_ALL)
+def test_an_integration_without_syncs_in_the_keys_environment_is_not_found(nango_all: Nango) -> None:
+    expect_scopes(nango_all)
+    nango_all.responds(**replay("stat: unknown integration"))
     words = INTEGRATION, "environment", "NANGO_PROVIDER_CONFIG_KEY"
-    assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == (*NOT_FOUND, *words)
-
-
-def test_an_old_server_need_not_name_the_connections(nango: Nango) -> None:
-    expect_scopes(nango)
-    nango.shows({**entry(), "connection_id": None}, query=QUERY_ALL)
-    assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == VALID
+    assert nango_all.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == (*NOT_FOUND, *words)
 
 
 @pytest.mark.parametrize("response", [HTML, None, "denied", {"message": "blocked by the firewall"}])
@@ -78,12 +72,12 @@ def test_another_refusal_is_not_that_of_a_request_that_names_nothing(
         nango.expect_start(**replay("trig: {}"), body={})
         nango.responds(response, {}, status=status)
     else:
-        nango.expect_start(response, {}, status=status)
+        nango.expect_start(response, body={}, status=status)
     assert nango.verify() == BAD_REQUEST
 
 
 @pytest.mark.parametrize("response", [HTML, None, {}, {"syncs": None}, {"syncs": [{"id": "x"}]}])
-def test_an_unexpected_status_does_not_tell_about_the_integration(nango: Nango, response: Any) -> None:
-    expect_scopes(nango)
-    nango.responds(response, query=QUERY_ALL)
-    assert nango.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == UNREACHABLE
+def test_an_unexpected_status_does_not_tell_about_the_integration(nango_all: Nango, response: Any) -> None:
+    expect_scopes(nango_all)
+    nango_all.responds(response)
+    assert nango_all.verify(PROVIDER_CONFIG_KEY=INTEGRATION) == UNREACHABLE

@@ -6,49 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.endings import BAD_REQUEST, FAILED, INVALID, NOT_FOUND, RUNNING, SUCCEEDED, UNKNOWN
-from tests.nango_blueprints.responses import (
-    CONNECTION,
-    INTEGRATION,
-    NAME,
-    NEW,
-    OF_INTEGRATION,
-    ONLY_THE_KEY,
-    QUERY_ALL,
-    RESET_BODY,
-    Nango,
-    at,
-    entries,
-    entry,
-    replay,
-    running,
-)
+from tests.endings import BAD_REQUEST, FAILED, INVALID, NOT_FOUND, RUNNING, SUCCEEDED
+from tests.nango_blueprints.responses import INTEGRATION, NEW, ONLY_THE_KEY, Nango, at, entries, entry, replay, running
 
-A, B, C = "conn-a", "conn-b", "conn-c"
-
-
-def test_an_end_of_another_kind_is_named_with_what_it_is_of(nango: Nango) -> None:
-    nango.triggered()
-    nango.shows(entry("HALTED", NEW))
-    assert nango.check(of=ONLY_THE_KEY) == (*UNKNOWN, INTEGRATION, f"{CONNECTION}/{NAME} (HALTED)")
-
-
-@pytest.mark.parametrize(
-    ("after", "polls", "expected"),
-    [
-        (30, [[]], RUNNING),
-        (600, [[], []], FAILED),
-        (600, [[], entry("SUCCESS", NEW)], SUCCEEDED),
-    ],
-)
-def test_an_entry_that_is_missing_is_gone_after_a_minute_and_a_second_poll(
-    nango: Nango, after: float, polls: list[Any], expected: tuple[int, str]
-) -> None:
-    nango.triggered(after=after)
-    nango.polls(*polls)
-    ended = nango.check()
-    assert ended == expected
-    assert ("not found any more" in ended.message) is (expected == FAILED)
+B, C, D = "conn-b", "conn-c", "conn-d"
 
 
 @pytest.mark.parametrize(
@@ -69,14 +30,6 @@ def test_the_start_grace_is_the_triggers_unless_the_check_has_its_own(
     assert nango.check(**of_the_check) == expected
 
 
-@pytest.mark.parametrize("offset", [-3600, 3600])
-def test_the_start_grace_is_measured_on_the_servers_clock(nango: Nango, offset: float) -> None:
-    nango.triggered()
-    nango.clock.offset = offset
-    nango.shows(entry())
-    assert nango.check() == RUNNING
-
-
 @pytest.mark.parametrize(("later", "expected"), [({}, SUCCEEDED), ({"nextScheduledSyncAt": at("12:00:58")}, RUNNING)])
 def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango, later: Any, expected: Any) -> None:
     nango.triggered()
@@ -86,47 +39,39 @@ def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango,
 
 
 def test_an_entry_that_was_added_since_the_trigger_is_left_out_with_a_note(
-    nango: Nango, caplog: pytest.LogCaptureFixture
+    nango_all: Nango, caplog: pytest.LogCaptureFixture
 ) -> None:
-    nango.triggered(entry(), all_connections=True)
-    nango.shows(entry("SUCCESS", NEW), entry("STOPPED", NEW, connection=C), query=QUERY_ALL)
+    nango_all.triggered(entry())
+    nango_all.shows(entry("SUCCESS", NEW), entry("STOPPED", NEW, connection=C))
     with caplog.at_level("INFO"):
-        assert nango.check(of=OF_INTEGRATION) == SUCCEEDED
+        assert nango_all.check() == SUCCEEDED
     assert "1 sync was added since the trigger and left out" in caplog.messages
 
 
 @pytest.mark.parametrize("script", [Nango.check, Nango.trigger])
-def test_an_old_server_cannot_do_all_connections(nango: Nango, script: Any) -> None:
+def test_an_old_server_cannot_do_all_connections(nango_all: Nango, script: Any) -> None:
     old = {key: value for key, value in entry().items() if key != "connection_id"}
-    nango.shows(entry(connection=B), {**old, "id": "another"}, query=QUERY_ALL)
-    assert script(nango, of=OF_INTEGRATION) == (*BAD_REQUEST, "too old", "NANGO_CONNECTION_ID")
+    nango_all.shows(entry(connection=B), {**old, "id": "another"})
+    assert script(nango_all) == (*BAD_REQUEST, "too old", "NANGO_CONNECTION_ID")
 
 
-def test_the_result_has_counts_rows_and_the_last_end(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection=B), entry(connection=C), all_connections=True)
-    nango.shows(entry("SUCCESS", "12:00:07"), entry("STOPPED", NEW, connection=B), entry(connection=C), query=QUERY_ALL)
-    assert nango.check(of=ONLY_THE_KEY) == RUNNING
-    assert nango.run.report.id == INTEGRATION
-    assert nango.run.report.details == {
+def test_the_result_has_counts_rows_and_the_last_end(nango_all: Nango) -> None:
+    nango_all.triggered(*(entry(connection=one) for one in ("conn-a", B, C, D)))
+    ended = entry("SUCCESS", "12:00:07"), entry("STOPPED", NEW, connection=B)
+    nango_all.shows(*ended, entry(connection=C), running(connection=D))
+    assert nango_all.check(of=ONLY_THE_KEY) == RUNNING
+    assert nango_all.run.report.id == INTEGRATION
+    assert nango_all.run.report.details == {
         "connection_id": None,
-        "syncs": 3,
+        "syncs": 4,
         "succeeded": 1,
         "failed": 1,
-        "running": 1,
+        "running": 2,
         "unknown": 0,
-        "named": [f"{C}/{NAME}"],
+        "named": ["conn-c/lab-ctl", "conn-d/lab-ctl"],
         "rows": {"added": 2, "updated": 4, "deleted": 0},
         "finished_at": at("12:00:07"),
     }
-
-
-@pytest.mark.parametrize("now", [entry(), running(), entry("STOPPED", "11:59:00")])
-def test_what_has_not_begun_has_no_rows_and_no_end(nango: Nango, now: dict[str, Any]) -> None:
-    nango.triggered()
-    nango.shows(now)
-    nango.check()
-    details = nango.run.report.details
-    assert (details["rows"], details["finished_at"]) == ({}, None)
 
 
 # Errors of a read, as a real server words them
@@ -155,38 +100,21 @@ def test_what_the_first_read_is_refused_with_ends_the_script(
 # With NANGO_WAIT
 
 
-@pytest.mark.parametrize(("execution", "expected"), [("SUCCESS", SUCCEEDED), ("STOPPED", FAILED)])
-def test_a_run_that_its_reset_cancels_is_not_taken_for_its_own(
-    nango: Nango, execution: str, expected: tuple[int, str]
-) -> None:
-    nango.expect_trigger(body=RESET_BODY)
-    cancelled = [entry("STOPPED", "12:00:01"), entry("STOPPED", "12:00:10")]
-    nango.polls(*cancelled, running(), entry(execution, "12:00:12"))
-    assert nango.trigger(WAIT="TRUE", RESET="TRUE") == expected
-
-
-def test_it_waits_until_all_have_ended(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection=B), all_connections=True, after=20)
-    waiting, failed = running(connection=B), entry("STOPPED", NEW)
-    nango.polls([entry(), waiting], [failed, waiting], [failed, entry("SUCCESS", NEW, connection=B)], query=QUERY_ALL)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == (*FAILED, f"{A}/{NAME}")
-
-
 @pytest.mark.parametrize(("given", "pause"), [({}, 10), ({"POLL_INTERVAL": "1"}, 1)])
 def test_polls_of_all_connections_are_ten_seconds_apart_unless_told_otherwise(
-    nango: Nango, given: dict[str, str], pause: float
+    nango_all: Nango, given: dict[str, str], pause: float
 ) -> None:
-    nango.polls(running(), running(), entry(), query=QUERY_ALL)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION, **given) == SUCCEEDED
-    polls = [sent.at for sent in nango.sent]
+    nango_all.polls(running(), running(), entry())
+    assert nango_all.check(WAIT="TRUE", **given) == SUCCEEDED
+    polls = [sent.at for sent in nango_all.sent]
     assert all(0.9 * pause - 1e-9 <= after - before <= 1.1 * pause + 1e-9 for before, after in zip(polls, polls[1:]))
 
 
-def test_an_entry_that_one_poll_lacks_is_waited_for(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection=B), all_connections=True, after=3600)
+def test_an_entry_that_one_poll_lacks_is_waited_for(nango_all: Nango) -> None:
+    nango_all.triggered(entry(), entry(connection=B), after=3600)
     done = [entry("SUCCESS", NEW), entry("SUCCESS", NEW, connection=B)]
-    nango.polls([running(), running(connection=B)], running(), done, query=QUERY_ALL)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == SUCCEEDED
+    nango_all.polls([running(), running(connection=B)], running(), done)
+    assert nango_all.check(WAIT="TRUE") == SUCCEEDED
 
 
 @pytest.mark.parametrize(("queued", "expected"), [(3000, SUCCEEDED), (99_999, FAILED)])
@@ -206,6 +134,6 @@ def test_a_run_that_nango_cut_is_waited_for_while_its_continuation_is_queued(
     assert expected is SUCCEEDED or "cut by Nango and never continued" in ended.message
 
 
-def test_a_connection_that_is_added_while_the_latest_runs_are_waited_for_is_waited_for_as_well(nango: Nango) -> None:
-    nango.polls(running(), [entry(), running(connection=B)], [entry(), entry(connection=B)], query=QUERY_ALL)
-    assert nango.check(WAIT="TRUE", of=OF_INTEGRATION) == (*SUCCEEDED, "all 2 syncs")
+def test_a_connection_that_is_added_while_the_latest_runs_are_awaited_is_waited_for_as_well(nango_all: Nango) -> None:
+    nango_all.polls(running(), [entry(), running(connection=B)], [entry(), entry(connection=B)])
+    assert nango_all.check(WAIT="TRUE") == (*SUCCEEDED, "all 2 syncs")

@@ -8,21 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from tests.endings import ARTIFACT_ERROR, FAILED, INVALID_INPUT, NOT_FOUND, RUNNING, STARTED, SUCCEEDED
-from tests.nango_blueprints.responses import (
-    BODY,
-    CONNECTION,
-    NAME,
-    NEW,
-    OF_INTEGRATION,
-    ONLY_THE_KEY,
-    QUERY,
-    QUERY_ALL,
-    Nango,
-    at,
-    entry,
-    never,
-    running,
-)
+from tests.nango_blueprints.responses import CONNECTION, NAME, NEW, OF_INTEGRATION, ONLY_THE_KEY, Nango, entry, running
 from tests.wire import Ending
 
 UUIDS = "3062cf74-b10e-46e8-89f9-a166edcdd8f9", "0062cf74-b10e-46e8-89f9-a166edcdd8f9", "not-a-uuid"
@@ -38,18 +24,18 @@ def checked(nango: Nango, name: str) -> Ending:
 @pytest.mark.parametrize(
     ("first", "second", "third", "expected"),
     [
-        (entry("SUCCESS", OLD), never(), entry("SUCCESS", "06:00:00"), RUNNING),
+        (entry("SUCCESS", OLD), entry(None, None), entry("SUCCESS", "06:00:00"), RUNNING),
         (entry("SUCCESS", LATER), entry("SUCCESS", LATER), entry("SUCCESS", "06:00:00"), RUNNING),
         (entry("SUCCESS", LATER), entry("SUCCESS", LATER), entry("SUCCESS", LATER), SUCCEEDED),
         (entry("SUCCESS", LATER), entry("STOPPED", LATER), entry("SUCCESS", LATER), FAILED),
     ],
 )
 def test_numbers_of_version_0_1_are_compared_as_the_ids_and_times_they_are(
-    nango: Nango, first: Any, second: Any, third: Any, expected: tuple[int, str]
+    nango_all: Nango, first: Any, second: Any, third: Any, expected: tuple[int, str]
 ) -> None:
-    nango.clock.sleep(60)
-    nango.shows(*({**one, "id": key} for key, one in zip(UUIDS, (first, second, third))), query=QUERY_ALL)
-    assert checked(nango, "all_connections") == expected
+    nango_all.clock.sleep(60)
+    nango_all.shows(*({**one, "id": key} for key, one in zip(UUIDS, (first, second, third))))
+    assert checked(nango_all, "all_connections") == expected
 
 
 def test_names_of_version_0_1_that_mean_the_same_are_asked_for_once(nango: Nango) -> None:
@@ -93,7 +79,6 @@ def test_a_trigger_of_version_0_1_that_was_killed_stops_a_check(nango: Nango) ->
         {"connection_id": "a*b"},
         {"provider_config_key": "a/b"},
         {"provider_config_key": None},
-        {"version": 2},
     ],
     ids=str,
 )
@@ -118,18 +103,18 @@ def many(count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_tens_of_thousands_of_syncs_are_saved(nango: Nango) -> None:
+def test_tens_of_thousands_of_syncs_are_saved(nango_all: Nango) -> None:
     before = many(30_000)
-    nango.triggered(*before, all_connections=True)
-    nango.shows(*({**one, "finishedAt": at("12:00:05")} for one in before), query=QUERY_ALL)
-    assert nango.check(of=ONLY_THE_KEY) == (*SUCCEEDED, "all 30000 syncs")
+    nango_all.triggered(*before)
+    nango_all.shows(*({**one, "finishedAt": "2026-11-22T12:00:05Z"} for one in before))
+    assert nango_all.check(of=ONLY_THE_KEY) == (*SUCCEEDED, "all 30000 syncs")
 
 
 @pytest.mark.slow
-def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango: Nango) -> None:
-    nango.shows(*many(50_000), query=QUERY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == (*ARTIFACT_ERROR, "nothing was started", "fewer syncs")
-    assert nango.files["starting.pickle"]["state"] == "ended"
+def test_more_syncs_than_fit_into_the_handoff_are_not_started(nango_all: Nango) -> None:
+    nango_all.shows(*many(50_000))
+    assert nango_all.trigger() == (*ARTIFACT_ERROR, "nothing was started", "fewer syncs")
+    assert nango_all.files["starting.pickle"]["state"] == "ended"
 
 
 # Which handoff is checked
@@ -150,8 +135,10 @@ def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
     nango: Nango, caplog: pytest.LogCaptureFixture
 ) -> None:
     nango.triggered()
-    nango.shows(query={**QUERY, "connection_id": "conn-b"})
-    assert nango.trigger(CONNECTION_ID="conn-b") == NOT_FOUND
+    nango.selects("conn-b", NAME)
+    nango.shows()
+    assert nango.trigger() == NOT_FOUND
+    nango.selects(CONNECTION, NAME)
     nango.shows(entry("SUCCESS", NEW))
     assert nango.check() == SUCCEEDED
     assert any(record.levelname == "WARNING" and "conn-b" in record.message for record in caplog.records)
@@ -159,13 +146,17 @@ def test_a_trigger_of_another_connection_that_failed_is_ignored_with_a_warning(
 
 def test_after_a_failed_trigger_of_all_connections_a_check_of_one_takes_no_older_handoff(nango: Nango) -> None:
     nango.triggered()
-    nango.shows(query=QUERY_ALL)
-    assert nango.trigger(OF_INTEGRATION) == NOT_FOUND
+    nango.selects(None, None)
+    nango.shows()
+    assert nango.trigger() == NOT_FOUND
+    nango.selects(CONNECTION, NAME)
     assert nango.check() == (*ARTIFACT_ERROR, "not_found")
 
 
 def test_a_check_of_one_connection_takes_no_handoff_of_all(nango: Nango) -> None:
-    nango.triggered(entry(), entry(connection="conn-b"), all_connections=True)
+    nango.selects(None, None)
+    nango.triggered(entry(), entry(connection="conn-b"))
+    nango.selects(CONNECTION, NAME)
     nango.shows(entry())
     assert nango.check() == SUCCEEDED
 
@@ -177,11 +168,9 @@ OF_CONNECTION = {**OF_INTEGRATION, "NANGO_CONNECTION_ID": CONNECTION}
 def triggered_ours_and(nango: Nango, other: tuple[str, str]) -> None:
     """Run a trigger of our connection and sync with the log id 1, and of the other ones with 2."""
     for log_id, (connection, name) in (("1", OURS), ("2", other)):
-        which = {"connection_id": connection}
-        before = entry(connection=connection, name=name)
-        query, body = {**QUERY, **which, "syncs": name}, {**BODY, **which, "syncs": [name]}
-        nango.expect_trigger(before, query=query, body=body)
-        assert nango.trigger(log_id=log_id, CONNECTION_ID=connection, SYNCS=name) == STARTED
+        nango.selects(connection, name)
+        nango.expect_trigger(entry(connection=connection, name=name))
+        assert nango.trigger(log_id=log_id) == STARTED
     nango.clock.sleep(60)
 
 
@@ -207,7 +196,7 @@ def test_of_two_handoffs_of_one_integration_the_connection_or_the_syncs_choose(
 ) -> None:
     triggered_ours_and(nango, other)
     connection, name = [OURS, other][chosen]
-    query = {**QUERY, "connection_id": connection, "syncs": name}
-    nango.shows(entry("SUCCESS", NEW, connection=connection, name=name), query=query)
+    nango.selects(connection, name)
+    nango.shows(entry("SUCCESS", NEW, connection=connection, name=name))
     choice = {given: connection if given == "CONNECTION_ID" else name}
     assert nango.check("1", "2", of=of, **choice) == (*SUCCEEDED, connection, name)

@@ -7,26 +7,11 @@ from typing import Any
 import pytest
 
 from tests.endings import FAILED, RUNNING, STARTED, SUCCEEDED, UNCLEAR
-from tests.nango_blueprints.responses import (
-    BODY,
-    BODY_ALL,
-    NEW,
-    OF_INTEGRATION,
-    ONLY_THE_KEY,
-    QUERY,
-    QUERY_ALL,
-    RESET_BODY,
-    Nango,
-    entry,
-    never,
-    running,
-)
+from tests.nango_blueprints.responses import NEW, ONLY_THE_KEY, Nango, entry, never, running
 from tests.wire import HTML, LOST, TIMED_OUT
 
-RESETS = [
-    ({"RESET": "TRUE"}, {**BODY, "opts": {"reset": True}}),
-    ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {**BODY, "opts": {"reset": True, "emptyCache": True}}),
-]
+RESET = {"reset": True}
+RESETS = [({"RESET": "TRUE"}, RESET), ({"RESET": "TRUE", "EMPTY_CACHE": "TRUE"}, {**RESET, "emptyCache": True})]
 
 
 def test_a_failure_from_before_the_request_that_shows_late_is_not_its_doing(nango: Nango) -> None:
@@ -73,14 +58,14 @@ OF_ALL: dict[str, tuple[list[Any], list[Any], bool]] = {
 
 @pytest.mark.parametrize(("before", "now", "again"), OF_ALL.values(), ids=OF_ALL)
 def test_a_lost_request_for_all_is_sent_again_unless_what_shows_may_be_its_doing(
-    nango: Nango, before: list[Any], now: list[Any], again: bool
+    nango_all: Nango, before: list[Any], now: list[Any], again: bool
 ) -> None:
-    nango.expect_trigger(*before, query=QUERY_ALL, response=LOST, body=BODY_ALL)
-    nango.shows(*now, query=QUERY_ALL, many=True)
+    nango_all.expect_trigger(*before, response=LOST)
+    nango_all.shows(*now, many=True)
     if again:
-        nango.expect_start(body=BODY_ALL)
-    assert nango.trigger(OF_INTEGRATION, IF_RUNNING="join") == (STARTED if again else UNCLEAR)
-    assert len(nango.starts()) == 1 + again
+        nango_all.expect_start()
+    assert nango_all.trigger(IF_RUNNING="join") == (STARTED if again else UNCLEAR)
+    assert len(nango_all.starts()) == 1 + again
 
 
 @pytest.mark.parametrize("odd", [{"success": False}, {"success": "true"}])
@@ -88,34 +73,33 @@ def test_a_good_status_without_success_is_no_success(nango: Nango, odd: dict[str
     nango.expect_trigger(response=odd)
     nango.shows(entry(), many=True)
     assert nango.trigger() == UNCLEAR
-    assert nango.starts() == [BODY]
+    assert len(nango.starts()) == 1
 
 
-@pytest.mark.parametrize(("given", "body"), RESETS, ids=["reset", "with an empty cache"])
+@pytest.mark.parametrize(("given", "opts"), RESETS, ids=["reset", "with an empty cache"])
 def test_a_lost_reset_of_which_nothing_shows_is_unclear_and_never_sent_again(
-    nango: Nango, given: dict[str, str], body: dict[str, Any]
+    nango: Nango, given: dict[str, str], opts: dict[str, bool]
 ) -> None:
-    nango.expect_trigger(response=LOST, body=body)
+    nango.expect_trigger(response=LOST, opts=opts)
     nango.shows(entry(), many=True)
     assert nango.trigger(**given) == UNCLEAR
-    assert nango.starts() == [body]
-    assert set(nango.files) == {"starting.pickle"}
+    assert len(nango.starts()) == 1
 
 
 @pytest.mark.parametrize("now", [running(), entry("SUCCESS", NEW), entry("STOPPED", NEW)])
-@pytest.mark.parametrize(("given", "body"), [({}, BODY), *RESETS], ids=["no reset", "reset", "with an empty cache"])
+@pytest.mark.parametrize(("given", "opts"), [({}, None), *RESETS], ids=["no reset", "reset", "with an empty cache"])
 def test_a_lost_request_that_shows_by_a_run_or_a_new_end_was_accepted(
-    nango: Nango, now: Any, given: Any, body: Any
+    nango: Nango, now: Any, given: Any, opts: Any
 ) -> None:
-    nango.expect_trigger(response=LOST, body=body)
+    nango.expect_trigger(response=LOST, opts=opts)
     nango.polls(entry(), now)
     assert nango.trigger(**given) == STARTED
-    assert nango.starts() == [body]
+    assert len(nango.starts()) == 1
     assert nango.files["sync.pickle"]["reset"] is ("RESET" in given)
 
 
 def test_a_reset_that_arrives_after_its_time_out_cancels_a_run_that_is_not_its_own(nango: Nango) -> None:
-    nango.expect_trigger(response=TIMED_OUT, body={**BODY, "opts": {"reset": True}}, takes=120)
+    nango.expect_trigger(response=TIMED_OUT, opts=RESET, takes=120)
     nango.shows(entry("STOPPED", "12:01:58"))
     assert nango.trigger(RESET="TRUE") == STARTED
     assert nango.files["sync.pickle"]["late"] == 120
@@ -129,54 +113,47 @@ def test_a_reset_that_arrives_after_its_time_out_cancels_a_run_that_is_not_its_o
 # Stories in which the simulation once found a wrong end
 
 
-def expect_unclear(nango: Nango, *before: Any, query: dict[str, str], body: dict[str, Any]) -> None:
-    """A trigger request that Nango accepted, of which neither its response nor a later poll tells."""
-    nango.expect_trigger(*before, query=query, response=LOST, body=body)
+JOIN_OR_RESET = [({"IF_RUNNING": "join"}, None), ({"RESET": "TRUE"}, RESET)]
+
+
+def is_unclear(nango: Nango, *before: Any, opts: Any, **given: str) -> None:
+    """A trigger whose request Nango accepts, of which neither its response nor a later poll tells."""
+    nango.expect_trigger(*before, response=LOST, opts=opts)
     for _ in range(5):
-        nango.responds(HTML, query=query)
+        nango.responds(HTML)
+    assert nango.trigger(**given) == UNCLEAR
 
 
-@pytest.mark.parametrize(
-    ("given", "first_body", "status"),
-    [({"IF_RUNNING": "join"}, BODY_ALL, 503), ({"RESET": "TRUE"}, {**BODY_ALL, "opts": {"reset": True}}, 502)],
-    ids=["7027478", "100780718"],
-)
+@pytest.mark.parametrize(("given", "opts"), JOIN_OR_RESET, ids=["7027478", "100780718"])
 def test_what_only_an_earlier_unclear_trigger_ran_is_not_seen_to_start(
-    nango: Nango, given: dict[str, str], first_body: dict[str, Any], status: int
+    nango_all: Nango, given: dict[str, str], opts: Any
 ) -> None:
     """One of two runs of the first trigger was over before the second one read; the second request never arrived.
 
     The model took the run that was over for one of the second trigger.
     """
-    expect_unclear(nango, entry(connection="a"), entry(connection="b"), query=QUERY_ALL, body=first_body)
-    assert nango.trigger(OF_INTEGRATION, **given) == UNCLEAR
+    is_unclear(nango_all, entry(connection="a"), entry(connection="b"), opts=opts, **given)
     over = entry("SUCCESS", "12:00:02", connection="a")
-    nango.expect_trigger(over, entry(connection="b"), query=QUERY_ALL, response=HTML, status=status, body=first_body)
-    nango.shows(over, running(connection="b"), query=QUERY_ALL)
-    assert nango.trigger(OF_INTEGRATION, **given) == STARTED
-    nango.clock.elapsed += 800
-    nango.shows(over, entry("SUCCESS", "12:01:00", connection="b"), query=QUERY_ALL)
-    assert nango.check(of=ONLY_THE_KEY) == (*FAILED, "a/lab-ctl (not seen to start within")
+    nango_all.expect_trigger(over, entry(connection="b"), response=HTML, status=502, opts=opts)
+    nango_all.shows(over, running(connection="b"))
+    assert nango_all.trigger(**given) == STARTED
+    nango_all.clock.elapsed += 800
+    nango_all.shows(over, entry("SUCCESS", "12:01:00", connection="b"))
+    assert nango_all.check(of=ONLY_THE_KEY) == (*FAILED, "a/lab-ctl (not seen to start within")
 
 
-@pytest.mark.parametrize(
-    ("given", "body"),
-    [({"IF_RUNNING": "join"}, BODY), ({"RESET": "TRUE"}, RESET_BODY)],
-    ids=["31058629", "100860780"],
-)
+@pytest.mark.parametrize(("given", "opts"), JOIN_OR_RESET, ids=["31058629", "100860780"])
 def test_a_run_of_an_earlier_unclear_trigger_within_the_next_request_looks_like_its_own(
-    nango: Nango, given: dict[str, str], body: dict[str, Any]
+    nango: Nango, given: dict[str, str], opts: Any
 ) -> None:
     """No client can know: the request took two minutes, and was accepted after that run rather than before it."""
-    expect_unclear(nango, query=QUERY, body=body)
-    assert nango.trigger(**given) == UNCLEAR
+    is_unclear(nango, opts=opts, **given)
     at_start = nango.clock.elapsed
-    nango.expect_trigger(body=body, takes=115)
+    nango.expect_trigger(opts=opts, takes=115)
     assert nango.trigger(**given) == STARTED
     assert nango.clock.elapsed - at_start >= 115
     nango.shows(entry("SUCCESS", "12:01:30"))
     assert nango.check(of=ONLY_THE_KEY) == SUCCEEDED
-    assert nango.starts() == [body, body]
 
 
 def test_a_run_that_no_poll_showed_is_told_once_and_no_third_request_is_sent(nango: Nango) -> None:
@@ -185,7 +162,7 @@ def test_a_run_that_no_poll_showed_is_told_once_and_no_third_request_is_sent(nan
     nango.shows(entry("STOPPED"), many=True)
     nango.expect_start(takes=87)
     assert nango.trigger() == STARTED
-    assert nango.starts() == [BODY, BODY]
+    assert len(nango.starts()) == 2
     nango.clock.elapsed += 600
     nango.shows(entry("STOPPED", "12:04:50"))
     assert nango.check(of=ONLY_THE_KEY) == FAILED

@@ -50,13 +50,6 @@ def test_variants_are_entries_of_their_own() -> None:
     assert len(labels) == len(found)
 
 
-@pytest.mark.parametrize(
-    "label", ["stat: unknown integration", "stat: unknown sync + connection", "stat: unknown sync no connection"]
-)
-def test_an_unknown_name_is_an_empty_response(label: str) -> None:
-    assert parse_entries(json.loads(recorded(label)[1])) == {}
-
-
 def test_optional_keys_may_be_absent() -> None:
     (found,) = parse_entries({"syncs": [WHOLE]}).values()
     assert found == Entry("c/s", "s", None, "SUCCESS", None)
