@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,39 +83,58 @@ class RudderStack(Scripts):
         """The next read of a connection's running syncs."""
         self.expect_running(syncs(*running), **more)
 
-    def expect_conflict(self, of: Mapping[str, str] = OF_CONNECTION) -> None:
+    def lists(self, *pages: list[Any], query: Any = None, more: bool = False, **response: Any) -> None:
+        """The next reads of a connection's syncs, page by page; behind the last one are `more`, or none."""
+        for number, found in enumerate(pages, 1):
+            paging = {"next": "more" if more or number < len(pages) else ""}
+            at_page = {"page": f"{number}"} if number > 1 else {}
+            self.expect("GET", SYNCS, syncs(*found, **paging), query={**(query or {}), **at_page}, **response)
+
+    def shows(self, *runs: Any, **more: Any) -> None:
+        """The next reads of the latest run of a source; the response to a single one may be in `more`."""
+        self.reads(SOURCE_STATUS, *runs, **more)
+
+    def expect_conflict(self) -> None:
         """A trigger request that RudderStack refuses because a sync is running."""
-        self.expect_start(of, RUNNING_ALREADY, status=409)
+        self.expect_start(RUNNING_ALREADY, status=409)
 
-    def expect_read(
-        self, of: Mapping[str, str] = OF_CONNECTION, *running: dict[str, Any], settings: Any = None
-    ) -> None:
+    def expect_stop(self, response: Any = None, status: int = 204, **more: Any) -> None:
+        """The request to stop the running sync."""
+        self.expect("POST", CONNECTION_STOP, response, status=status, **more)
+
+    def expect_read(self, *running: dict[str, Any], settings: Any = None, date: bool = True, **more: Any) -> None:
         """The read before a start; of a connection, its settings too, which are shown only if given."""
-        if of is OF_SOURCE:
-            self.expect("GET", SOURCE_STATUS, running[0] if running else LAST_RUN)
+        if self.of is OF_SOURCE:
+            self.shows(*(running or [LAST_RUN]))
         else:
-            self.shows_running(*running)
-            self.expect("GET", CONNECTION_PATH, settings, status=200 if settings else 404)
+            self.shows_running(*running, date=date)
+            self.expect("GET", CONNECTION_PATH, settings, **{"status": 200 if settings else 404, "date": date, **more})
 
-    def expect_start(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = ..., **more: Any) -> None:
+    def expect_probe(self, response: Any = None, **more: Any) -> None:
+        """The next reads of the source itself, which show whether there is one."""
+        self.expect("GET", SOURCE_PATH, response, many=True, **more)
+
+    def expect_other_call(self, status: int = 200) -> None:
+        """A read that has nothing to do with the source, which shows whether RudderStack responds to others."""
+        self.expect("GET", WORKSPACE, workspace(), status=status)
+
+    def expect_start(self, response: Any = ..., **more: Any) -> None:
         """The trigger request, which is accepted unless `response` says otherwise."""
         path, accepted, body = CONNECTION_START, STARTED_SYNC, INCREMENTAL
-        if of is OF_SOURCE:
+        if self.of is OF_SOURCE:
             path, accepted, body = SOURCE_START, STARTED_RUN, None
         self.expect("POST", path, accepted if response is ... else response, **{"body": body, **more})
 
-    def expect_trigger(self, of: Mapping[str, str] = OF_CONNECTION, response: Any = ..., **more: Any) -> None:
+    def expect_trigger(self, response: Any = ..., **more: Any) -> None:
         """The read before a trigger request, and that request."""
-        self.expect_read(of)
-        self.expect_start(of, response, **more)
+        self.expect_read()
+        self.expect_start(response, **more)
 
     def list(self, **given: str) -> Ending:
         return self.execute("list_syncs", given)
 
-    def triggered(
-        self, of: Mapping[str, str] = OF_CONNECTION, sync_id: str | None = None, log_id: str | None = None
-    ) -> None:
+    def triggered(self, response: Any = ...) -> None:
         """Run a trigger before."""
-        self.expect_trigger(of, {"runId": sync_id, "syncId": sync_id} if sync_id else ...)
-        assert self.trigger(of, log_id) == STARTED
+        self.expect_trigger(response)
+        assert self.trigger() == STARTED
         self.sent.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,18 +14,14 @@ from tests.rudderstack_blueprints.responses import (
     OF_SOURCE,
     RUN_STATUS,
     SOURCE,
-    SOURCE_PATH,
     SOURCE_STATUS,
     SYNC,
     SYNCS,
     TOKEN,
-    WORKSPACE,
     ZERO,
     RudderStack,
     a_run,
     sync,
-    syncs,
-    workspace,
 )
 from tests.support import NOW
 from tests.wire import HTML
@@ -35,7 +31,6 @@ REJECTED_ROWS = {"succeeded": {"total": 88}, "failed": {"total": 2}, "changed": 
 
 # A sync that a trigger started
 
-
 OURS = {SYNC: f"sync sync-1 of connection {CONNECTION}", RUN_STATUS: f"run-1 of source {SOURCE}"}
 UNKNOWN_HERE = (*NOT_FOUND, "RudderStack does not know ")
 
@@ -43,7 +38,6 @@ UNKNOWN_HERE = (*NOT_FOUND, "RudderStack does not know ")
 @pytest.mark.parametrize(
     ("path", "response", "expected"),
     [
-        (SYNC, sync("stopped"), CANCELLED),
         (SYNC, {"status": "succeeded"}, SUCCEEDED),
         (SYNC, None, UNKNOWN_HERE),
         (SYNC, sync("succeeded", "another"), UNREACHABLE),
@@ -57,15 +51,15 @@ UNKNOWN_HERE = (*NOT_FOUND, "RudderStack does not know ")
 def test_what_was_started_is_polled_by_its_id(
     rudderstack: RudderStack, path: str, response: Any, expected: tuple[Any, ...]
 ) -> None:
-    of = OF_CONNECTION if path is SYNC else OF_SOURCE
-    rudderstack.triggered(of)
+    rudderstack.of = OF_CONNECTION if path is SYNC else OF_SOURCE
+    rudderstack.triggered()
     rudderstack.clock.sleep(61)
     rudderstack.reads(path, response, status=404 if response is None else 200)
-    assert rudderstack.check(of=of) == (*expected, *([] if expected is UNREACHABLE else [OURS[path]]))
+    assert rudderstack.check() == (*expected, *([] if expected is UNREACHABLE else [OURS[path]]))
 
 
 def test_an_id_of_a_sync_is_quoted_in_the_url(rudderstack: RudderStack) -> None:
-    rudderstack.triggered(sync_id="a/../b?c")
+    rudderstack.triggered({"syncId": "a/../b?c"})
     rudderstack.reads(f"{SYNCS}/a%2F..%2Fb%3Fc", sync("succeeded", "a/../b?c"))
     assert rudderstack.check() == SUCCEEDED
 
@@ -124,17 +118,17 @@ def test_the_result_has_the_rows_and_the_times_and_rejected_rows_are_a_failure_o
 
 @pytest.mark.parametrize("has_handoff", [True, False])
 def test_a_500_of_a_source_that_cannot_be_read_either_is_an_outage_only_if_a_run_of_it_was_started(
-    rudderstack: RudderStack, has_handoff: bool
+    source: RudderStack, has_handoff: bool
 ) -> None:
     boom: dict[str, Any] = {"response": {"error": "boom"}, "status": 500}
     if has_handoff:
-        rudderstack.triggered(OF_SOURCE)
-        rudderstack.clock.sleep(100)
-    rudderstack.reads(RUN_STATUS if has_handoff else SOURCE_STATUS, **boom, many=True)
-    rudderstack.reads(SOURCE_PATH, **boom, many=True)
+        source.triggered()
+        source.clock.sleep(100)
+    source.reads(RUN_STATUS if has_handoff else SOURCE_STATUS, **boom, many=True)
+    source.expect_probe(**boom)
     if not has_handoff:
-        rudderstack.reads(WORKSPACE, workspace())  # other calls succeed: it is this source
-    assert rudderstack.check(of=OF_SOURCE) == (UNREACHABLE if has_handoff else (*NOT_FOUND, SOURCE))
+        source.expect_other_call()
+    assert source.check() == (UNREACHABLE if has_handoff else (*NOT_FOUND, SOURCE))
 
 
 # Without a handoff: the latest sync, found in few requests
@@ -143,39 +137,27 @@ HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
 EARLY, LATE = sync("failed", "early", "11:05:00"), sync("succeeded", "late", "11:30:00")
 
 
-def stamp(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+def since(window: timedelta | None) -> dict[str, str]:
+    """The query for the syncs in a window before the start of the tests."""
+    return {} if window is None else {"started_after": f"{NOW - window:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def expect_list(rudderstack: RudderStack, window: timedelta | None, *items: Any, page: int = 1, **paging: Any) -> None:
-    """The read of the syncs in a window before the start of the tests."""
-    since = {} if window is None else {"started_after": stamp(NOW - window)}
-    at_page = {"page": f"{page}"} if page > 1 else {}
-    rudderstack.expect("GET", SYNCS, syncs(*items, **paging), query={**since, **at_page})
-
-
-def test_the_latest_run_of_a_source_is_checked(rudderstack: RudderStack) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, a_run("finished", finished="12:01:00"))
+def test_the_latest_run_of_a_source_is_checked(source: RudderStack) -> None:
+    source.shows(a_run("finished", finished="12:01:00"))
     words = f"the latest sync of source {SOURCE} succeeded at 2026-11-22T12:01:00Z"
-    assert rudderstack.check(of=OF_SOURCE) == (*SUCCEEDED, words)
+    assert source.check() == (*SUCCEEDED, words)
 
 
 @pytest.mark.parametrize("latest", [{}, {"status": "", "startedAt": ZERO, "finishedAt": ZERO}])
-def test_a_source_that_never_ran_is_incomplete(rudderstack: RudderStack, latest: Any) -> None:
-    rudderstack.expect("GET", SOURCE_STATUS, latest)
-    assert rudderstack.check(of=OF_SOURCE) == (*RUNNING, f"source {SOURCE} has never run")
+def test_a_source_that_never_ran_is_incomplete(source: RudderStack, latest: Any) -> None:
+    source.shows(latest)
+    assert source.check() == (*RUNNING, f"source {SOURCE} has never run")
 
 
 def test_a_running_sync_of_a_connection_decides(rudderstack: RudderStack) -> None:
     rudderstack.shows_running(sync("running", "now", "11:59:00"))
     assert rudderstack.check() == (*RUNNING, f"sync now of connection {CONNECTION} is running")
     assert rudderstack.run.report.sync_id == "now"
-
-
-def test_a_queued_sync_that_shows_no_start_is_the_latest(rudderstack: RudderStack) -> None:
-    rudderstack.shows_running()
-    expect_list(rudderstack, HOUR, LATE, {"id": "next", "status": "queued"})
-    assert rudderstack.check() == RUNNING
 
 
 @pytest.mark.parametrize("windows", [[HOUR], [HOUR, DAY], [HOUR, DAY, MONTH], [HOUR, DAY, MONTH, None]])
@@ -185,24 +167,23 @@ def test_else_the_window_before_the_servers_time_is_widened_and_the_sync_that_st
 ) -> None:
     rudderstack.clock.offset = offset
     rudderstack.shows_running()
-    for window in windows[:-1]:
-        expect_list(rudderstack, window)
-    expect_list(rudderstack, windows[-1], *order)
+    for window in windows:
+        rudderstack.lists(order if window is windows[-1] else [], query=since(window))
     assert rudderstack.check() == (*SUCCEEDED, "sync late of")
 
 
 def test_a_connection_that_never_ran_is_incomplete(rudderstack: RudderStack) -> None:
     rudderstack.shows_running()
     for window in (HOUR, DAY, MONTH, None):
-        expect_list(rudderstack, window)
+        rudderstack.lists([], query=since(window))
     ended = rudderstack.check()
     assert ended == RUNNING
     assert ended.message == f"connection {CONNECTION} has never run"
 
 
 def test_without_the_servers_clock_there_is_no_window(rudderstack: RudderStack) -> None:
-    rudderstack.expect_running(syncs(), date=False)
-    rudderstack.expect("GET", SYNCS, syncs(EARLY, LATE), date=False)
+    rudderstack.shows_running(date=False)
+    rudderstack.lists([EARLY, LATE], date=False)
     assert rudderstack.check() == SUCCEEDED
 
 
@@ -221,15 +202,13 @@ PAGES: dict[str, tuple[list[list[dict[str, Any]]], bool]] = {
 def test_the_pages_of_a_window_are_read(rudderstack: RudderStack, pages: list[Any], more: bool) -> None:
     """Seed 20490816: with a new sync in front, the second page repeats the first."""
     rudderstack.shows_running()
-    for page, items in enumerate(pages, 1):
-        expect_list(rudderstack, HOUR, *items, page=page, next="2" if more or page < len(pages) else "")
+    rudderstack.lists(*pages, query=since(HOUR), more=more)
     assert rudderstack.check() == (*SUCCEEDED, "sync late of")
 
 
 def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
     rudderstack.shows_running()
-    for page in range(1, 101):
-        expect_list(rudderstack, HOUR, sync("succeeded", f"sync-{page}"), page=page, next="more")
+    rudderstack.lists(*([sync("succeeded", f"sync-{page}")] for page in range(100)), query=since(HOUR), more=True)
     assert rudderstack.check() == UNREACHABLE
 
 
@@ -237,7 +216,6 @@ def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
     "response",
     [
         {},
-        {"syncs": None},
         {"syncs": {}},
         {"syncs": ["s"]},
         {"syncs": [{"status": "succeeded"}]},
@@ -246,7 +224,6 @@ def test_a_hundred_pages_are_enough(rudderstack: RudderStack) -> None:
         {"syncs": [{"id": "x-the-token", "status": "succeeded"}]},
         {"syncs": [{"id": "s", "status": ["succeeded"]}]},
         {"syncs": [], "paging": ["next"]},
-        [],
         HTML,
     ],
 )

@@ -18,14 +18,6 @@ def minutes(*started: int) -> list[dict[str, Any]]:
     return [sync("succeeded", f"s{minute}", f"11:{minute:02}:00") for minute in started]
 
 
-def expect_pages(rudderstack: RudderStack, *pages: list[Any], more: bool = False, query: Any = None) -> None:
-    """One page after the other; behind the last one are `more`, or none."""
-    for number, page in enumerate(pages, 1):
-        paging = {"next": "more"} if more or number < len(pages) else {}
-        at_page = {"page": f"{number}"} if number > 1 else {}
-        rudderstack.expect("GET", SYNCS, syncs(*page, **paging), query={**(query or {}), **at_page})
-
-
 def ids(rudderstack: RudderStack) -> list[str]:
     """Of the syncs in responses/."""
     return [one["id"] for one in rudderstack.run.kept[FILE].body]
@@ -46,12 +38,12 @@ def ids(rudderstack: RudderStack) -> list[str]:
     ],
 )
 def test_the_filters_go_to_the_vendor(rudderstack: RudderStack, given: dict[str, str], query: dict[str, str]) -> None:
-    expect_pages(rudderstack, minutes(1), query=query)
+    rudderstack.lists(minutes(1), query=query)
     assert rudderstack.list(**given) == (*LISTED, f"listed 1 sync of connection {CONNECTION}")
 
 
 def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(rudderstack: RudderStack) -> None:
-    expect_pages(rudderstack, minutes(*range(10, 20)), minutes(*range(20, 40)))
+    rudderstack.lists(minutes(*range(10, 20)), minutes(*range(20, 40)))
     assert rudderstack.list() == LISTED
     details = rudderstack.run.report.details
     assert details["count"] == 30
@@ -62,7 +54,7 @@ def test_the_result_has_the_count_and_the_first_twenty_and_the_file_has_all(rudd
 
 
 def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: RudderStack) -> None:
-    expect_pages(rudderstack, [sync("failed", "a", error="no such table"), sync("running", "b", "11:00:00")])
+    rudderstack.lists([sync("failed", "a", error="no such table"), sync("running", "b", "11:00:00")])
     rudderstack.list()
     failed, running = rudderstack.run.report.details["syncs"]
     assert failed == {
@@ -79,7 +71,7 @@ def test_a_sync_is_shown_with_its_times_rows_and_error(rudderstack: RudderStack)
 def test_the_table_is_aligned(rudderstack: RudderStack, caplog: pytest.LogCaptureFixture) -> None:
     first = sync("succeeded", "a-long-id", "12:00:00", metrics={"total": 1200, "failed": {"total": 3}})
     undated = {"id": "c", "status": None, "startedAt": ZERO}
-    expect_pages(rudderstack, [first, sync("running", "b", "11:00:00"), undated])
+    rudderstack.lists([first, sync("running", "b", "11:00:00"), undated])
     with caplog.at_level("INFO"):
         rudderstack.list()
     assert [record.message for record in caplog.records] == [
@@ -102,7 +94,7 @@ def test_none_found_is_fine(rudderstack: RudderStack, response: Any) -> None:
 def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed(
     rudderstack: RudderStack, limit: str, pages: int
 ) -> None:
-    expect_pages(rudderstack, *[minutes(50, 40), minutes(30, 20)][:pages], more=True)
+    rudderstack.lists(*[minutes(50, 40), minutes(30, 20)][:pages], more=True)
     assert rudderstack.list(LIMIT=limit) == LISTED
     assert ids(rudderstack) == ["s50", "s40", "s30", "s20"][: int(limit)]
     assert rudderstack.run.report.details["count"] == int(limit)
@@ -111,21 +103,21 @@ def test_where_the_first_page_is_newest_first_no_more_pages_are_read_than_needed
 @pytest.mark.parametrize("first", [(20, 30), (30,), (30, 30)], ids=["oldest first", "one sync", "no order"])
 def test_else_all_pages_are_read_and_the_newest_are_kept(rudderstack: RudderStack, first: tuple[int, ...]) -> None:
     undated = {**minutes(10)[0], "startedAt": None}
-    expect_pages(rudderstack, [*minutes(*first), undated], minutes(10, 50))
+    rudderstack.lists([*minutes(*first), undated], minutes(10, 50))
     assert rudderstack.list(LIMIT="1") == LISTED
     assert ids(rudderstack) == ["s50"]
 
 
 def test_after_a_hundred_pages_it_says_that_older_ones_may_be_left_out(rudderstack: RudderStack) -> None:
     found = [sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00") for page in range(1, 101)]
-    expect_pages(rudderstack, *([one] for one in found), more=True)
+    rudderstack.lists(*([one] for one in found), more=True)
     assert rudderstack.list(LIMIT="7") == (*LISTED, "left out")
     assert ids(rudderstack) == [f"sync-{page}" for page in range(100, 93, -1)]
 
 
 def test_if_the_hundredth_page_has_the_last_one_that_is_wanted_nothing_is_left_out(rudderstack: RudderStack) -> None:
     found = [sync("succeeded", f"sync-{page}", f"{page // 60:02}:{page % 60:02}:00") for page in range(100, 0, -1)]
-    expect_pages(rudderstack, *([one] for one in found), more=True)
+    rudderstack.lists(*([one] for one in found), more=True)
     ended = rudderstack.list(LIMIT="100")
     assert ended == (*LISTED, "listed 100 syncs")
     assert "left out" not in ended.message
@@ -147,7 +139,7 @@ def test_a_page_that_cannot_be_read_ends_it(
     rudderstack: RudderStack, response: Any, status: int, expected: tuple[int, str], page: int
 ) -> None:
     if page == 2:
-        rudderstack.expect("GET", SYNCS, syncs(*minutes(1), next="2"))
+        rudderstack.lists(minutes(1), more=True)
     query = {"page": "2"} if page == 2 else {}
     rudderstack.expect("GET", SYNCS, response, status=status, query=query, many=True)
     ended = rudderstack.list()
