@@ -75,6 +75,7 @@ class FivetranSyncs:
         self._scope = scope
         self._keep_as = response_file("resync" if historical else "sync", connector_id)
         self._settings_noted = False
+        self._was_paused = False  # since the trigger request
         self._sent = -math.inf  # the instant of the clock at which the last trigger request was sent
         self._due_before: datetime | None = None  # what was rescheduled before that may go on showing for a while
         self._due_since: tuple[datetime | None, float] = None, 0.0  # what is rescheduled, and when that was first seen
@@ -146,12 +147,13 @@ class FivetranSyncs:
         return self.api.sync(force=force, keep_as=self._keep_as)
 
     def may_send_again(self, state: Before) -> bool:
-        """A second resync would begin from the beginning again."""
-        return not state.running and not self._historical
+        """Not a resync, which would begin again; nor after a pause, which ends without a trace what was started."""
+        return not (state.running or self._historical or self._was_paused)
 
     def find_started(self, state: Before) -> Handoff | None:
         before = state.connection
         now = self.api.connection(self._keep_as)
+        self._was_paused |= now.is_paused
         if now.is_older_than(before):
             return None
         moved = before.is_older_than(now)

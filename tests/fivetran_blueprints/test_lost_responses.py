@@ -93,6 +93,14 @@ def test_over_a_running_sync_a_stale_poll_from_before_it_proves_nothing(fivetran
     is_unclear(fivetran)
 
 
+def test_a_lost_request_is_not_sent_again_after_a_pause_which_may_have_ended_what_it_started(
+    fivetran: Fivetran,
+) -> None:
+    fivetran.expect_trigger(LOST, IDLE)
+    fivetran.shows(connection("paused", paused=True), *[IDLE] * 4)
+    is_unclear(fivetran)
+
+
 MOVED = {"succeeded_at": at("12:00:01")}, {"failed_at": at("12:00:01")}
 OVER_A_RUNNING_SYNC: dict[str, tuple[Any, float, Any, bool]] = {
     "it runs still": (LOST, 0, SYNCING, False),
