@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from fivetran_blueprints.changes import Comparison, compare, secret_texts
+from fivetran_blueprints.changes import Comparison, compare
+from fivetran_blueprints.update_connector import Inputs
+from shared.inputs import secrets
 
 MASK = "******"
 SAME: dict[str, tuple[Any, Any]] = {
@@ -118,7 +120,7 @@ def test_a_value_that_may_be_a_secret_is_not_shown(asked: dict[str, Any], shown:
     assert "not what was requested" in difference
     assert "asked-1" not in difference
     assert "shown-1" not in difference
-    assert secret_texts(json.dumps(asked)) == ["asked-1"]
+    assert secrets(Inputs, {"FIVETRAN_CUSTOM_UPDATE": json.dumps(asked)}) == ([], ["asked-1"])
 
 
 PLAIN = '{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"port": 5432}}'
@@ -126,4 +128,4 @@ PLAIN = '{"schedule_type": "manual", "schema": {"name": "public"}, "config": {"p
 
 @pytest.mark.parametrize("text", [PLAIN, "", "{", "NaN"])
 def test_other_values_and_a_text_that_is_no_json_hold_no_secrets(text: str) -> None:
-    assert secret_texts(text) == []
+    assert secrets(Inputs, {"FIVETRAN_CUSTOM_UPDATE": text}) == ([], [])

@@ -21,6 +21,8 @@ ONCE: dict[str, dict[str, Any]] = {
     "accepted": {},
     "it is running": {"response": CONFLICT, "status": 409},
     "unexpected": {"response": HTML},
+    "400": {"response": {"code": "InvalidInput"}, "status": 400},
+    "404 without a code": {"response": HTML, "status": 404},
     "it may still be at work": {"response": TIMED_OUT},
 }
 

@@ -31,8 +31,11 @@ def test_the_start_grace_is_the_triggers_unless_the_check_has_its_own(
 
 
 @pytest.mark.parametrize(("later", "expected"), [({}, SUCCEEDED), ({"nextScheduledSyncAt": at("12:00:58")}, RUNNING)])
-def test_a_young_success_is_polled_once_more_although_nobody_waits(nango: Nango, later: Any, expected: Any) -> None:
-    nango.triggered()
+@pytest.mark.parametrize("prepare", [Nango.triggered, lambda nango: nango.clock.sleep(60)], ids=["ours", "latest"])
+def test_a_young_success_is_polled_once_more_although_nobody_waits(
+    nango: Nango, prepare: Any, later: Any, expected: Any
+) -> None:
+    prepare(nango)
     nango.polls(entry("SUCCESS", "12:00:58"), entry("SUCCESS", "12:00:58", **later))
     assert nango.check() == expected
     assert nango.clock.sleeps[-1] == 2

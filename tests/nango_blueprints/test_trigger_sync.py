@@ -151,7 +151,7 @@ def test_while_it_waits_what_is_running_of_all_is_named_at_each_change_alone(
     nango_all: Nango, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, both = running(connection="conn-b"), [running(), running(connection="conn-b")]
-    nango_all.polls(both, both[::-1], [entry(), one], [entry(), one])
+    nango_all.polls(both, both[::-1], both, [entry(), one])
     nango_all.expect_trigger(entry(), entry(connection="conn-b"))
     with caplog.at_level("INFO"):
         assert nango_all.trigger() == STARTED
