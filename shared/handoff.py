@@ -182,7 +182,8 @@ class Artifacts:
                     path.unlink()
 
     def _paths(self, name: str) -> list[Path]:
-        prefixes = [f"{self._log_id}_", ""] if self._log_id and name in _BY_LOG_ID else [""]
+        # The plain name first: a check looks there for what is not under the log id (yet).
+        prefixes = ["", f"{self._log_id}_"] if self._log_id and name in _BY_LOG_ID else [""]
         return [self._variables / f"{prefix}{name}" for prefix in prefixes]
 
     def _write(self, name: str, value: Plain) -> None:
