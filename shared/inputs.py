@@ -143,9 +143,9 @@ def password(variable: str) -> str:
         is_variable = text[:1] == "$" and text[1:].isupper() and "_" in text
         if is_variable or f"{text[:2]}{text[-1:]}" in ("$()", "${}", "{{}"):
             raise InputError("looks like an unresolved placeholder; set the secret itself")
-        scheme = re.match(r"(bearer|basic)\s", text, re.IGNORECASE)
-        if scheme:
-            raise InputError(f"starts with '{scheme[1].title()}'; set the token or key alone, without that word")
+        scheme, *token = text.title().split(maxsplit=1)
+        if token and scheme in ("Bearer", "Basic"):
+            raise InputError(f"starts with {scheme!r}; set the token or key alone, without that word")
         if not (text.isascii() and text.isprintable()):
             raise InputError("contains characters that are not allowed in a key, such as line breaks or non-ASCII ones")
         return text
