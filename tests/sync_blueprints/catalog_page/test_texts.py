@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,20 +45,17 @@ def exported(selection: Selection, name: str, values: Mapping[str, str], retries
     rails = {"retry_count": int(retries)} if retries and "retry_count" in orchestrator.guardrails else {}
     if name == "dagster":  # an asset waits by itself, so that it needs no check
         selection = Selection(selection.blueprints[:1])
-    steps = [
-        export.Step(
-            replace(one, guardrails=replace(one.guardrails, **rails)),
-            {name: values[name] for name in selection.inputs(place) if name in values},
-        )
-        for place, one in enumerate(selection.blueprints)
-    ]
-    given = {"name": "a-name", "image": "an/image:1", "schedule": schedule or None}
-    return orchestrator(steps, export.Options(**{one: given[one] for one in orchestrator.options if one in given}))
+    steps = []
+    for place, one in enumerate(selection.blueprints):
+        inputs = {name: values[name] for name in selection.inputs(place) if name in values}
+        steps.append(export.Step(one.with_guardrails(**rails), inputs))
+    return orchestrator(steps, export.Options("a-name", "an/image:1", schedule=schedule or None))
 
 
 @each_orchestrator
 def test_the_page_makes_the_texts_of_export_whatever_is_set(page: Page, orchestrator: str) -> None:
     chance = random.Random(orchestrator)
+    schedules = ["", "", *(SCHEDULES if orchestrator == "cron" else ("4,5 3 * * mon-fri", "0 2 * * *"))]
     for selection in SELECTIONS.values():
         every = {
             one.reference: one.options[0] if one.options else "TRUE" if one.type == "Boolean" else "7"
@@ -68,10 +64,7 @@ def test_the_page_makes_the_texts_of_export_whatever_is_set(page: Page, orchestr
         }
         for share in (0, 0.2, 0.5, 0.8, 1):
             inputs = {name: value for name, value in every.items() if chance.random() < share}
-            schedule = chance.choice(
-                ["", "", *(SCHEDULES if orchestrator == "cron" else ("4,5 3 * * mon-fri", "0 2 * * *"))]
-            )
-            options = {"schedule": schedule, "retries": chance.choice(["", "", *RETRIES])}
+            options = {"schedule": chance.choice(schedules), "retries": chance.choice(["", "", *RETRIES])}
             text, _, values = filled_in(page, selection.id, orchestrator, inputs, **options)
             assert text == exported(selection, orchestrator, values, **options), (selection.id, values, options)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,15 @@ from tests import processes
 from tests.support import FakeClock
 from tests.sync_blueprints.sandbox.conftest import Call
 
-# Paths of (start, body of the start, read) for each vendor, by id.
-VENDORS: dict[str, Callable[[str], tuple[str, Any, str]]] = {
-    "retl": lambda one: (
-        f"/v2/retl-connections/{one}/start",
-        {"syncType": "incremental"},
-        f"/v2/retl-connections/{one}/syncs",
-    ),
-    "source": lambda one: (f"/v2/sources/{one}/start", None, f"/v2/sources/{one}/status"),
-    "fivetran": lambda one: (f"/v1/connections/{one}/sync", {"force": True}, f"/v1/connections/{one}"),
-    "nango": lambda one: (
+# Of each vendor, the path of a start, its body, and the path of a read; ID is the id.
+VENDORS = {
+    "retl": ("/v2/retl-connections/ID/start", '{"syncType": "incremental"}', "/v2/retl-connections/ID/syncs"),
+    "source": ("/v2/sources/ID/start", "", "/v2/sources/ID/status"),
+    "fivetran": ("/v1/connections/ID/sync", '{"force": true}', "/v1/connections/ID"),
+    "nango": (
         "/sync/trigger",
-        {"provider_config_key": "sandbox", "connection_id": one, "syncs": ["orders"]},
-        f"/sync/status?provider_config_key=sandbox&connection_id={one}&syncs=orders",
+        '{"provider_config_key": "sandbox", "connection_id": "ID", "syncs": ["orders"]}',
+        "/sync/status?provider_config_key=sandbox&connection_id=ID&syncs=orders",
     ),
 }
 every_vendor = pytest.mark.parametrize("vendor", VENDORS)
@@ -78,7 +73,7 @@ TIMELINES: dict[str, list[Any]] = {
 def test_an_id_starts_runs_and_ends_as_its_words_say(
     call: Call, clock: FakeClock, sandbox: Sandbox, vendor: str, one: str
 ) -> None:
-    start, body, read = VENDORS[vendor](one)
+    start, body, read = (text.replace("ID", one) for text in VENDORS[vendor])
     before = call("GET", read).json()
     for place, step in enumerate(TIMELINES[one]):
         if step == 429:
@@ -98,7 +93,7 @@ def test_an_id_starts_runs_and_ends_as_its_words_say(
 @every_vendor
 @pytest.mark.parametrize("one", ["unknown", "unknown_xyz", "nonsense", "succeeds_in_", "succeeds_in_1.5", "fails!"])
 def test_any_other_id_is_not_found(call: Call, vendor: str, one: str) -> None:
-    start, body, read = VENDORS[vendor](one)
+    start, body, read = (text.replace("ID", one) for text in VENDORS[vendor])
     assert call("GET", read).status_code == (400 if vendor == "nango" else 404)
     assert call("POST", start, body).status_code == 404
 
