@@ -77,10 +77,13 @@ def command_in(folder: Path) -> None:
     program_in(folder, "sync-blueprints", sys.executable, REPOSITORY / "sync_blueprints" / "__main__.py")
 
 
-def shell(command: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with the programs in that home."""
+def shell(
+    command: str, home: Path, *, stdin: str = "", program: str = "/bin/sh", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in that home, with the programs there."""
     environment = {"HOME": str(home), "PATH": f"{home}/bin:{os.environ['PATH']}", **variables}
-    return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    pipes: dict[str, Any] = {"input": stdin, "capture_output": True, "text": True}
+    return subprocess.run([program, "-c", command], cwd=home, env=environment, timeout=120, check=False, **pipes)
 
 
 def fleets(text: str) -> list[dict[str, Any]]:

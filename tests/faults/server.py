@@ -251,21 +251,18 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(move)
             elif isinstance(move, tuple):
                 self._pour(*move)
-            else:
-                {"close": self._close, "reset": self._reset, "hang": self._hang}[move]()
-
-    def _close(self) -> None:
-        """In good order: what was sent still arrives."""
-        self.close_connection = True
+            elif move == "reset":
+                self._reset()
+            elif move == "hang":
+                self._until_gone(lambda: None, 0.05)
+            else:  # close, in good order: what was sent still arrives
+                self.close_connection = True
 
     def _reset(self) -> None:
         """An RST; what was sent just before may be lost with it, as it is with real ones."""
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
-
-    def _hang(self) -> None:
-        self._until_gone(lambda: None, 0.05)
 
     def _pour(self, how: str, content: bytes) -> None:
         drops = itertools.cycle(content)

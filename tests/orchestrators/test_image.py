@@ -134,8 +134,7 @@ def test_the_image_says_what_it_is() -> None:
 
 def test_nothing_is_compiled_when_a_container_starts(sandbox: list[str]) -> None:
     for script, variables in ((TRIGGER, {"FIVETRAN_CONNECTOR_ID": "succeeds_in_0_xcompiled"}), ("run", {})):
-        given = [f"--env={name}={value}" for name, value in variables.items()]
-        done = docker("run", "--rm", *HARDENED, *sandbox, *given, "--env=PYTHONVERBOSE=1", IMAGE, script)
+        done = run(*sandbox, IMAGE, script, PYTHONVERBOSE="1", **variables)
         loaded = re.findall(r"code object from '?(/[^\s']+)'?", done.stderr)
         assert len(loaded) > 50
         assert [path for path in loaded if not path.endswith((".pyc", "/bin/sync-blueprints"))] == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -23,7 +22,7 @@ from sync_blueprints import BlueprintFailed, exit_codes
 from sync_blueprints.catalog import REPOSITORY, VENDORS, Blueprint, load
 from sync_blueprints.docs import SITE, build, made, pages, troubleshooting
 from sync_blueprints.sandbox import APIS, Sandbox
-from tests.exporting import blocks, command_in
+from tests.exporting import blocks, command_in, program_in, shell
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -159,6 +158,7 @@ def test_troubleshooting_has_a_message_for_every_bad_ending(blueprint: Blueprint
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=str)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     command_in(tmp_path / "bin")
+    program_in(tmp_path / "bin", "python", sys.executable)
     text = page.read_text(encoding="utf-8")
     for fleet in blocks(text, "yaml"):
         if "vessels:" in fleet:
@@ -170,17 +170,8 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     with Sandbox() as sandbox:  # of its own: what one page started must not help another
         secrets = "".join(f"{sandbox.environment[name]}\n" for name in re.findall(r"read -rs (\w+)", script))
-        path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        own = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts"), "HOME": str(tmp_path), "PATH": path}
-        done = subprocess.run(
-            [str(BASH), "-c", f"set -e\n{script}"],
-            input=secrets,
-            env={**sandbox.environment, **own},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        own = {"SHIPYARD_ARTIFACTS_DIRECTORY": str(tmp_path / "artifacts"), **sandbox.environment}
+        done = shell(f"set -e\n{script}", tmp_path, stdin=secrets, program=str(BASH), **own)
     assert done.returncode == 0, done.stderr
 
 

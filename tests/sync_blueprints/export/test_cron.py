@@ -98,11 +98,7 @@ def test_systemd_takes_the_units(home: Path) -> None:
     set_up(home, TRIGGER, CHECK, *CONNECTOR, "--schedule", "*/15 6-18 1,15 jan-mar mon-fri")
     units = home / ".config" / "systemd" / "user"
     files = [str(units / name) for name in ("nightly.service", "nightly.timer")]
-    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home)}
-    done = subprocess.run(
-        [SYSTEMD_ANALYZE, "verify", "--user", "--man=no", *files],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = shell(shlex.join([SYSTEMD_ANALYZE, "verify", "--user", "--man=no", *files]), home, XDG_RUNTIME_DIR=str(home))
     assert (done.returncode, [line for line in done.stderr.splitlines() if "nightly" in line]) == (0, [])
 
 

@@ -17,7 +17,7 @@ from sync_blueprints.export import ORCHESTRATORS, Options, Step
 from sync_blueprints.sandbox import Sandbox
 from tests.exporting import CHECK, CONNECTOR, TRIGGER, command_in, exported, fleets, inputs, program_in, shell
 
-AWKWARD = 'it\'s $HOME `id` "quoted" \\ ${{ secrets.KEY }} 𝄞\nanother line'
+AWKWARD = "'it's'' $HOME `id` \"quoted\" \\ ${{ secrets.KEY }} 𝄞\nanother line"
 
 
 @pytest.fixture
