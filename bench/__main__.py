@@ -22,7 +22,6 @@ def shown(page: str) -> str:
 
 
 def main() -> None:
-    """Print all tables, or some."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("--only", metavar="PART,…", help="startup, instructions (needs valgrind), waiting, many, scale")
     parser.add_argument("--pairs", type=int, default=15, help="counted runs of each (default 15)")

@@ -79,7 +79,6 @@ def _waiting(environment: Mapping[str, str], folder: Path, sandbox: Sandbox) -> 
 
 
 def report() -> str:
-    """Two tables."""
     with tempfile.TemporaryDirectory() as name, Sandbox() as sandbox:
         folder = Path(name)
         environment = {**INHERITED, **sandbox.environment, "LOG_LEVEL": "WARNING"}

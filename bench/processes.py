@@ -40,8 +40,6 @@ class Cost(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A process to measure."""
-
     command: Sequence[str]
     environment: Mapping[str, str]
 

@@ -66,7 +66,6 @@ def _path(request: Request) -> str:
 
 
 def report(pairs: int) -> str:
-    """A table of ratios to the bare script."""
     rows = []
     for name, runs, requests in measured():
         ours, bare = processes.in_turn(runs, pairs).values()
@@ -82,7 +81,6 @@ def report(pairs: int) -> str:
 
 
 def counts() -> str:
-    """A table of instructions, once each."""
     rows = []
     for name, runs, _ in measured():
         ours, bare = map(processes.instructions, runs.values())

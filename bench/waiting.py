@@ -105,7 +105,6 @@ def rules() -> dict[str, list[Polls]]:
 
 
 def by_length() -> str:
-    """The table of mean lag, worst lag and requests."""
     header = ["mean lag / worst lag / requests", *LENGTHS]
     rows = []
     for rule, runs in rules().items():
@@ -138,7 +137,6 @@ def at_once() -> str:
 
 
 def report() -> str:
-    """Both tables."""
     return "\n".join((by_length(), at_once()))
 
 

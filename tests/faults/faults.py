@@ -275,7 +275,6 @@ def _later(status: int, later: float) -> Sends:
 
 
 def _odd_but_right() -> Iterator[Fault]:
-    """Responses that are right and whole, whatever is odd about them."""
     odd: dict[str, Sends] = {
         "closed after the response": lambda reply: [reply.whole(), "close"],
         "reset after the response": lambda reply: [reply.whole(), 0.02, "reset"],  # an RST takes along what is not read

@@ -59,19 +59,16 @@ class Killings:
 
 
 class Stage(processes.Stage):
-    """The scripts that one moment is tried with."""
-
     def trigger(self, log_id: bool, signals: Signals = NEVER, **variables: str) -> Ended:
         own = {"SHIPYARD_LOG_ID": "own"} if log_id else {}
         environment = self.environment(LOG_LEVEL="WARNING", **own, **variables)
         return run_script(self.kind.script("trigger_sync"), environment, signals)
 
     def check_handoff(self, upstream: str = "") -> Ended:
-        own = {self.kind.id_variable, *self.kind.more}  # the handoff alone says what was started
-        given = self.environment(SHIPYARD_FLEET_UPSTREAM_LOG_IDS=upstream).items()
-        return run_script(
-            self.kind.script("check_sync_status"), {name: text for name, text in given if name not in own}
-        )
+        given = self.environment(SHIPYARD_FLEET_UPSTREAM_LOG_IDS=upstream)
+        for name in (self.kind.id_variable, *self.kind.more):  # the handoff alone says what was started
+            del given[name]
+        return run_script(self.kind.script("check_sync_status"), given)
 
 
 def stage_of(moment: Moment, sandbox: Sandbox, clock: MovableClock, folder: Path) -> Stage:
@@ -159,7 +156,6 @@ def _how_it_ended(ended: Ended, signals: Signals, started: int) -> Iterator[str]
 
 
 def kill(chosen: Sequence[Moment], sandbox: Sandbox, clock: MovableClock) -> Killings:
-    """End a trigger at each of these moments."""
     found = Killings()
     with tempfile.TemporaryDirectory() as folder:
         for number, moment in enumerate(chosen):

@@ -144,7 +144,6 @@ def _connect(clock: Clock, patience: float) -> Connect:
 
 
 def _run(scene: Scene, environment: Mapping[str, str], clock: Clock, patience: float = PATIENCE) -> Ended:
-    """Run all of a script in this process."""
     script = importlib.import_module(scene.blueprint.module)
     stdout, stderr = io.StringIO(), io.StringIO()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
@@ -261,10 +260,8 @@ def _wrongly_good(scene: Scene, fault: Fault, server: FaultServer, outcome: str)
     """Where a success was not what happened, or not what the vendor had confirmed."""
     now = server.clock.monotonic()
     runs = [run for item in server.world.items.values() for run in item.runs]
-    may_not_read = scene.kind is NANGO and fault.name == "403 with JSON"
-    joins = scene.id.startswith("running") and (
-        fault.kind == "fields" or may_not_read
-    )  # no response said that one runs
+    unseen = fault.kind == "fields" or (scene.kind is NANGO and fault.name == "403 with JSON")
+    joins = unseen and scene.id.startswith("running")  # no response said that one runs
     if outcome == "started" and server.starts != 1 and not joins:
         yield "nothing was started"
     if outcome == "joined" and server.starts:
@@ -280,7 +277,7 @@ def _wrongly_good(scene: Scene, fault: Fault, server: FaultServer, outcome: str)
         if not any(asked.items() <= item.settings().items() for item in server.world.items.values()):
             yield "nothing was updated"
     first = next((number for number, one in enumerate(server.exchanges) if one.began), 0)
-    if fault.kind != "fields" and not any(one.confirmed for one in server.exchanges[first:]):
+    if fault.kind != "fields" and not any(one.fault is None or one.fault.usable for one in server.exchanges[first:]):
         yield "no response that was right confirms it"
 
 

@@ -107,10 +107,6 @@ class Exchange:
     fault: Fault | None
     began: int  # how many syncs it started
 
-    @property
-    def confirmed(self) -> bool:
-        return self.fault is None or self.fault.usable
-
 
 class FaultServer:
     """`with FaultServer("nango", clock) as server:` a vendor on a free port, faultless until `begin` has a plan."""
@@ -123,7 +119,6 @@ class FaultServer:
         self._vendor = VENDORS[vendor]
         self.credentials: dict[str, str] = dict(self._vendor.VARIABLES)
         self._plan: Plan | None = None
-        self._arrived = 0
         self._lock = threading.Lock()
         self._elsewhere = socket.create_server(("127.0.0.1", 0))
         self.elsewhere = f"http://127.0.0.1:{self._elsewhere.getsockname()[1]}/stolen"
@@ -140,7 +135,7 @@ class FaultServer:
 
     def begin(self, plan: Plan | None) -> None:
         """Count requests from here on; the responses to those of the plan are wrong."""
-        self._plan, self._arrived, self.exchanges = plan, 0, []
+        self._plan, self.exchanges = plan, []
         if plan and plan.fault.kind == "refused":
             self.clock.on_sleep = self._reopen
             if plan.call == 1:
@@ -169,15 +164,13 @@ class FaultServer:
     def respond(self, request: Request, connection: socket.socket) -> list[Move]:
         """What is sent to a request that came over this connection."""
         with self._lock:
-            self._arrived += 1
-            number, plan = self._arrived, self._plan
+            number, plan = len(self.exchanges) + 1, self._plan
             refuses = plan is not None and plan.fault.kind == "refused"
             fault = plan.fault if plan and not refuses and plan.meets(number) else None
             before = len(self.world.starts)
             nothing_done = Reply(200, {"Date": self.clock.date()}, b"{}", self.clock, self.elsewhere)
             reply = self._reply(request) if fault is None or fault.acts else nothing_done
-            began = len(self.world.starts) - before
-            self.exchanges.append(Exchange(reply, fault, began))
+            self.exchanges.append(Exchange(reply, fault, len(self.world.starts) - before))
         if plan and refuses and number == plan.call - 1:
             self._refuse(but=connection)
             return [reply.whole(), "close"]

@@ -46,7 +46,6 @@ class Airflow:
     home: Path
 
     def add(self, name: str, sandbox: Sandbox, *arguments: str) -> None:
-        """A DAG as it is exported."""
         text = exported("airflow", *arguments, *inputs(f"FIVETRAN_API_URL={sandbox.url}"), "--name", name)
         (self.home / f"dags/{name}.py").write_text(text, encoding="utf-8")
 
@@ -74,7 +73,6 @@ class Airflow:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """That of an Airflow in this folder."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),

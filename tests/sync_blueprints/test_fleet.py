@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -46,10 +45,6 @@ def run(file: Path, environment: Mapping[str, str] = ENVIRONMENT) -> FleetRun:
     return run_fleet(read(file), environment, Console())
 
 
-def results(done: FleetRun) -> dict[str, dict[str, Any]]:
-    return {one.name: one.result for one in done.runs}
-
-
 def exits(code: int) -> str:
     return f"raise SystemExit({code})"
 
@@ -59,7 +54,7 @@ def test_in_a_diamond_each_vessel_runs_once_after_all_before_it_and_knows_its_ne
     diamond = {"top": {"left": "SUCCESS", "right": "SUCCESS"}, "left": {"end": "SUCCESS"}, "right": {"end": "SUCCESS"}}
     done = run(fleet_of(tmp_path, {"end": TELLS, "left": slow, "right": TELLS, "top": TELLS}, diamond))
     assert [one.name for one in done.runs] == ["top", "right", "left", "end"]
-    told = results(done)
+    told = {one.name: one.result for one in done.runs}
     ids = {name: one["SHIPYARD_LOG_ID"] for name, one in told.items()}
     assert len(set(ids.values())) == 4
     neighbours = {
@@ -126,9 +121,9 @@ def test_the_fleets_variables_go_before_the_environments_and_null_removes_one(tm
     (tmp_path / "mine.py").write_text(TELLS, encoding="utf-8")
     own = "[{name: A, value: own}, {name: B, value: null}, {name: SHIPYARD_LOG_ID, value: x}]"
     file = written(tmp_path, f"{CODE}      environment: {own}\n")
-    told = results(run(file, {**ENVIRONMENT, "A": "theirs", "B": "theirs", "C": "theirs"}))["Mine"]
-    assert {name: told.get(name) for name in "ABC"} == {"A": "own", "B": None, "C": "theirs"}
-    assert told["SHIPYARD_LOG_ID"] != "x"
+    (ran,) = run(file, {**ENVIRONMENT, "A": "theirs", "B": "theirs", "C": "theirs"}).runs
+    assert {name: ran.result.get(name) for name in "ABC"} == {"A": "own", "B": None, "C": "theirs"}
+    assert ran.result["SHIPYARD_LOG_ID"] != "x"
 
 
 def test_an_input_that_one_vessel_is_given_comes_from_outside_to_no_other_blueprint() -> None:

@@ -47,7 +47,6 @@ def written(folder: Path, text: str) -> Path:
 
 
 def vessel(folder: Path, text: str) -> Vessel:
-    """The one vessel of a fleet."""
     (only,) = read(written(folder, text)).vessels
     return only
 

@@ -29,12 +29,6 @@ def secrets(sandbox: Sandbox) -> dict[str, str]:
     return {name: value for name, value in sandbox.environment.items() if name.startswith("FIVETRAN_")}
 
 
-@pytest.fixture
-def log() -> Mock:
-    """A log that keeps the calls of it: level and line."""
-    return Mock()
-
-
 def failure(name: str, inputs: Any = None, **options: Any) -> BlueprintFailed:
     with pytest.raises(BlueprintFailed) as caught:
         run(name, inputs or {}, **options)
@@ -133,7 +127,8 @@ def test_an_exception_in_the_caller_ends_the_script_and_its_last_words_are_heard
 
 
 @pytest.mark.slow
-def test_at_the_time_limit_the_scripts_own_exit_code_counts(secrets: dict[str, str], log: Mock) -> None:
+def test_at_the_time_limit_the_scripts_own_exit_code_counts(secrets: dict[str, str]) -> None:
+    log = Mock()
     failed = failure(TRIGGER, SLOW, secrets=secrets, log=log, time_limit=3)
     assert (failed.exit_code, failed.outcome, failed.retryable) == (143, "interrupted", False)
     assert "the time limit was reached" in str(log.mock_calls)
@@ -155,8 +150,9 @@ SLEEPS = "import sys, time\nprint('up', file=sys.stderr, flush=True)\ntime.sleep
     ],
 )
 def test_a_script_without_a_result_is_described_by_how_it_ended(
-    code: str, time_limit: float | None, expected: object, message: str, replaced: Any, log: Mock, monkeypatch: Any
+    code: str, time_limit: float | None, expected: object, message: str, replaced: Any, monkeypatch: Any
 ) -> None:
+    log = Mock()
     monkeypatch.setattr("sync_blueprints.process.TERM_GRACE", 0.5)
     failed = failure(replaced(code), log=log, time_limit=time_limit, stopped=lambda: UP in log.mock_calls)
     assert (failed.exit_code, failed.outcome, failed.retryable) == expected

@@ -50,10 +50,6 @@ class Page:
         """Press keys, wherever the focus is."""
         self.driver.switch_to.active_element.send_keys(*keys)
 
-    def wait_for(self, selector: str) -> None:
-        """Until there is such an element, at most ten seconds."""
-        assert self.driver.find_element("css selector", selector)
-
     def text(self, selector: str) -> str:
         return str(self.script("return document.querySelector(a).innerText", selector))
 
@@ -75,7 +71,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    driver.implicitly_wait(10)  # seconds, at most
+    driver.implicitly_wait(10)  # seconds, at most, until find_element finds one
     driver.get("about:blank")  # leave Chromium's own first page, which loads a lot
     yield driver
     driver.quit()

@@ -50,8 +50,6 @@ def test_what_kubernetes_schemas_do_not_say_holds_too(command: str) -> None:
         pod = job["template"]["spec"]
         (exit_codes,) = [rule["onExitCodes"] for rule in job["podFailurePolicy"]["rules"] if "onExitCodes" in rule]
         assert exit_codes["containerName"] == container(job)["name"]
-        assert exit_codes["values"] == sorted(set(exit_codes["values"]) - {0})
-        assert len(exit_codes["values"]) <= 255
         assert pod["restartPolicy"] == "Never"
         assert len(variables(job)) == len(container(job)["env"])
         assert {one["name"] for one in container(job)["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
