@@ -12,19 +12,10 @@ from typing import Any
 import pytest
 
 from shared.errors import Interruption
-from tests.endings import (
-    ALREADY_RUNNING,
-    ARTIFACT_ERROR,
-    INVALID,
-    JOINED,
-    NOT_STARTED,
-    RUNNING,
-    STARTED,
-    UNCLEAR,
-)
+from tests.endings import ALREADY_RUNNING, ARTIFACT_ERROR, INVALID, JOINED, NOT_STARTED, RUNNING, STARTED, UNCLEAR
 from tests.support import full_disk
 from tests.vendors.kinds import KINDS, OUTAGE, Synced
-from tests.wire import GARBAGE, HTML, LOST, LOST_ONES, REFUSED, TIMED_OUT, TIMED_OUT_ONES, UNCLEAR_ONES, killed
+from tests.wire import GARBAGE, HTML, LOST, LOST_ONES, REFUSED, TIMED_OUT, TIMED_OUT_ONES, killed
 
 CONFLICT = {"response": {"message": "it is running"}, "status": 409}
 FORBIDDEN = {"response": {"code": "Forbidden"}, "status": 403}
@@ -90,30 +81,22 @@ def test_a_refused_request_is_never_repeated_and_leaves_older_handoffs_alone(syn
 # A request whose response is lost
 
 
-@pytest.mark.parametrize("lost", UNCLEAR_ONES.values(), ids=UNCLEAR_ONES)
-def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again(synced: Synced, lost: dict[str, Any]) -> None:
-    synced.begins_and_starts(**lost)
-    synced.searches(HTML)  # a poll that fails is survived
-    synced.searches(synced.kind.found)
-    assert synced.trigger() == STARTED
-    assert len(synced.requests_sent) == 1
-    assert "sync.pickle" in synced.vendor.files
-    assert synced.vendor.run.report.started
-
-
 @pytest.mark.parametrize(
     ("response", "shows_after"), [(LOST, 2), (LOST, 14), (TIMED_OUT, 2), (TIMED_OUT, 80), (HTML, 14)]
 )
 @pytest.mark.parametrize("offset", [-86400.0, 7200.0], ids=["behind", "ahead"])
-def test_a_lost_request_that_shows_late_was_accepted_whatever_the_local_clock_shows(
+def test_a_lost_request_that_shows_was_accepted_and_is_not_sent_again_whatever_the_local_clock_shows(
     synced: Synced, response: Any, shows_after: float, offset: float
 ) -> None:
     clock, kind = synced.vendor.clock, synced.kind
     clock.offset = offset
     synced.begins_and_starts(response=response)
+    synced.searches(HTML)  # a poll that fails is survived
     synced.searches(lambda: kind.found if clock.elapsed > shows_after else kind.nothing, many=True)
     assert synced.trigger() == STARTED
     assert len(synced.requests_sent) == 1
+    assert "sync.pickle" in synced.vendor.files
+    assert synced.vendor.run.report.started
 
 
 @pytest.mark.parametrize("lost", LOST_ONES.values(), ids=LOST_ONES)

@@ -26,7 +26,11 @@ def test_a_trigger_waits_until_the_sync_has_ended(synced: Synced, fails: bool) -
     assert set(synced.vendor.files) == synced.kind.handoff
 
 
-def test_a_check_polls_at_once_and_until_the_sync_has_ended(synced: Synced) -> None:
+@pytest.mark.parametrize("offset", [-600, 600], ids=["behind", "ahead"])
+def test_a_check_polls_at_once_until_the_sync_has_ended_whatever_the_local_clock_shows(
+    synced: Synced, offset: float
+) -> None:
+    synced.vendor.clock.offset = offset
     synced.triggered()
     synced.polls(synced.kind.goes_on, synced.kind.goes_on)
     synced.ends()
@@ -216,13 +220,3 @@ def test_a_check_needs_no_id_after_a_trigger_and_reports_that_of_the_handoff(syn
     assert synced.vendor.check(of=synced.vendor.credentials) == SUCCEEDED
     assert synced.vendor.run.report.id == synced.kind.id
     assert synced.vendor.kept == {f"{synced.kind.keeps}_{synced.kind.id}_response.json": synced.kind.succeeded}
-
-
-@pytest.mark.parametrize("offset", [-600, 600])
-def test_the_local_clock_decides_nothing(synced: Synced, offset: float) -> None:
-    synced.vendor.clock.offset = offset
-    synced.triggered()
-    synced.polls(synced.kind.goes_on)
-    assert synced.check() == RUNNING
-    synced.ends()
-    assert synced.check() == SUCCEEDED
