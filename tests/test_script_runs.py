@@ -151,25 +151,6 @@ def test_an_interrupted_wait_ends_at_once_and_says_what_is_still_running(
     in_parallel(interrupt, WAITING)
 
 
-# A folder that cannot be written to
-
-
-@pytest.mark.parametrize("folder", ["/dev/null/artifacts", "/proc/sys/artifacts", "x" * 300])
-def test_a_folder_that_cannot_be_written_to_is_found_out_before_anything_is_started(
-    folder: str, tmp_path: Path
-) -> None:
-    def attempt(kind: Kind) -> None:
-        stage = Stage(silent, tmp_path, kind, "succeeds")
-        environment = stage.environment(SHIPYARD_ARTIFACTS_DIRECTORY=str(tmp_path / folder))
-        ended = run([kind.script("trigger_sync")], environment)
-        assert (ended.exit_code, ended.result["outcome"]) == (221, "artifact_error"), ended
-        assert "nothing was started" in ended.result["message"]
-
-    with Sandbox() as silent:
-        in_parallel(attempt, KINDS)
-    assert silent.requests == [], "not even asked"
-
-
 # Many at once
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from nango_blueprints import check_credentials
 from shared import VERSION, errors
 from shared.context import Run
 from shared.status import Result
-from shared.transport import NOT_JSON, Response
-from tests.shared.acme import GOOD, KEY, SECRET, Inputs, Sync, TriggerInputs
+from shared.transport import Response
+from tests.shared.acme import GOOD, KEY, Inputs, Sync, TriggerInputs
 from tests.shared.running import Runner, process, raises, succeeds
 
 
@@ -204,28 +203,23 @@ def test_a_trigger_with_invalid_inputs_leaves_a_record_of_them(
     assert run_here(finds).exit_code == 221
 
 
-def test_a_trigger_that_cannot_save_says_so_after_what_is_invalid(run_here: Runner, tmp_path: Path) -> None:
-    (tmp_path / "shipyard-artifacts").write_text("a file")
-    assert run_here(succeeds, kind=TriggerInputs).exit_code == 221
-    assert run_here(succeeds, {**GOOD, "ACME_WAIT": "maybe"}, TriggerInputs).exit_code == 206
-    assert run_here(succeeds).exit_code == 0
-
-
-# The vendor's last response
-
-
-def responds(_given: Any, run: Run) -> Result:
-    run.kept["sync_1_response.json"] = Response(500, NOT_JSON, f"<html>{SECRET}</html>")
-    raise errors.SyncFailedError("it failed")
-
-
-def test_the_last_response_is_kept_also_when_a_run_ends_badly(run_here: Runner, variables: Path) -> None:
-    run_here(responds)
-    kept = variables.parent / "responses" / "sync_1_response.json"
-    assert json.loads(kept.read_text()) == {"status": 500, "text": "<html>***</html>"}
+@pytest.mark.parametrize("folder", ["a file", "/proc/sys/artifacts", "x" * 300])
+def test_a_trigger_that_cannot_save_says_so_after_what_is_invalid(
+    run_here: Runner, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "a file").touch()
+    environment = {**GOOD, "SHIPYARD_ARTIFACTS_DIRECTORY": folder}
+    ran = run_here(raises(AssertionError()), environment, TriggerInputs)
+    assert (ran.exit_code, "nothing was started" in ran.result["message"]) == (221, True)
+    assert run_here(succeeds, {**environment, "ACME_WAIT": "maybe"}, TriggerInputs).exit_code == 206
+    assert run_here(succeeds, environment).exit_code == 0
 
 
 def test_a_response_that_cannot_be_kept_is_a_warning_and_no_other_verdict(run_here: Runner, tmp_path: Path) -> None:
+    def responds(_given: Any, run: Run) -> Result:
+        run.kept["sync_1_response.json"] = Response(200, {})
+        raise errors.SyncFailedError("it failed")
+
     (tmp_path / "shipyard-artifacts").write_text("a file")
     ran = run_here(responds)
     assert (ran.exit_code, ran.result["message"]) == (211, "it failed")
