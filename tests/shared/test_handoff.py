@@ -57,11 +57,6 @@ class Acme:
         self.variables.mkdir(parents=True, exist_ok=True)
         (self.variables / name).write_bytes(value if isinstance(value, bytes) else pickle.dumps(value, 4))
 
-    def block(self) -> None:
-        """Put a file in place of the folder."""
-        shutil.rmtree(self.variables)
-        self.variables.write_text("a file")
-
     @property
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.variables.iterdir()}
@@ -208,16 +203,6 @@ def test_a_pending_start_of_another_id_is_ignored(acme: Acme, state: str, caplog
     assert caplog.messages == ["ignoring starting.pickle: its id is other, but this check is for source_1"]
 
 
-@pytest.mark.parametrize("sync", [None, "source_1"])
-def test_a_trigger_whose_id_was_not_valid_may_have_meant_any(acme: Acme, sync: str | None) -> None:
-    acme.trigger()
-    one = acme.artifacts()
-    one.begin_start({"id": None})
-    one.end_start(206, "invalid_input")
-    with pytest.raises(errors.ArtifactError, match=r"exit code 206 \(invalid_input\) and started nothing"):
-        acme.find(sync)
-
-
 @pytest.mark.parametrize("log_id", [None, "log1"])
 @pytest.mark.parametrize("state", LEFT)
 def test_the_next_trigger_clears_what_an_earlier_one_left(acme: Acme, log_id: str | None, state: str) -> None:
@@ -264,7 +249,8 @@ def test_on_a_full_disk_nothing_is_started_and_a_trigger_says_so_where_there_is_
 
 def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(acme: Acme) -> None:
     one = acme.trigger(until="sent")
-    acme.block()
+    shutil.rmtree(acme.variables)
+    acme.variables.write_text("a file")
     one.not_sent()
     one.end_start(203, "already_running")
     acme.variables.unlink()

@@ -70,11 +70,6 @@ def test_the_intervals_are_within_a_tenth_of_the_rule_with_jitter(clock: FakeClo
     assert len(ratios) > 10
 
 
-def test_a_poll_may_say_when_to_poll_again(clock: FakeClock) -> None:
-    poll_until(in_turn(Pending("settling", 2), "done"), pace_of(clock, least=30))
-    assert clock.elapsed == 2
-
-
 # The deadline
 
 
