@@ -314,11 +314,14 @@ def test_a_kept_connection_that_is_closed_meanwhile_is_opened_anew() -> None:
 
 
 @pytest.mark.parametrize("earlier", [says(OK), says()], ids=["a response", "a lost response"])
-def test_a_request_without_a_connection_is_not_delivered_whatever_became_of_an_earlier_one(earlier: Behavior) -> None:
+@pytest.mark.parametrize("body", [None, {"a": object()}], ids=["nobody listens any more", "it cannot be made"])
+def test_a_request_that_is_not_sent_is_not_delivered_whatever_became_of_an_earlier_one(
+    earlier: Behavior, body: object
+) -> None:
     with Peer(earlier) as peer, contextlib.suppress(TransportError):
         transport = connected_to_peer(peer)
         send(transport)
-    assert failure(transport)[0] == NOT_DELIVERED
+    assert failure(transport, body=body)[0] == NOT_DELIVERED
 
 
 def test_a_request_over_a_kept_connection_that_is_reset_once_it_came_may_have_been_delivered() -> None:
@@ -331,13 +334,6 @@ def test_a_request_over_a_kept_connection_that_is_reset_once_it_came_may_have_be
         send(transport)
         assert failure(transport)[0] == LOST
     assert len(peer.heard) == 1
-
-
-def test_a_request_that_cannot_be_made_is_not_delivered_whatever_became_of_an_earlier_one() -> None:
-    with Peer(says(OK)) as peer:
-        transport = connected_to_peer(peer)
-        send(transport)
-        assert failure(transport, body={"a": object()})[0] == NOT_DELIVERED
 
 
 @pytest.mark.parametrize(
