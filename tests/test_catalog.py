@@ -49,7 +49,7 @@ def test_everything_of_a_blueprint_is_named_after_its_vendor(blueprint: Blueprin
 
 @each_blueprint
 def test_the_catalog_has_the_inputs_that_the_script_declares_as_it_declares_them(blueprint: Blueprint) -> None:
-    module = importlib.import_module(blueprint.file_to_run[: -len(".py")].replace("/", "."))
+    module = importlib.import_module(blueprint.module)
     declared = {one.variable: one for one in fields(module.Inputs).values()}
     assert {one.reference for one in blueprint.inputs} == set(declared)
     for one in blueprint.inputs:

@@ -22,9 +22,11 @@ DURATIONS = {
     WAIT: ["0s", "0h0m0s", "5m", "5m0s", "0h55m0s", "60m", "1h0m0s"],
     CUTOFF: ["4h0m0s", "4h", "3h59m59s", "0h10m0s", "30s", "1h1s"],
 }
+TYPES = ("Alphanumeric", "Boolean", "Integer", "Password", "Select")
+ALPHANUMERIC, BOOLEAN, INTEGER, PASSWORD, SELECT = (f"blueprints/0/inputs/{index}" for index in range(5))
 PARTS = {
     Blueprint: ("blueprint", "blueprints/0"),
-    Input: ("input", "blueprints/0/inputs/1"),
+    Input: ("input", ALPHANUMERIC),
     Guardrails: ("guardrails", RAILS),
 }
 
@@ -41,8 +43,10 @@ def raw() -> Any:
 
 @pytest.fixture(scope="module")
 def some(raw: Any) -> Any:
-    """Enough of the catalog to break, and quicker."""
-    return {**raw, "blueprints": raw["blueprints"][:2]}
+    """Enough of the catalog to break, and quicker: its first blueprint, with an input of each of the TYPES."""
+    first = raw["blueprints"][0]
+    inputs = {one["type"]: one for one in first["inputs"]}
+    return {**raw, "blueprints": [{**first, "inputs": [inputs[kind] for kind in TYPES]}]}
 
 
 def changed(raw: Any, place: str, value: object) -> Any:
@@ -109,34 +113,23 @@ def test_the_schema_describes_the_keys_that_the_loader_reads_and_requires_those_
         (f"{RAILS}/exclude_exit_code_ranges/0", [200, "0", "256", "200-256", "200,201", "200-", ""]),
         (WAIT, ["", "1m", "65m", "1h5m", "2h", 0, "5 m"]),
         (CUTOFF, ["", "0s", "4h1m", "241m", 14400]),
-        ("Alphanumeric/reference", ["nango_source_id"]),
-        ("Alphanumeric/type", ["String"]),
-        ("Alphanumeric/default", [5]),
-        ("Select/options/0", [True]),
-        ("Integer/default", [230]),
-        ("Boolean/default", [False]),
-        ("Password/default", ["secret"]),
+        (f"{ALPHANUMERIC}/reference", ["nango_source_id"]),
+        (f"{ALPHANUMERIC}/type", ["String"]),
+        (f"{ALPHANUMERIC}/default", [5]),
+        (f"{SELECT}/options/0", [True]),
+        (f"{INTEGER}/default", [230]),
+        (f"{BOOLEAN}/default", [False]),
+        (f"{PASSWORD}/default", ["secret"]),
         ("blueprints/0/color", ["red"]),
-        ("Alphanumeric/options", [["a"]]),
-        ("Select/options", [GONE]),
-        ("Select/multiline", [True]),
+        (f"{ALPHANUMERIC}/options", [["a"]]),
+        (f"{SELECT}/options", [GONE]),
+        (f"{SELECT}/multiline", [True]),
     ],
 )
 def test_a_wrong_value_or_key_is_refused_where_it_stands_and_a_right_duration_is_not(
     schema: Any, some: Any, place: str, values: list[object]
 ) -> None:
-    place = placed(some, place)
     for value in values:
         assert {place, place.rpartition("/")[0]} & problems(schema, changed(some, place, value)), value
     for value in DURATIONS.get(place, ()):
         assert not problems(schema, changed(some, place, value)), value
-
-
-def placed(raw: Any, place: str) -> str:
-    """The place, with the first input of a type instead of the type's name."""
-    kind, _, key = place.partition("/")
-    for number, blueprint in enumerate(raw["blueprints"]):
-        for index, one in enumerate(blueprint["inputs"]):
-            if one["type"] == kind:
-                return f"blueprints/{number}/inputs/{index}/{key}"
-    return place

@@ -14,9 +14,8 @@ import pytest
 
 from shared.context import Run
 from shared.status import Result
+from sync_blueprints.root import ROOT
 from tests.shared.acme import GOOD
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 Main = Callable[[Any, Run], Result]
 Runner = Callable[..., "Ran"]
@@ -74,7 +73,7 @@ def script(body: str) -> str:
 
 def process(body: str, folder: Path, shell: str = '"$0" "$@"', **more: Any) -> Ran:
     """The script as a process of its own, with nothing but credentials in its environment; `shell` is what sh runs."""
-    environment = {**GOOD, "PYTHONPATH": str(REPOSITORY), "PATH": os.defpath, **more}
+    environment = {**GOOD, "PYTHONPATH": str(ROOT), "PATH": os.defpath, **more}
     command = ["/bin/sh", "-c", shell, sys.executable, "-c", script(body)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
     return Ran(done.returncode, done.stdout, done.stderr)
