@@ -14,8 +14,6 @@ from sync_blueprints.catalog import load
 from sync_blueprints.root import ROOT
 from tests.processes import run
 
-PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-
 
 def requirements(name: str) -> list[str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
@@ -23,7 +21,8 @@ def requirements(name: str) -> list[str]:
 
 
 def test_the_package_needs_what_the_tools_need() -> None:
-    found = re.search(r"^dependencies = \[.*?$(.*?)^\]$", PYPROJECT, re.MULTILINE | re.DOTALL)
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r"^dependencies = \[.*?$(.*?)^\]$", pyproject, re.MULTILINE | re.DOTALL)
     assert found
     assert re.findall('"(.+)"', found[1]) == requirements("requirements-tools.txt")
 

@@ -263,7 +263,7 @@ def test_a_refusal_is_not_hidden_by_a_folder_that_cannot_be_written_any_more(acm
 
 
 @pytest.mark.parametrize("gone", range(6))
-def test_files_are_looked_for_in_their_order(acme: Acme, gone: int) -> None:
+def test_files_are_looked_for_in_their_order_and_under_no_other_names(acme: Acme, gone: int) -> None:
     order = [
         ("log1_sync.pickle", saved(Sync("a"))),
         ("log1_force_sync.pickle", ["b", NOW]),
@@ -271,16 +271,11 @@ def test_files_are_looked_for_in_their_order(acme: Acme, gone: int) -> None:
         ("force_sync.pickle", ["d", NOW]),
         ("source_id.pickle", "e"),
     ]
-    for name, value in order[gone:]:
+    others = [("log2_sync.pickle", saved(Sync("f"))), ("log1_source_id.pickle", "g")]
+    for name, value in order[gone:] + others:
         acme.put(name, value)
-    found = acme.find(None, "log1")
+    found = acme.artifacts("log2", "log1").find(Sync, given())
     assert (found.id if found else None) == ["a", "b", "c", "d", "e", None][gone]
-
-
-def test_other_names_are_not_looked_at(acme: Acme) -> None:
-    acme.put("log2_sync.pickle", saved(Sync()))
-    acme.put("log1_source_id.pickle", "a")
-    assert acme.artifacts("log2", "log1").find(Sync, given()) is None
 
 
 def test_the_plain_names_are_not_looked_at_once_an_upstream_one_is_there(acme: Acme) -> None:

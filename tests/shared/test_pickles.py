@@ -45,12 +45,6 @@ def test_a_plain_value_is_read_as_it_was_written_here_or_by_another_program(valu
         assert (type(read), read) == (type(value), value)
 
 
-def test_a_pickle_is_of_protocol_4_and_read_by_pickle_itself() -> None:
-    written = pickles.dump(["connector", MOMENT])
-    assert written[:2] == b"\x80\x04"
-    assert pickle.loads(written) == ["connector", MOMENT]  # noqa: S301
-
-
 def test_the_utc_of_pytz_is_read_as_utc_without_pytz() -> None:
     # datetime(2026, 11, 22, 12, tzinfo=pytz.UTC), as protocol 2 has it
     written = b"\x80\x02cdatetime\ndatetime\nC\n\x07\xea\x0b\x16\x0c\x00\x00\x00\x00\x00cpytz\n_UTC\n)R\x86R."
