@@ -54,26 +54,22 @@ def raises(error: BaseException, *, started: bool = False) -> Main:
     return main
 
 
-def script(body: str) -> str:
-    """The text of a script whose `main` has that body."""
-    head = """
-        import os, signal, sys, time
-        from shared import errors
-        from shared.run import run
-        from shared.status import Result
-        from tests.shared.acme import Inputs, Sync, TriggerInputs
-        def main(given, run):
-    """
-    return (
-        textwrap.dedent(head)
-        + textwrap.indent(textwrap.dedent(body), "    ")
-        + "\nrun('Acme - Trigger Sync', main, TriggerInputs, arguments=())\n"
-    )
+SCRIPT = """\
+import os, signal, time
+from shared import errors
+from shared.run import run
+from shared.status import Result
+from tests.shared.acme import TriggerInputs
+def main(given, run):
+{body}
+run("Acme - Trigger Sync", main, TriggerInputs, arguments=())
+"""
 
 
 def process(body: str, folder: Path, shell: str = '"$0" "$@"', **more: Any) -> Ran:
-    """The script as a process of its own, with nothing but credentials in its environment; `shell` is what sh runs."""
+    """A script with this `main`, in a process with nothing but credentials in its environment; sh runs `shell`."""
+    script = SCRIPT.format(body=textwrap.indent(textwrap.dedent(body), "    "))
     environment = {**GOOD, "PYTHONPATH": str(ROOT), "PATH": os.defpath, **more}
-    command = ["/bin/sh", "-c", shell, sys.executable, "-c", script(body)]
+    command = ["/bin/sh", "-c", shell, sys.executable, "-c", script]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
     return Ran(done.returncode, done.stdout, done.stderr)

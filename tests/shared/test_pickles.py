@@ -158,19 +158,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("written", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_pickle_is_refused(written: bytes) -> None:
-    with pytest.raises(NotPlainError, match=r"^(?!None$).+"):  # and says why
-        pickles.load(written)
-
-
-@pytest.mark.parametrize(
-    "name", ["a text with a length of 2**60", "a memo of 64 million", "a text encoded again and again"]
-)
-def test_a_memory_bomb_takes_no_memory(name: str) -> None:
+def test_a_hostile_pickle_is_refused_and_takes_little_memory(written: bytes) -> None:
     tracemalloc.start()
     try:
-        with pytest.raises(NotPlainError):
-            pickles.load(HOSTILE[name])
+        with pytest.raises(NotPlainError, match=r"^(?!None$).+"):  # and says why
+            pickles.load(written)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

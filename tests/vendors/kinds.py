@@ -245,18 +245,15 @@ class Synced:
         self.vendor.clock.elapsed += after
 
     def trigger(self, **given: str) -> Ending:
-        ending: Ending = self.vendor.trigger(self.kind.of, **given)
-        return ending
+        return self.vendor.trigger(self.kind.of, **given)
 
     def check(self, *upstream: str, **given: str) -> Ending:
-        ending: Ending = self.vendor.check(*upstream, of=self.kind.of, **given)
-        return ending
+        return self.vendor.check(*upstream, of=self.kind.of, **given)
 
     @property
     def requests_sent(self) -> list[Any]:
         """The bodies of the trigger requests."""
-        starts: list[Any] = self.vendor.starts()
-        return starts
+        return self.vendor.starts()
 
     @property
     def pending(self) -> Any:
