@@ -168,7 +168,7 @@ class Stage:
             self.kind.id_variable: self.id,
             "SHIPYARD_ARTIFACTS_DIRECTORY": str(self.artifacts),
             "LOG_LEVEL": "DEBUG",
-            **({self.kind.variable("POLL_INTERVAL"): "1"}),
+            self.kind.variable("POLL_INTERVAL"): "1",
             **variables,
         }
 
@@ -206,7 +206,7 @@ class Stage:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The files in a folder; not the temporary ones and the pending start, which come and go while a script runs."""
+    """The files in a folder, without temporary ones; a script that runs may remove one while it is read."""
     found = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         if not path.name.startswith("."):
