@@ -15,7 +15,7 @@ class InputError(ValueError):
     """What is wrong with one value: the rest of a sentence that begins with the variable's name."""
 
 
-def fits(text: str, pattern: str) -> bool:
+def fits(text: str, pattern: str = IDENTIFIER) -> bool:
     """Whether a text is an id of that pattern, and so safe in URLs and file names."""
     return len(text) <= MAX_IDENTIFIER and re.fullmatch(pattern, text) is not None
 

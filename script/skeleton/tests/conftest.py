@@ -1,24 +1,23 @@
-"""Acme on the wire."""
+"""Acme's scripts on the wire."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
-import pytest
+from tests.wire import Scripts, fixture_of
 
-from shared.context import Run
-from tests.support import FakeClock, make_run
-from tests.wire import Vendor, on_the_wire
+KEY = {"ACME_API_KEY": "the-key"}
 
 
-@pytest.fixture
-def acme(clock: FakeClock) -> Iterator[Vendor]:
-    """Acme at `https://api.acme.example`."""
-    yield from on_the_wire("https://api.acme.example", clock)
+@dataclass
+class Acme(Scripts):
+    """What is expected of Acme's scripts, and the scripts themselves."""
+
+    name = "acme"
+    home = "https://api.acme.example"
+    credentials = KEY
+    of = {**KEY, "ACME_JOB_ID": "job-7"}  # noqa: RUF012
+    start_path = "/runs"
 
 
-@pytest.fixture
-def run(tmp_path: Path, clock: FakeClock) -> Run:
-    """A run with its artifacts in `tmp_path`."""
-    return make_run(tmp_path, "acme", clock)
+acme = fixture_of(Acme)
