@@ -108,7 +108,6 @@ class Handoff(Record):
         return []
 
     def plain(self) -> dict[str, Plain]:
-        watches = self.watches
         return {
             "provider_config_key": self.selection.integration,
             "connection_id": self.selection.connection_id,
@@ -120,10 +119,10 @@ class Handoff(Record):
             "gap": self.gap,
             "joined": self.joined,
             "has_baseline": self.has_baseline,
-            "ids": list(watches),
-            "finished_at": [watch.finished_at and iso(watch.finished_at) for watch in watches.values()],
-            "were_running": [watch.joined for watch in watches.values()],
-            "labels": [watch.label for watch in watches.values()],
+            "ids": list(self.watches),
+            "finished_at": [watch.finished_at and iso(watch.finished_at) for watch in self.watches.values()],
+            "were_running": [watch.joined for watch in self.watches.values()],
+            "labels": [watch.label for watch in self.watches.values()],
         }
 
     def other_files(self) -> dict[str, Plain]:
