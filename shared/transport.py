@@ -97,7 +97,7 @@ Connect = Callable[[str, Auth, Mapping[str, str], Clock], Sender]
 
 
 def bearer(token: str) -> Auth:
-    """Authorization by a token. Set as a header of the session, ~/.netrc would replace it."""
+    """Authorization by a token; as a header of the session it would be replaced by ~/.netrc."""
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
